@@ -1,0 +1,144 @@
+"""What flows through training: TokenBatch -> TokenLoss -> Mean. Shapes are checked here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+Batch = TypeVar("Batch", bound="LossBatch")
+
+
+class LossBatch(Protocol):
+    """Rows with a mask (B, T) of the places where a loss counts. Any split of its rows is a batch."""
+
+    mask: Tensor
+
+    def split(self: Batch, rows: int) -> Iterator[Batch]: ...
+
+    def to(self: Batch, device: torch.device) -> Batch: ...
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Token sequences, padded on the right, and what the objectives need to know of each token.
+
+    tokens: (B, T+1) ids. mask: (B, T) bool; `mask[b, t]` says that predicting `tokens[b, t+1]`
+    counts. old_logps, ref_logps: (B, T) log-probabilities under the sampler and under the frozen
+    reference. advantages: (B,) for each signal. temperature divides the logits, as it did when the
+    tokens were sampled. A causal model never looks right, so no attention mask is needed.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    old_logps: Tensor | None = None
+    ref_logps: Tensor | None = None
+    advantages: Mapping[str, Tensor] = field(default_factory=dict)
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        rows, width = self.tokens.shape
+        shape = (rows, width - 1)
+        if self.mask.shape != shape or self.mask.dtype is not torch.bool:
+            raise ValueError(f"mask must be bool {shape}, got {self.mask.dtype} {self.mask.shape}")
+        for name in ("old_logps", "ref_logps"):
+            value = getattr(self, name)
+            if value is not None and value.shape != shape:
+                raise ValueError(f"{name} must be {shape}, got {tuple(value.shape)}")
+        for signal, value in self.advantages.items():
+            if value.shape != (rows,):
+                raise ValueError(f"advantages['{signal}'] must be ({rows},), got {value.shape}")
+
+    def split(self, rows: int) -> Iterator[TokenBatch]:
+        """Yield micro-batches of at most `rows` rows of similar length, each cut to its longest."""
+        lengths = last_true(self.mask)
+        order = torch.argsort(lengths, descending=True, stable=True)
+        for index in order.split(rows):
+            width = max(int(lengths[index].max()), 1)
+            yield self._map(lambda t, i=index: t[i], lambda t, w=width: t[:, :w], width)
+
+    def to(self, device: torch.device) -> TokenBatch:
+        """Return the batch on `device`."""
+        return self._map(lambda t: t.to(device, non_blocking=True), lambda t: t)
+
+    def _map(
+        self,
+        rows: Callable[[Tensor], Tensor],
+        columns: Callable[[Tensor], Tensor],
+        width: int | None = None,
+    ) -> TokenBatch:
+        changed: dict[str, object] = {
+            "tokens": rows(self.tokens)[:, : None if width is None else width + 1],
+            "advantages": {name: rows(value) for name, value in self.advantages.items()},
+        }
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name not in changed and isinstance(value, Tensor):
+                changed[item.name] = columns(rows(value))
+        return replace(self, **changed)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """Pairs of sequences, padded on the right, of which the first should score higher.
+
+    tokens: (B, 2, L) ids. lengths: (B, 2); the score is read at the last token of each.
+    """
+
+    tokens: Tensor
+    lengths: Tensor
+
+    def __post_init__(self) -> None:
+        if self.tokens.dim() != 3 or self.tokens.shape[1] != 2:
+            raise ValueError(f"tokens must be (B, 2, L), got {tuple(self.tokens.shape)}")
+        if self.lengths.shape != self.tokens.shape[:2]:
+            raise ValueError(f"lengths must be {tuple(self.tokens.shape[:2])}")
+
+    @property
+    def mask(self) -> Tensor:
+        """(B, 1): each pair is one loss."""
+        return torch.ones(len(self.tokens), 1, dtype=torch.bool, device=self.tokens.device)
+
+    def split(self, rows: int) -> Iterator[PairBatch]:
+        """Yield micro-batches of at most `rows` pairs of similar length."""
+        order = torch.argsort(self.lengths.amax(1), descending=True, stable=True)
+        for index in order.split(rows):
+            lengths = self.lengths[index]
+            yield PairBatch(self.tokens[index, :, : int(lengths.max())], lengths)
+
+    def to(self, device: torch.device) -> PairBatch:
+        """Return the batch on `device`."""
+        return PairBatch(self.tokens.to(device), self.lengths.to(device))
+
+
+@dataclass(frozen=True)
+class TokenLoss:
+    """A loss for each place of a batch's mask, and what to log about it. Both (B, T)."""
+
+    per_token: Tensor
+    metrics: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean that is not yet divided, so that adding two is exact over micro-batches and ranks."""
+
+    total: Tensor
+    count: Tensor
+
+    def __add__(self, other: Mean) -> Mean:
+        return Mean(self.total + other.total, self.count + other.count)
+
+    @property
+    def value(self) -> float:
+        """The mean; 0 when nothing was counted."""
+        return float(self.total) / max(float(self.count), 1.0)
+
+
+def last_true(mask: Tensor) -> Tensor:
+    """(B, T) -> (B,): one more than the place of each row's last True, 0 where there is none."""
+    places = torch.arange(1, mask.shape[1] + 1, device=mask.device)
+    return (mask * places).amax(1)

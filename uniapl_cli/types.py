@@ -1,0 +1,111 @@
+"""What flows through the program: Example -> Completion -> Rollout. Frozen, and free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """An instruction that a verifier can check: `("punctuation:no_comma", {})`.
+
+    `kwargs` are complete and of the right types: they were checked when the row was read.
+    """
+
+    id: str
+    kwargs: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row of data.
+
+    `reference` is the data set's own ground truth, `response` the teacher's answer. `extra` holds
+    the row's further columns, untouched. `origin` is `file:line`, for error messages.
+    """
+
+    id: str
+    prompt: tuple[Message, ...]
+    constraints: tuple[Constraint, ...] = ()
+    response: str | None = None
+    reference: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+    origin: str = ""
+
+    @property
+    def prompt_text(self) -> str:
+        """The contents of the prompt's messages, one under the other, without roles."""
+        return "\n".join(message.content for message in self.prompt)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. `temperature` 0 is greedy; `top_p` 1 and `top_k` 0 cut nothing off."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    max_new_tokens: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a generator answered.
+
+    `token_ids` include the stop token when `finish_reason` is "stop"; `text` does not. `logps[t]` is
+    the log-probability of `token_ids[t]` at the sampling temperature, before top-p and top-k.
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    logps: tuple[float, ...]
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One sampled answer to an example's prompt. Rollouts of one prompt in a step share `group`."""
+
+    example: Example
+    prompt_ids: tuple[int, ...]
+    completion: Completion
+    group: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a discriminator scores: how close is `candidate` to `reference`, as answers to `prompt`?"""
+
+    prompt: str
+    reference: str
+    candidate: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a response follows each of its constraints, in their order.
+
+    `strict` judges the response as it is; `loose` accepts it when any of IFEval's eight light edits
+    of it (markdown asterisks, first line, last line removed) passes.
+    """
+
+    strict: tuple[bool, ...]
+    loose: tuple[bool, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Every constraint is followed, strictly."""
+        return all(self.strict)
