@@ -1,0 +1,71 @@
+"""Messages to token ids, through the tokenizer's own template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.errors import ModelError
+from uniapl_cli.types import Message
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A tokenizer with its chat template and the choices that a run makes about it.
+
+    With `thinking` off, a Qwen3-style template ends the prompt with an empty think block, which is
+    part of the prompt and so carries no loss. Templates without think blocks ignore the choice.
+    """
+
+    tokenizer: Any
+    thinking: bool = False
+    system: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.tokenizer.chat_template:
+            raise ModelError(
+                f"the tokenizer of {self.tokenizer.name_or_path} has no chat template: use the "
+                "chat model's tokenizer, or add a chat_template.jinja to the model's folder"
+            )
+        if self.tokenizer.eos_token_id is None:
+            raise ModelError(f"the tokenizer of {self.tokenizer.name_or_path} has no eos token")
+
+    @property
+    def stop_id(self) -> int:
+        """The token that ends a response, and the last one a demonstration is trained on."""
+        return self.tokenizer.eos_token_id
+
+    def render(self, prompt: Sequence[Message]) -> str:
+        """Return the prompt as text, up to the point where the response begins."""
+        turns = [{"role": message.role, "content": message.content} for message in prompt]
+        if self.system is not None and turns[0]["role"] != "system":
+            turns.insert(0, {"role": "system", "content": self.system})
+        return self.tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=True, enable_thinking=self.thinking
+        )
+
+    def prompt_ids(self, prompt: Sequence[Message]) -> list[int]:
+        """Return the ids of the rendered prompt."""
+        return self.tokenizer.encode(self.render(prompt), add_special_tokens=False)
+
+    def response_ids(self, response: str) -> list[int]:
+        """Return the ids of a whole response, its stop token included."""
+        return [*self.tokenizer.encode(response, add_special_tokens=False), self.stop_id]
+
+    def text(self, token_ids: Sequence[int]) -> str:
+        """Return the text of generated ids, without the stop token."""
+        if token_ids and token_ids[-1] == self.stop_id:
+            token_ids = token_ids[:-1]
+        return self.tokenizer.decode(token_ids, skip_special_tokens=False)
+
+
+def load_tokenizer(path: str | Path, revision: str | None = None) -> Any:
+    """Load a tokenizer from a folder or the hub, without remote code. Raises ModelError."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"no tokenizer in '{path}': {str(error).splitlines()[0]}") from error

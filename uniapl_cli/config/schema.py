@@ -1,0 +1,229 @@
+"""Every key an experiment file may hold, with its default and its meaning."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING as NO_DEFAULT
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from omegaconf import MISSING
+
+
+def key(default: Any, help: str) -> Any:
+    """Declare a key with its default and the line that `uniapl config keys` prints of it."""
+    if isinstance(default, (dict, list)):
+        return field(default_factory=lambda: type(default)(default), metadata={"help": help})
+    return field(default=default, metadata={"help": help})
+
+
+def section(cls: type, help: str) -> Any:
+    """Declare a section: a dataclass of further keys."""
+    return field(default=NO_DEFAULT, default_factory=cls, metadata={"help": help})
+
+
+@dataclass
+class Run:
+    """Where a run writes, on what it computes and how often it reports. None of it changes results."""
+
+    dir: str = key(MISSING, "folder of the run: config, metrics, samples, checkpoints, final model")
+    device: str = key("auto", "auto (CUDA if there is one), cpu, cuda, cuda:1 ...")
+    threads: Optional[int] = key(None, "CPU threads; null leaves torch's choice (tiny models: 1)")
+    log_every: int = key(1, "steps between lines of metrics.jsonl")
+    sample_every: int = key(10, "steps between samples written to samples.jsonl; 0 writes none")
+    save_every: int = key(50, "steps between checkpoints")
+    keep_checkpoints: int = key(2, "checkpoints kept; the older ones are deleted")
+
+
+@dataclass
+class Model:
+    """A language model to load."""
+
+    path: str = key(MISSING, "a folder, a hub name, or tiny:base, tiny:teacher")
+    revision: Optional[str] = key(None, "branch, tag or commit on the hub")
+    dtype: str = key("auto", "of the weights: auto (float32), float32, bfloat16, float16")
+    attention: str = key("sdpa", "attention implementation of transformers: sdpa, eager, ...")
+
+
+@dataclass
+class Chat:
+    """How messages become a prompt, through the tokenizer's own template."""
+
+    thinking: bool = key(False, "let a Qwen3-style template open a think block")
+    system: Optional[str] = key(None, "system message put before prompts that have none")
+
+
+@dataclass
+class Data:
+    """What a training run reads. Each file is JSONL, a row a line; tiny:NAME is a shipped one."""
+
+    demonstrations: Optional[str] = key(None, "D_SFT: prompts with the teacher's responses")
+    prompts: Optional[str] = key(None, "D_PREF: prompts with their constraints")
+    layout: str = key("ifeval", "how rows are read; see `uniapl list layouts`")
+    max_prompt_tokens: int = key(1024, "longest prompt, chat template included")
+    max_response_tokens: int = key(1024, "longest demonstration")
+    overlong: str = key("error", "a row longer than that: error, or drop (counted and reported)")
+
+
+@dataclass
+class Sampling:
+    """How tokens are drawn."""
+
+    temperature: float = key(1.0, "0 is greedy")
+    top_p: float = key(1.0, "nucleus; 1 cuts nothing off")
+    top_k: int = key(0, "0 cuts nothing off")
+    max_new_tokens: int = key(512, "longest response")
+
+
+@dataclass
+class Generation:
+    """How the generator works through its requests. None of it changes results."""
+
+    backend: str = key("local", "which generator; see `uniapl list generators`")
+    batch_tokens: int = key(65536, "tokens (prompt + new) that one decoding batch may hold")
+
+
+@dataclass
+class Training:
+    """Sizes of an optimiser step. `micro_batch_size` never changes the gradient."""
+
+    steps: int = key(MISSING, "optimiser steps")
+    demonstrations: int = key(32, "demonstrations a step")
+    prompts: int = key(16, "prompts a step")
+    samples: int = key(8, "rollouts a prompt (the group)")
+    demonstration_samples: int = key(2, "rollouts a demonstration's prompt, for A-SFT's anchor")
+    micro_batch_size: int = key(32, "rows a forward pass")
+    max_grad_norm: float = key(1.0, "gradients are scaled down to this norm")
+
+
+@dataclass
+class Optim:
+    """The optimiser. `lr` is a number or a schedule, as under `schedules`."""
+
+    name: str = key("adamw", "adamw, or muon (hidden matrices by Muon, the rest by AdamW)")
+    lr: Any = key(1e-6, "learning rate: a number or {shape: ..., ...}")
+    weight_decay: float = key(0.0, "decoupled weight decay")
+    betas: list[float] = key([0.9, 0.999], "AdamW's")
+    eps: float = key(1e-8, "AdamW's")
+    muon_lr_ratio: float = key(5.0, "with muon: the matrices' learning rate over lr")
+
+
+@dataclass
+class Term:
+    """One summand of the gradient: weight times an objective's mean over a source's tokens."""
+
+    objective: str = key(MISSING, "see `uniapl list objectives`")
+    source: str = key(MISSING, "demonstrations, rollouts, demonstration_rollouts")
+    weight: str = key("1", "arithmetic over the schedules' names: (1 - alpha) * lambda_adv")
+    params: dict[str, Any] = key({}, "keyword arguments of the objective")
+
+
+@dataclass
+class Signal:
+    """One number a rollout: a weighted sum of scores, made an advantage by a rule."""
+
+    scores: dict[str, Any] = key({}, "name: {weight: 1.0, ...}; see `uniapl list scores`")
+    advantage: str = key("group", "see `uniapl list advantages`")
+
+
+@dataclass
+class Discriminator:
+    """What compares a rollout with the teacher's response."""
+
+    kind: str = key("polar", "see `uniapl list discriminators`")
+    path: Optional[str] = key(None, "folder or hub name; tiny:polar")
+    batch_tokens: int = key(16384, "tokens one scoring batch may hold")
+
+
+@dataclass
+class Teach:
+    """uniapl teacher-gen: responses for prompts."""
+
+    prompts: str = key(MISSING, "JSONL with the prompts")
+    out: str = key(MISSING, "JSONL to write; rows that are there already are kept")
+    samples: int = key(1, "responses a prompt")
+    sampling: Sampling = section(Sampling, "how the teacher's tokens are drawn")
+
+
+@dataclass
+class Filter:
+    """uniapl filter-gt: keep the responses that pass their verifiers."""
+
+    responses: str = key(MISSING, "JSONL with responses")
+    constraints: Optional[str] = key(None, "JSONL with the prompts' constraints, if kept apart")
+    out: str = key(MISSING, "JSONL of the rows that pass")
+    rejected: Optional[str] = key(None, "JSONL of the others, with the ids they fail")
+    mode: str = key("strict", "which verdict decides: strict or loose")
+
+
+@dataclass
+class Draw:
+    """One way of sampling the evaluated model."""
+
+    samples: int = key(1, "responses a prompt")
+    sampling: Sampling = section(Sampling, "how tokens are drawn")
+
+
+def _greedy() -> dict[str, Optional[Draw]]:
+    return {"greedy": Draw(sampling=Sampling(temperature=0.0))}
+
+
+@dataclass
+class Eval:
+    """uniapl eval: measure a model on held-out prompts."""
+
+    model: str = key(MISSING, "folder or hub name of the model to measure")
+    name: Optional[str] = key(None, "what the report calls it; null takes the model's path")
+    data: str = key(MISSING, "JSONL with prompts and constraints")
+    out: str = key(MISSING, "folder for eval.json and responses.jsonl")
+    limit: Optional[int] = key(None, "only the first rows; null takes all")
+    metrics: list[str] = key(["ifeval", "length"], "see `uniapl list metrics`")
+    draws: dict[str, Optional[Draw]] = field(
+        default_factory=_greedy, metadata={"help": "name: {samples, sampling}; each is reported"}
+    )
+
+
+@dataclass
+class Polar:
+    """uniapl pretrain-polar: a discriminator from trajectories of several policies."""
+
+    init: str = key(MISSING, "language model whose weights the discriminator starts from")
+    trajectories: list[str] = key([], "one JSONL a policy: {id, prompt, response}, two rows a prompt")
+    heldout: list[str] = key([], "the same for held-out prompts, for the pair accuracy")
+    separator: str = key("<|reward|>", "token between the two trajectories")
+    tail: str = key("<|score|>", "last token, where the score is read")
+    pairs: int = key(32, "pairs a step")
+    corruptions: list[str] = key([], "broken copies of responses used as negatives")
+
+
+def _signals() -> dict[str, Optional[Signal]]:
+    return {
+        "verifier": Signal(scores={"verifier": {}}, advantage="group"),
+        "anchor": Signal(scores={"coef": {}}, advantage="raw"),
+    }
+
+
+@dataclass
+class Config:
+    """One experiment. All verbs read the same file; each takes the sections it needs."""
+
+    seed: int = key(0, "of everything that is drawn")
+    method: Optional[str] = key(None, "set by `uniapl train METHOD`; ${method} names it in paths")
+    run: Run = section(Run, "where and how often")
+    model: Model = section(Model, "the policy that training starts from")
+    teacher: Model = section(Model, "the model that teacher-gen asks")
+    chat: Chat = section(Chat, "messages to prompts")
+    data: Data = section(Data, "what training reads")
+    sampling: Sampling = section(Sampling, "how rollouts are drawn")
+    generation: Generation = section(Generation, "the generator")
+    discriminator: Discriminator = section(Discriminator, "the anchor's judge")
+    training: Training = section(Training, "sizes of a step")
+    optim: Optim = section(Optim, "the optimiser")
+    schedules: dict[str, Any] = key({}, "name: a number or {shape: ..., ...}")
+    terms: dict[str, Optional[Term]] = key({}, "the summands of the gradient, by name")
+    signals: dict[str, Optional[Signal]] = field(
+        default_factory=_signals, metadata={"help": "what rollouts are judged by, by name"}
+    )
+    teach: Teach = section(Teach, "uniapl teacher-gen")
+    filter: Filter = section(Filter, "uniapl filter-gt")
+    eval: Eval = section(Eval, "uniapl eval")
+    polar: Polar = section(Polar, "uniapl pretrain-polar")

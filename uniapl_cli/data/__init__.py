@@ -1,0 +1,5 @@
+"""Rows of files to Examples, and Examples to TokenBatches."""
+
+from uniapl_cli.data.layouts import layouts, read_examples
+
+__all__ = ["layouts", "read_examples"]

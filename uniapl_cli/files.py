@@ -1,0 +1,109 @@
+"""Files that appear whole or not at all, and JSONL whose rows know their file and line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from uniapl_cli.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One JSON object of a file. `origin` is `file:line`."""
+
+    origin: str
+    values: dict[str, Any]
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a JSONL file, lazily; blank lines are passed over.
+
+    Raises DataError, with file and line, for what is no JSON object.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield _row(line, f"{path}:{number}")
+    except FileNotFoundError:
+        raise DataError(f"no such file: '{path}'") from None
+    except IsADirectoryError:
+        raise DataError(f"'{path}' is a folder; a JSONL file is needed") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"'{path}' is not UTF-8 text: {error.reason}") from None
+    except PermissionError:
+        raise DataError(f"'{path}' cannot be read: permission denied") from None
+
+
+def _row(line: str, origin: str) -> Row:
+    try:
+        values = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{origin}: not JSON: {error.msg} (column {error.colno})") from None
+    if not isinstance(values, dict):
+        raise DataError(f"{origin}: a JSON object is needed, got {type(values).__name__}")
+    return Row(origin, values)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """Open a file for writing that takes `path`'s place only when the block ends well."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        file = scratch.open("w", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot write '{path}': {error.strerror}") from None
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def dump(row: Mapping[str, Any]) -> str:
+    """Return a row as one line of JSON."""
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write a JSONL file atomically and return the number of rows."""
+    count = 0
+    with replacing(path) as file:
+        for count, row in enumerate(rows, 1):  # noqa: B007
+            file.write(dump(row))
+    return count
+
+
+def append_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Append rows in one write that has reached the disk when this returns."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("".join(dump(row) for row in rows))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise DataError(f"cannot write '{path}': {error.strerror}") from None
+
+
+def drop_torn_line(path: Path) -> bool:
+    """Cut off an unfinished last line, as a kill in the middle of an append leaves. Return if so."""
+    if not path.exists():
+        return False
+    with path.open("rb+") as file:
+        text = file.read()
+        whole = text.rfind(b"\n") + 1
+        if whole == len(text):
+            return False
+        file.truncate(whole)
+    return True

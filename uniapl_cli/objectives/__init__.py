@@ -1,0 +1,7 @@
+"""Pure losses: log-probabilities (B, T) in, losses (B, T) out; and the advantages they weigh with."""
+
+from uniapl_cli.objectives import imitation, kl, preference, ranking
+from uniapl_cli.objectives.advantages import advantages
+from uniapl_cli.objectives.objective import Objective, objectives
+
+__all__ = ["Objective", "advantages", "imitation", "kl", "objectives", "preference", "ranking"]

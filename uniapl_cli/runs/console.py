@@ -1,0 +1,117 @@
+"""What a person sees: results on stdout, talk and progress on stderr."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+talk = Console(stderr=True, highlight=False)
+
+# Seconds between plain lines where there is no terminal to draw a bar on.
+PLAIN_INTERVAL = 10.0
+
+
+def set_up_logging() -> None:
+    """Send the program's warnings to stderr, one line each."""
+    handler = RichHandler(console=talk, show_time=False, show_path=False, markup=False)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("uniapl")
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+
+
+class Bar:
+    """A progress bar with ETA on a terminal; a line now and then elsewhere."""
+
+    def __init__(self, title: str, total: int | None, done: int = 0) -> None:
+        self.title, self.total, self.done = title, total, done
+        self.started, self.first = time.monotonic(), done
+        self.spoke = self.started
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=talk,
+            disable=not talk.is_terminal,
+        )
+        self.task = self.progress.add_task(title, total=total, completed=done, note="")
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        """Say that `count` more are done."""
+        self.done += count
+        self.progress.update(self.task, completed=self.done, note=note)
+        now = time.monotonic()
+        if not talk.is_terminal and now - self.spoke >= PLAIN_INTERVAL:
+            self.spoke = now
+            talk.print(f"{self.title}: {self.done}/{self.total}{self._eta(now)} {note}".rstrip())
+
+    def _eta(self, now: float) -> str:
+        if not self.total or self.done == self.first:
+            return ""
+        left = (now - self.started) / (self.done - self.first) * (self.total - self.done)
+        return f", {left:.0f} s left"
+
+
+@contextmanager
+def bar(title: str, total: int | None, done: int = 0) -> Iterator[Bar]:
+    """Show progress while the block runs."""
+    shown = Bar(title, total, done)
+    with shown.progress:
+        yield shown
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table whose first column is names and whose others are figures."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for place, column in enumerate(columns):
+        made.add_column(column, justify="left" if place == 0 else "right", no_wrap=place == 0)
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def brief(metrics: Mapping[str, float], names: Sequence[str]) -> str:
+    """Return the named metrics that are there, short enough for a progress line."""
+    return "  ".join(f"{name} {metrics[name]:.3g}" for name in names if name in metrics)
+
+
+class StopRequest:
+    """Turns the first Ctrl-C (or SIGTERM) into a wish to stop; the second one stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> StopRequest:
+        self._before = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        talk.print("stopping after this step, with a checkpoint; once more stops at once")

@@ -1,0 +1,87 @@
+"""A run's folder.
+
+    config.yaml       the resolved config
+    environment.json  versions, commit, machine
+    metrics.jsonl     a line a logged step
+    samples.jsonl     rollouts with their rewards
+    checkpoints/      what a resume needs
+    final/            the trained model; it exists only when the run has finished
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.errors import RunError
+from uniapl_cli.files import dump, replacing
+
+
+class RunDirectory:
+    """A folder that one process at a time trains into."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.metrics = path / "metrics.jsonl"
+        self.samples = path / "samples.jsonl"
+        self.checkpoints = path / "checkpoints"
+        self.final = path / "final"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has reached its end."""
+        return self.final.is_dir()
+
+    def open(self) -> None:
+        """Create the folder and hold its lock until the process ends. Raises RunError."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise RunError(
+                f"cannot write the run directory '{self.path}': {error.strerror}; "
+                "choose another with run.dir=..."
+            ) from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"another process is training into '{self.path}': wait for it, or set run.dir"
+            ) from None
+
+    def write(self, name: str, text: str) -> None:
+        """Write one of the folder's small files atomically."""
+        with replacing(self.path / name) as file:
+            file.write(text)
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Append a line of metrics."""
+        _append(self.metrics, [row])
+
+    def sample(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append rollouts."""
+        _append(self.samples, rows)
+
+    def rewind(self, step: int) -> None:
+        """Drop logged lines of steps after `step`, and a last line torn by a kill."""
+        for path in (self.metrics, self.samples):
+            if path.exists():
+                kept = [line for line in path.read_text().splitlines(True) if _upto(line, step)]
+                with replacing(path) as file:
+                    file.writelines(kept)
+
+
+def _upto(line: str, step: int) -> bool:
+    with suppress(json.JSONDecodeError):
+        return line.endswith("\n") and json.loads(line)["step"] <= step
+    return False
+
+
+def _append(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write("".join(map(dump, rows)))

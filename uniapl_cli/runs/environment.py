@@ -1,0 +1,45 @@
+"""Where a run was made: versions, commit, machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import uniapl_cli
+
+PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "omegaconf", "nltk", "langdetect")
+
+
+def environment(**facts: Any) -> dict[str, Any]:
+    """Return what is needed to make the run again; `facts` are added to it."""
+    return {
+        "uniapl": uniapl_cli.__version__,
+        "commit": commit(),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+        "command": sys.argv[1:],
+        **facts,
+    }
+
+
+def commit() -> str | None:
+    """Return the git commit of the source, `+changes` where files differ; None outside git."""
+    here = Path(uniapl_cli.__file__).parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        # A checkout that merely contains the installed package would name someone else's commit.
+        git("ls-files", "--error-unmatch", "__init__.py")
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,90 @@
+"""Who knows the answers: templates that follow the instructions, or forget some of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from uniapl_cli.tiny.task import ADJECTIVES, Row
+from uniapl_cli.tiny.topics import TOPICS
+
+
+def demonstrations(rows: Sequence[Row], seed: int, *, ignore: float = 0.0) -> list[Row]:
+    """Return the rows with the oracle's response to each; see `answer` for `ignore`."""
+    rng = random.Random(seed)
+    return [{**row, "response": answer(row, rng, ignore=ignore)} for row in rows]
+
+
+def answer(row: Row, rng: random.Random, *, ignore: float = 0.0) -> str:
+    """Answer a prompt; each of its instructions is left out of account with probability `ignore`."""
+    pairs = zip(row["instruction_id_list"], row["kwargs"], strict=True)
+    asked = {id: kwargs for id, kwargs in pairs if rng.random() >= ignore}
+    sentences = _sentences(row["topic"], asked, rng)
+    return _dress(_lay_out(sentences, asked), row["topic"], asked)
+
+
+def _count(asked: Mapping[str, Mapping[str, Any]], rng: random.Random) -> int:
+    """Choose how many sentences to write; in a list or in paragraphs each stands alone."""
+    if "length_constraints:number_paragraphs" in asked:
+        return int(asked["length_constraints:number_paragraphs"]["num_paragraphs"])
+    if "detectable_format:number_bullet_lists" in asked:
+        return int(asked["detectable_format:number_bullet_lists"]["num_bullets"])
+    if "length_constraints:number_sentences" in asked:
+        bound = asked["length_constraints:number_sentences"]
+        number = int(bound["num_sentences"])
+        return number if bound["relation"] == "at least" else rng.randint(1, number - 1)
+    return rng.choice((2, 2, 3))
+
+
+def _sentences(
+    topic: str, asked: Mapping[str, Mapping[str, Any]], rng: random.Random
+) -> list[str]:
+    """Write the sentences: one on the topic, then its things, the keyword's and the end at last."""
+    avoid = asked.get("keywords:forbidden_words", {}).get("forbidden_words", [])
+    adjectives = [word for word in ADJECTIVES if word not in avoid]
+    things = rng.sample(TOPICS[topic], len(TOPICS[topic]))
+    comma = "" if "punctuation:no_comma" in asked else ","
+    count = _count(asked, rng)
+    written = [_open(topic, things[0], adjectives, comma, brief=count > 3, rng=rng)]
+    written += [_go_on(thing, adjectives, rng) for thing in things[1:count]]
+    if "keywords:existence" in asked:
+        keyword = asked["keywords:existence"]["keywords"][0]
+        written[-1] = f"I found a {keyword} near the {things[0]}."
+    if "startend:end_checker" in asked:
+        written[-1] += " " + asked["startend:end_checker"]["end_phrase"]
+    return written
+
+
+def _open(
+    topic: str, thing: str, adjectives: list[str], comma: str, *, brief: bool, rng: random.Random
+) -> str:
+    first, second = rng.sample(adjectives, 2)
+    if brief or rng.random() < 0.2:
+        return f"The {topic} is {first}."
+    return f"The {topic} is {first}{comma} and the {thing} are {second}."
+
+
+def _go_on(thing: str, adjectives: list[str], rng: random.Random) -> str:
+    if rng.random() < 0.3:
+        return f"I know the {thing} well."
+    return f"The {thing} are {rng.choice(adjectives)}."
+
+
+def _lay_out(sentences: list[str], asked: Mapping[str, object]) -> str:
+    if "length_constraints:number_paragraphs" in asked:
+        return "\n***\n".join(sentences)
+    if "detectable_format:number_bullet_lists" in asked:
+        return "\n".join(f"- {sentence}" for sentence in sentences)
+    return " ".join(sentences)
+
+
+def _dress(text: str, topic: str, asked: Mapping[str, object]) -> str:
+    """Add what goes around the text: the title, the quotation marks, the case of all letters."""
+    if "detectable_format:title" in asked:
+        text = f"<<The {topic}>>\n{text}"
+    if "startend:quotation" in asked:
+        text = f'"{text}"'
+    if "change_case:english_lowercase" in asked:
+        return text.lower()
+    return text.upper() if "change_case:english_capital" in asked else text

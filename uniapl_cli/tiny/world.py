@@ -1,0 +1,78 @@
+"""Writes the embedded world into a folder: prompts, demonstrations, tokenizer, untrained models."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from uniapl_cli.errors import DataError
+from uniapl_cli.seeding import derive
+from uniapl_cli.tiny.models import BASE, TEACHER, new_model
+from uniapl_cli.tiny.oracle import demonstrations
+from uniapl_cli.tiny.task import Row, rows
+from uniapl_cli.tiny.tokenizer import train_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+NOISE = 0.4  # how often the noisy demonstrations ignore an instruction
+
+
+def splits(seed: int, *, train: int, heldout: int, practice: int) -> dict[str, list[Row]]:
+    """Draw rows for training, evaluation and pre-training; no prompt occurs in two of them."""
+    held = rows(derive(seed, "heldout"), heldout, name="heldout")
+    trained = rows(derive(seed, "train"), train, name="train", besides=held)
+    drawn = rows(derive(seed, "practice"), practice, name="practice", besides=[*held, *trained])
+    return {"heldout": held, "train": trained, "practice": drawn}
+
+
+def new_tokenizer(demonstrated: Iterable[Row]) -> PreTrainedTokenizerFast:
+    """Train the tokenizer on demonstrations, prompts and responses alike."""
+    return train_tokenizer(
+        text for row in demonstrated for text in (row["prompt"], row["response"])
+    )
+
+
+def write_world(
+    out: Path, *, seed: int = 0, train: int = 1200, heldout: int = 256, practice: int = 4000
+) -> None:
+    """Write the world as a new folder `out`, whole or not at all. Raises DataError if it exists.
+
+    train.jsonl and heldout.jsonl hold prompts to answer. The demonstrations are the oracle's answers
+    to other prompts: `demonstrations.jsonl` faultless, `noisy.jsonl` with instructions ignored.
+    """
+    if out.exists():
+        raise DataError(f"{out}: exists already; name another folder, or remove this one")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        _fill(building, splits(seed, train=train, heldout=heldout, practice=practice), seed)
+        building.chmod(0o755)  # mkdtemp's folders are closed to others
+        os.replace(building, out)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+
+
+def _fill(folder: Path, drawn: Mapping[str, Sequence[Row]], seed: int) -> None:
+    faultless = demonstrations(drawn["practice"], derive(seed, "faultless"))
+    noisy = demonstrations(drawn["practice"], derive(seed, "noisy"), ignore=NOISE)
+    _write_rows(folder / "train.jsonl", drawn["train"])
+    _write_rows(folder / "heldout.jsonl", drawn["heldout"])
+    _write_rows(folder / "demonstrations.jsonl", faultless)
+    _write_rows(folder / "noisy.jsonl", noisy)
+    tokenizer = new_tokenizer(faultless)
+    tokenizer.save_pretrained(folder / "tokenizer")
+    for name, size in (("teacher", TEACHER), ("base", BASE)):
+        model = new_model(tokenizer, **size, seed=derive(seed, name))
+        model.save_pretrained(folder / name)
+        tokenizer.save_pretrained(folder / name)
+
+
+def _write_rows(path: Path, rows: Iterable[Row]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

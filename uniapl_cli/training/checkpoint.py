@@ -1,0 +1,118 @@
+"""Checkpoints: written whole or not at all, verified when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_model, save_model
+
+from uniapl_cli.errors import RunError
+from uniapl_cli.training.learner import Learner
+from uniapl_cli.training.optim import Optimizer
+from uniapl_cli.training.streams import Stream
+
+log = logging.getLogger("uniapl")
+
+WEIGHTS, OPTIMIZER, STATE, MANIFEST = (
+    "model.safetensors",
+    "optimizer.pt",
+    "state.json",
+    "manifest.json",
+)
+
+
+class Checkpoints:
+    """The checkpoints of a run: `step-00000050/` and so on, of which the newest `keep` stay."""
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self.folder, self.keep = folder, keep
+
+    def save(
+        self, step: int, learner: Learner, optimizer: Optimizer, streams: Mapping[str, Stream[Any]]
+    ) -> None:
+        """Write everything that the steps after `step` depend on."""
+        scratch = self.folder / f".step-{step:08d}.tmp"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        save_model(learner.model, str(scratch / WEIGHTS))
+        torch.save(optimizer.state_dict(), scratch / OPTIMIZER)
+        positions = {name: stream.state_dict() for name, stream in streams.items()}
+        (scratch / STATE).write_text(json.dumps({"step": step, "streams": positions}))
+        sums = {name: _sha256(scratch / name) for name in (WEIGHTS, OPTIMIZER, STATE)}
+        (scratch / MANIFEST).write_text(json.dumps(sums, indent=1))
+        for file in scratch.iterdir():
+            _sync(file)
+        target = self.folder / f"step-{step:08d}"
+        shutil.rmtree(target, ignore_errors=True)
+        scratch.rename(target)
+        _sync(self.folder)
+        for old in self.existing()[self.keep :]:
+            shutil.rmtree(old)
+
+    def existing(self) -> list[Path]:
+        """Return the checkpoints' folders, the newest first."""
+        return sorted(self.folder.glob("step-*"), reverse=True)
+
+    def resume(
+        self, learner: Learner, optimizer: Optimizer, streams: Mapping[str, Stream[Any]]
+    ) -> int:
+        """Restore the newest undamaged checkpoint and return its step; 0 where there is none.
+
+        A damaged one is reported and set aside. Raises RunError when all of them are damaged.
+        """
+        found = self.existing()
+        for checkpoint in found:
+            damage = _damage(checkpoint)
+            if damage is None:
+                return _load(checkpoint, learner, optimizer, streams)
+            aside = checkpoint.with_name(f"damaged-{checkpoint.name}")
+            shutil.rmtree(aside, ignore_errors=True)
+            checkpoint.rename(aside)
+            log.warning("checkpoint %s is damaged (%s): using the one before", checkpoint, damage)
+        if found:
+            raise RunError(
+                f"every checkpoint in '{self.folder}' is damaged: delete the folder to start anew"
+            )
+        return 0
+
+
+def _load(
+    checkpoint: Path, learner: Learner, optimizer: Optimizer, streams: Mapping[str, Stream[Any]]
+) -> int:
+    state = json.loads((checkpoint / STATE).read_text())
+    load_model(learner.model, str(checkpoint / WEIGHTS))
+    saved = torch.load(checkpoint / OPTIMIZER, weights_only=True, map_location=learner.device)
+    optimizer.load_state_dict(saved)
+    for name, stream in streams.items():
+        stream.load_state_dict(state["streams"][name])
+    return int(state["step"])
+
+
+def _damage(checkpoint: Path) -> str | None:
+    try:
+        sums = json.loads((checkpoint / MANIFEST).read_text())
+        wrong = [name for name, digest in sums.items() if _sha256(checkpoint / name) != digest]
+    except (OSError, ValueError) as error:
+        return str(error)
+    return f"{', '.join(wrong)} changed since it was written" if wrong else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,127 @@
+"""The one loop, for every method."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from uniapl_cli.errors import TrainingError
+from uniapl_cli.tensors import Mean
+from uniapl_cli.training.accumulate import accumulate, gradient_norm
+from uniapl_cli.training.checkpoint import Checkpoints
+from uniapl_cli.training.learner import Learner
+from uniapl_cli.training.optim import Optimizer
+from uniapl_cli.training.schedules import Schedule
+from uniapl_cli.training.sources import Drawn, Source
+from uniapl_cli.training.streams import Stream
+from uniapl_cli.training.terms import Plan, Term
+
+
+class Reporter(Protocol):
+    """What the loop tells the outside world, and asks of it."""
+
+    def rewind(self, step: int) -> None:
+        """Forget what was reported after `step`, since those steps are about to be done again."""
+
+    def report(self, step: int, metrics: Mapping[str, Any], drawn: Mapping[str, Drawn]) -> None:
+        """Take the figures and the samples of a step that is done."""
+
+    @property
+    def stop_asked(self) -> bool:
+        """Whether to save and stop after the present step."""
+        ...
+
+
+def train(
+    learner: Learner,
+    optimizer: Optimizer,
+    plan: Plan,
+    sources: Mapping[str, Source],
+    streams: Mapping[str, Stream[Any]],
+    checkpoints: Checkpoints,
+    reporter: Reporter,
+    *,
+    steps: int,
+    lr: Schedule,
+    micro_batch_size: int,
+    max_grad_norm: float,
+    save_every: int,
+    reference: Learner | None = None,
+) -> bool:
+    """Train to `steps` from the newest checkpoint. Return whether the end was reached.
+
+    Raises TrainingError, before the update, when the gradient is not finite.
+    """
+    start = checkpoints.resume(learner, optimizer, streams)
+    reporter.rewind(start)
+    parameters = [p for p in learner.model.parameters() if p.requires_grad]
+    for step in range(start, steps):
+        began = time.perf_counter()
+        weights, active = plan.weights(step), plan.active(step)
+        drawn = draw(active, sources, streams, step)
+        sampled = time.perf_counter()
+        batches = {name: part.batch for name, part in drawn.items()}
+        means = accumulate(learner, active, weights, batches, micro_batch_size, reference)
+        norm = gradient_norm(parameters, max_grad_norm)
+        if not math.isfinite(norm):
+            raise TrainingError(non_finite(step, norm, means))
+        optimizer.step(lr(step))
+        ended = time.perf_counter()
+        figures = {"lr": lr(step), "grad_norm": norm, **plan.scales(step)}
+        seconds = {"seconds/sources": sampled - began, "seconds/update": ended - sampled}
+        metrics = {**summary(weights, means), **figures, **source_metrics(drawn), **seconds}
+        done = step + 1
+        stopping = reporter.stop_asked
+        reporter.report(done, metrics, drawn)
+        if done % save_every == 0 or done == steps or stopping:
+            checkpoints.save(done, learner, optimizer, streams)
+        if stopping:
+            return done == steps
+    return True
+
+
+def draw(
+    active: list[Term],
+    sources: Mapping[str, Source],
+    streams: Mapping[str, Stream[Any]],
+    step: int,
+) -> dict[str, Drawn]:
+    """Draw a batch from each source that an active term needs, in the order of `sources`.
+
+    Each stream advances once, so two sources of one stream see the same examples.
+    """
+    needed = {term.source for term in active}
+    names = [name for name in sources if name in needed]
+    items = {stream: streams[stream].next() for stream in {sources[n].stream: 0 for n in names}}
+    drawn = {}
+    for name in names:
+        asked = {t.signal: 0 for t in active if t.source == name and t.signal is not None}
+        drawn[name] = sources[name].draw(items[sources[name].stream], step, list(asked))
+    return drawn
+
+
+def summary(weights: Mapping[str, float], means: Mapping[str, Mean]) -> dict[str, float]:
+    """Return the loss and each term's mean and metrics, divided at last."""
+    values = {name: mean.value for name, mean in means.items()}
+    loss = sum(weights[name] * value for name, value in values.items() if name in weights)
+    return {"loss": loss, **values}
+
+
+def source_metrics(drawn: Mapping[str, Drawn]) -> dict[str, float]:
+    """Return every source's metrics under the source's name."""
+    return {
+        f"{source}/{name}": value
+        for source, part in drawn.items()
+        for name, value in part.metrics.items()
+    }
+
+
+def non_finite(step: int, norm: float, means: Mapping[str, Mean]) -> str:
+    """Say what is known about a gradient that is not finite."""
+    terms = ", ".join(f"{name} {mean.value:.4g}" for name, mean in means.items())
+    return (
+        f"the gradient's norm at step {step + 1} is {norm}; the model was not updated. "
+        f"Terms: {terms}. Lower optim.lr, or look at samples.jsonl for what was generated"
+    )

@@ -1,0 +1,66 @@
+"""Optimisers by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from uniapl_cli.registry import Registry
+
+optimizers: Registry[Callable[..., Optimizer]] = Registry("optimizer")
+
+
+class Optimizer:
+    """One or more torch optimisers stepped together, each at its ratio of the learning rate."""
+
+    def __init__(self, parts: list[tuple[torch.optim.Optimizer, float]]) -> None:
+        self.parts = parts
+
+    def step(self, lr: float) -> None:
+        """Update the parameters at this learning rate and clear their gradients."""
+        for part, ratio in self.parts:
+            for group in part.param_groups:
+                group["lr"] = lr * ratio
+            part.step()
+            part.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of every part."""
+        return {str(index): part.state_dict() for index, (part, _) in enumerate(self.parts)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the state of every part."""
+        for index, (part, _) in enumerate(self.parts):
+            part.load_state_dict(state[str(index)])
+
+
+@optimizers.register("adamw")
+def adamw(
+    model: nn.Module, *, betas: list[float], eps: float, weight_decay: float
+) -> Optimizer:
+    """AdamW over all parameters."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return Optimizer([(_adamw(parameters, betas, eps, weight_decay), 1.0)])
+
+
+@optimizers.register("muon")
+def muon(
+    model: nn.Module, *, betas: list[float], eps: float, weight_decay: float, muon_lr_ratio: float
+) -> Optimizer:
+    """Muon over the hidden matrices, at `muon_lr_ratio` times the learning rate; AdamW elsewhere."""
+    matrices, others = [], []
+    for name, parameter in model.named_parameters():
+        hidden = parameter.dim() == 2 and ".layers." in f".{name}"
+        (matrices if hidden else others).append(parameter)
+    inner = torch.optim.Muon(matrices, weight_decay=weight_decay)
+    return Optimizer([(inner, muon_lr_ratio), (_adamw(others, betas, eps, weight_decay), 1.0)])
+
+
+def _adamw(
+    parameters: list[nn.Parameter], betas: list[float], eps: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    first, second = betas
+    return torch.optim.AdamW(parameters, betas=(first, second), eps=eps, weight_decay=weight_decay)

@@ -1,0 +1,25 @@
+"""Checks whether a response follows the instructions of its row: IFEval's 25, and more to come."""
+
+from uniapl_cli.verifiers import case as case
+from uniapl_cli.verifiers import combination as combination
+from uniapl_cli.verifiers import content as content
+from uniapl_cli.verifiers import format as format
+from uniapl_cli.verifiers import keywords as keywords
+from uniapl_cli.verifiers import language as language
+from uniapl_cli.verifiers import length as length
+from uniapl_cli.verifiers import punctuation as punctuation
+from uniapl_cli.verifiers import startend as startend
+from uniapl_cli.verifiers.binding import constraint, constraints
+from uniapl_cli.verifiers.instructions import verifiers
+from uniapl_cli.verifiers.text import download_punkt, splitter_name
+from uniapl_cli.verifiers.verdict import judge, strip_thinking
+
+__all__ = [
+    "constraint",
+    "constraints",
+    "download_punkt",
+    "judge",
+    "splitter_name",
+    "strip_thinking",
+    "verifiers",
+]

@@ -1,0 +1,29 @@
+"""Instructions on capital and lower-case letters."""
+
+from __future__ import annotations
+
+from uniapl_cli.verifiers.checks import not_negative
+from uniapl_cli.verifiers.instructions import Relation, compare, verifiers
+from uniapl_cli.verifiers.language import is_in
+from uniapl_cli.verifiers.text import words
+
+
+@verifiers.register("change_case:capital_word_frequency", checks=(not_negative,))
+def capital_word_frequency(
+    response: str, *, capital_frequency: int, capital_relation: Relation
+) -> bool:
+    """Words in all capitals, "I" and "A" among them, occur so often."""
+    count = sum(word.isupper() for word in words(response))
+    return compare(count, capital_relation, capital_frequency)
+
+
+@verifiers.register("change_case:english_capital")
+def english_capital(response: str) -> bool:
+    """The response is English, in capital letters only."""
+    return response.isupper() and is_in(response, "en")
+
+
+@verifiers.register("change_case:english_lowercase")
+def english_lowercase(response: str) -> bool:
+    """The response is English, in lower-case letters only."""
+    return response.islower() and is_in(response, "en")

@@ -1,0 +1,75 @@
+"""Instructions on format: bullets, highlights, sections, a title, JSON, a fixed answer."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from uniapl_cli.verifiers.checks import compiles, not_negative
+from uniapl_cli.verifiers.instructions import verifiers
+
+_ANSWERS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
+# The leading space stops at the line's end, so that a run of blank lines costs no quadratic time.
+_STARS = re.compile(r"^[^\S\n]*\*[^*].*$", re.MULTILINE)
+_DASHES = re.compile(r"^[^\S\n]*-.*$", re.MULTILINE)
+_HIGHLIGHT = re.compile(r"\*[^\n*]*\*")
+_BOLD = re.compile(r"\*\*[^\n*]*\*\*")
+
+
+def _heading(spliter: str) -> str:
+    return r"\s?" + spliter.strip() + r"\s?\d+\s?"
+
+
+@verifiers.register("detectable_format:number_bullet_lists", checks=(not_negative,))
+def number_bullet_lists(response: str, *, num_bullets: int) -> bool:
+    """Exactly so many lines start with `*` or `-`; a `---` rule is one, `**bold**` is not."""
+    return len(_STARS.findall(response)) + len(_DASHES.findall(response)) == num_bullets
+
+
+@verifiers.register("detectable_format:constrained_response")
+def constrained_response(response: str) -> bool:
+    """One of the three allowed answers occurs, among whatever else."""
+    return any(answer in response for answer in _ANSWERS)
+
+
+@verifiers.register("detectable_format:number_highlighted_sections", checks=(not_negative,))
+def number_highlighted_sections(response: str, *, num_highlights: int) -> bool:
+    """At least so many `*highlights*` or `**highlights**` on one line, not blank, occur."""
+    found = _HIGHLIGHT.findall(response) + _BOLD.findall(response)
+    return sum(bool(text.strip("*").strip()) for text in found) >= num_highlights
+
+
+@verifiers.register(
+    "detectable_format:multiple_sections",
+    checks=(compiles("section_spliter", _heading), not_negative),
+)
+def multiple_sections(response: str, *, section_spliter: str, num_sections: int) -> bool:
+    """The heading, a case-sensitive regular expression with a number, occurs at least so often."""
+    return len(re.split(_heading(section_spliter), response)) - 1 >= num_sections
+
+
+@verifiers.register("detectable_format:json_format")
+def json_format(response: str) -> bool:
+    """The whole response is JSON, in a code fence or bare; a number or a string is JSON too."""
+    text = response.strip()
+    for fence in ("```json", "```Json", "```JSON", "```"):
+        text = text.removeprefix(fence)
+    try:
+        json.loads(text.removesuffix("```").strip())
+    except (ValueError, RecursionError):  # nested too deep to be read: no JSON for its reader
+        return False
+    return True
+
+
+@verifiers.register("detectable_format:title")
+def title(response: str) -> bool:
+    """A title, `<<anything on one line>>`, occurs and is not blank."""
+    return any(map(_titled, response.split("\n")))
+
+
+def _titled(line: str) -> bool:
+    """Search `<<[^\\n]+>>` in linear time: a response that loops on "<" must not stall a run."""
+    left, right = line.find("<<"), line.rfind(">>")
+    if left < 0 or right < left + 3:
+        return False
+    return bool(line[left : right + 2].lstrip("<").rstrip(">").strip())

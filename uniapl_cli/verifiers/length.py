@@ -1,0 +1,52 @@
+"""Instructions on the number of words, sentences and paragraphs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from uniapl_cli.verifiers.checks import not_negative
+from uniapl_cli.verifiers.instructions import Relation, compare, verifiers
+from uniapl_cli.verifiers.text import sentences
+
+
+def _within(kwargs: Mapping[str, Any]) -> str | None:
+    nth, count = kwargs["nth_paragraph"], kwargs["num_paragraphs"]
+    return None if 1 <= nth <= count else f"nth_paragraph = {nth} is not one of 1 to {count}"
+
+
+@verifiers.register("length_constraints:number_words", checks=(not_negative,))
+def number_words(response: str, *, num_words: int, relation: Relation) -> bool:
+    """The word count is `relation` `num_words`; "don't" is two words, "4.5" too."""
+    return compare(len(re.findall(r"\w+", response)), relation, num_words)
+
+
+@verifiers.register("length_constraints:number_sentences", checks=(not_negative,))
+def number_sentences(response: str, *, num_sentences: int, relation: Relation) -> bool:
+    """The sentence count is `relation` `num_sentences`."""
+    return compare(len(sentences(response)), relation, num_sentences)
+
+
+@verifiers.register("length_constraints:number_paragraphs", checks=(not_negative,))
+def number_paragraphs(response: str, *, num_paragraphs: int) -> bool:
+    """Exactly so many paragraphs stand between `***` dividers; an empty one in the middle fails."""
+    filled = [bool(part.strip()) for part in re.split(r"\s?\*\*\*\s?", response)]
+    return all(filled[1:-1]) and sum(filled) == num_paragraphs
+
+
+@verifiers.register("length_constraints:nth_paragraph_first_word", checks=(_within,))
+def nth_paragraph_first_word(
+    response: str, *, num_paragraphs: int, nth_paragraph: int, first_word: str
+) -> bool:
+    """Of `num_paragraphs` paragraphs between blank lines, the nth starts with `first_word`.
+
+    Blank paragraphs are not counted, but the nth is looked up among all of them, as officially.
+    """
+    paragraphs = response.split("\n\n")
+    count = sum(bool(paragraph.strip()) for paragraph in paragraphs)
+    if nth_paragraph > count or not paragraphs[nth_paragraph - 1].strip():
+        return False
+    word = paragraphs[nth_paragraph - 1].split()[0].lstrip("'").lstrip('"')
+    bare = re.split(r"[.,?!'\"]", word, maxsplit=1)[0]
+    return count == num_paragraphs and bare.lower() == first_word.lower()

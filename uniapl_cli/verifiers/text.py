@@ -1,0 +1,113 @@
+"""Sentences and words as the official IFEval code splits them: by nltk's English punkt tables."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import threading
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.errors import DataError
+
+TABLES = "tokenizers/punkt_tab/english/"
+UNTRAINED = (
+    "nltk's English punkt tables are not installed, so sentences are split untrained: "
+    "length_constraints:number_sentences and change_case:capital_word_frequency can differ from "
+    "official IFEval scores. Type: pip install 'uniapl[punkt]', or: uniapl setup nltk"
+)
+
+_log = logging.getLogger("uniapl")
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class _Splitter:
+    name: str
+    sentences: Any
+    words: Any
+
+
+@lru_cache(maxsize=64)
+def sentences(text: str) -> tuple[str, ...]:
+    """Split into sentences."""
+    return tuple(_splitter().sentences.tokenize(text))
+
+
+def words(text: str) -> list[str]:
+    """Split into nltk's tokens: words, clitics, punctuation."""
+    tokenize = _splitter().words.tokenize
+    return [token for sentence in sentences(text) for token in tokenize(sentence)]
+
+
+def splitter_name() -> str:
+    """Name the splitter in use, `punkt (path of its tables)` or `untrained`, for a run's record."""
+    return _splitter().name
+
+
+def forget_splitter() -> None:
+    """Look for the punkt tables anew at the next call."""
+    with _lock:
+        _load_splitter.cache_clear()
+        sentences.cache_clear()
+
+
+def download_punkt(target: Path) -> None:
+    """Download nltk's punkt tables to `target`, a folder of nltk's search path (NLTK_DATA).
+
+    Raises DataError when that fails.
+    """
+    import nltk
+
+    try:
+        done = nltk.download("punkt_tab", download_dir=str(target), quiet=True, raise_on_error=True)
+    except (ValueError, OSError) as error:
+        raise DataError(f"nltk cannot download punkt_tab to {target}: {error}") from error
+    if not done:
+        raise DataError(f"nltk cannot download punkt_tab to {target}; is there a network?")
+    forget_splitter()
+
+
+def _splitter() -> _Splitter:
+    # The lock keeps a second thread from loading, and warning, at the same time.
+    with _lock:
+        return _load_splitter()
+
+
+@cache
+def _load_splitter() -> _Splitter:
+    from nltk.tokenize import NLTKWordTokenizer
+    from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTokenizer
+
+    found = _find_tables()
+    if found is None:
+        _log.warning(UNTRAINED)
+        return _Splitter("untrained", PunktSentenceTokenizer(), NLTKWordTokenizer())
+    return _Splitter(f"punkt ({found})", PunktTokenizer("english"), NLTKWordTokenizer())
+
+
+def _find_tables() -> str | None:
+    """Find the tables in nltk's own search path, else in a package that carries them."""
+    import nltk.data
+
+    try:
+        return str(nltk.data.find(TABLES))
+    except LookupError:
+        bundle = _bundled()
+    if bundle is None:
+        return None
+    # nltk reads tables only from below its own search path; last, it takes nothing else's place.
+    nltk.data.path.append(str(bundle))
+    return str(nltk.data.find(TABLES))
+
+
+def _bundled() -> Path | None:
+    """Find llama-index-core's copy of the tables without importing that package."""
+    spec = importlib.util.find_spec("llama_index")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        data = Path(folder) / "core" / "_static" / "nltk_cache"
+        if (data / TABLES).is_dir():
+            return data
+    return None
