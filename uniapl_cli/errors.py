@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class UniAPLError(Exception):
-    """A mistake that the person at the keyboard can mend. The command line prints it and exits 2."""
+    """A mistake that the person at the keyboard can mend; the command line exits 2 on it."""
 
 
 class ConfigError(UniAPLError):
@@ -37,7 +37,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Say that `name` is no known `kind`: with the nearest name if there is one, and all of them."""
+    """Say that `name` is no known `kind`: name the nearest, and all there are."""
     known = sorted(known)
     guess = nearest(name, known)
     hint = f" Did you mean '{guess}'?" if guess else ""

@@ -97,7 +97,7 @@ def append_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def drop_torn_line(path: Path) -> bool:
-    """Cut off an unfinished last line, as a kill in the middle of an append leaves. Return if so."""
+    """Cut off an unfinished last line, as a kill during an append leaves; return whether so."""
     if not path.exists():
         return False
     with path.open("rb+") as file:

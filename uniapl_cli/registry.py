@@ -64,7 +64,7 @@ class Entry(Generic[T]):
                 raise UniAPLError(f"{about}: '{name}' is missing. {takes}")
 
     def bind(self, params: Mapping[str, Any], **given: Any) -> Callable[..., Any]:
-        """Return the definition with `params` (checked) and `given` (what it asks for) filled in."""
+        """Return the definition with `params` (checked) and what it takes of `given` filled in."""
         self.check(params, tuple(given))
         wanted = {name: value for name, value in given.items() if name in self.parameters}
         return partial(self.make, **params, **wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,13 +13,20 @@ Batch = TypeVar("Batch", bound="LossBatch")
 
 
 class LossBatch(Protocol):
-    """Rows with a mask (B, T) of the places where a loss counts. Any split of its rows is a batch."""
+    """Rows of places where a loss may count. Any split of the rows is a batch again."""
 
-    mask: Tensor
+    @property
+    def mask(self) -> Tensor:
+        """(B, T) bool: the places that count."""
+        ...
 
-    def split(self: Batch, rows: int) -> Iterator[Batch]: ...
+    def split(self: Batch, rows: int) -> Iterator[Batch]:
+        """Yield micro-batches of at most `rows` rows."""
+        ...
 
-    def to(self: Batch, device: torch.device) -> Batch: ...
+    def to(self: Batch, device: torch.device) -> Batch:
+        """Return the batch on `device`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -57,28 +64,31 @@ class TokenBatch:
         lengths = last_true(self.mask)
         order = torch.argsort(lengths, descending=True, stable=True)
         for index in order.split(rows):
-            width = max(int(lengths[index].max()), 1)
-            yield self._map(lambda t, i=index: t[i], lambda t, w=width: t[:, :w], width)
+            yield self._cut(index, max(int(lengths[index].max()), 1))
 
     def to(self, device: torch.device) -> TokenBatch:
         """Return the batch on `device`."""
-        return self._map(lambda t: t.to(device, non_blocking=True), lambda t: t)
+        return self._each(lambda name, value: value.to(device, non_blocking=True))
 
-    def _map(
-        self,
-        rows: Callable[[Tensor], Tensor],
-        columns: Callable[[Tensor], Tensor],
-        width: int | None = None,
-    ) -> TokenBatch:
-        changed: dict[str, object] = {
-            "tokens": rows(self.tokens)[:, : None if width is None else width + 1],
-            "advantages": {name: rows(value) for name, value in self.advantages.items()},
+    def _cut(self, rows: Tensor, width: int) -> TokenBatch:
+        """Return the given rows, their (B, T) tensors `width` wide."""
+        widths = {"tokens": width + 1}
+
+        def cut(name: str, value: Tensor) -> Tensor:
+            return value[rows][:, : widths.get(name, width)] if value.dim() == 2 else value[rows]
+
+        return self._each(cut)
+
+    def _each(self, change: Callable[[str, Tensor], Tensor]) -> TokenBatch:
+        """Return the batch with `change(field's name, tensor)` in place of every tensor."""
+        new: dict[str, Any] = {
+            "advantages": {k: change("advantages", v) for k, v in self.advantages.items()}
         }
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name not in changed and isinstance(value, Tensor):
-                changed[item.name] = columns(rows(value))
-        return replace(self, **changed)  # type: ignore[arg-type]
+            if isinstance(value, Tensor):
+                new[item.name] = change(item.name, value)
+        return replace(self, **new)
 
 
 @dataclass(frozen=True)

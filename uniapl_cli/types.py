@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 FinishReason = Literal["stop", "length"]
 
@@ -32,8 +32,8 @@ class Constraint:
 class Example:
     """One row of data.
 
-    `reference` is the data set's own ground truth, `response` the teacher's answer. `extra` holds
-    the row's further columns, untouched. `origin` is `file:line`, for error messages.
+    `reference` is the data set's own ground truth, `response` the teacher's answer. `row` holds all
+    columns as they were read. `origin` is `file:line`, for error messages.
     """
 
     id: str
@@ -41,7 +41,7 @@ class Example:
     constraints: tuple[Constraint, ...] = ()
     response: str | None = None
     reference: str | None = None
-    extra: Mapping[str, object] = field(default_factory=dict)
+    row: Mapping[str, Any] = field(default_factory=dict)
     origin: str = ""
 
     @property
@@ -64,8 +64,8 @@ class Sampling:
 class Completion:
     """What a generator answered.
 
-    `token_ids` include the stop token when `finish_reason` is "stop"; `text` does not. `logps[t]` is
-    the log-probability of `token_ids[t]` at the sampling temperature, before top-p and top-k.
+    `token_ids` include the stop token when `finish_reason` is "stop"; `text` does not. `logps[t]`
+    is the log-probability of `token_ids[t]` at the sampling temperature, before top-p and top-k.
     """
 
     text: str
@@ -86,7 +86,7 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a discriminator scores: how close is `candidate` to `reference`, as answers to `prompt`?"""
+    """What a discriminator scores: how close `candidate` is to `reference` as an answer."""
 
     prompt: str
     reference: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -23,11 +23,11 @@ def section(cls: type, help: str) -> Any:
 
 @dataclass
 class Run:
-    """Where a run writes, on what it computes and how often it reports. None of it changes results."""
+    """Where a run writes, on what it computes, how often it reports; none of it changes results."""
 
     dir: str = key(MISSING, "folder of the run: config, metrics, samples, checkpoints, final model")
     device: str = key("auto", "auto (CUDA if there is one), cpu, cuda, cuda:1 ...")
-    threads: Optional[int] = key(None, "CPU threads; null leaves torch's choice (tiny models: 1)")
+    threads: int | None = key(None, "CPU threads; null leaves torch's choice (tiny models: 1)")
     log_every: int = key(1, "steps between lines of metrics.jsonl")
     sample_every: int = key(10, "steps between samples written to samples.jsonl; 0 writes none")
     save_every: int = key(50, "steps between checkpoints")
@@ -39,7 +39,7 @@ class Model:
     """A language model to load."""
 
     path: str = key(MISSING, "a folder, a hub name, or tiny:base, tiny:teacher")
-    revision: Optional[str] = key(None, "branch, tag or commit on the hub")
+    revision: str | None = key(None, "branch, tag or commit on the hub")
     dtype: str = key("auto", "of the weights: auto (float32), float32, bfloat16, float16")
     attention: str = key("sdpa", "attention implementation of transformers: sdpa, eager, ...")
 
@@ -49,15 +49,15 @@ class Chat:
     """How messages become a prompt, through the tokenizer's own template."""
 
     thinking: bool = key(False, "let a Qwen3-style template open a think block")
-    system: Optional[str] = key(None, "system message put before prompts that have none")
+    system: str | None = key(None, "system message put before prompts that have none")
 
 
 @dataclass
 class Data:
     """What a training run reads. Each file is JSONL, a row a line; tiny:NAME is a shipped one."""
 
-    demonstrations: Optional[str] = key(None, "D_SFT: prompts with the teacher's responses")
-    prompts: Optional[str] = key(None, "D_PREF: prompts with their constraints")
+    demonstrations: str | None = key(None, "D_SFT: prompts with the teacher's responses")
+    prompts: str | None = key(None, "D_PREF: prompts with their constraints")
     layout: str = key("ifeval", "how rows are read; see `uniapl list layouts`")
     max_prompt_tokens: int = key(1024, "longest prompt, chat template included")
     max_response_tokens: int = key(1024, "longest demonstration")
@@ -130,7 +130,7 @@ class Discriminator:
     """What compares a rollout with the teacher's response."""
 
     kind: str = key("polar", "see `uniapl list discriminators`")
-    path: Optional[str] = key(None, "folder or hub name; tiny:polar")
+    path: str | None = key(None, "folder or hub name; tiny:polar")
     batch_tokens: int = key(16384, "tokens one scoring batch may hold")
 
 
@@ -149,9 +149,9 @@ class Filter:
     """uniapl filter-gt: keep the responses that pass their verifiers."""
 
     responses: str = key(MISSING, "JSONL with responses")
-    constraints: Optional[str] = key(None, "JSONL with the prompts' constraints, if kept apart")
+    constraints: str | None = key(None, "JSONL with the prompts' constraints, if kept apart")
     out: str = key(MISSING, "JSONL of the rows that pass")
-    rejected: Optional[str] = key(None, "JSONL of the others, with the ids they fail")
+    rejected: str | None = key(None, "JSONL of the others, with the ids they fail")
     mode: str = key("strict", "which verdict decides: strict or loose")
 
 
@@ -163,7 +163,7 @@ class Draw:
     sampling: Sampling = section(Sampling, "how tokens are drawn")
 
 
-def _greedy() -> dict[str, Optional[Draw]]:
+def _greedy() -> dict[str, Draw | None]:
     return {"greedy": Draw(sampling=Sampling(temperature=0.0))}
 
 
@@ -172,12 +172,12 @@ class Eval:
     """uniapl eval: measure a model on held-out prompts."""
 
     model: str = key(MISSING, "folder or hub name of the model to measure")
-    name: Optional[str] = key(None, "what the report calls it; null takes the model's path")
+    name: str | None = key(None, "what the report calls it; null takes the model's path")
     data: str = key(MISSING, "JSONL with prompts and constraints")
     out: str = key(MISSING, "folder for eval.json and responses.jsonl")
-    limit: Optional[int] = key(None, "only the first rows; null takes all")
+    limit: int | None = key(None, "only the first rows; null takes all")
     metrics: list[str] = key(["ifeval", "length"], "see `uniapl list metrics`")
-    draws: dict[str, Optional[Draw]] = field(
+    draws: dict[str, Draw | None] = field(
         default_factory=_greedy, metadata={"help": "name: {samples, sampling}; each is reported"}
     )
 
@@ -187,7 +187,7 @@ class Polar:
     """uniapl pretrain-polar: a discriminator from trajectories of several policies."""
 
     init: str = key(MISSING, "language model whose weights the discriminator starts from")
-    trajectories: list[str] = key([], "one JSONL a policy: {id, prompt, response}, two rows a prompt")
+    trajectories: list[str] = key([], "one JSONL a policy, two rows a prompt; the expert's first")
     heldout: list[str] = key([], "the same for held-out prompts, for the pair accuracy")
     separator: str = key("<|reward|>", "token between the two trajectories")
     tail: str = key("<|score|>", "last token, where the score is read")
@@ -195,7 +195,7 @@ class Polar:
     corruptions: list[str] = key([], "broken copies of responses used as negatives")
 
 
-def _signals() -> dict[str, Optional[Signal]]:
+def _signals() -> dict[str, Signal | None]:
     return {
         "verifier": Signal(scores={"verifier": {}}, advantage="group"),
         "anchor": Signal(scores={"coef": {}}, advantage="raw"),
@@ -207,7 +207,7 @@ class Config:
     """One experiment. All verbs read the same file; each takes the sections it needs."""
 
     seed: int = key(0, "of everything that is drawn")
-    method: Optional[str] = key(None, "set by `uniapl train METHOD`; ${method} names it in paths")
+    method: str | None = key(None, "set by `uniapl train METHOD`; ${method} names it in paths")
     run: Run = section(Run, "where and how often")
     model: Model = section(Model, "the policy that training starts from")
     teacher: Model = section(Model, "the model that teacher-gen asks")
@@ -219,8 +219,8 @@ class Config:
     training: Training = section(Training, "sizes of a step")
     optim: Optim = section(Optim, "the optimiser")
     schedules: dict[str, Any] = key({}, "name: a number or {shape: ..., ...}")
-    terms: dict[str, Optional[Term]] = key({}, "the summands of the gradient, by name")
-    signals: dict[str, Optional[Signal]] = field(
+    terms: dict[str, Term | None] = key({}, "the summands of the gradient, by name")
+    signals: dict[str, Signal | None] = field(
         default_factory=_signals, metadata={"help": "what rollouts are judged by, by name"}
     )
     teach: Teach = section(Teach, "uniapl teacher-gen")

@@ -6,16 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.files import Row, read_rows
 from uniapl_cli.errors import DataError
+from uniapl_cli.files import Row, read_rows
 from uniapl_cli.registry import Registry
 from uniapl_cli.types import Constraint, Example, Message
 
 Layout = Callable[[Row, Callable[..., tuple[Constraint, ...]]], Example]
 layouts: Registry[Layout] = Registry("layout")
-
-READ = ("key", "id", "prompt", "messages", "instruction_id_list", "kwargs", "response")
-READ += ("reference",)
 
 
 @layouts.register("ifeval")
@@ -35,7 +32,7 @@ def ifeval(row: Row, build: Callable[..., tuple[Constraint, ...]]) -> Example:
         constraints=build(ids, kwargs, row.origin),
         response=_text(row, "response"),
         reference=_text(row, "reference"),
-        extra={name: value for name, value in values.items() if name not in READ},
+        row=values,
         origin=row.origin,
     )
 

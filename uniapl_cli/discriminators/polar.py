@@ -44,9 +44,7 @@ class PolarModel:
         """Return the ids of a comparison. Special tokens spelt in the texts are taken out."""
         prompt = self._clean(comparison.prompt)
         halves = [
-            self.tokenizer.encode(
-                f"{prompt}\n{self._clean(answer)}", add_special_tokens=False
-            )
+            self.tokenizer.encode(f"{prompt}\n{self._clean(answer)}", add_special_tokens=False)
             for answer in (comparison.reference, comparison.candidate)
         ]
         bos = self.tokenizer.bos_token_id
@@ -69,7 +67,8 @@ class PolarModel:
 
     def forward(self, batch: PairBatch) -> Tensor:
         """Return the (B, 2) scores of a batch of pairs, for training."""
-        return self.scores(batch.tokens.flatten(0, 1), batch.lengths.flatten()).unflatten(0, (-1, 2))
+        flat = self.scores(batch.tokens.flatten(0, 1), batch.lengths.flatten())
+        return flat.unflatten(0, (-1, 2))
 
 
 def is_special(token: str) -> bool:

@@ -42,9 +42,7 @@ class Generator(Protocol):
 generators: Registry[Callable[..., Generator]] = Registry("generator")
 
 
-def in_order(
-    answers: Iterable[tuple[int, list[Completion]]], count: int
-) -> list[list[Completion]]:
+def in_order(answers: Iterable[tuple[int, list[Completion]]], count: int) -> list[list[Completion]]:
     """Collect what `generate` yields into the order of the requests."""
     placed: dict[int, list[Completion]] = dict(answers)
     return [placed[place] for place in range(count)]

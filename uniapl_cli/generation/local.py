@@ -19,7 +19,7 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.errors import ModelError
 from uniapl_cli.generation.draw import draw, uniforms
 from uniapl_cli.generation.generator import Request, generators
-from uniapl_cli.types import Completion, Sampling
+from uniapl_cli.types import Completion, FinishReason, Sampling
 
 # Copying the cache to drop rows costs as much as a few decoding steps of those rows.
 COMPACT_SHARE = 0.125
@@ -158,7 +158,7 @@ class LocalGenerator:
             ids = tokens[row, :end].tolist()
             finished = bool(stopped[row, end - 1])
             text = self.chat.text(ids[:-1] if finished else ids)
-            reason = "stop" if finished else "length"
+            reason: FinishReason = "stop" if finished else "length"
             answers.append(Completion(text, tuple(ids), tuple(logps[row, :end].tolist()), reason))
         return answers
 

@@ -1,4 +1,4 @@
-"""Pure losses: log-probabilities (B, T) in, losses (B, T) out; and the advantages they weigh with."""
+"""Pure losses: log-probabilities (B, T) in, losses (B, T) out; and the advantages in them."""
 
 from uniapl_cli.objectives import imitation, kl, preference, ranking
 from uniapl_cli.objectives.advantages import advantages

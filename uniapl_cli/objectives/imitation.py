@@ -16,7 +16,7 @@ def nll(logps: Tensor, batch: TokenBatch) -> TokenLoss:
 
 @objectives.register("chord_phi")
 def chord_phi(logps: Tensor, batch: TokenBatch) -> TokenLoss:
-    """CHORD-phi: imitate where the policy is unsure, -p (1 - p) log p, the weight not differentiated.
+    """CHORD-phi: imitate where the policy is unsure, -p (1 - p) log p, the weight held constant.
 
     logps: (B, T). arXiv 2508.11408. p = 0.5 costs 0.25 * 0.6931 = 0.1733; p = 0.9 costs 0.0095.
     """
@@ -27,7 +27,7 @@ def chord_phi(logps: Tensor, batch: TokenBatch) -> TokenLoss:
 
 @objectives.register("chord_is")
 def chord_is(logps: Tensor, batch: TokenBatch) -> TokenLoss:
-    """CHORD's importance-sampling baseline, -p log p with the weight p not differentiated.
+    """CHORD's importance-sampling baseline, -p log p with the weight p held constant.
 
     logps: (B, T). arXiv 2508.11408, where the expert's own probability is taken as 1.
     """

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from types import FrameType
 
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -29,12 +28,18 @@ PLAIN_INTERVAL = 10.0
 
 def set_up_logging() -> None:
     """Send the program's warnings to stderr, one line each."""
-    handler = RichHandler(console=talk, show_time=False, show_path=False, markup=False)
-    handler.setFormatter(logging.Formatter("%(message)s"))
     logger = logging.getLogger("uniapl")
-    logger.handlers[:] = [handler]
+    logger.handlers[:] = [_Talk()]
     logger.propagate = False
     logger.setLevel(logging.INFO)
+
+
+class _Talk(logging.Handler):
+    """Prints above the progress bar, if there is one, without breaking lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        name = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        talk.print(f"{name}{record.getMessage()}", soft_wrap=True, markup=False)
 
 
 class Bar:
@@ -56,6 +61,12 @@ class Bar:
             disable=not talk.is_terminal,
         )
         self.task = self.progress.add_task(title, total=total, completed=done, note="")
+
+    def start(self, done: int) -> None:
+        """Say that `done` were done before, so that they do not count for the ETA."""
+        self.done = self.first = done
+        self.started = time.monotonic()
+        self.progress.reset(self.task, completed=done, total=self.total)
 
     def advance(self, count: int = 1, note: str = "") -> None:
         """Say that `count` more are done."""

@@ -1,11 +1,11 @@
 """A run's folder.
 
-    config.yaml       the resolved config
-    environment.json  versions, commit, machine
-    metrics.jsonl     a line a logged step
-    samples.jsonl     rollouts with their rewards
-    checkpoints/      what a resume needs
-    final/            the trained model; it exists only when the run has finished
+config.yaml       the resolved config
+environment.json  versions, commit, machine
+metrics.jsonl     a line a logged step
+samples.jsonl     rollouts with their rewards
+checkpoints/      what a resume needs
+final/            the trained model; it exists only when the run has finished
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def new_model(
         **ids,
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # the CPU's alone, unlike torch.manual_seed
         model = Qwen3ForCausalLM(config)
     model.generation_config = GenerationConfig(bos_token_id=config.bos_token_id, **ids)
     return model

@@ -17,7 +17,7 @@ def demonstrations(rows: Sequence[Row], seed: int, *, ignore: float = 0.0) -> li
 
 
 def answer(row: Row, rng: random.Random, *, ignore: float = 0.0) -> str:
-    """Answer a prompt; each of its instructions is left out of account with probability `ignore`."""
+    """Answer a prompt; each of its instructions is forgotten with probability `ignore`."""
     pairs = zip(row["instruction_id_list"], row["kwargs"], strict=True)
     asked = {id: kwargs for id, kwargs in pairs if rng.random() >= ignore}
     sentences = _sentences(row["topic"], asked, rng)
@@ -37,9 +37,7 @@ def _count(asked: Mapping[str, Mapping[str, Any]], rng: random.Random) -> int:
     return rng.choice((2, 2, 3))
 
 
-def _sentences(
-    topic: str, asked: Mapping[str, Mapping[str, Any]], rng: random.Random
-) -> list[str]:
+def _sentences(topic: str, asked: Mapping[str, Mapping[str, Any]], rng: random.Random) -> list[str]:
     """Write the sentences: one on the topic, then its things, the keyword's and the end at last."""
     avoid = asked.get("keywords:forbidden_words", {}).get("forbidden_words", [])
     adjectives = [word for word in ADJECTIVES if word not in avoid]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
 
 from uniapl_cli.tiny.topics import TOPICS
-from uniapl_cli.types import Constraint
 
 ADJECTIVES = ("old", "calm", "warm", "dark", "small", "great")
 KEYWORDS = (
@@ -84,7 +83,10 @@ KINDS = (
     ),
     Kind(
         "length_constraints:number_sentences",
-        ("Write {relation} {num_sentences} sentences.", "Use {relation} {num_sentences} sentences."),
+        (
+            "Write {relation} {num_sentences} sentences.",
+            "Use {relation} {num_sentences} sentences.",
+        ),
         _draw_sentences,
     ),
     Kind(
@@ -150,9 +152,3 @@ def rows(seed: int, count: int, *, name: str = "tiny", besides: Sequence[Row] = 
             seen.add(row["prompt"])
             drawn.append({**row, "key": f"{name}-{len(drawn)}"})
     return drawn
-
-
-def constraints(row: Row) -> tuple[Constraint, ...]:
-    """Return the row's instructions as the verifiers take them."""
-    pairs = zip(row["instruction_id_list"], row["kwargs"], strict=True)
-    return tuple(Constraint(id=id, kwargs=kwargs) for id, kwargs in pairs)

@@ -1,9 +1,11 @@
-"""The embedded world's tokenizer: 1024 byte-level tokens, Qwen3's special tokens and chat format."""
+"""The embedded world's tokenizer: 1024 byte-level tokens, Qwen3's special tokens and format."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from uniapl_cli.errors import DataError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -59,7 +61,7 @@ CHAT_TEMPLATE = r"""
 
 
 def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """Learn the tokens that `texts` need. Raises ValueError if they are too few for the vocabulary.
+    """Learn the tokens that `texts` need. Raises DataError if they are too few for the vocabulary.
 
     The special tokens have the last ids, as Qwen3's have.
     """
@@ -84,7 +86,9 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     # As in Qwen3 these can be read in decoded text: they are not special.
     core.add_tokens([AddedToken(t, special=False, normalized=False) for t in THINK])
     if core.get_vocab_size() != VOCAB_SIZE:
-        raise ValueError(f"the texts gave {core.get_vocab_size()} tokens, not {VOCAB_SIZE}: add some")
+        raise DataError(
+            f"the texts gave {core.get_vocab_size()} tokens, not {VOCAB_SIZE}: add some"
+        )
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         eos_token="<|im_end|>",

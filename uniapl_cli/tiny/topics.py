@@ -42,5 +42,7 @@ def on_topic(response: str, topic: str) -> bool:
     """
     if topic not in TOPICS:
         raise ValueError(f"no topic '{topic}'; topics: {', '.join(TOPICS)}")
-    named = [_TOPIC_OF[word] for word in re.findall(r"[a-z]+", response.lower()) if word in _TOPIC_OF]
+    named = [
+        _TOPIC_OF[word] for word in re.findall(r"[a-z]+", response.lower()) if word in _TOPIC_OF
+    ]
     return 2 * named.count(topic) > len(named)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +19,7 @@ from uniapl_cli.tiny.tokenizer import train_tokenizer
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-NOISE = 0.4  # how often the noisy demonstrations ignore an instruction
+NOISE = 0.45  # how often the noisy demonstrations ignore an instruction
 
 
 def splits(seed: int, *, train: int, heldout: int, practice: int) -> dict[str, list[Row]]:
@@ -43,8 +42,9 @@ def write_world(
 ) -> None:
     """Write the world as a new folder `out`, whole or not at all. Raises DataError if it exists.
 
-    train.jsonl and heldout.jsonl hold prompts to answer. The demonstrations are the oracle's answers
-    to other prompts: `demonstrations.jsonl` faultless, `noisy.jsonl` with instructions ignored.
+    `train.jsonl` and `heldout.jsonl` hold prompts to answer. The demonstrations are the oracle's
+    answers to other prompts: `demonstrations.jsonl` faultless, `noisy.jsonl` with instructions
+    ignored.
     """
     if out.exists():
         raise DataError(f"{out}: exists already; name another folder, or remove this one")
@@ -53,7 +53,7 @@ def write_world(
     try:
         _fill(building, splits(seed, train=train, heldout=heldout, practice=practice), seed)
         building.chmod(0o755)  # mkdtemp's folders are closed to others
-        os.replace(building, out)
+        building.replace(out)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise

@@ -24,13 +24,15 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 class Learner(Protocol):
-    """A trainable model: `forward(batch)` gives what the objectives take as their first argument."""
+    """A trainable model: `forward(batch)` gives what the objectives take first."""
 
     model: Any
     tokenizer: Any
     device: torch.device
 
-    def forward(self, batch: Any) -> Tensor: ...
+    def forward(self, batch: Any) -> Tensor:
+        """Return the outputs for a batch."""
+        ...
 
 
 class Policy:

@@ -38,9 +38,7 @@ class Optimizer:
 
 
 @optimizers.register("adamw")
-def adamw(
-    model: nn.Module, *, betas: list[float], eps: float, weight_decay: float
-) -> Optimizer:
+def adamw(model: nn.Module, *, betas: list[float], eps: float, weight_decay: float) -> Optimizer:
     """AdamW over all parameters."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     return Optimizer([(_adamw(parameters, betas, eps, weight_decay), 1.0)])
@@ -50,8 +48,9 @@ def adamw(
 def muon(
     model: nn.Module, *, betas: list[float], eps: float, weight_decay: float, muon_lr_ratio: float
 ) -> Optimizer:
-    """Muon over the hidden matrices, at `muon_lr_ratio` times the learning rate; AdamW elsewhere."""
-    matrices, others = [], []
+    """Muon over the hidden matrices, at `muon_lr_ratio` times the rate; AdamW elsewhere."""
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         hidden = parameter.dim() == 2 and ".layers." in f".{name}"
         (matrices if hidden else others).append(parameter)

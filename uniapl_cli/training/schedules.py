@@ -13,6 +13,7 @@ from uniapl_cli.registry import Registry
 
 # (step, *, steps, options) -> value; `steps` is the length of the run, given by the program.
 Schedule = Callable[[int], float]
+Weight = Callable[[Mapping[str, float]], float]
 shapes: Registry[Callable[..., float]] = Registry("schedule shape")
 
 
@@ -29,9 +30,7 @@ def linear(step: int, *, start: float, end: float, steps: int) -> float:
 
 
 @shapes.register("cosine")
-def cosine(
-    step: int, *, peak: float, end: float = 0.0, warmup_steps: int = 0, steps: int
-) -> float:
+def cosine(step: int, *, peak: float, end: float = 0.0, warmup_steps: int = 0, steps: int) -> float:
     """Rise in a line over `warmup_steps`, then fall to `end` along half a cosine.
 
     The first step has peak / warmup_steps, not 0, so that no step is spent for nothing.
@@ -82,7 +81,7 @@ OPERATORS: dict[type, Callable[..., float]] = {
 }
 
 
-def weight(term: str, text: str, names: Mapping[str, Any]) -> Callable[[Mapping[str, float]], float]:
+def weight(term: str, text: str, names: Mapping[str, Any]) -> Weight:
     """Make a function of the schedules' values from `(1 - alpha) * lambda_adv`.
 
     Only numbers, the schedules' names, + - * / and brackets; it is read from the syntax tree and

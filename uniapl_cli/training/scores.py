@@ -50,9 +50,7 @@ def polar(
     if not centre:
         return values
     unique = {r.example.id: r for r in rollouts}
-    own = discriminator.score(
-        [comparison(r, str(r.example.response)) for r in unique.values()]
-    )
+    own = discriminator.score([comparison(r, str(r.example.response)) for r in unique.values()])
     best = dict(zip(unique, own, strict=True))
     return [v - best[r.example.id] for v, r in zip(values, rollouts, strict=True)]
 

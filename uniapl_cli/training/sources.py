@@ -10,14 +10,12 @@ import torch
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.data.collate import encode_demonstration, pad_rows, place
-from uniapl_cli.discriminators.polar import PolarModel
 from uniapl_cli.generation import Generator, Request
 from uniapl_cli.generation.generator import in_order
 from uniapl_cli.seeding import derive
-from uniapl_cli.tensors import LossBatch, PairBatch, TokenBatch
-from uniapl_cli.training.learner import pad_ids
+from uniapl_cli.tensors import LossBatch, TokenBatch
 from uniapl_cli.training.signals import Judged, Signal
-from uniapl_cli.types import Comparison, Example, Rollout, Sampling
+from uniapl_cli.types import Example, Rollout, Sampling
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,10 @@ class Drawn:
 class Source(Protocol):
     """Makes a batch of what its stream yields."""
 
-    stream: str
+    @property
+    def stream(self) -> str:
+        """The stream that the source's items come from."""
+        ...
 
     def draw(self, items: Sequence[Any], step: int, signals: Sequence[str]) -> Drawn:
         """Return a batch that carries the advantages of `signals`."""
@@ -101,23 +102,6 @@ class Rollouts:
         ]
 
 
-@dataclass(frozen=True)
-class Comparisons:
-    """Pairs of comparisons of which the discriminator should score the first higher."""
-
-    stream: str
-    polar: PolarModel
-
-    def draw(
-        self, items: Sequence[tuple[Comparison, Comparison]], step: int, signals: Sequence[str]
-    ) -> Drawn:
-        """Encode the pairs."""
-        rows = [self.polar.encode(side) for pair in items for side in pair]
-        lengths = torch.tensor([len(row) for row in rows]).unflatten(0, (-1, 2))
-        tokens = pad_ids(rows, self.polar.tokenizer.pad_token_id or 0).unflatten(0, (-1, 2))
-        return Drawn(PairBatch(tokens, lengths))
-
-
 def describe(rollouts: Sequence[Rollout], judged: Mapping[str, Judged]) -> dict[str, float]:
     """Return what a person watching a run wants to know of its rollouts."""
     lengths = [len(r.completion.token_ids) for r in rollouts]
@@ -142,9 +126,7 @@ def equal_groups(values: torch.Tensor, groups: torch.Tensor) -> float:
     return sum(bool((v == v[0]).all()) for v in spreads) / len(spreads)
 
 
-def sample_rows(
-    rollouts: Sequence[Rollout], judged: Mapping[str, Judged]
-) -> list[dict[str, Any]]:
+def sample_rows(rollouts: Sequence[Rollout], judged: Mapping[str, Judged]) -> list[dict[str, Any]]:
     """Return the rollouts as rows for samples.jsonl."""
     return [
         {

@@ -1,0 +1,81 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import uniapl_cli.verifiers
+from uniapl_cli.verifiers import verifiers
+from uniapl_cli.verifiers.instructions import compare
+
+IFEVAL = [
+    "change_case:capital_word_frequency",
+    "change_case:english_capital",
+    "change_case:english_lowercase",
+    "combination:repeat_prompt",
+    "combination:two_responses",
+    "detectable_content:number_placeholders",
+    "detectable_content:postscript",
+    "detectable_format:constrained_response",
+    "detectable_format:json_format",
+    "detectable_format:multiple_sections",
+    "detectable_format:number_bullet_lists",
+    "detectable_format:number_highlighted_sections",
+    "detectable_format:title",
+    "keywords:existence",
+    "keywords:forbidden_words",
+    "keywords:frequency",
+    "keywords:letter_frequency",
+    "language:response_language",
+    "length_constraints:nth_paragraph_first_word",
+    "length_constraints:number_paragraphs",
+    "length_constraints:number_sentences",
+    "length_constraints:number_words",
+    "punctuation:no_comma",
+    "startend:end_checker",
+    "startend:quotation",
+]
+
+
+def test_all_of_ifevals_instructions_are_registered():
+    assert len(IFEVAL) == 25
+    assert set(IFEVAL) <= set(verifiers)
+
+
+def test_every_file_of_the_package_is_imported_by_it():
+    folder = Path(uniapl_cli.verifiers.__file__).parent
+    names = {f"uniapl_cli.verifiers.{file.stem}" for file in folder.glob("[!_]*.py")}
+    assert names <= set(sys.modules)
+
+
+@pytest.mark.parametrize("id", list(verifiers))
+def test_a_verifier_is_typed_keyword_only_and_told_in_one_line(id):
+    entry = verifiers[id]
+    code = entry.make.__code__
+    assert code.co_varnames[: code.co_argcount] == ("response",)
+    assert all(p.annotation is not p.empty for p in entry.parameters.values())
+    assert (entry.make.__doc__ or "").split("\n")[0].endswith(".")
+    assert set(entry.facts) <= {"checks"}
+
+
+@pytest.mark.parametrize(
+    ("count", "relation", "expected"),
+    [
+        (2, "less than", True),
+        (3, "less than", False),
+        (3, "at least", True),
+        (2, "at least", False),
+    ],
+)
+def test_compare(count, relation, expected):
+    assert compare(count, relation, 3) is expected
+
+
+def test_importing_the_package_is_light():
+    code = (
+        "import sys, uniapl_cli.verifiers;"
+        "heavy = {'torch', 'nltk', 'langdetect', 'numpy'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

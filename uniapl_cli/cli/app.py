@@ -1,0 +1,65 @@
+"""uniapl: the verbs, put together."""
+
+from __future__ import annotations
+
+import typer
+
+import uniapl_cli
+from uniapl_cli.cli import (
+    config,
+    eval,
+    filter_gt,
+    listing,
+    pretrain_polar,
+    report,
+    setup,
+    teacher_gen,
+    tiny,
+    train,
+)
+
+app = typer.Typer(
+    help="Post-train language models with verifiable rewards and an expert's answers.",
+    epilog="Start with: make demo. Every verb takes --config FILE and key=value overrides.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(uniapl_cli.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Post-train language models with verifiable rewards and an expert's answers."""
+
+
+PIPELINE, LOOK, MAKE = "Pipeline", "Look", "Discriminator and tiny world"
+for name, function, panel in (
+    ("teacher-gen", teacher_gen.teacher_gen, PIPELINE),
+    ("filter-gt", filter_gt.filter_gt, PIPELINE),
+    ("train", train.train, PIPELINE),
+    ("eval", eval.evaluate, PIPELINE),
+    ("report", report.report, LOOK),
+    ("list", listing.listing, LOOK),
+    ("pretrain-polar", pretrain_polar.pretrain_polar, MAKE),
+    ("setup", setup.setup, MAKE),
+):
+    app.command(name, rich_help_panel=panel)(function)
+app.add_typer(config.app, name="config", rich_help_panel=LOOK)
+app.add_typer(tiny.app, name="tiny", rich_help_panel=MAKE)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="uniapl")

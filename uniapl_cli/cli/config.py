@@ -1,0 +1,77 @@
+"""uniapl config."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, Overrides
+from uniapl_cli.cli.session import print_result, read_config, session
+
+app = typer.Typer(
+    help="Show or check an experiment's merged config, without loading a model.",
+    no_args_is_help=True,
+)
+Method = Annotated[
+    str | None, typer.Option("--method", "-m", help="The method whose equation lies below it.")
+]
+
+
+@app.command()
+def show(
+    overrides: Overrides = None,
+    config: ConfigFile = None,
+    method: Method = None,
+    debug: Debug = False,
+) -> None:
+    """Print the merged config as YAML.
+
+    Example: uniapl config show --method unified --config experiments/tiny/demo.yaml
+    """
+    with session(debug):
+        from uniapl_cli.config.render import to_yaml
+
+        typer.echo(to_yaml(read_config(config, overrides, method)), nl=False)
+
+
+@app.command()
+def check(
+    overrides: Overrides = None,
+    config: ConfigFile = None,
+    method: Method = None,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Check keys, types, terms, schedules and signals.
+
+    Example: uniapl config check --method grpo --config experiments/tiny/demo.yaml
+    """
+    with session(debug):
+        settings = read_config(config, overrides, method)
+        result: dict[str, Any] = {"config": str(config) if config else "(defaults)", "ok": True}
+        if settings.terms:
+            from uniapl_cli.build.method import check_method
+
+            result.update(check_method(settings))
+        print_result(result, json)
+
+
+@app.command()
+def keys(json: AsJson = False, debug: Debug = False) -> None:
+    """List every key with its type, default and meaning.
+
+    Example: uniapl config keys
+    """
+    with session(debug):
+        from uniapl_cli.config.keys import describe
+        from uniapl_cli.config.schema import Config
+        from uniapl_cli.runs.console import table
+
+        found = [(k.name, k.type, str(k.default), k.help or "") for k in describe(Config)]
+
+        def human(_: Any) -> Any:
+            return table("Keys of an experiment file", ["key", "type", "default", "meaning"], found)
+
+        fields = ("key", "type", "default", "help")
+        print_result({"keys": [dict(zip(fields, row, strict=True)) for row in found]}, json, human)

@@ -1,0 +1,36 @@
+"""uniapl list."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from uniapl_cli.cli.options import AsJson, Debug
+from uniapl_cli.cli.session import print_result, session
+
+Kind = Annotated[
+    str | None, typer.Argument(help="objectives, verifiers, scores ...; all without it.")
+]
+
+
+def listing(kind: Kind = None, json: AsJson = False, debug: Debug = False) -> None:
+    """List what a config may name: objectives, scores, advantages, verifiers ...
+
+    Example: uniapl list objectives
+    """
+    with session(debug):
+        from uniapl_cli.build.catalogue import catalogue
+        from uniapl_cli.runs.console import table
+
+        found = catalogue(kind)
+        rows = [
+            [kind, item["name"], item["takes"], item["does"]]
+            for kind, items in found.items()
+            for item in items
+        ]
+
+        def human(_: Any) -> Any:
+            return table("What a config may name", ["kind", "name", "takes", "does"], rows)
+
+        print_result(found, json, human)

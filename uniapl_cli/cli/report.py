@@ -1,0 +1,35 @@
+"""uniapl report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from uniapl_cli.cli.options import AsJson, Debug
+from uniapl_cli.cli.session import print_result, session
+
+Files = Annotated[list[Path], typer.Argument(metavar="EVAL.JSON...", help="What eval wrote.")]
+Show = Annotated[
+    list[str] | None,
+    typer.Option("--show", metavar="DRAWS/METRIC", help="A column; may be given several times."),
+]
+
+
+def report(files: Files, show: Show = None, json: AsJson = False, debug: Debug = False) -> None:
+    """Put evaluations side by side, with standard errors.
+
+    Example: uniapl report work/tiny/eval/*/eval.json --show greedy/prompt_strict
+    """
+    with session(debug):
+        from uniapl_cli.pipelines.report import compare, read_evaluations
+        from uniapl_cli.runs.console import table
+
+        results = read_evaluations(files)
+        columns, rows = compare(results, show or [])
+
+        def human(_: Any) -> Any:
+            return table(f"{results[0]['data']} (mean ± standard error)", columns, rows)
+
+        print_result({"evaluations": results}, json, human)

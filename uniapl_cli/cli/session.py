@@ -1,0 +1,97 @@
+"""Run a verb: load its config, print its result, turn a user's mistake into one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from uniapl_cli.errors import UniAPLError, unknown
+
+if TYPE_CHECKING:
+    from uniapl_cli.config.schema import Config
+
+METHODS = Path(__file__).parent.parent / "methods"
+
+
+@contextmanager
+def session(debug: bool) -> Iterator[None]:
+    """Exit 2 with one line on a user's mistake, 130 on Ctrl-C; a bug keeps its traceback."""
+    # The model libraries are quieted here, before any of them is imported.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from uniapl_cli.runs.console import set_up_logging
+
+    set_up_logging()
+    try:
+        yield
+    except UniAPLError as error:
+        if debug:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        # Whoever read our output has left; there is nobody to tell.
+        sys.stdout = None
+        raise typer.Exit(1) from None
+
+
+def read_config(
+    file: Path | None, overrides: Sequence[str] | None, method: str | None = None
+) -> Config:
+    """Load the merged config: defaults < method < includes < file < overrides."""
+    from uniapl_cli.config.load import load
+    from uniapl_cli.config.schema import Config
+
+    layers = [] if method is None else [method_file(method)]
+    fixed = {} if method is None else {"method": Path(method).stem}
+    return load(file, overrides or (), schema=Config, layers=layers, fixed=fixed)
+
+
+def method_file(method: str) -> Path:
+    """Return the YAML of a packaged method, or of the user's own. Raises UniAPLError."""
+    if method.endswith((".yaml", ".yml")):
+        return Path(method)
+    known = {path.stem: path for path in METHODS.glob("*.yaml") if path.stem != "polar"}
+    if method not in known:
+        raise UniAPLError(f"{unknown('method', method, known)}; or give a method's YAML file")
+    return known[method]
+
+
+def print_result(
+    result: Mapping[str, Any],
+    as_json: bool,
+    human: Callable[[Mapping[str, Any]], Any] | None = None,
+) -> None:
+    """Print a verb's result on stdout: as JSON, or as `human` (or plain lines) shows it."""
+    if as_json:
+        typer.echo(json.dumps(result, indent=1, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    # A pipe has no width; a table cut to 80 columns would lose figures.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    console.print(human(result) if human else lines(result), soft_wrap=human is None)
+
+
+def lines(result: Mapping[str, Any], indent: str = "") -> str:
+    """Return a result as `name: value` lines."""
+    shown = []
+    for name, value in result.items():
+        if isinstance(value, Mapping):
+            shown.append(f"{indent}{name}:")
+            shown.append(lines(value, indent + "  "))
+        else:
+            text = f"{value:.4g}" if isinstance(value, float) else str(value)
+            shown.append(f"{indent}{name}: {text}")
+    return "\n".join(line for line in shown if line)

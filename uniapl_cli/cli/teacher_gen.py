@@ -1,0 +1,24 @@
+"""uniapl teacher-gen."""
+
+from __future__ import annotations
+
+from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides
+from uniapl_cli.cli.session import print_result, read_config, session
+
+
+def teacher_gen(
+    overrides: Overrides = None,
+    config: ConfigFile = None,
+    json: AsJson = False,
+    debug: Debug = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Ask the teacher model for responses to prompts.
+
+    Example: uniapl teacher-gen --config experiments/tiny/demo.yaml teach.samples=2
+    """
+    with session(debug):
+        settings = read_config(config, overrides)
+        from uniapl_cli.build import pipelines
+
+        print_result(pipelines.teacher_gen(settings, dry_run=dry_run), json)

@@ -1,0 +1,36 @@
+"""uniapl train."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides
+from uniapl_cli.cli.session import print_result, read_config, session
+
+Method = Annotated[
+    str,
+    typer.Argument(
+        metavar="METHOD", help="sft, grpo, asft, agrpo, unified, chord, or a method's YAML file."
+    ),
+]
+
+
+def train(
+    method: Method,
+    overrides: Overrides = None,
+    config: ConfigFile = None,
+    json: AsJson = False,
+    debug: Debug = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Train a policy; the same command again resumes it.
+
+    Example: uniapl train unified --config experiments/tiny/demo.yaml schedules.lambda_adv=0.01
+    """
+    with session(debug):
+        settings = read_config(config, overrides, method)
+        from uniapl_cli.build.training import train as run
+
+        print_result(run(settings, dry_run=dry_run), json)

@@ -1,0 +1,88 @@
+"""Files and what they include, in the order of merging."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from uniapl_cli.config.document import Document, compose
+from uniapl_cli.errors import ConfigError, nearest
+
+INCLUDE = "include"
+
+
+def read(paths: Iterable[Path]) -> list[Document]:
+    """Return the documents of some files and of all that they include, the weakest first.
+
+    Includes come before the file that names them, left to right, depth first. A file that is
+    reached twice counts once, where it is reached first: what was merged on top of it stays on top.
+    """
+    found: dict[Path, Document] = {}
+    for path in paths:
+        _visit(path, (), found)
+    return list(found.values())
+
+
+def _visit(path: Path, chain: tuple[Path, ...], found: dict[Path, Document]) -> None:
+    identity = path.resolve()
+    if identity in found:
+        return
+    document, includes = _open(path)
+    chain = (*chain, path)
+    for name, node in includes:
+        where, target = document.where(node), Path(os.path.normpath(path.parent / name))
+        names = [link.resolve() for link in chain]
+        if target.resolve() in names:
+            circle = [*chain[names.index(target.resolve()) :], target]
+            raise ConfigError(f"{where}: include cycle: {' -> '.join(map(str, circle))}")
+        if not target.is_file():
+            raise ConfigError(f"{where}: include '{name}': {_absent(target)}")
+        _visit(target, chain, found)
+    found[identity] = document
+
+
+def _open(path: Path) -> tuple[Document, list[tuple[str, Node]]]:
+    root = compose(_text(path), str(path))
+    if not isinstance(root, MappingNode):
+        got = {SequenceNode: "a list", ScalarNode: "a single value"}.get(type(root), "empty")
+        raise ConfigError(f"{path}: is {got}, expected a mapping: lines of `key: value`")
+    document = Document(str(path), root)
+    named = [value for key, value in root.value if key.value == INCLUDE]
+    root.value = [(key, value) for key, value in root.value if key.value != INCLUDE]
+    return document, [pair for node in named for pair in _names(node, document)]
+
+
+def _names(node: Node, document: Document) -> Iterator[tuple[str, Node]]:
+    for item in node.value if isinstance(node, SequenceNode) else [node]:
+        if not isinstance(item, ScalarNode) or not item.tag.endswith(":str"):
+            where = document.where(item)
+            raise ConfigError(
+                f"{where}: 'include' is a path or a list of paths, relative to this file"
+            )
+        yield item.value, item
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise ConfigError(f"config: {_absent(path)}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: is not UTF-8 (byte {data[error.start]:#04x})") from error
+
+
+def _absent(path: Path) -> str:
+    if path.is_dir():
+        return f"'{path}' is a directory, expected a YAML file"
+    there = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
+    guess = nearest(path.name, [other.name for other in there])
+    hint = f". Did you mean '{path.with_name(guess)}'?" if guess else ""
+    return f"there is no file '{path}'{hint}"

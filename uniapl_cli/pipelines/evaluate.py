@@ -1,0 +1,88 @@
+"""Measure a model on held-out prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.generation import Generator, Request
+from uniapl_cli.pipelines.metrics import Answer, Estimate, Share, estimate
+from uniapl_cli.runs.console import bar
+from uniapl_cli.seeding import derive
+from uniapl_cli.types import Completion, Example, Sampling
+from uniapl_cli.verifiers import judge, strip_thinking
+
+BoundMetric = Callable[[Sequence[Answer]], dict[str, list[Share]]]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """One way of sampling the model: so many responses a prompt."""
+
+    name: str
+    samples: int
+    sampling: Sampling
+
+
+def evaluate(
+    examples: Sequence[Example],
+    generator: Generator,
+    chat: Chat,
+    draws: Draws,
+    metrics: Iterable[BoundMetric],
+    *,
+    seed: int,
+) -> tuple[dict[str, Estimate], list[dict[str, Any]]]:
+    """Return the estimates, and a row for each response with its verdict."""
+    answers = answer(examples, generator, chat, draws, seed)
+    estimates = {
+        name: estimate(answers, shares)
+        for metric in metrics
+        for name, shares in metric(answers).items()
+    }
+    return estimates, [response_row(draws.name, a) for a in answers]
+
+
+def answer(
+    examples: Sequence[Example], generator: Generator, chat: Chat, draws: Draws, seed: int
+) -> list[Answer]:
+    """Sample the responses and judge them, in the order of the examples."""
+    requests = [
+        Request(
+            tuple(chat.prompt_ids(example.prompt)),
+            tuple(derive(seed, "eval", draws.name, example.id, i) for i in range(draws.samples)),
+            example.origin,
+        )
+        for example in examples
+    ]
+    placed: dict[int, list[Completion]] = {}
+    with bar(f"eval {draws.name}", len(requests)) as progress:
+        for place, completions in generator.generate(requests, draws.sampling):
+            placed[place] = completions
+            progress.advance()
+    return [
+        Answer(example, c, judge(strip_thinking(c.text), example.constraints))
+        for place, example in enumerate(examples)
+        for c in placed[place]
+    ]
+
+
+def response_row(draws: str, answer: Answer) -> dict[str, Any]:
+    """Return an answer as a row of responses.jsonl."""
+    example, completion = answer.example, answer.completion
+    return {
+        "draws": draws,
+        "key": example.id,
+        "prompt": example.prompt_text,
+        "response": completion.text,
+        "finish_reason": completion.finish_reason,
+        "instruction_id_list": [c.id for c in example.constraints],
+        "verdict": {"strict": list(answer.verdict.strict), "loose": list(answer.verdict.loose)},
+    }
+
+
+def plain(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
+    """Return estimates as JSON holds them."""
+    return {name: {"mean": e.mean, "se": e.se, "n": e.n} for name, e in estimates.items()}

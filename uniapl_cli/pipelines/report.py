@@ -1,0 +1,68 @@
+"""Evaluations side by side."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.errors import DataError, unknown
+
+Columns = list[str]
+Rows = list[list[str]]
+
+# What a comparison shows unless told otherwise, where it was measured.
+DEFAULT = ("prompt_strict", "topic", "score", "length_ratio")
+PERCENT = ("prompt_strict", "prompt_loose", "inst_strict", "inst_loose", "topic", "truncated")
+
+
+def read_evaluations(files: Sequence[Path]) -> list[dict[str, Any]]:
+    """Read what eval wrote. Raises DataError."""
+    results = []
+    for file in files:
+        try:
+            result = json.loads(file.read_text(encoding="utf-8"))
+            results.append({key: result[key] for key in ("name", "model", "data", "draws")})
+        except (OSError, ValueError, KeyError, TypeError):
+            raise DataError(f"'{file}' is no eval.json that uniapl eval wrote") from None
+    return results
+
+
+def compare(results: Sequence[Mapping[str, Any]], show: Sequence[str]) -> tuple[Columns, Rows]:
+    """Return a row a model and a column a `draws/metric`."""
+    measured = {
+        f"{draws}/{metric}": 0
+        for result in results
+        for draws, metrics in result["draws"].items()
+        for metric in metrics
+    }
+    for name in show:
+        if name not in measured:
+            raise DataError(unknown("column", name, measured))
+    chosen = list(show) or [name for name in measured if name.partition("/")[2] in DEFAULT]
+    rows = [[result["name"], *(_cell(result, name) for name in chosen)] for result in results]
+    return ["model", *(name.replace("/", " ").replace("_", " ") for name in chosen)], rows
+
+
+def one_model(result: Mapping[str, Any]) -> tuple[Columns, Rows]:
+    """Return a row a metric and a column a way of drawing."""
+    draws = result["draws"]
+    names = {metric: 0 for metrics in draws.values() for metric in metrics}
+    rows = [
+        [name.replace("_", " "), *(_cell(result, f"{draw}/{name}") for draw in draws)]
+        for name in names
+    ]
+    return ["", *draws], rows
+
+
+def _cell(result: Mapping[str, Any], name: str) -> str:
+    draws, _, metric = name.partition("/")
+    found = result["draws"].get(draws, {}).get(metric)
+    if found is None:
+        return "-"
+    scale, digits = (100, 1) if metric in PERCENT else (1, 2)
+    mean = f"{found['mean'] * scale:.{digits}f}"
+    se = found["se"]
+    return mean if se is None or math.isnan(se) else f"{mean} ± {se * scale:.{digits}f}"
