@@ -169,6 +169,7 @@ def test_a_key_of_two_lines_stays_one_line(write: Write) -> None:
 
 def test_a_long_value_is_cut(write: Write) -> None:
     assert len(said(write(f"seed: {'x' * 500}\n"))) < 150
+    assert len(said(write(f"optim: {{lr: {'1' * 500}}}\n"))) < 150
 
 
 def test_of_an_included_file(write: Write) -> None:

@@ -7,6 +7,7 @@ import operator
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache, reduce
 from typing import Any, Literal
 
@@ -97,8 +98,9 @@ def leaf(candidates: Sequence[object], annotation: Any) -> tuple[object] | None:
     for value in candidates:
         fitting = [option for option in options if conforms(value, option)]
         if fitting == [float] and isinstance(value, int):
-            return (float(value),)
-        if fitting:
+            with suppress(OverflowError):
+                return (float(value),)
+        elif fitting:
             return (value,)
     return None
 
