@@ -96,6 +96,12 @@ def weight(term: str, text: str, names: Mapping[str, Any]) -> Weight:
     return lambda scales: _value(tree, scales)
 
 
+def names_in(text: str) -> set[str]:
+    """Return the schedule names that a weight's arithmetic mentions."""
+    nodes = ast.walk(ast.parse(text, mode="eval"))
+    return {node.id for node in nodes if isinstance(node, ast.Name)}
+
+
 def _check(node: ast.expr, where: str, names: Mapping[str, Any]) -> None:
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):

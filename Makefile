@@ -1,0 +1,45 @@
+# Everything here makes what it needs: on a fresh machine, `make demo` is the only command to type.
+PYTHON ?= python3
+VENV ?= .venv
+INSTALLED := $(VENV)/.installed
+export PATH := $(abspath $(VENV)/bin):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast check style tiny-models clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+
+install: $(INSTALLED)  ## make the virtual environment .venv and install into it
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(INSTALLED)  ## run the whole pipeline on the embedded world: a few minutes on a CPU
+	experiments/tiny/pipeline.sh
+
+test: $(INSTALLED)  ## run all tests
+	pytest
+
+test-fast: $(INSTALLED)  ## run the unit tests only
+	pytest -m "not slow"
+
+check: $(INSTALLED)  ## lint, types, import contracts
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports
+
+style: $(INSTALLED)  ## mend what the linter and the formatter can
+	ruff check --fix
+	ruff format
+
+tiny-models: $(INSTALLED)  ## train the embedded world's models anew: 6 minutes or so
+	rm -rf work/recipe
+	experiments/tiny/recipe.sh
+
+clean:  ## delete what the targets made
+	rm -rf $(VENV) work build .*_cache *.egg-info
