@@ -3,21 +3,25 @@
 # usage: experiments/tiny/pipeline.sh [METHOD...]     (sft grpo unified, unless told otherwise)
 # Repeat it to go on where it stopped; rm -r work/tiny to start anew.
 set -euo pipefail
-methods=("${@:-sft grpo unified}")
+methods=("$@")
+[ $# -gt 0 ] || methods=(sft grpo unified)
 here=experiments/tiny
 
 uniapl teacher-gen --config $here/world.yaml
 uniapl filter-gt --config $here/world.yaml
 
-uniapl eval --config $here/world.yaml eval.name=base eval.model=tiny:base eval.out=work/tiny/eval/base
-uniapl eval --config $here/world.yaml eval.name=teacher eval.model=tiny:teacher eval.out=work/tiny/eval/teacher
-for method in ${methods[@]}; do
+# Each eval prints a table of its own; here only the last one, which compares them, is shown.
+for model in base teacher; do
+    uniapl eval --config $here/world.yaml eval.name=$model eval.model=tiny:$model \
+        eval.out=work/tiny/eval/$model >/dev/null
+done
+for method in "${methods[@]}"; do
     uniapl train "$method" --config $here/$method.yaml
-    uniapl eval --config $here/$method.yaml method="$method"
+    uniapl eval --config $here/$method.yaml method="$method" >/dev/null
 done
 
 evals=(work/tiny/eval/base/eval.json)
-for method in ${methods[@]}; do evals+=("work/tiny/eval/$method/eval.json"); done
+for method in "${methods[@]}"; do evals+=("work/tiny/eval/$method/eval.json"); done
 evals+=(work/tiny/eval/teacher/eval.json)
 uniapl report "${evals[@]}" --show greedy/prompt_strict --show sampled/prompt_strict \
     --show sampled/topic --show sampled/score --show sampled/length_ratio
@@ -25,7 +29,7 @@ uniapl report "${evals[@]}" --show greedy/prompt_strict --show sampled/prompt_st
 echo
 echo "Written: work/tiny/teacher.jsonl   the teacher's responses"
 echo "         work/tiny/kept.jsonl      those that pass (rejected.jsonl: the others, and why)"
-for method in ${methods[@]}; do
+for method in "${methods[@]}"; do
     echo "         work/tiny/$method/   metrics.jsonl, samples.jsonl, final/ (a transformers model)"
 done
 echo "         work/tiny/eval/           eval.json and responses.jsonl of each model"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from experiment import Config, Optim, Term, Write, said
@@ -226,3 +226,33 @@ def test_a_check_of_the_schema_itself_names_the_section(write: Write) -> None:
 
     with pytest.raises(ConfigError, match=r"low must be at least 0"):
         load(None, ["low=-1"], schema=Checked)
+
+
+@dataclass
+class Pair:
+    left: int
+    right: int = 2
+
+
+@dataclass
+class Pairs:
+    items: list[Pair] = field(default_factory=list)
+    named: dict[str, Pair] = field(default_factory=dict)
+    right: int | None = None
+
+
+def test_a_field_without_a_default_is_mandatory_anywhere() -> None:
+    config = load(None, ["items=[{right: 3}]", "named.a.left=1"], schema=Pairs)
+    assert config.items == [Pair("???", 3)]  # type: ignore[arg-type]
+    assert config.named == {"a": Pair(1, 2)}
+    config = load(None, ["named.a={}"], schema=Pairs)
+    with pytest.raises(ConfigError, match=r"^'named.a.left' is not set. Type named.a.left=..., or"):
+        require(config)
+
+
+def test_a_new_entry_has_its_defaults_before_interpolation() -> None:
+    assert load(None, ["named.a.left=1", "right=${named.a.right}"], schema=Pairs).right == 2
+
+
+def test_an_interpolated_null_is_no_entry() -> None:
+    assert load(None, ["named.a=${right}"], schema=Pairs).named == {}

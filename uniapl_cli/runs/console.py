@@ -75,7 +75,8 @@ class Bar:
         now = time.monotonic()
         if not talk.is_terminal and now - self.spoke >= PLAIN_INTERVAL:
             self.spoke = now
-            talk.print(f"{self.title}: {self.done}/{self.total}{self._eta(now)} {note}".rstrip())
+            line = f"{self.title}: {self.done}/{self.total}{self._eta(now)} {note}"
+            talk.print(line.rstrip(), soft_wrap=True)
 
     def _eta(self, now: float) -> str:
         if not self.total or self.done == self.first:
