@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from omegaconf import MISSING
 
@@ -61,7 +61,9 @@ class Data:
     layout: str = key("ifeval", "how rows are read; see `uniapl list layouts`")
     max_prompt_tokens: int = key(1024, "longest prompt, chat template included")
     max_response_tokens: int = key(1024, "longest demonstration")
-    overlong: str = key("error", "a row longer than that: error, or drop (counted and reported)")
+    overlong: Literal["error", "drop"] = key(
+        "error", "what becomes of a longer row; drop counts and reports"
+    )
 
 
 @dataclass
@@ -152,7 +154,7 @@ class Filter:
     constraints: str | None = key(None, "JSONL with the prompts' constraints, if kept apart")
     out: str = key(MISSING, "JSONL of the rows that pass")
     rejected: str | None = key(None, "JSONL of the others, with the ids they fail")
-    mode: str = key("strict", "which verdict decides: strict or loose")
+    mode: Literal["strict", "loose"] = key("strict", "which verdict decides")
 
 
 @dataclass
