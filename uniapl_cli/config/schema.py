@@ -40,7 +40,7 @@ class Model:
 
     path: str = key(MISSING, "a folder, a hub name, or tiny:base, tiny:teacher")
     revision: str | None = key(None, "branch, tag or commit on the hub")
-    dtype: str = key("auto", "of the weights: auto (float32), float32, bfloat16, float16")
+    dtype: str = key("auto", "of the weights: auto (see the README), float32, bfloat16, float16")
     attention: str = key("sdpa", "attention implementation of transformers: sdpa, eager, ...")
 
 
@@ -133,6 +133,7 @@ class Discriminator:
 
     kind: str = key("polar", "see `uniapl list discriminators`")
     path: str | None = key(None, "folder or hub name; tiny:polar")
+    dtype: str = key("auto", "of the weights: auto (float32 on CPU, bfloat16 on CUDA), float32 ...")
     batch_tokens: int = key(16384, "tokens one scoring batch may hold")
 
 

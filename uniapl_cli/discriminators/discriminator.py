@@ -20,5 +20,5 @@ class Discriminator(Protocol):
         ...
 
 
-# (path, device, *, options) -> Discriminator
+# (path, device, dtype of the weights, *, options) -> Discriminator
 discriminators: Registry[Callable[..., Discriminator]] = Registry("discriminator")

@@ -80,9 +80,11 @@ def is_special(token: str) -> bool:
 class PolarDiscriminator:
     """Scores in batches of similar length that hold at most `batch_tokens` tokens."""
 
-    def __init__(self, path: Path, device: str, *, batch_tokens: int = 16384) -> None:
+    def __init__(
+        self, path: Path, device: str, dtype: torch.dtype, *, batch_tokens: int = 16384
+    ) -> None:
         self.polar = load_polar(path)
-        self.polar.model.to(device).eval().requires_grad_(False)
+        self.polar.model.to(device=device, dtype=dtype).eval().requires_grad_(False)
         self.device = device
         self.batch_tokens = batch_tokens
 

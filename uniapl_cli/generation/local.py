@@ -19,6 +19,7 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.errors import ModelError
 from uniapl_cli.generation.draw import draw, uniforms
 from uniapl_cli.generation.generator import Request, generators
+from uniapl_cli.precision import arithmetic
 from uniapl_cli.types import Completion, FinishReason, Sampling
 
 # Copying the cache to drop rows costs as much as a few decoding steps of those rows.
@@ -61,7 +62,8 @@ class LocalGenerator:
             self._fits(request, sampling)
         waiting: dict[int, dict[int, Completion]] = {}
         for batch in self._batches(requests, sampling):
-            answers = deque(self._decode(batch, sampling))
+            with arithmetic(self.model.device):
+                answers = deque(self._decode(batch, sampling))
             for unit in batch:
                 done = waiting.setdefault(unit.place, {})
                 for offset in range(len(unit.seeds)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,12 +14,11 @@ from torch.utils.checkpoint import checkpoint
 from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.polar import PolarModel
 from uniapl_cli.errors import ModelError
+from uniapl_cli.precision import arithmetic
 from uniapl_cli.tensors import PairBatch, TokenBatch
 
 # Elements of logits that exist at a time: 256 MiB in float32.
 LOGIT_BUDGET = 2**26
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class Learner(Protocol):
@@ -46,18 +44,12 @@ class Policy:
         self.head: nn.Linear = model.get_output_embeddings()
         self._check_head()
 
-    def autocast(self) -> AbstractContextManager[Any]:
-        """bfloat16 arithmetic on CUDA, whatever the weights are kept in; float32 on CPU."""
-        if self.device.type == "cuda":
-            return torch.autocast("cuda", dtype=torch.bfloat16)
-        return nullcontext()
-
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere.
 
         Only the masked places go through the vocabulary head, LOGIT_BUDGET logits at a time.
         """
-        with self.autocast():
+        with arithmetic(self.device):
             hidden = self.backbone(
                 input_ids=batch.tokens[:, :-1], use_cache=False
             ).last_hidden_state
@@ -95,7 +87,8 @@ class PolarLearner:
 
     def forward(self, batch: PairBatch) -> Tensor:
         """Return (B, 2) scores."""
-        return self.polar.forward(batch)
+        with arithmetic(self.device):
+            return self.polar.forward(batch)
 
 
 def token_logps(
@@ -129,21 +122,18 @@ def load_model(
     path: str | Path,
     device: str,
     *,
-    dtype: str = "auto",
+    dtype: torch.dtype = torch.float32,
     attention: str = "sdpa",
     revision: str | None = None,
 ) -> Any:
-    """Load a causal language model, without remote code, in float32 unless told otherwise."""
+    """Load a causal language model, without remote code. Raises ModelError."""
     from transformers import AutoModelForCausalLM
 
-    name = "float32" if dtype == "auto" else dtype
-    if name not in DTYPES:
-        raise ModelError(f"dtype '{dtype}' is not one of auto, {', '.join(DTYPES)}")
     try:
         model = AutoModelForCausalLM.from_pretrained(
             path,
             revision=revision,
-            dtype=DTYPES[name],
+            dtype=dtype,
             attn_implementation=attention,
             trust_remote_code=False,
         )
@@ -159,7 +149,7 @@ def load_policy(path: str | Path, device: str, **options: Any) -> Policy:
     return Policy(load_model(path, device, **options).eval(), tokenizer)
 
 
-def save_folder(folder: Path, model: Any, tokenizer: Any, *, dtype: str | None = None) -> None:
+def save_folder(folder: Path, model: Any, tokenizer: Any) -> None:
     """Write a folder that `from_pretrained` loads; it appears whole or not at all."""
     scratch = folder.with_name(f".{folder.name}.tmp")
     model.save_pretrained(scratch)
