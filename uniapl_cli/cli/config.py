@@ -71,7 +71,12 @@ def keys(json: AsJson = False, debug: Debug = False) -> None:
         found = [(k.name, k.type, str(k.default), k.help or "") for k in describe(Config)]
 
         def human(_: Any) -> Any:
-            return table("Keys of an experiment file", ["key", "type", "default", "meaning"], found)
+            return table(
+                "Keys of an experiment file",
+                ["key", "type", "default", "meaning"],
+                found,
+                figures=False,
+            )
 
         fields = ("key", "type", "default", "help")
         print_result({"keys": [dict(zip(fields, row, strict=True)) for row in found]}, json, human)

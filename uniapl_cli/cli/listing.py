@@ -31,6 +31,8 @@ def listing(kind: Kind = None, json: AsJson = False, debug: Debug = False) -> No
         ]
 
         def human(_: Any) -> Any:
-            return table("What a config may name", ["kind", "name", "takes", "does"], rows)
+            return table(
+                "What a config may name", ["kind", "name", "takes", "does"], rows, figures=False
+            )
 
         print_result(found, json, human)

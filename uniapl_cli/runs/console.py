@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -93,13 +94,16 @@ def bar(title: str, total: int | None, done: int = 0) -> Iterator[Bar]:
         yield shown
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Return a table whose first column is names and whose others are figures."""
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, figures: bool = True
+) -> Table:
+    """Return a table; with `figures`, all but the first column are numbers, put to the right."""
     made = Table(title=title, title_justify="left", header_style="bold")
     for place, column in enumerate(columns):
-        made.add_column(column, justify="left" if place == 0 else "right", no_wrap=place == 0)
+        right = figures and place > 0
+        made.add_column(column, justify="right" if right else "left", no_wrap=place == 0)
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*map(escape, row))
     return made
 
 
