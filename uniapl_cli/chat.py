@@ -67,5 +67,6 @@ def load_tokenizer(path: str | Path, revision: str | None = None) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        # A damaged tokenizer.json makes transformers and tokenizers raise errors of any kind.
         raise ModelError(f"no tokenizer in '{path}': {str(error).splitlines()[0]}") from error

@@ -27,33 +27,44 @@ def read_rows(path: Path) -> Iterator[Row]:
     Raises DataError, with file and line, for what is no JSON object.
     """
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    yield _row(line, f"{path}:{number}")
-    except FileNotFoundError:
+                    yield _row(line.rstrip(), f"{path}:{number}")
+    except (FileNotFoundError, NotADirectoryError):
         raise DataError(f"no such file: '{path}'") from None
     except IsADirectoryError:
         raise DataError(f"'{path}' is a folder; a JSONL file is needed") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"'{path}' is not UTF-8 text: {error.reason}") from None
-    except PermissionError:
-        raise DataError(f"'{path}' cannot be read: permission denied") from None
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror}") from None
 
 
-def _row(line: str, origin: str) -> Row:
+def _row(line: bytes, origin: str) -> Row:
     try:
-        values = json.loads(line)
+        values = json.loads(line.decode())
+        if not isinstance(values, dict):
+            raise DataError(f"{origin}: a JSON object is needed, got {type(values).__name__}")
+        if b"\\u" in line:
+            dump(values).encode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{origin}: not UTF-8 text: {error.reason}") from None
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise DataError(f"{origin}: not text: half of a surrogate pair ({half})") from None
     except json.JSONDecodeError as error:
         raise DataError(f"{origin}: not JSON: {error.msg} (column {error.colno})") from None
-    if not isinstance(values, dict):
-        raise DataError(f"{origin}: a JSON object is needed, got {type(values).__name__}")
+    except RecursionError:
+        raise DataError(f"{origin}: not JSON: nested too deeply") from None
+    except ValueError as error:
+        raise DataError(f"{origin}: not JSON: {error}") from None
     return Row(origin, values)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
     """Open a file for writing that takes `path`'s place only when the block ends well."""
+    if path.is_dir():
+        raise DataError(f"cannot write '{path}': it is a folder")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -44,6 +45,25 @@ def session(debug: bool) -> Iterator[None]:
         # Whoever read our output has left; there is nobody to tell.
         sys.stdout = None
         raise typer.Exit(1) from None
+    except (OSError, RuntimeError) as error:
+        advice = _advice(error)
+        if debug or advice is None:
+            raise
+        typer.echo(f"error: {advice}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _advice(error: Exception) -> str | None:
+    """Return a line for what the machine, not the program, is at fault for; None for a bug."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return f"{error.strerror} ({error.filename or 'while writing'}); free room and repeat"
+    # torch's class, told by its name: importing torch to compare would cost every verb a second.
+    if type(error).__name__ == "OutOfMemoryError":
+        return (
+            "the GPU's memory is full: lower training.micro_batch_size, generation.batch_tokens "
+            "or discriminator.batch_tokens, and repeat the command; it goes on from its checkpoint"
+        )
+    return None
 
 
 def read_config(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, read_rows
-from uniapl_cli.registry import Registry
+from uniapl_cli.registry import Registry, conforms
 from uniapl_cli.types import Constraint, Example, Message
 
 Layout = Callable[[Row, Callable[..., tuple[Constraint, ...]]], Example]
 layouts: Registry[Layout] = Registry("layout")
+
+ROLES = ("system", "user", "assistant")
 
 
 @layouts.register("ifeval")
@@ -24,10 +26,13 @@ def ifeval(row: Row, build: Callable[..., tuple[Constraint, ...]]) -> Example:
     """
     values = row.values
     ids, kwargs = values.get("instruction_id_list", []), values.get("kwargs", [])
-    if not isinstance(ids, list) or not isinstance(kwargs, list):
-        raise DataError(f"{row.origin}: instruction_id_list and kwargs must be lists")
+    if not conforms(ids, list[str]) or not isinstance(kwargs, list):
+        raise DataError(
+            f"{row.origin}: instruction_id_list and kwargs must be lists, of texts and of mappings"
+        )
+    given = (values.get("key"), values.get("id"), row.origin.rpartition(":")[2])
     return Example(
-        id=str(values.get("key", values.get("id", row.origin.rpartition(":")[2]))),
+        id=str(next(id for id in given if id is not None)),
         prompt=_prompt(row),
         constraints=build(ids, kwargs, row.origin),
         response=_text(row, "response"),
@@ -46,10 +51,18 @@ def _prompt(row: Row) -> tuple[Message, ...]:
                 f"{row.origin}: a 'prompt' or 'messages' is needed; got {list(row.values)}"
             )
         return (Message("user", text),)
-    try:
-        return tuple(Message(turn["role"], turn["content"]) for turn in given)
-    except (KeyError, TypeError):
-        raise DataError(f"{row.origin}: messages must be a list of {{role, content}}") from None
+    if not given or not conforms(given, list[dict[str, Any]]) or not all(map(_is_turn, given)):
+        raise DataError(f"{row.origin}: messages must be a list of {{role, content}}, both texts")
+    for turn in given:
+        if turn["role"] not in ROLES:
+            raise DataError(
+                f"{row.origin}: no role '{turn['role']}': system, user and assistant are known"
+            )
+    return tuple(Message(turn["role"], turn["content"]) for turn in given)
+
+
+def _is_turn(turn: Mapping[str, Any]) -> bool:
+    return all(isinstance(turn.get(name), str) for name in ("role", "content"))
 
 
 def _text(row: Row, name: str) -> str | None:

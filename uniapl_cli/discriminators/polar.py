@@ -33,7 +33,8 @@ class PolarModel:
         self.separator_id: int = model.config.separator_token_id
         self.tail_id: int = model.config.reward_token_id
         # Text that spells a special token must not become one.
-        self.specials = [token for token in tokenizer.get_vocab() if is_special(token)]
+        spelt = {*tokenizer.all_special_tokens, *filter(is_special, tokenizer.get_vocab())}
+        self.specials = sorted(spelt, key=len, reverse=True)
 
     @property
     def backbone(self) -> nn.Module:
@@ -127,7 +128,7 @@ class PolarDiscriminator:
 
 def load_polar(path: Path) -> PolarModel:
     """Load a POLAR-format folder. Raises ModelError for any other model."""
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers import AutoConfig
 
     try:
         config = AutoConfig.from_pretrained(path, trust_remote_code=False)
@@ -138,24 +139,34 @@ def load_polar(path: Path) -> PolarModel:
         raise ModelError(
             f"'{path}' is no POLAR-format discriminator: its config.json lacks {', '.join(missing)}"
         )
-    model = AutoModelForSequenceClassification.from_pretrained(
-        path, config=config, trust_remote_code=False, dtype=torch.float32
-    )
-    return PolarModel(model, load_tokenizer(path))
+    return PolarModel(_classifier(path, config=config), load_tokenizer(path))
 
 
 def new_polar(init: Path, separator: str, tail: str) -> PolarModel:
     """Start a discriminator from a language model's weights, its head at zero (as POLAR does)."""
-    from transformers import AutoModelForSequenceClassification
-
     tokenizer = load_tokenizer(init)
     ids = tokenizer.convert_tokens_to_ids([separator, tail])
     for token, number in zip((separator, tail), ids, strict=True):
         if number is None or number == tokenizer.unk_token_id:
             raise ModelError(f"the tokenizer of '{init}' has no token '{token}'")
-    model = AutoModelForSequenceClassification.from_pretrained(
-        init, num_labels=1, trust_remote_code=False, dtype=torch.float32
-    )
+    model = _classifier(init, lacks=["score.weight"], num_labels=1)
     nn.init.zeros_(model.score.weight)
     model.config.separator_token_id, model.config.reward_token_id = ids
     return PolarModel(model, tokenizer)
+
+
+def _classifier(path: Path, *, lacks: Sequence[str] = (), **options: Any) -> Any:
+    """Load a sequence classifier; weights other than `lacks` must all be in the folder."""
+    from transformers import AutoModelForSequenceClassification
+
+    try:
+        model, found = AutoModelForSequenceClassification.from_pretrained(
+            path, trust_remote_code=False, dtype=torch.float32, output_loading_info=True, **options
+        )
+    except Exception as error:
+        # A damaged file makes safetensors and torch raise errors of their own kinds.
+        raise ModelError(f"cannot load '{path}': {str(error).splitlines()[0]}") from error
+    missing = sorted(set(found["missing_keys"]) - set(lacks))
+    if missing:
+        raise ModelError(f"cannot load '{path}': it lacks the weights {', '.join(missing[:3])}")
+    return model

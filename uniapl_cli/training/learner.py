@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -152,6 +153,7 @@ def load_policy(path: str | Path, device: str, **options: Any) -> Policy:
 def save_folder(folder: Path, model: Any, tokenizer: Any) -> None:
     """Write a folder that `from_pretrained` loads; it appears whole or not at all."""
     scratch = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(scratch, ignore_errors=True)
     model.save_pretrained(scratch)
     tokenizer.save_pretrained(scratch)
     scratch.replace(folder)

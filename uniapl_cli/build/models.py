@@ -1,0 +1,88 @@
+"""Sections of a config to models, generators and discriminators."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.config import schema
+from uniapl_cli.discriminators import Discriminator, discriminators
+from uniapl_cli.errors import ConfigError
+from uniapl_cli.generation import Generator, generators
+from uniapl_cli.precision import weights
+from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.training.learner import Policy, load_policy
+from uniapl_cli.types import Sampling
+
+
+def device(run: schema.Run) -> str:
+    """Return the device to compute on, after setting the number of CPU threads."""
+    if run.threads is not None:
+        torch.set_num_threads(run.threads)
+    if run.device != "auto":
+        try:
+            torch.empty(0, device=run.device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"run.device = '{run.device}' cannot be used: {reason}") from None
+        return run.device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def policy(model: schema.Model, run: schema.Run, *, trained: bool = False) -> Policy:
+    """Load a language model and its tokenizer."""
+    place = device(run)
+    return load_policy(
+        resolve(model.path),
+        place,
+        dtype=weights(model.dtype, place, trained=trained),
+        attention=model.attention,
+        revision=model.revision,
+    )
+
+
+def chat(config: schema.Config, tokenizer: Any) -> Chat:
+    """Return the tokenizer's chat with the run's choices."""
+    return Chat(tokenizer, config.chat.thinking, config.chat.system)
+
+
+def generator(config: schema.Config, model: Any, chat: Chat) -> Generator:
+    """Return the generator over a model."""
+    options = {"batch_tokens": config.generation.batch_tokens}
+    return generators[config.generation.backend].bind(options)(model, chat)
+
+
+def sampling(given: schema.Sampling) -> Sampling:
+    """Return checked sampling parameters. Raises ConfigError."""
+    allowed = {
+        "temperature": (given.temperature >= 0, "0 (greedy) or more"),
+        "top_p": (0 < given.top_p <= 1, "above 0 and at most 1"),
+        "top_k": (given.top_k >= 0, "0 (off) or more"),
+        "max_new_tokens": (given.max_new_tokens >= 1, "1 or more"),
+    }
+    for name, (fine, rule) in allowed.items():
+        if not fine:
+            raise ConfigError(f"sampling.{name} = {getattr(given, name)}: it must be {rule}")
+    return Sampling(given.temperature, given.top_p, given.top_k, given.max_new_tokens)
+
+
+def discriminator(config: schema.Config) -> Discriminator:
+    """Load the discriminator. Raises ConfigError when none is named."""
+    given = config.discriminator
+    if given.path is None:
+        raise ConfigError(
+            "the anchor needs a discriminator: set discriminator.path (a folder, or tiny:polar)"
+        )
+    place = device(config.run)
+    dtype = weights(given.dtype, place, trained=False)
+    make = discriminators[given.kind].bind({"batch_tokens": given.batch_tokens})
+    return make(Path(resolve(given.path)), place, dtype)
+
+
+def context(model: Any) -> int:
+    """Return how many tokens the model can hold; very many where its config does not say."""
+    return getattr(model.config, "max_position_embeddings", None) or sys.maxsize

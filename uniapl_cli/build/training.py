@@ -1,0 +1,190 @@
+"""A config to a training run."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.build import models
+from uniapl_cli.build.method import ROLLOUT_SOURCES, plan, signal
+from uniapl_cli.build.run import Reporter, check_directory, finished, open_run
+from uniapl_cli.build.streams import fit_streams, make_streams, stream_of
+from uniapl_cli.config import schema
+from uniapl_cli.config.load import require
+from uniapl_cli.config.render import differences, to_yaml
+from uniapl_cli.errors import ConfigError, RunError
+from uniapl_cli.runs.console import Bar, StopRequest, bar, brief
+from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.runs.environment import environment
+from uniapl_cli.seeding import derive
+from uniapl_cli.training.checkpoint import Checkpoints
+from uniapl_cli.training.learner import Learner, Policy, save_folder
+from uniapl_cli.training.loop import train as run_loop
+from uniapl_cli.training.optim import Optimizer, optimizers
+from uniapl_cli.training.schedules import schedule
+from uniapl_cli.training.signals import Signal
+from uniapl_cli.training.sources import Demonstrations, Drawn, Rollouts, Source
+from uniapl_cli.training.streams import Stream
+from uniapl_cli.training.terms import Plan, Term
+from uniapl_cli.types import Example
+from uniapl_cli.verifiers import splitter_name
+
+log = logging.getLogger("uniapl")
+
+POSITIVE = {
+    "training": (
+        "steps",
+        "demonstrations",
+        "prompts",
+        "samples",
+        "demonstration_samples",
+        "micro_batch_size",
+    ),
+    "run": ("log_every", "save_every", "keep_checkpoints"),
+}
+
+
+def train(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
+    """Train a policy as the config says, from where an earlier run of it stopped.
+
+    Returns the last step's metrics and the paths of what was written. With `dry_run`, everything is
+    read and checked but nothing loaded onto the device or written.
+    """
+    require(config, ["run", "model", "training", "terms"])
+    method = plan(config)
+    streams = make_streams(config, method)
+    check_sizes(config)
+    run = RunDirectory(Path(config.run.dir))
+    check_directory(run, config)
+    if dry_run:
+        return describe(config, method, streams)
+    if run.finished:
+        return finished(run)
+    policy = models.policy(config.model, config.run, trained=True)
+    fit_streams(config, method, policy, streams)
+    sources = make_sources(config, method, policy)
+    reference = make_reference(config, method)
+    open_run(run, config)
+    return execute(config, run, policy, method, sources, streams, reference)
+
+
+def execute(
+    config: schema.Config,
+    run: RunDirectory,
+    learner: Learner,
+    method: Plan,
+    sources: Mapping[str, Source],
+    streams: Mapping[str, Stream[Any]],
+    reference: Policy | None = None,
+) -> dict[str, Any]:
+    """Run the loop in an opened run directory and write the final model."""
+    steps, began = config.training.steps, time.monotonic()
+    checkpoints = Checkpoints(run.checkpoints, config.run.keep_checkpoints)
+    with StopRequest() as stop, bar(str(config.method or "train"), steps) as shown:
+        reporter = Reporter(run, config.run, shown, stop)
+        complete = run_loop(
+            learner,
+            make_optimizer(config, learner),
+            method,
+            sources,
+            streams,
+            checkpoints,
+            reporter,
+            steps=steps,
+            lr=schedule("optim.lr", config.optim.lr, steps),
+            micro_batch_size=config.training.micro_batch_size,
+            max_grad_norm=config.training.max_grad_norm,
+            save_every=config.run.save_every,
+            reference=reference,
+        )
+    if not complete:
+        raise KeyboardInterrupt
+    save_folder(run.final, learner.model, learner.tokenizer)
+    log.info("%d steps in %.0f s", steps, time.monotonic() - began)
+    return finished(run)
+
+
+def check_sizes(config: schema.Config) -> None:
+    """Refuse sizes and sampling that cannot work. Raises ConfigError."""
+    counts = {
+        f"{section}.{name}": getattr(getattr(config, section), name)
+        for section, names in POSITIVE.items()
+        for name in names
+    }
+    for name, value in counts.items():
+        if value < 1:
+            raise ConfigError(f"{name} = {value}: 1 is the least")
+    given = models.sampling(config.sampling)
+    if given.temperature == 0 or given.top_p < 1 or given.top_k > 0:
+        raise ConfigError(
+            "sampling: rollouts must be drawn from the policy itself, or the gradient is that of "
+            "another one; use temperature above 0, top_p=1 and top_k=0"
+        )
+
+
+def make_sources(config: schema.Config, method: Plan, policy: Policy) -> dict[str, Source]:
+    """Return the sources that the method ever draws from."""
+    active = method.ever_active(config.training.steps)
+    chat = models.chat(config, policy.tokenizer)
+    discriminator = cache(lambda: models.discriminator(config))
+    signals: dict[str, Signal] = {}
+    for name in {term.signal: 0 for term in active if term.signal is not None}:
+        signals[name] = signal(name, config.signals[name] or schema.Signal(), discriminator)
+    generator = models.generator(config, policy.model, chat)
+    sources: dict[str, Source] = {"demonstrations": Demonstrations("demonstrations", chat)}
+    samples = dict(
+        zip(
+            ROLLOUT_SOURCES,
+            (config.training.samples, config.training.demonstration_samples),
+            strict=True,
+        )
+    )
+    for name, count in samples.items():
+        sources[name] = Rollouts(
+            name=name,
+            stream=stream_of(name),
+            chat=chat,
+            generator=generator,
+            sampling=models.sampling(config.sampling),
+            samples=count,
+            signals=signals,
+            seed=config.seed,
+        )
+    return sources
+
+
+def make_reference(config: schema.Config, method: Plan) -> Policy | None:
+    """Load the frozen start of the policy, if a term compares with it."""
+    if not any(term.needs_reference for term in method.ever_active(config.training.steps)):
+        return None
+    # Kept as the policy is, so that at the first step the two agree to the bit.
+    reference = models.policy(config.model, config.run, trained=True)
+    reference.model.requires_grad_(False)
+    return reference
+
+
+def make_optimizer(config: schema.Config, learner: Learner) -> Optimizer:
+    """Return the optimiser that the config names."""
+    given = config.optim
+    options = {"betas": given.betas, "eps": given.eps, "weight_decay": given.weight_decay}
+    extra = {"muon_lr_ratio": given.muon_lr_ratio} if given.name == "muon" else {}
+    make: Callable[..., Optimizer] = optimizers[given.name].bind({**options, **extra})
+    return make(learner.model)
+
+
+def describe(
+    config: schema.Config, method: Plan, streams: Mapping[str, Stream[Any]]
+) -> dict[str, Any]:
+    """Return what a run would do, for --dry-run."""
+    return {
+        "method": config.method,
+        "terms": {t.name: method.weights(0)[t.name] for t in method.terms},
+        "data": {name: len(stream.items) for name, stream in streams.items()},
+        "steps": config.training.steps,
+        "run": config.run.dir,
+    }
