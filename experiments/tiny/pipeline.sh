@@ -10,13 +10,13 @@ here=experiments/tiny
 uniapl teacher-gen --config $here/world.yaml
 uniapl filter-gt --config $here/world.yaml
 
-# Each eval prints a table of its own; here only the last one, which compares them, is shown.
+# Each verb prints its own figures; here only the last table, which compares them, is shown.
 for model in base teacher; do
     uniapl eval --config $here/world.yaml eval.name=$model eval.model=tiny:$model \
         eval.out=work/tiny/eval/$model >/dev/null
 done
 for method in "${methods[@]}"; do
-    uniapl train "$method" --config $here/$method.yaml
+    uniapl train "$method" --config $here/$method.yaml >/dev/null
     uniapl eval --config $here/$method.yaml method="$method" >/dev/null
 done
 

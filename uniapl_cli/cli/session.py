@@ -36,7 +36,7 @@ def session(debug: bool) -> Iterator[None]:
     except UniAPLError as error:
         if debug:
             raise
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {' '.join(str(error).splitlines())}", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         typer.echo("stopped; the same command goes on from here", err=True)
@@ -95,12 +95,14 @@ def print_result(
 ) -> None:
     """Print a verb's result on stdout: as JSON, or as `human` (or plain lines) shows it."""
     if as_json:
-        typer.echo(json.dumps(result, indent=1, ensure_ascii=False))
+        typer.echo(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False))
         return
     from rich.console import Console
 
     # A pipe has no width; a table cut to 80 columns would lose figures.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    width = None if sys.stdout.isatty() else 160
+    # Nor is [a] in a path a mark-up tag, or :b: an emoji.
+    console = Console(highlight=False, markup=False, emoji=False, width=width)
     console.print(human(result) if human else lines(result), soft_wrap=human is None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +84,13 @@ def response_row(draws: str, answer: Answer) -> dict[str, Any]:
     }
 
 
-def plain(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
-    """Return estimates as JSON holds them."""
-    return {name: {"mean": e.mean, "se": e.se, "n": e.n} for name, e in estimates.items()}
+def plain(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]]:
+    """Return estimates as JSON holds them: what cannot be told is null."""
+    return {
+        name: {"mean": _number(e.mean), "se": _number(e.se), "n": e.n}
+        for name, e in estimates.items()
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

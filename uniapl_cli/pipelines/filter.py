@@ -28,6 +28,8 @@ def filter_rows(
     constraints; a rejected one also `failed`, the ids it fails. A row without constraints cannot
     be verified: it is rejected and counted as such. Both files appear only when all is done.
     """
+    if rejected is not None and rejected.resolve() == out.resolve():
+        raise DataError(f"kept and rejected rows cannot share '{out}': set another filter.rejected")
     counts: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     with ExitStack() as files, bar("filter", None) as progress:

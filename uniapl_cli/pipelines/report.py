@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,9 +59,9 @@ def one_model(result: Mapping[str, Any]) -> tuple[Columns, Rows]:
 def _cell(result: Mapping[str, Any], name: str) -> str:
     draws, _, metric = name.partition("/")
     found = result["draws"].get(draws, {}).get(metric)
-    if found is None:
+    if found is None or found["mean"] is None:
         return "-"
     scale, digits = (100, 1) if metric in PERCENT else (1, 2)
     mean = f"{found['mean'] * scale:.{digits}f}"
     se = found["se"]
-    return mean if se is None or math.isnan(se) else f"{mean} ± {se * scale:.{digits}f}"
+    return mean if se is None else f"{mean} ± {se * scale:.{digits}f}"

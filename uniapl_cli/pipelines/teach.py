@@ -20,6 +20,7 @@ log = logging.getLogger("uniapl")
 
 # Rows gathered before one append, which waits for the disk.
 APPEND_ROWS = 64
+OTHERWISE = "delete it, or set another teach.out"
 
 
 def teach(
@@ -41,7 +42,8 @@ def teach(
     """
     unique_ids(examples)
     facts = {"model": model, "seed": seed, "sampling": _plain(sampling)}
-    done = _resume(out, facts)
+    store = _Store(out, {**facts, "thinking": chat.thinking, "system": chat.system})
+    done = store.resume(examples)
     requests, owners = [], []
     for example in examples:
         missing = [i for i in range(samples) if (example.id, i) not in done]
@@ -50,18 +52,13 @@ def teach(
             requests.append(Request(tuple(chat.prompt_ids(example.prompt)), seeds, example.origin))
             owners.append((example, missing))
     total = len(examples) * samples
-    waiting: list[dict[str, Any]] = []
-    with bar("teacher", total, total - sum(len(m) for _, m in owners)) as progress:
+    with store, bar("teacher", total, total - sum(len(m) for _, m in owners)) as progress:
         for place, completions in generator.generate(requests, sampling):
             example, missing = owners[place]
+            prompt_tokens = len(requests[place].prompt_ids)
             for sample, completion in zip(missing, completions, strict=True):
-                prompt_tokens = len(requests[place].prompt_ids)
-                waiting.append(_row(example, sample, completion, prompt_tokens, model))
+                store.add(_row(example, sample, completion, prompt_tokens, model))
             progress.advance(len(completions))
-            if len(waiting) >= APPEND_ROWS:
-                append_rows(out, waiting)
-                waiting = []
-    append_rows(out, waiting)
     return _finish(out, examples, len(done))
 
 
@@ -92,28 +89,65 @@ def _row(
     }
 
 
-def _resume(out: Path, facts: Mapping[str, Any]) -> set[tuple[str, int]]:
-    """Return the rows that are there; refuse a file made by another model or in another way."""
-    record = out.with_name(f"{out.name}.meta.json")
-    if out.exists() and not record.exists():
-        raise DataError(f"'{out}' was not written by teacher-gen: delete it, or set teach.out")
-    if out.exists() and json.loads(record.read_text()) != facts:
-        raise DataError(
-            f"'{out}' holds responses made in another way ({record.name} says how): "
-            "delete both, or set teach.out"
-        )
-    with replacing(record) as file:
-        file.write(json.dumps(facts, indent=1) + "\n")
-    if drop_torn_line(out):
-        log.warning("%s: an unfinished last line was cut off", out)
-    if not out.exists():
-        return set()
-    return {(str(row.values["key"]), row.values["sample"]) for row in read_rows(out)}
+class _Store:
+    """The file of responses, and beside it the record of how they were made.
+
+    As a context it writes what is still waiting when the block ends, in whatever way.
+    """
+
+    def __init__(self, out: Path, facts: Mapping[str, Any]) -> None:
+        self.out, self.facts = out, facts
+        self.record = out.with_name(f"{out.name}.meta.json")
+        self.waiting: list[dict[str, Any]] = []
+
+    def resume(self, examples: Sequence[Example]) -> set[tuple[str, int]]:
+        """Return the rows that are there; refuse those of another model, way or prompt."""
+        if not self.out.exists():
+            return set()
+        if not self.record.exists():
+            raise DataError(f"'{self.out}' was not written by teacher-gen: {OTHERWISE}")
+        if json.loads(self.record.read_text(encoding="utf-8")) != self.facts:
+            raise DataError(
+                f"'{self.out}' holds responses made in another way ({self.record.name} says how): "
+                f"{OTHERWISE}"
+            )
+        if drop_torn_line(self.out):
+            log.warning("%s: an unfinished last line was cut off", self.out)
+        asked = {example.id: example.row for example in examples}
+        done = set()
+        for row in read_rows(self.out):
+            key = row.values["key"]
+            now = asked.get(key, row.values)
+            if any(row.values.get(name) != now.get(name) for name in ("prompt", "messages")):
+                raise DataError(f"{row.origin}: the prompt of '{key}' is another now: {OTHERWISE}")
+            done.add((key, row.values["sample"]))
+        return done
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take a row; a number of them are written at a time."""
+        self.waiting.append(row)
+        if len(self.waiting) >= APPEND_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows that are waiting."""
+        if not self.waiting:
+            return
+        rows, self.waiting = self.waiting, []
+        with replacing(self.record) as file:
+            file.write(json.dumps(self.facts, indent=1) + "\n")
+        append_rows(self.out, rows)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
 
 
 def _finish(out: Path, examples: Sequence[Example], resumed: int) -> dict[str, Any]:
     place = {example.id: number for number, example in enumerate(examples)}
-    rows = [row.values for row in read_rows(out)] if out.exists() else []
+    rows = [row.values for row in read_rows(out)]
     strangers = sum(row["key"] not in place for row in rows)
     rows.sort(key=lambda row: (place.get(row["key"], len(place)), row["sample"]))
     write_rows(out, rows)

@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-talk = Console(stderr=True, highlight=False)
+talk = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 # Seconds between plain lines where there is no terminal to draw a bar on.
 PLAIN_INTERVAL = 10.0
@@ -40,7 +40,7 @@ class _Talk(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         name = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        talk.print(f"{name}{record.getMessage()}", soft_wrap=True, markup=False)
+        talk.print(f"{name}{record.getMessage()}", soft_wrap=True)
 
 
 class Bar:

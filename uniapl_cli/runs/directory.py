@@ -71,14 +71,14 @@ class RunDirectory:
         """Drop logged lines of steps after `step`, and a last line torn by a kill."""
         for path in (self.metrics, self.samples):
             if path.exists():
-                kept = [line for line in path.read_text().splitlines(True) if _upto(line, step)]
-                with replacing(path) as file:
-                    file.writelines(kept)
+                # As bytes: text lines would also end at U+2028, and a kill may tear a character.
+                with path.open("rb") as before, replacing(path) as file:
+                    file.writelines(line.decode() for line in before if _upto(line, step))
 
 
-def _upto(line: str, step: int) -> bool:
-    with suppress(json.JSONDecodeError):
-        return line.endswith("\n") and json.loads(line)["step"] <= step
+def _upto(line: bytes, step: int) -> bool:
+    with suppress(ValueError):
+        return line.endswith(b"\n") and json.loads(line)["step"] <= step
     return False
 
 

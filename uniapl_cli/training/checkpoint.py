@@ -66,18 +66,19 @@ class Checkpoints:
     ) -> int:
         """Restore the newest undamaged checkpoint and return its step; 0 where there is none.
 
-        A damaged one is reported and set aside. Raises RunError when all of them are damaged.
+        Damaged ones are reported and set aside. Raises RunError when all of them are damaged; they
+        stay where they are then, or the same command again would quietly start anew.
         """
-        found = self.existing()
-        for checkpoint in found:
+        damaged: list[Path] = []
+        for checkpoint in self.existing():
             damage = _damage(checkpoint)
             if damage is None:
+                for other in damaged:
+                    _set_aside(other)
                 return _load(checkpoint, learner, optimizer, streams)
-            aside = checkpoint.with_name(f"damaged-{checkpoint.name}")
-            shutil.rmtree(aside, ignore_errors=True)
-            checkpoint.rename(aside)
             log.warning("checkpoint %s is damaged (%s): using the one before", checkpoint, damage)
-        if found:
+            damaged.append(checkpoint)
+        if damaged:
             raise RunError(
                 f"every checkpoint in '{self.folder}' is damaged: delete the folder to start anew"
             )
@@ -96,11 +97,18 @@ def _load(
     return int(state["step"])
 
 
+def _set_aside(checkpoint: Path) -> None:
+    aside = checkpoint.with_name(f"damaged-{checkpoint.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    checkpoint.rename(aside)
+
+
 def _damage(checkpoint: Path) -> str | None:
     try:
         sums = json.loads((checkpoint / MANIFEST).read_text())
-        wrong = [name for name, digest in sums.items() if _sha256(checkpoint / name) != digest]
-    except (OSError, ValueError) as error:
+        files = (WEIGHTS, OPTIMIZER, STATE)
+        wrong = [name for name in files if _sha256(checkpoint / name) != sums[name]]
+    except (OSError, ValueError, LookupError, TypeError) as error:
         return str(error)
     return f"{', '.join(wrong)} changed since it was written" if wrong else None
 

@@ -93,7 +93,14 @@ def weight(term: str, text: str, names: Mapping[str, Any]) -> Weight:
     except SyntaxError:
         raise ConfigError(f"{where}: not arithmetic; write e.g. (1 - alpha) * lambda_adv") from None
     _check(tree, where, names)
-    return lambda scales: _value(tree, scales)
+
+    def value(scales: Mapping[str, float]) -> float:
+        try:
+            return _value(tree, scales)
+        except ZeroDivisionError:
+            raise ConfigError(f"{where}: divides by zero where {dict(scales)}") from None
+
+    return value
 
 
 def names_in(text: str) -> set[str]:

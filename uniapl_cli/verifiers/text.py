@@ -14,8 +14,8 @@ from uniapl_cli.errors import DataError
 
 TABLES = "tokenizers/punkt_tab/english/"
 UNTRAINED = (
-    "nltk's punkt tables were not found: sentences are split untrained, as official IFEval would "
-    "not (3 of 884 verdicts differ). Type: uniapl setup nltk, or: pip install 'uniapl[punkt]'"
+    "nltk's punkt tables were not found, so sentences are split untrained (3 of 884 IFEval verdicts "
+    "differ); uniapl setup nltk downloads them"
 )
 
 _log = logging.getLogger("uniapl")
