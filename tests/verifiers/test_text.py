@@ -38,7 +38,7 @@ def test_without_tables_the_split_is_untrained_and_said_once(without_tables, cap
         assert text.words("It can't be.") == ["It", "ca", "n't", "be", "."]
         assert splitter_name() == "untrained"
     (record,) = caplog.records
-    assert "pip install 'uniapl[punkt]'" in record.message
+    assert "uniapl setup nltk" in record.message
     assert "uniapl setup nltk" in record.message
 
 

@@ -51,7 +51,12 @@ class Limits:
 
 
 def fitting(
-    chat: Chat, given: Sequence[Example], limits: Limits, overlong: Literal["error", "drop"], *, responses: bool
+    chat: Chat,
+    given: Sequence[Example],
+    limits: Limits,
+    overlong: Literal["error", "drop"],
+    *,
+    responses: bool,
 ) -> list[Example]:
     """Return the examples that fit the limits; `responses` counts the demonstrations' too.
 

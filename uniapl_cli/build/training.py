@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -16,23 +15,18 @@ from uniapl_cli.build.run import Reporter, check_directory, finished, open_run
 from uniapl_cli.build.streams import fit_streams, make_streams, stream_of
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
-from uniapl_cli.config.render import differences, to_yaml
-from uniapl_cli.errors import ConfigError, RunError
-from uniapl_cli.runs.console import Bar, StopRequest, bar, brief
+from uniapl_cli.errors import ConfigError
+from uniapl_cli.runs.console import StopRequest, bar
 from uniapl_cli.runs.directory import RunDirectory
-from uniapl_cli.runs.environment import environment
-from uniapl_cli.seeding import derive
 from uniapl_cli.training.checkpoint import Checkpoints
 from uniapl_cli.training.learner import Learner, Policy, save_folder
 from uniapl_cli.training.loop import train as run_loop
 from uniapl_cli.training.optim import Optimizer, optimizers
 from uniapl_cli.training.schedules import schedule
 from uniapl_cli.training.signals import Signal
-from uniapl_cli.training.sources import Demonstrations, Drawn, Rollouts, Source
+from uniapl_cli.training.sources import Demonstrations, Rollouts, Source
 from uniapl_cli.training.streams import Stream
-from uniapl_cli.training.terms import Plan, Term
-from uniapl_cli.types import Example
-from uniapl_cli.verifiers import splitter_name
+from uniapl_cli.training.terms import Plan
 
 log = logging.getLogger("uniapl")
 

@@ -100,10 +100,12 @@ def print_result(
     from rich.console import Console
 
     # A pipe has no width; a table cut to 80 columns would lose figures.
-    width = None if sys.stdout.isatty() else 160
-    # Nor is [a] in a path a mark-up tag, or :b: an emoji.
-    console = Console(highlight=False, markup=False, emoji=False, width=width)
-    console.print(human(result) if human else lines(result), soft_wrap=human is None)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    if human:
+        console.print(human(result))
+    else:
+        # In a path, [a] is no mark-up tag and :b: no emoji.
+        console.print(lines(result), soft_wrap=True, markup=False, emoji=False)
 
 
 def lines(result: Mapping[str, Any], indent: str = "") -> str:

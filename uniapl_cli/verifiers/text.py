@@ -14,7 +14,7 @@ from uniapl_cli.errors import DataError
 
 TABLES = "tokenizers/punkt_tab/english/"
 UNTRAINED = (
-    "nltk's punkt tables were not found, so sentences are split untrained (3 of 884 IFEval verdicts "
+    "nltk's punkt tables were not found: sentences are split untrained (3 of 884 IFEval verdicts "
     "differ); uniapl setup nltk downloads them"
 )
 
