@@ -30,7 +30,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    yield _row(line.rstrip(), f"{path}:{number}")
+                    yield parse_row(line.rstrip(), f"{path}:{number}")
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(f"no such file: '{path}'") from None
     except IsADirectoryError:
@@ -39,7 +39,8 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise DataError(f"'{path}' cannot be read: {error.strerror}") from None
 
 
-def _row(line: bytes, origin: str) -> Row:
+def parse_row(line: bytes, origin: str) -> Row:
+    """Read one line of JSONL. Raises DataError that starts with `origin`."""
     try:
         values = json.loads(line.decode())
         if not isinstance(values, dict):

@@ -1,0 +1,154 @@
+"""A data set as a sequence of rows that stay on disk: JSONL, JSON, Parquet, a saved folder, the hub.
+
+What is kept in memory is a position a row, not the row.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from uniapl_cli.errors import DataError, unknown
+from uniapl_cli.files import Row, parse_row
+
+SUFFIXES = (".jsonl", ".json", ".parquet")
+
+
+class Rows(Sequence[Row]):
+    """Rows by place. `origin` of each is `file:line`, or `name:place` where there are no lines."""
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Row]: ...
+    def __getitem__(self, place: int | slice) -> Row | Sequence[Row]:
+        """Read a row, or several."""
+        if isinstance(place, slice):
+            return [self.read(p) for p in range(*place.indices(len(self)))]
+        return self.read(range(len(self))[place])
+
+    def read(self, place: int) -> Row:
+        """Read the row at a place from 0 to len - 1."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+
+class JsonLines(Rows):
+    """A JSONL file: one pass notes where each line begins."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.starts, self.lines = array("Q"), array("L")
+        position = 0
+        try:
+            self.file = path.open("rb")
+            for number, line in enumerate(self.file, 1):
+                if line.strip():
+                    self.starts.append(position)
+                    self.lines.append(number)
+                position += len(line)
+        except FileNotFoundError:
+            raise DataError(f"no such file: '{path}'") from None
+        except OSError as error:
+            raise DataError(f"'{path}' cannot be read: {error.strerror}") from None
+
+    def read(self, place: int) -> Row:
+        """Read one line."""
+        self.file.seek(self.starts[place])
+        return parse_row(self.file.readline().rstrip(), f"{self.path}:{self.lines[place]}")
+
+    def __iter__(self) -> Iterator[Row]:
+        return (self.read(place) for place in range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+class JsonArray(Rows):
+    """A JSON file that holds one list of objects; it is read whole, as JSON must be."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.values = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DataError(f"'{path}' cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise DataError(f"'{path}' is not JSON: {error}") from None
+        if not isinstance(self.values, list):
+            raise DataError(f"'{path}' must hold a list of objects, as one a line in JSONL would")
+
+    def read(self, place: int) -> Row:
+        """Return one object."""
+        value = self.values[place]
+        if not isinstance(value, dict):
+            raise DataError(f"{self.path}:[{place}]: an object is needed, got {value!r:.60}")
+        return Row(f"{self.path}:[{place}]", value)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class Table(Rows):
+    """A `datasets.Dataset`, memory-mapped: from Parquet, a saved folder or the hub."""
+
+    def __init__(self, name: str, dataset: Any) -> None:
+        self.name, self.dataset = name, dataset
+
+    def read(self, place: int) -> Row:
+        """Return one row as plain values."""
+        return Row(f"{self.name}:[{place}]", dict(self.dataset[place]))
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+
+def open_rows(name: str, split: str | None = None) -> Rows:
+    """Open a data set: a file, a folder that `datasets` saved, or a hub name. Raises DataError."""
+    path = Path(name)
+    if path.suffix == ".jsonl":
+        return JsonLines(path)
+    if path.suffix == ".json":
+        return JsonArray(path)
+    if path.suffix == ".parquet":
+        return Table(name, _quietly(name, "parquet", path))
+    if path.is_file():
+        raise DataError(unknown("kind of data file", path.suffix or path.name, SUFFIXES))
+    if path.is_dir():
+        return Table(name, _pick(name, _quietly(name, "folder", path), split))
+    return Table(name, _pick(name, _quietly(name, "hub", path), split))
+
+
+def _quietly(name: str, kind: str, path: Path) -> Any:
+    import datasets
+
+    datasets.disable_progress_bars()
+    if kind != "hub" and not path.exists():
+        raise DataError(f"no such file: '{name}'")
+    readers = {
+        "parquet": lambda: datasets.Dataset.from_parquet(str(path)),
+        "folder": lambda: datasets.load_from_disk(str(path)),
+        "hub": lambda: datasets.load_dataset(name),
+    }
+    try:
+        return readers[kind]()
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"'{name}' cannot be read ({kind}): {reason}") from None
+
+
+def _pick(name: str, loaded: Any, split: str | None) -> Any:
+    """Return the one split of a data set, or the named one."""
+    if not isinstance(loaded, dict):
+        return loaded
+    if split is None and len(loaded) == 1:
+        return next(iter(loaded.values()))
+    wanted = split or "train"
+    if wanted not in loaded:
+        raise DataError(f"'{name}': {unknown('split', wanted, loaded)}; set data.split")
+    return loaded[wanted]

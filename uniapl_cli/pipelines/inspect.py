@@ -1,0 +1,60 @@
+"""What is in a data set: counts, lengths, constraints, and one example as training sees it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.runs.console import bar
+from uniapl_cli.types import Example
+
+QUANTILES = {"median": 0.5, "95%": 0.95, "longest": 1.0}
+
+
+def inspect(
+    examples: Iterable[Example], chat: Chat, *, max_prompt: int, max_response: int
+) -> dict[str, Any]:
+    """Return counts, token lengths, constraint frequencies and what the limits would leave out."""
+    prompts, responses = [], []
+    ids: Counter[str] = Counter()
+    per_row: Counter[int] = Counter()
+    texts: Counter[int] = Counter()
+    with bar("inspect", None) as progress:
+        for example in examples:
+            prompts.append(len(chat.prompt_ids(example.prompt)))
+            if example.response is not None:
+                responses.append(len(chat.response_ids(example.response)))
+            ids.update(constraint.id for constraint in example.constraints)
+            per_row[len(example.constraints)] += 1
+            texts[hash(example.prompt_text)] += 1
+            progress.advance()
+    return {
+        "rows": len(prompts),
+        "prompts that occur before": len(prompts) - len(texts),
+        "with a response": len(responses),
+        "prompt tokens": quantiles(prompts),
+        "response tokens": quantiles(responses),
+        f"prompts over {max_prompt} tokens": sum(n > max_prompt for n in prompts),
+        f"responses over {max_response} tokens": sum(n > max_response for n in responses),
+        "constraints a row": {str(n): count for n, count in sorted(per_row.items())},
+        "constraints": dict(ids.most_common()),
+    }
+
+
+def quantiles(lengths: Sequence[int]) -> dict[str, int]:
+    """Return the median, the 95th percentile and the maximum."""
+    ordered = sorted(lengths)
+    return {name: ordered[int(q * (len(ordered) - 1))] for name, q in QUANTILES.items() if ordered}
+
+
+def render(example: Example, chat: Chat) -> Text:
+    """Return an example as the model reads it; what carries loss is green."""
+    text = Text(chat.render(example.prompt), style="dim")
+    if example.response is not None:
+        ids = chat.response_ids(example.response)
+        text.append(chat.tokenizer.decode(ids), style="green")
+    return text
