@@ -69,4 +69,10 @@ def load_tokenizer(path: str | Path, revision: str | None = None) -> Any:
         return AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=False)
     except Exception as error:
         # A damaged tokenizer.json makes transformers and tokenizers raise errors of any kind.
-        raise ModelError(f"no tokenizer in '{path}': {str(error).splitlines()[0]}") from error
+        where = "" if Path(path).exists() else "there is no such folder, and on the hub: "
+        raise ModelError(f"no tokenizer in '{path}': {where}{first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """Return what a library's error says in its first line, or else its kind."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

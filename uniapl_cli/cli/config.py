@@ -27,7 +27,7 @@ def show(
 ) -> None:
     """Print the merged config as YAML.
 
-    Example: uniapl config show --method unified --config experiments/tiny/demo.yaml
+    Example: uniapl config show --method unified --config experiments/tiny/unified.yaml
     """
     with session(debug):
         from uniapl_cli.config.render import to_yaml
@@ -45,7 +45,7 @@ def check(
 ) -> None:
     """Check keys, types, terms, schedules and signals.
 
-    Example: uniapl config check --method grpo --config experiments/tiny/demo.yaml
+    Example: uniapl config check --method grpo --config experiments/tiny/grpo.yaml
     """
     with session(debug):
         settings = read_config(config, overrides, method)

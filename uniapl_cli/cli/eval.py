@@ -18,7 +18,7 @@ def evaluate(
 ) -> None:
     """Measure a model on held-out prompts.
 
-    Example: uniapl eval --config experiments/tiny/demo.yaml eval.model=tiny:base eval.out=work/base
+    Example: uniapl eval --config experiments/tiny/eval.yaml eval.model=tiny:base eval.out=work/base
     """
     with session(debug):
         settings = read_config(config, overrides)

@@ -15,7 +15,7 @@ def teacher_gen(
 ) -> None:
     """Ask the teacher model for responses to prompts.
 
-    Example: uniapl teacher-gen --config experiments/tiny/demo.yaml teach.samples=2
+    Example: uniapl teacher-gen --config experiments/tiny/world.yaml teach.samples=2
     """
     with session(debug):
         settings = read_config(config, overrides)

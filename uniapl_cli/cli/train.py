@@ -27,7 +27,7 @@ def train(
 ) -> None:
     """Train a policy; the same command again resumes it.
 
-    Example: uniapl train unified --config experiments/tiny/demo.yaml schedules.lambda_adv=0.01
+    Example: uniapl train unified --config experiments/tiny/unified.yaml optim.lr=0.001
     """
     with session(debug):
         settings = read_config(config, overrides, method)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from uniapl_cli.chat import load_tokenizer
+from uniapl_cli.chat import first_line, load_tokenizer
 from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.errors import ModelError
 from uniapl_cli.tensors import PairBatch
@@ -133,7 +133,7 @@ def load_polar(path: Path) -> PolarModel:
     try:
         config = AutoConfig.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise ModelError(f"no discriminator in '{path}': {str(error).splitlines()[0]}") from error
+        raise ModelError(f"no discriminator in '{path}': {first_line(error)}") from error
     missing = [n for n in ("separator_token_id", "reward_token_id") if not hasattr(config, n)]
     if missing:
         raise ModelError(
@@ -165,7 +165,7 @@ def _classifier(path: Path, *, lacks: Sequence[str] = (), **options: Any) -> Any
         )
     except Exception as error:
         # A damaged file makes safetensors and torch raise errors of their own kinds.
-        raise ModelError(f"cannot load '{path}': {str(error).splitlines()[0]}") from error
+        raise ModelError(f"cannot load '{path}': {first_line(error)}") from error
     missing = sorted(set(found["missing_keys"]) - set(lacks))
     if missing:
         raise ModelError(f"cannot load '{path}': it lacks the weights {', '.join(missing[:3])}")

@@ -1,0 +1,138 @@
+"""What tests all over the package share: random tiny policies, and short runs on shipped models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXPERIMENTS = Path(__file__).parent.parent / "experiments" / "tiny"
+
+# Four steps that take half a second. Fractions, so that four rollouts a prompt differ in reward.
+SHORT = (
+    "training.steps=4",
+    "training.demonstrations=4",
+    "training.prompts=2",
+    "training.samples=4",
+    "training.micro_batch_size=3",
+    "sampling.max_new_tokens=16",
+    "run.save_every=2",
+    "run.log_every=1",
+    "optim.lr=0.003",
+)
+FRACTION = "signals.verifier.scores.verifier.mode=fraction"
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    from uniapl_cli.chat import load_tokenizer
+    from uniapl_cli.tiny.assets import resolve
+
+    return load_tokenizer(resolve("tiny:base"))
+
+
+@pytest.fixture(scope="session")
+def new_policy(tokenizer: Any) -> Callable[..., Any]:
+    """new_policy(seed): a random policy of one narrow layer."""
+    from uniapl_cli.tiny.models import new_model
+    from uniapl_cli.training.learner import Policy
+
+    return lambda seed=0: Policy(new_model(tokenizer, hidden=16, layers=1, seed=seed), tokenizer)
+
+
+@pytest.fixture(scope="session")
+def new_batch() -> Callable[..., Any]:
+    """new_batch(lengths, seed): random tokens whose row i has `lengths[i]` places that count."""
+    import torch
+
+    from uniapl_cli.tensors import TokenBatch
+
+    def make(lengths: Sequence[int], seed: int = 0, **fields: Any) -> Any:
+        rng = torch.Generator().manual_seed(seed)
+        rows, width, prompt = len(lengths), max(lengths) + 3, 3
+        places = torch.arange(width).expand(rows, width)
+        ends = prompt + torch.tensor(lengths).unsqueeze(1)
+        mask = (places >= prompt) & (places < ends)
+        tokens = torch.randint(1024, (rows, width + 1), generator=rng)
+        logps = [-8 + 0.1 * torch.randn(rows, width, generator=rng) for _ in range(2)]
+        values = {name: torch.randn(rows, generator=rng) for name in ("signal", "anchor")}
+        given = {"old_logps": logps[0], "ref_logps": logps[1], "advantages": values}
+        return TokenBatch(tokens, mask, **{**given, **fields})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Files of shipped prompts with the oracle's answers: `few`, `demos`, and two a prompt."""
+    from uniapl_cli.files import write_rows
+    from uniapl_cli.tiny.assets import resolve
+    from uniapl_cli.tiny.oracle import demonstrations
+
+    folder = tmp_path_factory.mktemp("data")
+    rows = [json.loads(line) for line in Path(resolve("tiny:train")).read_text().splitlines()]
+    few = rows[:32]
+    made = {
+        "demos": demonstrations(rows[:256], 1),
+        "few": demonstrations(few, 1),
+        "good": [*demonstrations(few, 1), *demonstrations(few, 2)],
+        "poor": [*demonstrations(few, 3, ignore=0.9), *demonstrations(few, 4, ignore=0.9)],
+    }
+    for name, part in made.items():
+        write_rows(folder / f"{name}.jsonl", part)
+    return {name: folder / f"{name}.jsonl" for name in made}
+
+
+@pytest.fixture
+def tiny_config(tiny_data: Mapping[str, Path], tmp_path: Path) -> Callable[..., Any]:
+    """tiny_config(method, name, *overrides): the config of a short run into tmp_path/name."""
+    from uniapl_cli.cli.session import METHODS, read_config
+
+    def make(method: str, name: str, *overrides: str) -> Any:
+        common = [*SHORT, f"run.dir={tmp_path / name}"]
+        if method == "polar":
+            files = f"[{tiny_data['good']},{tiny_data['poor']}]"
+            common += ["polar.init=tiny:base", "polar.pairs=4"]
+            common += [f"polar.trajectories={files}", f"polar.heldout={files}"]
+            method, file = str(METHODS / "polar.yaml"), EXPERIMENTS / "recipe" / "polar.yaml"
+        else:
+            file, data = EXPERIMENTS / f"{method}.yaml", tiny_data["few"]
+            common += [f"data.demonstrations={data}", f"data.prompts={data}", FRACTION]
+        return read_config(file, [*common, *overrides], method)
+
+    return make
+
+
+@pytest.fixture
+def train_tiny(tiny_config: Callable[..., Any]) -> Callable[..., Path]:
+    """train_tiny(method, name, *overrides): train it and return the run's folder."""
+    from uniapl_cli.build.polar import pretrain_polar
+    from uniapl_cli.build.training import train
+
+    def run(method: str, name: str, *overrides: str) -> Path:
+        config = tiny_config(method, name, *overrides)
+        (pretrain_polar if method == "polar" else train)(config)
+        return Path(config.run.dir)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def weights() -> Callable[[Path], bytes]:
+    """weights(run's folder): the bytes of the final model."""
+    return lambda folder: (folder / "final" / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def logged() -> Callable[[Path], list[dict[str, Any]]]:
+    """logged(run's folder): the lines of metrics.jsonl, without how long things took."""
+
+    def read(folder: Path) -> list[dict[str, Any]]:
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        rows = map(json.loads, lines)
+        return [{k: v for k, v in row.items() if not k.startswith("seconds/")} for row in rows]
+
+    return read

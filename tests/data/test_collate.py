@@ -1,0 +1,72 @@
+"""What carries loss: the response and its stop token, nothing else."""
+
+import pytest
+import torch
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.data.collate import encode_demonstration, pad_rows, place
+from uniapl_cli.errors import DataError
+from uniapl_cli.types import Example, Message
+
+ANSWERS = {
+    "Tell me about the harbour.": "The harbour is old, and the boats are calm.",
+    "Hi": "\n\nHello </think> <think>",
+    "Write about gardens in two paragraphs.": "Roses.\n***\nBees.\n",
+    "Be silent.": "",
+}
+
+
+@pytest.fixture(params=[False, True], ids=["no thinking", "thinking"])
+def chat(request, tokenizer):
+    return Chat(tokenizer, thinking=request.param, system="Be brief.")
+
+
+@pytest.fixture
+def pairs(chat):
+    return [
+        encode_demonstration(chat, Example(id="1", prompt=(Message("user", p),), response=r))
+        for p, r in ANSWERS.items()
+    ]
+
+
+def test_the_mask_covers_the_response_and_its_stop_token(chat, pairs):
+    tokens, mask = pad_rows(pairs, chat.tokenizer.pad_token_id)
+    for row, chosen, answer in zip(tokens, mask, ANSWERS.values(), strict=True):
+        assert chat.tokenizer.decode(row[1:][chosen]) == answer + "<|im_end|>"
+
+
+def test_what_stands_before_the_mask_is_the_prompt_with_its_empty_think_block(chat, pairs):
+    tokens, mask = pad_rows(pairs, chat.tokenizer.pad_token_id)
+    for row, chosen, asked in zip(tokens, mask, ANSWERS, strict=True):
+        first = int(chosen.int().argmax()) + 1
+        prompt = chat.tokenizer.decode(row[:first])
+        assert prompt == chat.render([Message("user", asked)])
+        assert prompt.endswith("</think>\n\n") is not chat.thinking
+
+
+def test_what_stands_behind_the_mask_is_padding(pairs):
+    tokens, mask = pad_rows(pairs, 999)
+    for row, (prompt, response) in zip(tokens, pairs, strict=True):
+        end = len(prompt) + len(response)
+        assert row[end:].tolist() == [999] * (len(row) - end)
+    assert tokens.shape == (len(pairs), mask.shape[1] + 1)
+    assert mask.shape[1] + 1 == max(len(p) + len(r) for p, r in pairs)
+
+
+def test_a_row_without_a_response_is_an_error_that_says_what_to_run(tokenizer):
+    example = Example(id="1", prompt=(Message("user", "Hi"),), origin="rows.jsonl:3")
+    with pytest.raises(DataError, match="rows.jsonl:3: no 'response'; run uniapl teacher-gen"):
+        encode_demonstration(Chat(tokenizer), example)
+
+
+def test_place_puts_each_number_where_its_token_is_predicted():
+    tokens, mask = pad_rows([([1, 2], [3, 4, 5]), ([1, 2, 3], [4])], 0)
+    placed = place([[0.1, 0.2, 0.3], [0.4]], mask)
+    assert torch.equal(placed, torch.tensor([[0, 0.1, 0.2, 0.3], [0, 0, 0.4, 0]]))
+    assert tokens.tolist() == [[1, 2, 3, 4, 5], [1, 2, 3, 4, 0]]
+
+
+def test_place_refuses_another_number_of_values_than_tokens():
+    _, mask = pad_rows([([1, 2], [3, 4, 5])], 0)
+    with pytest.raises(RuntimeError):
+        place([[0.1, 0.2]], mask)

@@ -1,0 +1,64 @@
+"""What fits each objective: a batch, its options, and a learner in float64 to train."""
+
+import inspect
+
+import torch
+
+from uniapl_cli.objectives import objectives
+from uniapl_cli.tensors import PairBatch, TokenBatch
+
+VOCABULARY = 7
+
+
+class Bigrams:
+    """A learner of ten lines: a table of log-probabilities of one token after another."""
+
+    device = torch.device("cpu")
+
+    def __init__(self):
+        rng = torch.Generator().manual_seed(0)
+        table = torch.randn(VOCABULARY, VOCABULARY, dtype=torch.float64, generator=rng)
+        self.table = table.requires_grad_()
+
+    def forward(self, batch):
+        if isinstance(batch, PairBatch):
+            used = torch.arange(batch.tokens.shape[-1]) < batch.lengths.unsqueeze(-1)
+            return (self.table.diagonal()[batch.tokens] * used).sum(-1)
+        tokens = batch.tokens
+        logps = self.table.log_softmax(-1)[tokens[:, :-1], tokens[:, 1:]]
+        return logps * batch.mask
+
+
+def token_batch(lengths):
+    """Return rows of very different length behind prompts of two tokens, all float64."""
+    rng = torch.Generator().manual_seed(1)
+    shape = len(lengths), max(lengths) + 2
+    places = torch.arange(shape[1]).expand(shape)
+    mask = (places >= 2) & (places < 2 + torch.tensor(lengths).unsqueeze(1))
+    noise = torch.randn(3, *shape, dtype=torch.float64, generator=rng)
+    return TokenBatch(
+        tokens=torch.randint(VOCABULARY, (shape[0], shape[1] + 1), generator=rng),
+        mask=mask,
+        old_logps=(0.3 * noise[0] - 2) * mask,
+        ref_logps=(0.3 * noise[1] - 2) * mask,
+        advantages={"signal": noise[2, :, 0]},
+    )
+
+
+def pair_batch(lengths):
+    rng = torch.Generator().manual_seed(1)
+    tokens = torch.randint(VOCABULARY, (len(lengths), 2, max(lengths) + 1), generator=rng)
+    return PairBatch(tokens, torch.tensor([[n, n + 1] for n in lengths]))
+
+
+def batch_of(name):
+    """Return a batch of the kind that the objective of this name takes."""
+    kind = inspect.signature(objectives[name].make, eval_str=True).parameters["batch"].annotation
+    return {TokenBatch: token_batch, PairBatch: pair_batch}[kind]([1, 12, 3, 1, 7])
+
+
+def bound(name, **options):
+    """Return the objective of this name with whatever it cannot do without."""
+    entry = objectives[name]
+    signal = {"signal": "signal"} if "signal" in entry.parameters else {}
+    return entry.bind({**signal, **options})

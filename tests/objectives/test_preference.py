@@ -1,0 +1,64 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from objective_cases import bound, token_batch
+
+
+def surrogate(ratio, advantage, **options):
+    """Return the loss, its slope in log p and whether it was clipped, of a token at this ratio."""
+    logps = torch.full((1, 3), -1.0, dtype=torch.float64, requires_grad=True)
+    batch = replace(
+        token_batch([1]),
+        old_logps=logps.detach() - math.log(ratio),
+        advantages={"signal": torch.tensor([advantage], dtype=torch.float64)},
+    )
+    result = bound("surrogate", **options)(logps, batch)
+    result.per_token[0, 0].backward()
+    clipped = float(result.metrics["clipped"][0, 0])
+    return float(result.per_token[0, 0].detach()), float(logps.grad[0, 0]), clipped
+
+
+# With clips of 0.2: (ratio, advantage) -> loss, slope, clipped.
+REGIONS = {
+    (1.0, 1.0): (-1.0, -1.0, 0),
+    (1.0, -2.0): (2.0, 2.0, 0),
+    (1.1, 1.0): (-1.1, -1.1, 0),
+    (0.9, -1.0): (0.9, 0.9, 0),
+    (1.5, 1.0): (-1.2, 0.0, 1),
+    (1.5, -1.0): (1.5, 1.5, 0),
+    (0.5, 1.0): (-0.5, -0.5, 0),
+    (0.5, -1.0): (0.8, 0.0, 1),
+    (1.5, 0.0): (0.0, 0.0, 0),
+}
+
+
+@pytest.mark.parametrize(("given", "expected"), REGIONS.items())
+def test_the_surrogate_is_clipped_only_where_it_would_gain(given, expected):
+    assert surrogate(*given) == pytest.approx(expected)
+
+
+def test_the_two_clips_are_apart():
+    assert surrogate(1.25, 1.0, clip_high=0.28) == pytest.approx((-1.25, -1.25, 0))
+    assert surrogate(0.75, -1.0, clip_low=0.1) == pytest.approx((0.9, 0.0, 1))
+
+
+def test_each_row_has_its_own_advantage():
+    batch = token_batch([1, 12, 3])
+    result = bound("surrogate")(batch.old_logps, batch)
+    assert torch.equal(
+        result.per_token, -batch.advantages["signal"].unsqueeze(1).expand_as(batch.mask)
+    )
+
+
+@pytest.mark.parametrize("advantage", [1.0, -1.0])
+@pytest.mark.parametrize("ratio", [1e-300, 1e300])
+def test_a_policy_that_ran_away_from_its_sampler_stays_finite(ratio, advantage):
+    assert all(map(math.isfinite, surrogate(ratio, advantage)))
+
+
+def test_the_gap_to_the_sampler_is_logged():
+    batch = token_batch([1])
+    gap = bound("surrogate")(batch.old_logps - 0.25, batch).metrics["sampler_gap"]
+    assert gap[batch.mask] == pytest.approx(0.25)

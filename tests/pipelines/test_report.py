@@ -1,0 +1,66 @@
+"""Evaluations side by side."""
+
+import json
+
+import pytest
+
+from uniapl_cli.errors import DataError
+from uniapl_cli.pipelines.report import compare, one_model, read_evaluations
+
+
+def evaluation(name: str, **draws) -> dict:
+    return {"name": name, "model": f"models/{name}", "data": "heldout", "draws": draws}
+
+
+def figure(mean, se=None, n=4) -> dict:
+    return {"mean": mean, "se": se, "n": n}
+
+
+BASE = evaluation("base", greedy={"prompt_strict": figure(0.25, 0.125), "length": figure(12.0, 1)})
+BEST = evaluation(
+    "best",
+    greedy={"prompt_strict": figure(0.5), "score": figure(-1.256, 0.1)},
+    sampled={"prompt_strict": figure(None)},
+)
+
+
+def test_shares_are_in_percent_with_their_errors():
+    columns, rows = compare([BASE, BEST], ["greedy/prompt_strict", "greedy/score"])
+    assert columns == ["model", "greedy prompt strict", "greedy score"]
+    assert rows == [["base", "25.0 ± 12.5", "-"], ["best", "50.0", "-1.26 ± 0.10"]]
+
+
+def test_what_was_not_measured_or_has_no_mean_is_a_dash():
+    _, rows = compare([BASE, BEST], ["sampled/prompt_strict"])
+    assert rows == [["base", "-"], ["best", "-"]]
+
+
+def test_the_columns_are_the_important_ones_unless_told_otherwise():
+    columns, _ = compare([BASE, BEST], [])
+    assert columns == ["model", "greedy prompt strict", "greedy score", "sampled prompt strict"]
+
+
+def test_an_unknown_column_is_refused_with_the_nearest():
+    with pytest.raises(DataError, match="unknown column 'greedy/prompt'. .*'greedy/prompt_strict'"):
+        compare([BASE], ["greedy/prompt"])
+
+
+def test_one_model_has_a_row_a_metric_and_a_column_a_draw():
+    columns, rows = one_model(BEST)
+    assert columns == ["", "greedy", "sampled"]
+    assert rows == [["prompt strict", "50.0", "-"], ["score", "-1.26 ± 0.10", "-"]]
+
+
+def test_evaluations_are_read_in_the_order_given(tmp_path):
+    for result in (BASE, BEST):
+        (tmp_path / result["name"]).write_text(json.dumps({**result, "environment": {}}))
+    assert read_evaluations([tmp_path / "best", tmp_path / "base"]) == [BEST, BASE]
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"name": "a"}', "\xff"])
+def test_any_other_file_is_refused(tmp_path, content):
+    file = tmp_path / "eval.json"
+    if content is not None:
+        file.write_text(content, encoding="latin-1")
+    with pytest.raises(DataError, match="eval.json' is no eval.json that uniapl eval wrote"):
+        read_evaluations([file])

@@ -1,0 +1,219 @@
+"""Responses are kept through any interruption, and the file does not tell that there was one."""
+
+import json
+
+import pytest
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.errors import DataError
+from uniapl_cli.files import read_rows
+from uniapl_cli.pipelines import teach as module
+from uniapl_cli.pipelines.teach import teach
+from uniapl_cli.types import Sampling
+
+SAMPLING = Sampling(temperature=0.7, max_new_tokens=8)
+
+
+@pytest.fixture
+def examples(example):
+    return [example(str(n), prompt=f"Question {n}", more=n) for n in range(5)]
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "new" / "out.jsonl"
+
+
+@pytest.fixture
+def run(examples, chat, out, echo):
+    """run(generator, **changes): teach the five examples, two samples each."""
+
+    def start(generator=None, *, given=examples, sampling=SAMPLING, chat=chat, out=out, **changes):
+        settings = {"samples": 2, "seed": 0, "model": "teacher", **changes}
+        return teach(given, generator or echo(), chat, sampling, out, **settings)
+
+    return start
+
+
+def rows(out) -> list[dict]:
+    return [row.values for row in read_rows(out)]
+
+
+def test_each_prompt_gets_its_samples_in_the_prompts_order(run, out):
+    counts = run()
+    assert [(r["key"], r["sample"]) for r in rows(out)] == [
+        (str(n), i) for n in range(5) for i in range(2)
+    ]
+    assert counts["rows"] == 10
+    assert counts["kept from before"] == counts["of other prompts"] == 0
+    assert counts["out"] == str(out)
+
+
+def test_a_row_is_the_prompts_own_with_what_was_answered(run, out, chat, examples):
+    run()
+    row = rows(out)[3]
+    seed = int(row["response"].split()[-1])
+    assert row == {
+        "key": "1",
+        "prompt": "Question 1",
+        "more": 1,
+        "sample": 1,
+        "response": f"é\u2028 {seed}",
+        "model": "teacher",
+        "finish_reason": "length" if seed % 2 else "stop",
+        "prompt_tokens": len(chat.prompt_ids(examples[1].prompt)),
+        "response_tokens": 3,
+    }
+
+
+def test_the_counts_are_the_rows(run, out):
+    counts = run()
+    made = rows(out)
+    assert counts["truncated"] == sum(r["finish_reason"] == "length" for r in made) > 0
+    assert counts["prompt tokens"] == sum(r["prompt_tokens"] for r in made)
+    assert counts["response tokens"] == 30
+
+
+def test_every_response_has_a_seed_of_its_own(run, out, tmp_path):
+    run()
+    assert len({r["response"] for r in rows(out)}) == 10
+    other = tmp_path / "other.jsonl"
+    run(seed=1, out=other)
+    assert not {r["response"] for r in rows(out)} & {r["response"] for r in rows(other)}
+
+
+def test_a_response_does_not_depend_on_the_other_prompts(run, out, examples, tmp_path):
+    run()
+    alone = tmp_path / "alone.jsonl"
+    run(given=examples[2:3], out=alone)
+    assert rows(alone) == rows(out)[4:6]
+
+
+@pytest.mark.parametrize("lives", range(5))
+@pytest.mark.parametrize("at_once", [1, 3, 64])
+def test_an_interruption_loses_nothing_and_leaves_no_trace(
+    run, out, echo, tmp_path, monkeypatch, lives, at_once
+):
+    monkeypatch.setattr(module, "APPEND_ROWS", at_once)
+    with pytest.raises(KeyboardInterrupt):
+        run(echo(lives))
+    again = echo()
+    assert run(again)["kept from before"] == 2 * lives
+    assert again.asked == 10 - 2 * lives
+    run(out=tmp_path / "whole.jsonl")
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_rows_are_on_the_disk_before_the_end(run, out, chat, monkeypatch, echo):
+    monkeypatch.setattr(module, "APPEND_ROWS", 4)
+    seen = []
+
+    class Watched(echo):
+        def generate(self, requests, sampling):
+            for answer in super().generate(requests, sampling):
+                seen.append(len(rows(out)) if out.exists() else 0)
+                yield answer
+
+    run(Watched())
+    assert seen == [0, 0, 4, 4, 8]
+
+
+def test_a_torn_last_line_is_made_again(run, out, echo, tmp_path):
+    run()
+    whole = out.read_bytes()
+    out.write_bytes(whole[:-40])
+    again = echo()
+    assert run(again)["kept from before"] == 9
+    assert again.asked == 1
+    assert out.read_bytes() == whole
+
+
+def test_a_finished_file_asks_nothing(run, out, echo):
+    run()
+    whole, again = out.read_bytes(), echo()
+    run(again)
+    assert again.asked == 0
+    assert out.read_bytes() == whole
+
+
+def test_more_samples_are_added_to_those_that_are_there(run, out, echo, tmp_path):
+    run()
+    more = echo()
+    run(more, samples=3)
+    assert more.asked == 5
+    run(samples=3, out=tmp_path / "whole.jsonl")
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_rows_of_other_prompts_stay_behind_the_others(run, out, examples):
+    run()
+    counts = run(given=examples[3:])
+    assert counts["of other prompts"] == 6
+    assert [r["key"] for r in rows(out)][:4] == ["3", "3", "4", "4"]
+    assert counts["rows"] == 10
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 1},
+        {"model": "another"},
+        {"sampling": Sampling(temperature=0.6, max_new_tokens=8)},
+        {"sampling": Sampling(temperature=0.7, max_new_tokens=9)},
+    ],
+    ids=str,
+)
+def test_a_file_made_in_another_way_is_refused_and_left_alone(run, out, echo, changes):
+    run()
+    before = out.read_bytes()
+    again = echo()
+    with pytest.raises(DataError, match="made in another way .*out.jsonl.meta.json"):
+        run(again, **changes)
+    assert again.asked == 0
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("choice", [{"thinking": True}, {"system": "Be brief."}], ids=str)
+def test_a_file_made_with_other_chat_settings_is_refused(run, tokenizer, choice):
+    run()
+    with pytest.raises(DataError, match="made in another way"):
+        run(chat=Chat(tokenizer, **choice))
+
+
+def test_a_row_whose_prompt_has_changed_is_refused(run, example):
+    run()
+    with pytest.raises(DataError, match="out.jsonl:5: the prompt of '2' is another now"):
+        run(given=[example("2", prompt="Question two")])
+
+
+def test_a_file_of_someone_else_is_refused(run, out):
+    out.parent.mkdir()
+    out.write_text('{"key": "1"}\n')
+    with pytest.raises(DataError, match="was not written by teacher-gen"):
+        run()
+    assert out.read_text() == '{"key": "1"}\n'
+
+
+def test_two_rows_of_one_id_are_refused(run, example, out):
+    twins = [example("7"), example("7", prompt="Bye")]
+    with pytest.raises(DataError, match="rows.jsonl:7: id '7' stands at rows.jsonl:7 too"):
+        run(given=twins)
+    assert not out.parent.exists()
+
+
+def test_a_failure_before_the_first_answer_writes_nothing(run, out, echo):
+    with pytest.raises(KeyboardInterrupt):
+        run(echo(0))
+    assert not out.parent.exists()
+
+
+def test_the_record_says_how_the_responses_were_made(run, out):
+    run()
+    record = json.loads((out.parent / "out.jsonl.meta.json").read_text())
+    assert (record["model"], record["seed"]) == ("teacher", 0)
+    assert record["sampling"] == {
+        "temperature": 0.7,
+        "top_p": 1.0,
+        "top_k": 0,
+        "max_new_tokens": 8,
+    }

@@ -1,0 +1,80 @@
+"""Talk goes to stderr, plainly where there is no terminal; Ctrl-C first asks, then stops."""
+
+import logging
+import os
+import signal
+import time
+
+import pytest
+
+from uniapl_cli.runs import console
+from uniapl_cli.runs.console import Bar, StopRequest, bar, brief, set_up_logging
+
+
+def test_without_a_terminal_a_bar_is_silent_at_first(capsys):
+    with bar("teacher", 10) as shown:
+        shown.advance(3, "loss 1")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_without_a_terminal_a_line_comes_now_and_then(capsys, monkeypatch):
+    clock = iter(float(second) for second in (0, 4, 11, 13, 22))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    shown = Bar("teacher", 100)
+    for count in (10, 20, 5, 65):
+        shown.advance(count, "loss 1")
+    out, err = capsys.readouterr()
+    assert out == ""
+    first, second = err.splitlines()
+    # 30 of 100 in 11 s leave 70, which take 26 s.
+    assert first == "teacher: 30/100, 26 s left loss 1"
+    assert second == "teacher: 100/100, 0 s left loss 1"
+
+
+def test_what_was_done_before_does_not_count_for_the_time_left(capsys, monkeypatch):
+    clock = iter(float(second) for second in (0, 1, 12))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    shown = Bar("train", 100)
+    shown.start(80)
+    shown.advance(11)
+    # 11 in 11 s: the 9 that are left take 9 s.
+    assert capsys.readouterr().err == "train: 91/100, 9 s left\n"
+
+
+def test_a_bar_without_an_end_names_none(capsys, monkeypatch):
+    monkeypatch.setattr(console, "PLAIN_INTERVAL", 0.0)
+    with bar("filter", None) as shown:
+        shown.advance(7)
+    err = capsys.readouterr().err
+    assert err.startswith("filter: 7")
+    assert "left" not in err
+
+
+@pytest.mark.parametrize("text", ["a path [a]/b", "rows :smile: ", "x" * 300])
+def test_messages_are_one_line_each_as_they_are(capsys, text):
+    set_up_logging()
+    logging.getLogger("uniapl").warning("%s", text)
+    logging.getLogger("uniapl").info("%s", text)
+    assert capsys.readouterr() == ("", f"warning: {text}\n{text}\n")
+
+
+def test_brief_names_what_is_there():
+    assert brief({"loss": 0.12345, "other": 1}, ["loss", "absent"]) == "loss 0.123"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_the_second_stops(number, capsys):
+    with StopRequest() as stop:
+        assert not stop.asked
+        os.kill(os.getpid(), number)
+        assert stop.asked
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+    assert "stopping after this step" in capsys.readouterr().err
+
+
+def test_the_handlers_of_before_come_back():
+    before = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    with StopRequest():
+        assert signal.getsignal(signal.SIGINT) != before[0]
+    assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == before

@@ -1,0 +1,104 @@
+"""A run's folder has one owner, and what is logged in it can be rewound."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from uniapl_cli.errors import RunError
+from uniapl_cli.runs.directory import RunDirectory
+
+
+@pytest.fixture
+def run(tmp_path):
+    made = RunDirectory(tmp_path / "new" / "run")
+    made.open()
+    return made
+
+
+def lines(path) -> list[dict]:
+    return [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
+
+
+def test_metrics_and_samples_are_appended(run):
+    run.log({"step": 1, "loss": 0.5})
+    run.log({"step": 2, "loss": 0.25})
+    run.sample({"step": 2, "response": text} for text in "ab")
+    assert lines(run.metrics) == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.25}]
+    assert [row["response"] for row in lines(run.samples)] == ["a", "b"]
+
+
+def test_rewinding_drops_what_came_after_the_step(run):
+    for step in range(1, 6):
+        run.log({"step": step})
+        run.sample([{"step": step, "i": i} for i in range(2)])
+    run.rewind(3)
+    assert [row["step"] for row in lines(run.metrics)] == [1, 2, 3]
+    assert [row["step"] for row in lines(run.samples)] == [1, 1, 2, 2, 3, 3]
+    run.rewind(0)
+    assert run.metrics.read_bytes() == run.samples.read_bytes() == b""
+
+
+@pytest.mark.parametrize("cut", range(1, 20))
+def test_rewinding_drops_a_line_torn_anywhere(run, cut):
+    run.log({"step": 1})
+    whole = run.metrics.read_bytes()
+    run.log({"step": 1, "t": "é東"})
+    run.metrics.write_bytes(run.metrics.read_bytes()[:-cut])
+    run.rewind(1)
+    assert run.metrics.read_bytes() == whole
+
+
+@pytest.mark.parametrize("text", ["a\u2028b", "a\u0085b", "a\x0bb\x0cc\x1cd", "a\r\nb", "é東😀"])
+def test_rewinding_keeps_every_text_as_it_is(run, text):
+    run.sample([{"step": 1, "response": text}])
+    before = run.samples.read_bytes()
+    run.rewind(1)
+    assert run.samples.read_bytes() == before
+
+
+def test_rewinding_an_empty_run_writes_nothing(run):
+    run.rewind(0)
+    assert not run.metrics.exists()
+    assert not run.samples.exists()
+
+
+def test_a_second_owner_is_refused(run):
+    with pytest.raises(RunError, match="another process is training into '.*run'"):
+        RunDirectory(run.path).open()
+
+
+def test_a_second_process_is_refused_until_the_first_ends(tmp_path):
+    code = (
+        "import sys, pathlib; from uniapl_cli.runs.directory import RunDirectory;"
+        "run = RunDirectory(pathlib.Path(sys.argv[1])); run.open(); print('open', flush=True);"
+        "sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as other:
+        assert other.stdout.readline() == b"open\n"
+        with pytest.raises(RunError, match="another process"):
+            RunDirectory(tmp_path).open()
+        other.stdin.close()
+        other.wait()
+    RunDirectory(tmp_path).open()
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"cannot write the run directory .*run\.dir=\.\.\."):
+        RunDirectory(tmp_path / name).open()
+
+
+def test_a_run_is_finished_when_its_final_model_is_there(run):
+    assert not run.finished
+    run.final.mkdir()
+    assert run.finished
+
+
+def test_small_files_are_written_whole(run):
+    run.write("config.yaml", "seed: é\n")
+    assert run.config.read_text(encoding="utf-8") == "seed: é\n"

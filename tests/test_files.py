@@ -1,0 +1,146 @@
+"""Files appear whole or not at all, and what is wrong in them is named with file and line."""
+
+import json
+
+import pytest
+
+from uniapl_cli.errors import DataError
+from uniapl_cli.files import append_rows, drop_torn_line, dump, read_rows, replacing, write_rows
+
+ODD = {"text": "é\u2028\u0085\n\t東京 \U0001f600", "none": None, "deep": {"a": [1, 2.5, True]}}
+
+
+def test_rows_come_back_as_they_were(tmp_path):
+    path = tmp_path / "new" / "rows.jsonl"
+    assert write_rows(path, [ODD, {"b": 2}]) == 2
+    rows = list(read_rows(path))
+    assert [row.values for row in rows] == [ODD, {"b": 2}]
+    assert [row.origin for row in rows] == [f"{path}:1", f"{path}:2"]
+
+
+def test_blank_lines_count_as_lines_but_not_as_rows(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('\n{"a": 1}\n  \n{"a": 2}')
+    assert [row.origin.rpartition(":")[2] for row in read_rows(path)] == ["2", "4"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"a": 1', r":2: not JSON: Expecting ',' delimiter \(column 8\)"),
+        (b"[1]", ":2: a JSON object is needed, got list"),
+        (b'"a"', ":2: a JSON object is needed, got str"),
+        (b'{"a": "\xff"}', ":2: not UTF-8 text: invalid start byte"),
+        (b'{"a": "\\ud83d"}', r":2: not text: half of a surrogate pair \(\\ud83d\)"),
+        (b"[" * 100_000, ":2: not JSON: nested too deeply"),
+        (b'{"a": ' + b"1" * 5000 + b"}", ":2: not JSON: "),
+    ],
+    ids=["torn", "list", "text", "not UTF-8", "half a surrogate pair", "deep", "huge number"],
+)
+def test_a_line_that_is_no_object_is_an_error_with_its_line(tmp_path, line, message):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"a": 1}\n' + line + b'\n{"a": 2}\n')
+    with pytest.raises(DataError, match=f"^{path}{message}"):
+        list(read_rows(path))
+
+
+def test_rows_before_a_bad_line_are_read(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"a": 1}\n\xff\n')
+    assert next(read_rows(path)).values == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("absent.jsonl", "no such file: '.*absent.jsonl'"),
+        ("folder", "'.*folder' is a folder; a JSONL file is needed"),
+        ("file/rows.jsonl", "no such file: '.*file/rows.jsonl'"),
+    ],
+)
+def test_what_is_no_file_is_an_error(tmp_path, name, message):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=message):
+        list(read_rows(tmp_path / name))
+
+
+def test_replacing_shows_the_new_file_only_at_the_end(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with replacing(path) as file:
+        file.write("new")
+        file.flush()
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_replacing_keeps_the_old_file_when_the_block_fails(tmp_path, error):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(error), replacing(path) as file:
+        file.write("new")
+        raise error
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_replacing_leaves_nothing_where_there_was_nothing(tmp_path):
+    with pytest.raises(ValueError), replacing(tmp_path / "file"):
+        raise ValueError
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["file/out", "folder"])
+def test_a_place_that_cannot_be_written_is_an_error_before_the_work(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=f"cannot write '.*{name}'"), replacing(tmp_path / name):
+        raise AssertionError("the work had begun")
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+def test_a_failing_row_leaves_the_old_rows(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    write_rows(path, [{"a": 1}])
+    with pytest.raises(TypeError):
+        write_rows(path, [{"a": 2}, {"a": object()}])
+    assert [row.values for row in read_rows(path)] == [{"a": 1}]
+
+
+def test_appended_rows_follow_those_that_are_there(tmp_path):
+    path = tmp_path / "new" / "rows.jsonl"
+    append_rows(path, [{"a": 1}])
+    append_rows(path, [{"a": 2}, ODD])
+    assert [row.values for row in read_rows(path)] == [{"a": 1}, {"a": 2}, ODD]
+
+
+def test_appending_where_nothing_can_be_written_is_an_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot write"):
+        append_rows(tmp_path / "file" / "rows.jsonl", [{"a": 1}])
+
+
+@pytest.mark.parametrize("cut", range(1, len(dump(ODD).encode())))
+def test_a_line_torn_anywhere_is_cut_off(tmp_path, cut):
+    path = tmp_path / "rows.jsonl"
+    whole = dump({"a": 1}).encode()
+    path.write_bytes(whole + dump(ODD).encode()[:-cut])
+    torn = cut < len(dump(ODD).encode())
+    assert drop_torn_line(path) is torn
+    assert path.read_bytes() == whole
+
+
+def test_a_whole_file_is_left_alone(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(dump({"a": 1}))
+    assert drop_torn_line(path) is False
+    assert drop_torn_line(tmp_path / "absent") is False
+    assert path.read_text() == dump({"a": 1})
+
+
+def test_a_row_is_one_line_of_readable_text():
+    assert dump({"a": "é\n"}) == '{"a": "é\\n"}\n'
+    assert json.loads(dump(ODD)) == ODD

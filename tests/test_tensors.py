@@ -1,0 +1,131 @@
+"""Shapes are refused where they are wrong, and any split of a batch is the batch again."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from uniapl_cli.tensors import Mean, PairBatch, TokenBatch, last_true
+
+LENGTHS = [2, 17, 1, 5, 17, 0]
+
+
+@pytest.fixture
+def batch(new_batch):
+    return new_batch(LENGTHS, temperature=0.7)
+
+
+@pytest.fixture
+def pairs():
+    rows = torch.arange(5 * 2 * 9).reshape(5, 2, 9)
+    return PairBatch(rows, torch.tensor([[3, 4], [9, 1], [2, 2], [1, 5], [6, 6]]))
+
+
+WRONG = {
+    "mask of another width": {"mask": torch.ones(6, 3, dtype=torch.bool)},
+    "mask of numbers": {"mask": torch.ones(6, 20)},
+    "old_logps as wide as the tokens": {"old_logps": torch.zeros(6, 21)},
+    "ref_logps a row short": {"ref_logps": torch.zeros(5, 20)},
+    "advantages a token each": {"advantages": {"signal": torch.zeros(6, 20)}},
+}
+
+
+@pytest.mark.parametrize("fields", WRONG.values(), ids=WRONG)
+def test_a_token_batch_of_wrong_shapes_is_refused(batch, fields):
+    with pytest.raises(ValueError, match=next(iter(fields))):
+        replace(batch, **fields)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "lengths"), [((4, 9), (4,)), ((4, 3, 9), (4, 2)), ((4, 2, 9), (4,))]
+)
+def test_a_pair_batch_of_wrong_shapes_is_refused(tokens, lengths):
+    with pytest.raises(ValueError):
+        PairBatch(torch.zeros(tokens), torch.ones(lengths))
+
+
+def counted(batch):
+    """Return everything that is known of each place that counts, in an order of its own."""
+    row, place = batch.mask.nonzero(as_tuple=True)
+    columns = [batch.tokens[row, place], batch.tokens[row, place + 1], place]
+    columns += [batch.old_logps[row, place], batch.ref_logps[row, place]]
+    columns += [batch.advantages[name][row] for name in sorted(batch.advantages)]
+    return sorted(zip(*(column.tolist() for column in columns), strict=True))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 6, 99])
+def test_the_parts_of_a_split_are_the_batch(batch, rows):
+    parts = list(batch.split(rows))
+    assert sorted(place for part in parts for place in counted(part)) == counted(batch)
+    assert max(len(part.tokens) for part in parts) <= rows
+    assert {part.temperature for part in parts} == {batch.temperature}
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_part_is_no_wider_than_its_longest_row(batch, rows):
+    for part in batch.split(rows):
+        assert part.mask.shape[1] == max(int(last_true(part.mask).max()), 1)
+
+
+def test_a_row_keeps_its_context(batch):
+    """What stands before a place that counts is what the model predicts it from."""
+    longest = next(batch.split(1))
+    row = LENGTHS.index(17)
+    assert torch.equal(longest.tokens[0], batch.tokens[row, : longest.tokens.shape[1]])
+
+
+def test_a_split_leaves_the_batch_as_it_was(batch):
+    before = counted(batch), batch.tokens.clone()
+    list(batch.split(2))
+    assert (counted(batch), batch.tokens.tolist()) == (before[0], before[1].tolist())
+
+
+def test_a_batch_without_places_can_be_split(new_batch):
+    parts = list(new_batch([0, 0, 0]).split(2))
+    assert [len(part.tokens) for part in parts] == [2, 1]
+
+
+def test_a_batch_moves_whole(batch):
+    moved = batch.to(torch.device("meta"))
+    held = [moved.tokens, moved.mask, moved.old_logps, moved.ref_logps, *moved.advantages.values()]
+    assert {tensor.device.type for tensor in held} == {"meta"}
+    assert moved.temperature == batch.temperature
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_the_parts_of_split_pairs_are_the_pairs(pairs, rows):
+    def used(batch):
+        return sorted(
+            [side[:length].tolist() for side, length in zip(pair, lengths, strict=True)]
+            for pair, lengths in zip(batch.tokens, batch.lengths.tolist(), strict=True)
+        )
+
+    parts = list(pairs.split(rows))
+    assert sorted(pair for part in parts for pair in used(part)) == used(pairs)
+    assert all(part.tokens.shape[2] == part.lengths.max() for part in parts)
+
+
+def test_each_pair_is_one_loss(pairs):
+    assert pairs.mask.shape == (5, 1)
+    assert pairs.mask.all()
+
+
+def test_the_mean_of_parts_is_the_mean_of_all():
+    """[[1, 2, 3], [4]] has the token mean 2.5; the mean of the rows' means would be 3."""
+    rows = [torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0])]
+    parts = [Mean(row.sum(), torch.tensor(len(row))) for row in rows]
+    assert (parts[0] + parts[1]).value == (parts[1] + parts[0]).value == 2.5
+
+
+def test_the_mean_of_nothing_is_zero():
+    assert Mean(torch.tensor(0.0), torch.tensor(0)).value == 0
+
+
+def test_last_true_is_one_more_than_the_last_place():
+    mask = torch.tensor([[0, 1, 1, 0], [1, 0, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]], dtype=torch.bool)
+    assert last_true(mask).tolist() == [3, 4, 0, 1]
+
+
+def test_a_token_batch_needs_only_tokens_and_mask():
+    batch = TokenBatch(torch.zeros(2, 4, dtype=torch.long), torch.ones(2, 3, dtype=torch.bool))
+    assert [part.old_logps for part in batch.split(1)] == [None, None]

@@ -1,0 +1,230 @@
+"""The loop stops and goes on as if nothing had happened, and never takes a broken step."""
+
+import math
+
+import pytest
+import torch
+
+from uniapl_cli.errors import TrainingError
+from uniapl_cli.objectives import objectives
+from uniapl_cli.training.checkpoint import Checkpoints
+from uniapl_cli.training.loop import train
+from uniapl_cli.training.schedules import schedule, weight
+from uniapl_cli.training.sources import Drawn
+from uniapl_cli.training.streams import Stream
+from uniapl_cli.training.terms import Plan, Term
+
+STEPS = 4
+
+
+class Diary:
+    """A reporter that keeps what it is told, and asks to stop after a step."""
+
+    def __init__(self, stop_after=None):
+        self.rows, self.stop_after, self.started = [], stop_after, None
+
+    def rewind(self, step):
+        self.started = step
+        self.rows = self.rows[:step]
+
+    def report(self, step, metrics, drawn):
+        self.rows.append({"step": step, **metrics})
+
+    @property
+    def stop_asked(self):
+        return self.stop_after is not None and len(self.rows) + 1 >= self.stop_after
+
+
+class Given:
+    """A source whose items are ready-made batches."""
+
+    stream = "rows"
+
+    def __init__(self):
+        self.drawn = []
+
+    def draw(self, items, step, signals):
+        self.drawn.append((step, list(signals)))
+        return Drawn(items[0], {"width": items[0].tokens.shape[1]})
+
+
+def terms(schedules, **weights):
+    """Return a plan of a nll term and a surrogate term with these weights."""
+    made = {name: schedule(name, given, STEPS) for name, given in schedules.items()}
+    kinds = {
+        "sft": Term("sft", "source", weight("sft", weights.get("sft", "0"), made), NLL),
+        "rl": Term("rl", "source", weight("rl", weights.get("rl", "0"), made), RL, "signal"),
+    }
+    return Plan([kinds[name] for name in weights], made)
+
+
+NLL = objectives["nll"].make
+RL = objectives["surrogate"].bind({"signal": "signal"})
+
+
+class Training:
+    """Everything that the loop is given; `run` can be called again, as after a restart."""
+
+    def __init__(self, tmp_path, new_policy, new_batch, new_optimizer):
+        self.new_policy, self.new_optimizer = new_policy, new_optimizer
+        self.batches = [new_batch([3, 9, 1], seed=seed) for seed in range(3)]
+        self.folder, self.diary = tmp_path / "checkpoints", Diary()
+        self.plan = terms({}, sft="1", rl="0.5")
+
+    def run(self, diary=None, save_every=100, **given):
+        self.policy, self.source = self.new_policy(), Given()
+        self.optimizer = self.new_optimizer(self.policy.model)
+        return train(
+            self.policy,
+            self.optimizer,
+            given.get("plan", self.plan),
+            {"source": self.source},
+            {"rows": Stream("rows", self.batches, 1, 0)},
+            Checkpoints(self.folder, keep=2),
+            diary or self.diary,
+            steps=given.get("steps", STEPS),
+            lr=schedule("lr", {"shape": "linear", "start": 0.01, "end": 0.001}, STEPS),
+            micro_batch_size=2,
+            max_grad_norm=given.get("max_grad_norm", 1.0),
+            save_every=save_every,
+        )
+
+    def weights(self):
+        return self.policy.model.state_dict()
+
+    @property
+    def saved(self):
+        return sorted(int(path.name.removeprefix("step-")) for path in self.folder.glob("step-*"))
+
+
+@pytest.fixture
+def new_training(tmp_path, new_policy, new_batch, new_optimizer):
+    def make(name="run"):
+        return Training(tmp_path / name, new_policy, new_batch, new_optimizer)
+
+    return make
+
+
+def same(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def figures(diary):
+    return [{k: v for k, v in row.items() if "seconds" not in k} for row in diary.rows]
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3])
+def test_a_run_that_was_stopped_ends_like_one_that_was_not(new_training, stop_after):
+    whole, parts = new_training("whole"), new_training("parts")
+    assert whole.run() is True
+    assert parts.run(Diary(stop_after)) is False
+    assert parts.saved == [stop_after]
+    rest = Diary()
+    assert parts.run(rest) is True
+    assert rest.started == stop_after
+    assert same(whole.weights(), parts.weights())
+    assert figures(rest) == figures(whole.diary)[stop_after:]
+
+
+def test_a_stop_at_the_last_step_is_the_end(new_training):
+    training = new_training()
+    assert training.run(Diary(STEPS)) is True
+    assert training.saved == [STEPS]
+
+
+def test_a_finished_run_does_nothing_more(new_training):
+    training = new_training()
+    training.run()
+    expected, diary = training.weights(), Diary()
+    assert training.run(diary) is True
+    assert (diary.started, diary.rows) == (STEPS, [])
+    assert same(training.weights(), expected)
+
+
+@pytest.mark.parametrize(("save_every", "saved"), [(1, [3, 4]), (2, [2, 4]), (3, [3, 4]), (9, [4])])
+def test_checkpoints_come_when_due_and_at_the_end(new_training, save_every, saved):
+    training = new_training()
+    training.run(save_every=save_every)
+    assert training.saved == saved
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_gradient_that_is_not_finite_changes_nothing(new_training, bad):
+    training = new_training()
+    # The stream's last batch is poisoned; the steps before it are sound.
+    training.run(steps=2)
+    order = Stream("rows", range(3), 1, 0)
+    third = [order.next()[0] for _ in range(3)][2]
+    training.batches[third].advantages["signal"].fill_(bad)
+    before = torch.load(training.folder / "step-00000002" / "optimizer.pt")
+    expected, diary = {k: v.clone() for k, v in training.weights().items()}, Diary()
+    with pytest.raises(TrainingError, match="norm at step 3 is .*; the model was not updated"):
+        training.run(diary)
+    assert same(training.weights(), expected)
+    after = training.optimizer.state_dict()["0"]["state"]
+    assert all(
+        torch.equal(after[i]["exp_avg"], s["exp_avg"]) for i, s in before["0"]["state"].items()
+    )
+    assert (diary.rows, training.saved) == ([], [2])
+
+
+def test_each_step_is_reported_once_with_its_figures(new_training):
+    training = new_training()
+    training.run()
+    rows = training.diary.rows
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert [row["lr"] for row in rows] == pytest.approx([0.01, 0.007, 0.004, 0.001])
+    for row in rows:
+        assert row["loss"] == pytest.approx(row["sft"] + 0.5 * row["rl"])
+        assert {"grad_norm", "rl/clipped", "source/width", "seconds/update"} <= set(row)
+
+
+def test_a_source_is_told_the_step_and_the_signals_of_the_active_terms(new_training):
+    training = new_training()
+    mu = {"shape": "linear", "start": 1.0, "end": 0.0}
+    training.run(plan=terms({"mu": mu}, sft="mu", rl="1 - mu"))
+    assert training.source.drawn == [(0, []), (1, ["signal"]), (2, ["signal"]), (3, ["signal"])]
+
+
+def test_a_source_that_no_active_term_needs_is_not_asked(new_training):
+    training = new_training()
+    start = {k: v.clone() for k, v in training.new_policy().model.state_dict().items()}
+    assert training.run(plan=terms({}, sft="0", rl="0")) is True
+    assert training.source.drawn == []
+    assert same(training.weights(), start)
+
+
+def test_the_gradient_is_bounded_before_the_update(new_training):
+    """AdamW hides the scale, so it is read off its first moments: 0.1 of the clipped gradient."""
+    training = new_training()
+    training.run(steps=1, max_grad_norm=1e-3)
+    assert training.diary.rows[0]["grad_norm"] > 0.01
+    moments = [state["exp_avg"] for state in training.optimizer.parts[0][0].state.values()]
+    norm = torch.cat([moment.flatten() for moment in moments]).norm()
+    assert norm.item() == pytest.approx(0.1 * 1e-3, rel=1e-3)
+
+
+def test_sources_of_one_stream_see_the_same_items(new_training):
+    training = new_training()
+    first, second = Given(), Given()
+    two = [Term(name, name, lambda scales: 1.0, NLL) for name in ("a", "b")]
+    seen = []
+    for source in (first, second):
+        source.draw = lambda items, step, signals: seen.append(items) or Drawn(items[0])
+    train(
+        training.new_policy(),
+        training.new_optimizer(training.new_policy().model),
+        Plan(two, {}),
+        {"a": first, "b": second},
+        {"rows": Stream("rows", training.batches, 1, 0)},
+        Checkpoints(training.folder, keep=1),
+        Diary(),
+        steps=2,
+        lr=lambda step: 0.0,
+        micro_batch_size=2,
+        max_grad_norm=1.0,
+        save_every=9,
+    )
+    assert len(seen) == 4
+    assert seen[0] is seen[1]
+    assert seen[2] is seen[3] is not seen[0]

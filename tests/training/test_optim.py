@@ -1,0 +1,88 @@
+"""An optimiser goes on after a save as if there had been none."""
+
+import copy
+
+import pytest
+import torch
+
+from uniapl_cli.training.optim import optimizers
+
+
+def same(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(params=list(optimizers))
+def name(request):
+    return request.param
+
+
+def test_a_restored_optimizer_goes_on_to_the_bit(new_parts, name, tmp_path):
+    one, other = new_parts(0, name).train(2), new_parts(1, name)
+    torch.save(one.optimizer.state_dict(), tmp_path / "optimizer.pt")
+    other.policy.model.load_state_dict(one.policy.model.state_dict())
+    other.optimizer.load_state_dict(torch.load(tmp_path / "optimizer.pt", weights_only=True))
+    assert same(one.train(2).weights(), other.train(2).weights())
+
+
+def test_an_optimizer_that_forgot_its_state_goes_elsewhere(new_parts, name):
+    one, other = new_parts(0, name).train(2), new_parts(1, name)
+    other.policy.model.load_state_dict(one.policy.model.state_dict())
+    assert not same(one.train().weights(), other.train().weights())
+
+
+def test_every_parameter_is_trained_and_every_gradient_cleared(new_parts, name):
+    parts = new_parts(0, name)
+    before = parts.weights()
+    after = parts.train().weights()
+    assert not any(torch.equal(before[key], after[key]) for key in before)
+    assert all(parameter.grad is None for parameter in parts.policy.model.parameters())
+
+
+def test_the_learning_rate_is_that_of_the_step(new_parts, name):
+    parts = new_parts(0, name).train()
+    before = parts.weights()
+    (-parts.policy.forward(parts.batch).sum()).backward()
+    parts.optimizer.step(0.0)
+    assert same(before, parts.weights())
+
+
+def test_adamw_is_adamw(new_policy, new_batch, new_optimizer):
+    policy, batch = new_policy(), new_batch([3, 4])
+    twin = copy.deepcopy(policy.model)
+    mine = new_optimizer(policy.model)
+    theirs = torch.optim.AdamW(twin.parameters(), lr=0.1, betas=(0.9, 0.99), weight_decay=0.1)
+    for lr in (0.1, 0.02):
+        policy.forward(batch).sum().backward()
+        for parameter, its in zip(twin.parameters(), policy.model.parameters(), strict=True):
+            parameter.grad = its.grad.clone()
+        theirs.param_groups[0]["lr"] = lr
+        theirs.step()
+        mine.step(lr)
+    assert same(policy.model.state_dict(), twin.state_dict())
+
+
+def test_muon_takes_the_hidden_matrices_at_a_rate_of_their_own(new_policy, new_optimizer):
+    model = new_policy().model
+    (inner, ratio), (rest, one) = new_optimizer(model, "muon").parts
+    assert (ratio, one) == (5.0, 1.0)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    split = [
+        {names[id(p)] for group in part.param_groups for p in group["params"]}
+        for part in (inner, rest)
+    ]
+    assert split[0] | split[1] == set(names.values())
+    assert not split[0] & split[1]
+    assert all(".layers." in name and "norm" not in name for name in split[0])
+    assert "model.embed_tokens.weight" in split[1]
+
+
+def test_frozen_parameters_stay(new_policy, new_batch, new_optimizer):
+    policy, batch = new_policy(), new_batch([3, 4])
+    policy.model.model.embed_tokens.requires_grad_(False)
+    optimizer = new_optimizer(policy.model)
+    policy.forward(batch).sum().backward()
+    optimizer.step(0.1)
+    fresh = new_policy().model
+    assert torch.equal(policy.model.lm_head.weight, fresh.lm_head.weight)
+    assert not torch.equal(policy.model.model.norm.weight, fresh.model.norm.weight)

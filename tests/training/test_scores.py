@@ -1,0 +1,72 @@
+"""What a rollout earns: for following instructions, and for closeness to the teacher."""
+
+import pytest
+from rollout_cases import NO_COMMA, Lengths, example, rollout
+
+from uniapl_cli.discriminators import coefficient
+from uniapl_cli.errors import DataError
+from uniapl_cli.training.scores import coef, polar, scores, verifier
+
+TEXTS = ["all is well.", "All is well.", "all, all is well.", "All, all is well."]
+
+
+@pytest.mark.parametrize(
+    ("mode", "earned"), {"all": [1, 0, 0, 0], "fraction": [1, 0.5, 0.5, 0]}.items()
+)
+def test_the_verifier_pays_for_all_instructions_or_for_each(mode, earned):
+    assert verifier([rollout(text) for text in TEXTS], mode=mode) == earned
+
+
+def test_all_is_what_is_used_unless_told_otherwise():
+    assert verifier([rollout(text) for text in TEXTS]) == [1, 0, 0, 0]
+
+
+def test_a_think_block_is_not_judged():
+    text = "<think>\nCommas, CAPITALS\n</think>\n\nall is well."
+    assert verifier([rollout(text)]) == [1]
+
+
+@pytest.mark.parametrize(("require_stop", "earned"), [(False, [1, 1]), (True, [1, 0])])
+def test_a_cut_off_response_earns_nothing_where_a_stop_is_required(require_stop, earned):
+    rollouts = [rollout("all is well.", finish=finish) for finish in ("stop", "length")]
+    assert verifier(rollouts, require_stop=require_stop) == earned
+
+
+def test_the_candidate_is_compared_with_the_teacher_of_its_own_row():
+    rows = [example("a", "<think>\n\n</think>\n\nhello"), example("b", "good bye")]
+    judge = Lengths()
+    found = polar([rollout("hello!!!", of=row) for row in rows], discriminator=judge)
+    assert found == [-0.75, 0.0]
+    assert [(c.prompt, c.reference, c.candidate, c.id) for c in judge.seen] == [
+        ("Say a.", "hello", "hello!!!", "rows.jsonl:a"),
+        ("Say b.", "good bye", "hello!!!", "rows.jsonl:b"),
+    ]
+
+
+class Biased(Lengths):
+    def score(self, comparisons):
+        return [10 + score for score in super().score(comparisons)]
+
+
+def test_a_centred_score_is_zero_for_the_teachers_own_response():
+    rows = [example("a", "hello"), example("b", "good bye")]
+    rollouts = [rollout(text, of=row) for row in rows for text in ("hello", "good bye")]
+    judge = Biased()
+    assert polar(rollouts, discriminator=judge, centre=True) == [0, -0.75, -0.75, 0]
+    assert polar(rollouts, discriminator=judge) == [10, 9.25, 9.25, 10]
+    assert len(judge.seen) == 4 + 2 + 4  # the teacher once a row
+
+
+@pytest.mark.parametrize("centre", [True, False])
+def test_coef_is_the_coefficient_of_the_score(centre):
+    rollouts = [rollout("hello"), rollout("the teacher says so.")]
+    given = {"discriminator": Lengths(), "centre": centre}
+    assert coef(rollouts, **given) == [coefficient(r) for r in polar(rollouts, **given)]
+
+
+@pytest.mark.parametrize("name", ["polar", "coef"])
+def test_without_a_teacher_the_row_is_named(name):
+    orphan = rollout(of=example("x", None, (NO_COMMA,)))
+    assert scores[name].facts == {"teacher": True}
+    with pytest.raises(DataError, match="rows.jsonl:x: no teacher 'response'"):
+        scores[name].make([orphan], discriminator=Lengths())
