@@ -35,11 +35,43 @@ IFEVAL = [
     "startend:end_checker",
     "startend:quotation",
 ]
+IFEVALG = [
+    "copy:copy",
+    "copy:copying_multiple",
+    "copy:copying_simple",
+    "copy:repeat_phrase",
+    "count:count_increment_word",
+    "count:count_unique",
+    "count:counting_composition",
+    "count:lowercase_counting",
+    "detectable_format:bigram_wrapping",
+    "detectable_format:sentence_hyphens",
+    "detectable_format:square_brackets",
+    "first_word:first_word_answer",
+    "first_word:first_word_sent",
+    "keywords:exclude_word_harder",
+    "keywords:keyword_specific_position",
+    "keywords:no_adjacent_consecutive",
+    "keywords:palindrome",
+    "keywords:start_end",
+    "keywords:word_count_different_numbers",
+    "keywords:word_once",
+    "last_word:last_word_answer",
+    "last_word:last_word_sent",
+    "letters:letter_counting",
+    "letters:letter_counting2",
+    "new:copy_span_idx",
+    "paragraphs:paragraphs",
+    "paragraphs:paragraphs2",
+    "punctuation:punctuation_dot",
+    "punctuation:punctuation_exclamation",
+]
 
 
-def test_all_of_ifevals_instructions_are_registered():
-    assert len(IFEVAL) == 25
-    assert set(IFEVAL) <= set(verifiers)
+def test_all_of_ifevals_and_ifevalgs_instructions_are_registered():
+    assert (len(IFEVAL), len(IFEVALG)) == (25, 29)
+    assert len({*IFEVAL, *IFEVALG}) == 54
+    assert {*IFEVAL, *IFEVALG} <= set(verifiers)
 
 
 def test_every_file_of_the_package_is_imported_by_it():

@@ -29,6 +29,40 @@ def test_existence(follows, keywords, response, expected):
 def test_frequency(follows, keyword, frequency, relation, response, expected):
     kwargs = {"keyword": keyword, "frequency": frequency, "relation": relation}
     assert follows("keywords:frequency", response, **kwargs) is expected
+    assert follows("keywords:word_count_different_numbers", response, **kwargs) is expected
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        ("A cat.", True),
+        ("CAT", True),
+        ("Concatenate.", True),  # a substring is enough
+        ("A dog.", False),
+        ("A cat and cats.", False),
+    ],
+)
+def test_word_once(follows, response, expected):
+    assert follows("keywords:word_once", response, keyword="cat ") is expected
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        ("A cat sleeps", False),
+        ("A cat.", True),  # no space behind
+        ("cat", True),
+        ("A Cat sleeps", True),  # case-sensitive
+        ("A\ncat sleeps", True),
+    ],
+)
+def test_exclude_word_harder(follows, response, expected):
+    assert follows("keywords:exclude_word_harder", response, keyword=" cat") is expected
+
+
+def test_exclude_word_harder_takes_its_instruction_and_leaves_it_aside(follows):
+    kwargs = {"keyword": "cat", "instruction": "A dog sleeps"}
+    assert follows("keywords:exclude_word_harder", "A dog sleeps", **kwargs)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +90,4 @@ def test_forbidden_words(follows, words, response, expected):
 def test_letter_frequency(follows, letter, frequency, relation, response, expected):
     kwargs = {"letter": letter, "let_frequency": frequency, "let_relation": relation}
     assert follows("keywords:letter_frequency", response, **kwargs) is expected
+    assert follows("letters:letter_counting2", response, **kwargs) is expected

@@ -21,6 +21,14 @@ def not_negative(kwargs: Mapping[str, Any]) -> str | None:
     return None
 
 
+def positive(kwargs: Mapping[str, Any]) -> str | None:
+    """Refuse counts and places below one: IFEvalG draws another number in the place of 0."""
+    for name, value in kwargs.items():
+        if isinstance(value, int) and value < 1:
+            return f"{name} = {value} is not at least 1"
+    return None
+
+
 def not_blank(name: str) -> Check:
     """Refuse a blank string, an empty list, or a list with a blank string in it."""
 

@@ -1,4 +1,4 @@
-"""Instructions on format: bullets, highlights, sections, a title, JSON, a fixed answer."""
+"""Instructions on format: bullets, sections, a title, JSON, a fixed answer, words in brackets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 
 from uniapl_cli.verifiers.checks import compiles, not_negative
 from uniapl_cli.verifiers.instructions import verifiers
+from uniapl_cli.verifiers.sentence_rules import sentences_by_rule
 
 _ANSWERS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 # The leading space stops at the line's end, so that a run of blank lines costs no quadratic time.
@@ -65,6 +66,31 @@ def json_format(response: str) -> bool:
 def title(response: str) -> bool:
     """A title, `<<anything on one line>>`, occurs and is not blank."""
     return any(map(_titled, response.split("\n")))
+
+
+@verifiers.register("detectable_format:sentence_hyphens")
+def sentence_hyphens(response: str) -> bool:
+    """Each part between hyphens is a sentence, with no space around it.
+
+    Sentences are told with the hyphens as spaces. As officially, parts and sentences are compared
+    side by side and what one of the two has more is not looked at; a hyphenated word fails.
+    """
+    sentences = sentences_by_rule(response.replace("-", " "))
+    return all(part == own for part, own in zip(response.split("-"), sentences, strict=False))
+
+
+@verifiers.register("detectable_format:square_brackets")
+def square_brackets(response: str) -> bool:
+    """Each word, between white space, stands in square brackets of its own."""
+    return all(word.startswith("[") and word.endswith("]") for word in response.split())
+
+
+@verifiers.register("detectable_format:bigram_wrapping")
+def bigram_wrapping(response: str) -> bool:
+    """The words, two by two, stand in `<<double angular brackets>>`; an odd last one need not."""
+    words = response.split()
+    pairs = zip(words[::2], words[1::2], strict=False)
+    return all(one.startswith("<<") and other.endswith(">>") for one, other in pairs)
 
 
 def _titled(line: str) -> bool:

@@ -25,10 +25,11 @@ def existence(response: str, *, keywords: Sequence[str]) -> bool:
     return all(re.search(keyword, response, re.IGNORECASE) for keyword in keywords)
 
 
-@verifiers.register(
-    "keywords:frequency",
-    checks=(not_blank("keyword"), compiles("keyword", str.strip), not_negative),
-)
+_ONE_KEYWORD = (not_blank("keyword"), compiles("keyword", str.strip))
+
+
+@verifiers.register("keywords:frequency", checks=(*_ONE_KEYWORD, not_negative))
+@verifiers.register("keywords:word_count_different_numbers", checks=(*_ONE_KEYWORD, not_negative))
 def frequency(response: str, *, keyword: str, frequency: int, relation: Relation) -> bool:
     """The keyword occurs `relation` `frequency` times; "cats" counts for "cat"."""
     matches = re.findall(keyword.strip(), response, re.IGNORECASE)
@@ -46,7 +47,24 @@ def forbidden_words(response: str, *, forbidden_words: Sequence[str]) -> bool:
     )
 
 
+@verifiers.register("keywords:word_once", checks=_ONE_KEYWORD)
+def word_once(response: str, *, keyword: str) -> bool:
+    """The keyword occurs exactly once; "cats" counts for "cat"."""
+    return len(re.findall(keyword.strip(), response, re.IGNORECASE)) == 1
+
+
+@verifiers.register("keywords:exclude_word_harder", checks=(not_blank("keyword"),))
+def exclude_word_harder(response: str, *, keyword: str, instruction: str | None = None) -> bool:
+    """The keyword does not occur between two spaces, case-sensitively; "cat." is no "cat".
+
+    `instruction` is what the official code draws a keyword from where none is given. Here one must
+    be.
+    """
+    return f" {keyword.strip()} " not in response
+
+
 @verifiers.register("keywords:letter_frequency", checks=(_single, not_negative))
+@verifiers.register("letters:letter_counting2", checks=(_single, not_negative))
 def letter_frequency(
     response: str, *, letter: str, let_frequency: int, let_relation: Relation
 ) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uniapl_cli.verifiers.checks import not_negative
@@ -31,8 +31,25 @@ def number_sentences(response: str, *, num_sentences: int, relation: Relation) -
 @verifiers.register("length_constraints:number_paragraphs", checks=(not_negative,))
 def number_paragraphs(response: str, *, num_paragraphs: int) -> bool:
     """Exactly so many paragraphs stand between `***` dividers; an empty one in the middle fails."""
-    filled = [bool(part.strip()) for part in re.split(r"\s?\*\*\*\s?", response)]
-    return all(filled[1:-1]) and sum(filled) == num_paragraphs
+    return _filled(re.split(r"\s?\*\*\*\s?", response), num_paragraphs)
+
+
+@verifiers.register("paragraphs:paragraphs")
+def paragraphs(response: str) -> bool:
+    """Exactly two paragraphs stand between `***` dividers; an empty one in the middle fails."""
+    return number_paragraphs(response, num_paragraphs=2)
+
+
+@verifiers.register("paragraphs:paragraphs2")
+def paragraphs2(response: str) -> bool:
+    """Exactly two paragraphs stand between blank lines; an empty one in the middle fails."""
+    return _filled(response.split("\n\n"), 2)
+
+
+def _filled(parts: Sequence[str], count: int) -> bool:
+    """Whether `count` parts are not blank; of the others there may be the first and the last."""
+    filled = [bool(part.strip()) for part in parts]
+    return all(filled[1:-1]) and sum(filled) == count
 
 
 @verifiers.register("length_constraints:nth_paragraph_first_word", checks=(_within,))

@@ -41,6 +41,16 @@ def strip_thinking(text: str) -> str:
     return answer.lstrip() if mark else text
 
 
+def strip_wrapping(text: str) -> str:
+    """Return the answer as open-instruct takes it out of `text` before it judges.
+
+    That is what follows the last `</think>`, without `<answer>` tags, `<|assistant|>` marks and the
+    white space around.
+    """
+    answer = text.replace("<|assistant|>", "").rpartition("</think>")[2]
+    return answer.replace("<answer>", "").replace("</answer>", "").strip()
+
+
 def _follows(response: str, constraint: Constraint) -> bool:
     if not response.strip():
         return False

@@ -1,0 +1,123 @@
+"""Columns that layouts share, each read with its type checked; DataError names file and line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from uniapl_cli.errors import DataError
+from uniapl_cli.files import Row
+from uniapl_cli.registry import conforms
+from uniapl_cli.types import Constraint, Example, Message
+
+Build = Callable[..., tuple[Constraint, ...]]
+"""`(ids, kwargs, where) -> constraints`, checked: verifiers.constraints."""
+
+ROLES = ("system", "user", "assistant")
+
+
+def identity(row: Row) -> str:
+    """Return the row's `key` or `id`, or the number of its line where both are missing or null."""
+    for name in ("key", "id"):
+        if (value := row.values.get(name)) is not None:
+            return str(value)
+    return row.origin.rpartition(":")[2]
+
+
+def text(row: Row, name: str) -> str | None:
+    """Return a column of text, or None where it is missing or null."""
+    value: Any = row.values.get(name)
+    if value is not None and not isinstance(value, str):
+        raise DataError(f"{row.origin}: '{name}' must be text, got {type(value).__name__}")
+    return value
+
+
+def turns(row: Row, name: str) -> tuple[Message, ...]:
+    """Return a column of {role, content} turns, of which there is at least one."""
+    given = row.values.get(name)
+    if given is None:
+        raise DataError(f"{row.origin}: '{name}' is needed; got {list(row.values)}")
+    if not given or not conforms(given, list[dict[str, Any]]) or not all(map(_is_turn, given)):
+        raise DataError(f"{row.origin}: {name} must be a list of {{role, content}}, both texts")
+    for turn in given:
+        if turn["role"] not in ROLES:
+            raise DataError(
+                f"{row.origin}: no role '{turn['role']}': system, user and assistant are known"
+            )
+    return tuple(Message(turn["role"], turn["content"]) for turn in given)
+
+
+def _is_turn(turn: Mapping[str, Any]) -> bool:
+    return all(isinstance(turn.get(name), str) for name in ("role", "content"))
+
+
+def split_answer(found: tuple[Message, ...]) -> tuple[tuple[Message, ...], str | None]:
+    """Split turns into those before the assistant's last one and its text, None without one."""
+    if found[-1].role == "assistant":
+        return found[:-1], found[-1].content
+    return found, None
+
+
+def prompt(row: Row) -> tuple[Message, ...]:
+    """Return the turns of `messages`, or the text of `prompt` as the user's."""
+    if row.values.get("messages") is not None:
+        return turns(row, "messages")
+    given = text(row, "prompt")
+    if not given:
+        raise DataError(f"{row.origin}: a 'prompt' or 'messages' is needed; got {list(row.values)}")
+    return (Message("user", given),)
+
+
+def instructions(row: Row, build: Build) -> tuple[Constraint, ...]:
+    """Return the constraints of `instruction_id_list` and `kwargs`; none where both are missing.
+
+    `kwargs` has one entry for each id. It may be the JSON text of that list; entries may be null,
+    and so may their values, as parquet's struct columns have them for all kwargs that there are.
+    """
+    ids, kwargs = row.values.get("instruction_id_list", []), row.values.get("kwargs", [])
+    if isinstance(kwargs, str):
+        kwargs = _parsed(row, kwargs)
+    if not conforms(ids, list[str]) or not isinstance(kwargs, list):
+        raise DataError(
+            f"{row.origin}: instruction_id_list and kwargs must be lists, of texts and of mappings"
+        )
+    return build(ids, kwargs, row.origin)
+
+
+def answered(
+    row: Row,
+    prompt: tuple[Message, ...],
+    answer: str | None,
+    constraints: tuple[Constraint, ...],
+) -> Example:
+    """Return the Example of a prompt that ends with the user's turn.
+
+    A `response` column, as teacher-gen writes it, takes the place of `answer`.
+    """
+    if not prompt or prompt[-1].role != "user":
+        last = f"it is the {prompt[-1].role}'s" if prompt else "there is none"
+        raise DataError(f"{row.origin}: the turn before the answer must be the user's; {last}")
+    response = text(row, "response")
+    return Example(
+        id=identity(row),
+        prompt=prompt,
+        constraints=constraints,
+        response=answer if response is None else response,
+        reference=text(row, "reference"),
+        row=row.values,
+        origin=row.origin,
+    )
+
+
+def _parsed(row: Row, kwargs: str) -> Any:
+    try:
+        found = json.loads(kwargs)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{row.origin}: kwargs is text, but not JSON: {error}") from None
+    if isinstance(found, dict):
+        raise DataError(
+            f"{row.origin}: kwargs is one object for the whole row; a list with one for each "
+            "instruction id is needed (ifeval-like-data has it in its config 'filtered')"
+        )
+    return found

@@ -1,0 +1,69 @@
+"""IF-Bench's training set: prompts with one to five of IFEvalG's instructions each."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping
+from reprlib import repr as brief
+from typing import Any
+
+from uniapl_cli.data import columns
+from uniapl_cli.data.layouts import layouts
+from uniapl_cli.errors import DataError
+from uniapl_cli.files import Row
+from uniapl_cli.registry import conforms
+from uniapl_cli.types import Example
+
+_SHAPE = "[{'instruction_id': [...], 'kwargs': [...]}]"
+
+
+@layouts.register("if_multi")
+def if_multi(row: Row, build: columns.Build) -> Example:
+    """Read allenai/IF_multi_constraints_upto5: `messages` and `ground_truth`, without answers.
+
+    `ground_truth` is the Python repr of a list of one object, or of that object's JSON text; it
+    holds `instruction_id` and, side by side, `kwargs` (None or a mapping each). Optional columns:
+    `key`, `response`, `reference`. Without a `response`, an assistant's last turn is it.
+    """
+    ids, kwargs = _ground_truth(row)
+    prompt, answer = columns.split_answer(columns.turns(row, "messages"))
+    return columns.answered(row, prompt, answer, build(ids, kwargs, row.origin))
+
+
+def _ground_truth(row: Row) -> tuple[Any, Any]:
+    truth = _object(row)
+    if not isinstance(truth, Mapping):
+        raise DataError(f"{row.origin}: ground_truth must be {_SHAPE}; in it is {brief(truth)}")
+    ids, kwargs = truth.get("instruction_id"), truth.get("kwargs")
+    if not conforms(ids, list[str]) or not isinstance(kwargs, list):
+        raise DataError(
+            f"{row.origin}: ground_truth must be {_SHAPE}, of texts and of mappings; in it are "
+            f"{brief(ids)} and {brief(kwargs)}"
+        )
+    return ids, kwargs
+
+
+def _object(row: Row) -> Any:
+    label = columns.text(row, "ground_truth")
+    if label is None:
+        raise DataError(f"{row.origin}: a 'ground_truth' is needed; got {list(row.values)}")
+    if label.lstrip().startswith("{"):
+        raise DataError(
+            f"{row.origin}: ground_truth must be {_SHAPE}; an object by itself, as RLVR-IFeval has "
+            "it, names functions that are not here"
+        )
+    try:
+        listed = ast.literal_eval(label.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        reason = re.split(r"[:\n]", str(error))[0] or type(error).__name__
+        raise DataError(f"{row.origin}: ground_truth is no Python literal: {reason}") from None
+    if not isinstance(listed, list) or len(listed) != 1:
+        raise DataError(f"{row.origin}: ground_truth must be a list of one: {_SHAPE}")
+    if not isinstance(listed[0], str):
+        return listed[0]
+    try:
+        return json.loads(listed[0])
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{row.origin}: ground_truth holds text, but no JSON: {error}") from None

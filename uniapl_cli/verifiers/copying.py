@@ -1,0 +1,89 @@
+"""Instructions that have a prompt, a part of it or a phrase copied."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from uniapl_cli.verifiers.checks import compiles, not_blank, positive
+from uniapl_cli.verifiers.instructions import verifiers
+
+
+def _same(text: str, other: str) -> bool:
+    return text.strip().lower() == other.strip().lower()
+
+
+def _span(kwargs: Mapping[str, Any]) -> str | None:
+    start, end = kwargs["n_start"], kwargs["n_end"]
+    return None if 0 <= start < end else f"n_start = {start}, n_end = {end} bound no span"
+
+
+def _ends(phrase: str) -> str:
+    words = phrase.split()
+    return rf"{words[0]} .*? {words[-1]}"
+
+
+def _ungrouped(kwargs: Mapping[str, Any]) -> str | None:
+    if re.compile(_ends(kwargs["phrase"])).groups:
+        return f"phrase {kwargs['phrase']!r} has a group at an end: only that would be compared"
+    return None
+
+
+@verifiers.register("copy:copy", checks=(not_blank("prompt_to_repeat"),))
+@verifiers.register("copy:copying_simple", checks=(not_blank("prompt_to_repeat"),))
+def copying(response: str, *, prompt_to_repeat: str) -> bool:
+    """The response is the prompt, in any case, and nothing else."""
+    return _same(response, prompt_to_repeat)
+
+
+@verifiers.register("copy:copying_multiple", checks=(not_blank("prompt_to_repeat"), positive))
+def copying_multiple(response: str, *, prompt_to_repeat: str, N: int) -> bool:
+    """The response is the prompt N times, in any case, with `******` in between."""
+    parts = response.split("******")
+    return len(parts) == N and all(_same(part, prompt_to_repeat) for part in parts)
+
+
+@verifiers.register("new:copy_span_idx", checks=(not_blank("prompt_to_repeat"), _span))
+def copy_span_idx(response: str, *, prompt_to_repeat: str, n_start: int, n_end: int) -> bool:
+    """The response is the prompt's characters from `n_start` up to, not including, `n_end`.
+
+    The instruction's text says "including". An `n_start` of 0 is the first character; the official
+    code draws a random start in its place.
+    """
+    return _same(response, prompt_to_repeat[n_start:n_end])
+
+
+@verifiers.register(
+    "copy:repeat_phrase",
+    checks=(not_blank("phrase"), compiles("phrase", _ends), _ungrouped, positive),
+)
+def repeat_phrase(response: str, *, phrase: str, small_n: int) -> bool:
+    """The phrase occurs exactly so often, each time with exactly one of its words replaced.
+
+    What counts as an occurrence starts with its first word and ends with the next last word on the
+    same line; both are regular expressions, and may be parts of longer words.
+    """
+    words = phrase.split()
+    found = [text.split() for text in _occurrences(response, phrase)]
+    return len(found) == small_n and all(_one_replaced(own, words) for own in found)
+
+
+def _one_replaced(own: Sequence[str], words: Sequence[str]) -> bool:
+    if len(own) != len(words):
+        return False
+    return sum(one != other for one, other in zip(own, words, strict=True)) == 1
+
+
+def _occurrences(response: str, phrase: str) -> list[str]:
+    """Find the expression; in linear time where its ends are plain words.
+
+    A response that loops on the first word must not stall a run: each line is cut off after the
+    last word's last place, so that the search from a first word always finds one.
+    """
+    first, last = phrase.split()[0], phrase.split()[-1]
+    if re.escape(first) != first or re.escape(last) != last:
+        return re.findall(_ends(phrase), response)
+    tail = f" {last}"
+    lines = (line[: line.rfind(tail) + len(tail)] for line in response.split("\n") if tail in line)
+    return [text for line in lines for text in re.findall(_ends(phrase), line)]

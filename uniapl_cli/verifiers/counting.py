@@ -1,0 +1,63 @@
+"""Instructions on how many letters, lower-case words, repeated words and composed parts occur."""
+
+from __future__ import annotations
+
+import re
+
+from uniapl_cli.verifiers.checks import compiles, not_blank, positive
+from uniapl_cli.verifiers.instructions import Relation, compare, verifiers
+from uniapl_cli.verifiers.sentence_rules import sentences_by_rule
+from uniapl_cli.verifiers.text import words
+
+
+@verifiers.register("count:lowercase_counting", checks=(positive,))
+def lowercase_counting(response: str, *, N: int) -> bool:
+    """At most N words of lower-case letters a to z occur, all of them counted together."""
+    return len(re.findall(r"\b[a-z]+\b", response)) <= N
+
+
+@verifiers.register("letters:letter_counting", checks=(positive,))
+def letter_counting(response: str, *, N: int, relation: Relation) -> bool:
+    """The letters a to z, of either case, are `relation` N."""
+    return compare(len(re.findall(r"[a-zA-Z]", response)), relation, N)
+
+
+@verifiers.register("count:count_unique")
+def count_unique(response: str) -> bool:
+    """No word occurs twice, nor any mark of punctuation; "The" and "the" are two words."""
+    found = words(response)
+    return len(found) == len(set(found))
+
+
+@verifiers.register(
+    "count:count_increment_word",
+    checks=(
+        not_blank("keyword1"),
+        not_blank("keyword2"),
+        compiles("keyword1", str.strip),
+        compiles("keyword2", str.strip),
+    ),
+)
+def count_increment_word(response: str, *, keyword1: str, keyword2: str) -> bool:
+    """The first keyword occurs once and the second twice, be it within longer words."""
+    counts = [
+        len(re.findall(keyword.strip(), response, re.IGNORECASE))
+        for keyword in (keyword1, keyword2)
+    ]
+    return counts == [1, 2]
+
+
+@verifiers.register("count:counting_composition", checks=(positive,))
+def counting_composition(response: str, *, n_sent: int, n_words: int) -> bool:
+    """Three paragraphs between `***` have `n_sent` sentences of `n_words` words each.
+
+    The instruction's text writes the divider as `* * *`. The full stop is a word. A divider at the
+    start or end leaves an empty paragraph there, which fails.
+    """
+    paragraphs = re.split(r"\s?\*\*\*\s?", response)
+    return len(paragraphs) == 3 and all(_composed(text, n_sent, n_words) for text in paragraphs)
+
+
+def _composed(paragraph: str, n_sent: int, n_words: int) -> bool:
+    sentences = sentences_by_rule(paragraph)
+    return len(sentences) == n_sent and all(len(words(one)) == n_words for one in sentences)
