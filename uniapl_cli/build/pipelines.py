@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.build import data, models
+from uniapl_cli.build.checks import positive
 from uniapl_cli.build.method import located
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
@@ -25,8 +26,7 @@ def teacher_gen(config: schema.Config, *, dry_run: bool = False) -> dict[str, An
     """Ask the teacher for responses to teach.prompts."""
     require(config, ["teacher.path", "teach"])
     sampling = models.sampling(config.teach.sampling)
-    if config.teach.samples < 1:
-        raise ConfigError(f"teach.samples = {config.teach.samples}: 1 is the least")
+    positive(config, "teach.samples", "run.threads", "generation.batch_tokens")
     examples = data.examples(config, config.teach.prompts)
     unique_ids(examples)
     if dry_run:
@@ -67,6 +67,8 @@ def evaluate_model(config: schema.Config, *, dry_run: bool = False) -> dict[str,
     """Measure eval.model on eval.data; write eval.json and responses.jsonl to eval.out."""
     require(config, ["eval"])
     given = config.eval
+    positive(config, "eval.limit", "run.threads", "generation.batch_tokens")
+    positive(config, *(f"eval.draws.{name}.samples" for name, d in given.draws.items() if d))
     for name in given.metrics:
         located("eval.metrics", partial(metrics.__getitem__, name))
     draws = [
