@@ -10,8 +10,11 @@ from typing import Literal
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.config import schema
-from uniapl_cli.data import read_examples
-from uniapl_cli.errors import DataError
+from uniapl_cli.data import Examples, Tolerance, check, open_rows, reader
+from uniapl_cli.data.layouts import Layout
+from uniapl_cli.data.rows import Rows
+from uniapl_cli.errors import ConfigError, DataError
+from uniapl_cli.files import write_rows
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.types import Example
 from uniapl_cli.verifiers import constraints
@@ -19,9 +22,39 @@ from uniapl_cli.verifiers import constraints
 log = logging.getLogger("uniapl")
 
 
-def examples(config: schema.Config, path: str) -> list[Example]:
-    """Read a file's examples in the config's layout."""
-    return list(read_examples(Path(resolve(path)), config.data.layout, constraints))
+def opened(config: schema.Config, name: str) -> tuple[Rows, Layout]:
+    """Open a data set and find its layout, without reading it through."""
+    rows = open_rows(resolve(name), config.data.split)
+    return rows, reader(rows, config.data.layout)
+
+
+def examples(config: schema.Config, name: str) -> Examples:
+    """Check a data set row by row; what is returned is read again when it is asked for.
+
+    Bad rows beyond `data.tolerance` raise DataError; those within it are counted, reported and
+    written to `data.bad_rows`.
+    """
+    rows, read = opened(config, name)
+    tolerance = tolerated(config)
+    found = check(rows, read, constraints, tolerance)
+    report_bad(config, tolerance)
+    if not found:
+        raise DataError(f"'{rows.name}' has no good rows")
+    return found
+
+
+def tolerated(config: schema.Config) -> Tolerance:
+    """Return the config's tolerance of bad rows. Raises ConfigError if they would be lost."""
+    if config.data.tolerance > 0 and config.data.bad_rows is None:
+        raise ConfigError("data.tolerance is set: say where bad rows go with data.bad_rows=FILE")
+    return Tolerance(config.data.tolerance)
+
+
+def report_bad(config: schema.Config, tolerance: Tolerance) -> None:
+    """Write the bad rows to their file and say how many there were."""
+    if tolerance.bad and config.data.bad_rows is not None:
+        write_rows(Path(config.data.bad_rows), tolerance.rows())
+        log.warning("%d bad rows are in '%s'", len(tolerance.bad), config.data.bad_rows)
 
 
 @dataclass(frozen=True)
@@ -52,35 +85,34 @@ class Limits:
 
 def fitting(
     chat: Chat,
-    given: Sequence[Example],
+    given: Examples,
     limits: Limits,
     overlong: Literal["error", "drop"],
     *,
     responses: bool,
-) -> list[Example]:
+) -> Examples:
     """Return the examples that fit the limits; `responses` counts the demonstrations' too.
 
     A longer one is an error, or is left out, counted and reported, as `overlong` says.
     """
-    kept, dropped = [], 0
-    for example in given:
+    kept = []
+    for place, example in enumerate(given):
         prompt = len(chat.prompt_ids(example.prompt))
         response = len(chat.response_ids(example.response or "")) if responses else 0
         broken = limits.broken(prompt, response)
         if broken is None:
-            kept.append(example)
-        elif overlong == "drop":
-            dropped += 1
-        else:
+            kept.append(place)
+        elif overlong == "error":
             raise DataError(f"{example.origin}: {broken}: shorten it, or set data.overlong=drop")
-    if dropped:
-        log.warning("%d of %d rows are too long and were left out", dropped, len(given))
+    if len(kept) < len(given):
+        left_out = len(given) - len(kept)
+        log.warning("%d of %d rows are too long and were left out", left_out, len(given))
     if not kept:
         raise DataError(f"all {len(given)} rows are too long: nothing is left to train on")
-    return kept
+    return given.select(kept)
 
 
-def check_columns(given: list[Example], needs: dict[str, bool], why: str) -> None:
+def check_columns(given: Sequence[Example], needs: dict[str, bool], why: str) -> None:
     """Refuse examples that lack what the active terms need. Raises DataError."""
     for example in given:
         if needs.get("teacher") and example.response is None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from uniapl_cli.build import data, models
 from uniapl_cli.build.method import ROLLOUT_SOURCES, requirements
 from uniapl_cli.config import schema
+from uniapl_cli.data import Examples
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.seeding import derive
 from uniapl_cli.training.learner import Policy
@@ -40,7 +41,7 @@ def stream_of(source: str) -> str:
     return "prompts" if source == "rollouts" else "demonstrations"
 
 
-def check_items(config: schema.Config, items: list[Example], terms: list[Term]) -> None:
+def check_items(config: schema.Config, items: Sequence[Example], terms: list[Term]) -> None:
     """Check that the examples carry what each term needs of them."""
     for term in terms:
         if term.source == "demonstrations":
@@ -69,6 +70,7 @@ def fit_streams(
             models.context(policy.model),
         )
         imitated = "demonstrations" in mine
+        assert isinstance(stream.items, Examples)
         stream.items = data.fitting(
             chat, stream.items, limits, config.data.overlong, responses=imitated
         )

@@ -58,7 +58,10 @@ class Data:
 
     demonstrations: str | None = key(None, "D_SFT: prompts with the teacher's responses")
     prompts: str | None = key(None, "D_PREF: prompts with their constraints")
-    layout: str = key("ifeval", "how rows are read; see `uniapl list layouts`")
+    layout: str = key("auto", "how rows are read: auto, or one of `uniapl list layouts`")
+    split: str | None = key(None, "split of a data set from the hub or a saved folder")
+    tolerance: int = key(0, "bad rows to put up with")
+    bad_rows: str | None = key(None, "JSONL for bad rows and what is wrong with them")
     max_prompt_tokens: int = key(1024, "longest prompt, chat template included")
     max_response_tokens: int = key(1024, "longest demonstration")
     overlong: Literal["error", "drop"] = key(

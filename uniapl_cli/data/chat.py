@@ -9,7 +9,7 @@ from uniapl_cli.files import Row
 from uniapl_cli.types import Example, Message
 
 
-@layouts.register("messages")
+@layouts.register("messages", columns=[{"messages"}])
 def messages(row: Row, build: columns.Build) -> Example:
     """Read plain chat: `messages`, of which the last, where the assistant's, is the response.
 
@@ -21,7 +21,7 @@ def messages(row: Row, build: columns.Build) -> Example:
     return columns.answered(row, prompt, answer, columns.instructions(row, build))
 
 
-@layouts.register("preference")
+@layouts.register("preference", columns=[{"chosen", "rejected"}])
 def preference(row: Row, build: columns.Build) -> Example:
     """Read pairs: `prompt`, `chosen`, `rejected`, each text or turns; `chosen` is the response.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from pathlib import Path
+from typing import Any, overload
 
-from uniapl_cli.data.layouts import Build, Layout
-from uniapl_cli.data.rows import Rows
+from uniapl_cli.data.columns import Build
+from uniapl_cli.data.detect import detect
+from uniapl_cli.data.layouts import Layout, layouts
+from uniapl_cli.data.rows import Rows, open_rows
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
 from uniapl_cli.types import Example
@@ -47,6 +50,20 @@ class Examples(Sequence[Example]):
         return Examples(self.rows, self.make, self.build, (self.places[place] for place in kept))
 
 
+def reader(rows: Rows, layout: str) -> Layout:
+    """Return the layout's function; "auto" is what the first row has the columns of."""
+    if not len(rows):
+        raise DataError(f"'{rows.name}' has no rows")
+    return layouts[detect(rows[0]) if layout == "auto" else layout].make
+
+
+def read_examples(name: str | Path, layout: str, build: Build) -> Iterator[Example]:
+    """Yield a data set's examples, lazily. Raises DataError at the first bad row."""
+    rows = open_rows(str(name))
+    read = reader(rows, layout)
+    return (read(row, build) for row in rows)
+
+
 def attempts(rows: Rows, read: Layout, build: Build) -> Iterator[Example | BadRow]:
     """Yield each row as an example, or what is wrong with it."""
     for place in range(len(rows)):
@@ -58,21 +75,31 @@ def attempts(rows: Rows, read: Layout, build: Build) -> Iterator[Example | BadRo
             yield BadRow(row, str(error))
 
 
-def check(
-    rows: Rows, read: Layout, build: Build, *, tolerance: int, bad: Callable[[BadRow], None]
-) -> Examples:
-    """Read every row once and return those that fit, as a lazy sequence.
+class Tolerance:
+    """Collects bad rows, up to so many; one more raises DataError with its reason."""
 
-    Up to `tolerance` bad rows are handed to `bad`; one more raises DataError with its reason.
-    """
-    places, wrong = array("L"), 0
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.bad: list[BadRow] = []
+
+    def take(self, found: BadRow) -> None:
+        """Take note of a bad row."""
+        self.bad.append(found)
+        if len(self.bad) > self.limit:
+            more = f" ({len(self.bad)} bad rows, data.tolerance is {self.limit})"
+            raise DataError(found.reason + (more if self.limit else ""))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the bad rows for a file of their own."""
+        return [{"reason": b.reason, "row": b.row.values if b.row else None} for b in self.bad]
+
+
+def check(rows: Rows, read: Layout, build: Build, tolerance: Tolerance) -> Examples:
+    """Read every row once and return those that fit, as a lazy sequence."""
+    places = array("L")
     for place, found in enumerate(attempts(rows, read, build)):
         if isinstance(found, BadRow):
-            wrong += 1
-            if wrong > tolerance:
-                more = f" ({wrong} bad rows; data.tolerance is {tolerance})" if tolerance else ""
-                raise DataError(found.reason + more)
-            bad(found)
+            tolerance.take(found)
         else:
             places.append(place)
     return Examples(rows, read, build, places)

@@ -19,7 +19,7 @@ from uniapl_cli.types import Example
 _SHAPE = "[{'instruction_id': [...], 'kwargs': [...]}]"
 
 
-@layouts.register("if_multi")
+@layouts.register("if_multi", columns=[{"ground_truth", "messages"}])
 def if_multi(row: Row, build: columns.Build) -> Example:
     """Read allenai/IF_multi_constraints_upto5: `messages` and `ground_truth`, without answers.
 

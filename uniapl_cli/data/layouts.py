@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 from uniapl_cli.data import columns
-from uniapl_cli.errors import DataError
-from uniapl_cli.files import Row, read_rows
+from uniapl_cli.files import Row
 from uniapl_cli.registry import Registry
-from uniapl_cli.types import Constraint, Example
+from uniapl_cli.types import Example
 
-Layout = Callable[[Row, Callable[..., tuple[Constraint, ...]]], Example]
+Layout = Callable[[Row, columns.Build], Example]
+
+# facts: columns, the sets of columns by any of which a row is known to be of the layout.
 layouts: Registry[Layout] = Registry("layout")
 
 
-@layouts.register("ifeval")
+@layouts.register("ifeval", columns=[{"instruction_id_list", "kwargs"}, {"prompt"}])
 def ifeval(row: Row, build: columns.Build) -> Example:
     """Read google/IFEval's layout, which argilla/ifeval-like-data and this project's files share.
 
@@ -31,19 +31,3 @@ def ifeval(row: Row, build: columns.Build) -> Example:
         row=row.values,
         origin=row.origin,
     )
-
-
-def read_examples(
-    path: Path, layout: str, build: Callable[..., tuple[Constraint, ...]]
-) -> Iterator[Example]:
-    """Yield a file's examples, lazily. Raises DataError with file and line; an empty file is one.
-
-    `build` turns instruction ids and kwargs into checked constraints (verifiers.constraints).
-    """
-    read = layouts[layout].make
-    found = False
-    for row in read_rows(path):
-        found = True
-        yield read(row, build)
-    if not found:
-        raise DataError(f"'{path}' has no rows")

@@ -1,4 +1,4 @@
-"""A data set as a sequence of rows that stay on disk: JSONL, JSON, Parquet, a saved folder, the hub.
+"""Data sets as sequences of rows that stay on disk: JSONL, JSON, Parquet, saved folders, the hub.
 
 What is kept in memory is a position a row, not the row.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -18,7 +18,9 @@ SUFFIXES = (".jsonl", ".json", ".parquet")
 
 
 class Rows(Sequence[Row]):
-    """Rows by place. `origin` of each is `file:line`, or `name:place` where there are no lines."""
+    """Rows by place. `origin` of each is `file:line`, or `name:[place]` without lines."""
+
+    name: str
 
     @overload
     def __getitem__(self, place: int) -> Row: ...
@@ -42,7 +44,7 @@ class JsonLines(Rows):
     """A JSONL file: one pass notes where each line begins."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.name = path, str(path)
         self.starts, self.lines = array("Q"), array("L")
         position = 0
         try:
@@ -62,9 +64,6 @@ class JsonLines(Rows):
         self.file.seek(self.starts[place])
         return parse_row(self.file.readline().rstrip(), f"{self.path}:{self.lines[place]}")
 
-    def __iter__(self) -> Iterator[Row]:
-        return (self.read(place) for place in range(len(self)))
-
     def __len__(self) -> int:
         return len(self.starts)
 
@@ -73,7 +72,7 @@ class JsonArray(Rows):
     """A JSON file that holds one list of objects; it is read whole, as JSON must be."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.name = path, str(path)
         try:
             self.values = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
