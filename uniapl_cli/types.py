@@ -99,11 +99,13 @@ class Verdict:
     """Whether a response follows each of its constraints, in their order.
 
     `strict` judges the response as it is; `loose` accepts it when any of IFEval's eight light edits
-    of it (markdown asterisks, first line, last line removed) passes.
+    of it (markdown asterisks, first line, last line removed) passes. `errors` holds, where a
+    verifier could not judge, the reason; its verdicts are False then.
     """
 
     strict: tuple[bool, ...]
     loose: tuple[bool, ...]
+    errors: tuple[str | None, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from omegaconf import MISSING
 
 from uniapl_cli.config import schema
-from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.errors import ConfigError, UniAPLError, unknown
 from uniapl_cli.objectives import advantages, objectives
 from uniapl_cli.registry import conforms
@@ -19,6 +18,7 @@ from uniapl_cli.training.scores import scores
 from uniapl_cli.training.signals import Signal, Weighted
 from uniapl_cli.training.terms import Plan, Term
 from uniapl_cli.types import Comparison
+from uniapl_cli.verifiers import Judge
 
 log = logging.getLogger("uniapl")
 
@@ -82,8 +82,8 @@ def term(
     )
 
 
-def signal(name: str, given: schema.Signal, discriminator: Callable[[], Discriminator]) -> Signal:
-    """Return a signal; `discriminator` is called only where one of its scores takes one."""
+def signal(name: str, given: schema.Signal, supplies: Mapping[str, Callable[[], Any]]) -> Signal:
+    """Return a signal; `supplies` make what a score may ask for, and only where one does."""
     where = f"signals.{name}"
     parts = []
     for score, options in given.scores.items():
@@ -94,9 +94,7 @@ def signal(name: str, given: schema.Signal, discriminator: Callable[[], Discrimi
         share = params.pop("weight", 1.0)
         if not conforms(share, float):
             raise ConfigError(f"{where}: scores.{score}.weight = {share!r}: a number is needed")
-        supplied: dict[str, Any] = {}
-        if "discriminator" in entry.parameters:
-            supplied["discriminator"] = discriminator()
+        supplied = {key: make() for key, make in supplies.items() if key in entry.parameters}
         score_of = located(where, partial(entry.bind, params, **supplied))
         parts.append(Weighted(score, float(share), score_of))
     if not parts:
@@ -112,7 +110,7 @@ def check_method(config: schema.Config) -> dict[str, Any]:
     method = plan(config, (*SOURCES, "comparisons"))
     for name, given in config.signals.items():
         if given is not None:
-            signal(name, given, _NoDiscriminator)
+            signal(name, given, {"discriminator": _NoDiscriminator, "judge": Judge})
     return {"weights at step 1": method.weights(0)}
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from uniapl_cli.build import data, models
 from uniapl_cli.build.checks import positive
 from uniapl_cli.build.method import located
+from uniapl_cli.build.sandboxes import judge
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.files import replacing, write_rows
 from uniapl_cli.pipelines.evaluate import BoundMetric, Draws, evaluate, plain
-from uniapl_cli.pipelines.filter import filter_rows, with_constraints
 from uniapl_cli.pipelines.metrics import metrics
 from uniapl_cli.pipelines.teach import teach, unique_ids
 from uniapl_cli.runs.environment import environment
@@ -49,20 +49,6 @@ def teacher_gen(config: schema.Config, *, dry_run: bool = False) -> dict[str, An
     )
 
 
-def filter_gt(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
-    """Keep the rows of filter.responses that pass their verifiers."""
-    require(config, ["filter"])
-    given = config.filter
-    examples = data.examples(config, given.responses)
-    if given.constraints is not None:
-        owners = {e.prompt_text: e for e in data.examples(config, given.constraints)}
-        examples = list(with_constraints(examples, owners))
-    if dry_run:
-        return {"rows": len(examples), "out": given.out}
-    rejected = Path(given.rejected) if given.rejected else None
-    return filter_rows(examples, Path(given.out), rejected, mode=given.mode)
-
-
 def evaluate_model(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Measure eval.model on eval.data; write eval.json and responses.jsonl to eval.out."""
     require(config, ["eval"])
@@ -93,8 +79,11 @@ def evaluate_model(config: schema.Config, *, dry_run: bool = False) -> dict[str,
         "draws": {},
     }
     rows = []
+    judging = judge(config)
     for draw in draws:
-        estimates, responses = evaluate(examples, generator, chat, draw, bound, seed=config.seed)
+        estimates, responses = evaluate(
+            examples, generator, chat, draw, bound, judging, seed=config.seed
+        )
         result["draws"][draw.name] = plain(estimates)
         rows += responses
     out = Path(given.out)

@@ -13,6 +13,7 @@ from uniapl_cli.build import models
 from uniapl_cli.build.checks import STEP, positive, rollout_sampling
 from uniapl_cli.build.method import ROLLOUT_SOURCES, located, plan, signal
 from uniapl_cli.build.run import Reporter, check_directory, finished, open_run
+from uniapl_cli.build.sandboxes import judge
 from uniapl_cli.build.streams import fit_streams, make_streams, stream_of
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
@@ -98,10 +99,13 @@ def make_sources(config: schema.Config, method: Plan, policy: Policy) -> dict[st
     """Return the sources that the method ever draws from."""
     active = method.ever_active(config.training.steps)
     chat = models.chat(config, policy.tokenizer)
-    discriminator = cache(lambda: models.discriminator(config))
+    supplies: dict[str, Callable[[], Any]] = {
+        "discriminator": cache(lambda: models.discriminator(config)),
+        "judge": cache(lambda: judge(config)),
+    }
     signals: dict[str, Signal] = {}
     for name in {term.signal: 0 for term in active if term.signal is not None}:
-        signals[name] = signal(name, config.signals[name] or schema.Signal(), discriminator)
+        signals[name] = signal(name, config.signals[name] or schema.Signal(), supplies)
     generator = models.generator(config, policy.model, chat)
     sources: dict[str, Source] = {"demonstrations": Demonstrations("demonstrations", chat)}
     samples = dict(

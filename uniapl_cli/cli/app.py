@@ -7,6 +7,7 @@ import typer
 import uniapl_cli
 from uniapl_cli.cli import (
     config,
+    data,
     eval,
     filter_gt,
     listing,
@@ -56,6 +57,7 @@ for name, function, panel in (
     ("setup", setup.setup, MAKE),
 ):
     app.command(name, rich_help_panel=panel)(function)
+app.add_typer(data.app, name="data", rich_help_panel=LOOK)
 app.add_typer(config.app, name="config", rich_help_panel=LOOK)
 app.add_typer(tiny.app, name="tiny", rich_help_panel=MAKE)
 

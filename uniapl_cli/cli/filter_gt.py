@@ -19,6 +19,6 @@ def filter_gt(
     """
     with session(debug):
         settings = read_config(config, overrides)
-        from uniapl_cli.build import pipelines
+        from uniapl_cli.build.filtering import filter_gt as run
 
-        print_result(pipelines.filter_gt(settings, dry_run=dry_run), json)
+        print_result(run(settings, dry_run=dry_run), json)

@@ -141,6 +141,20 @@ class Discriminator:
 
 
 @dataclass
+class Sandbox:
+    """What untrusted functions out of a data set may use, a call."""
+
+    workers: int = key(2, "calls at a time")
+    seconds: float = key(10.0, "on the clock")
+    cpu_seconds: int = key(5, "of the processor")
+    memory_mb: int = key(512, "address space, the interpreter's 30 MB included")
+    require: list[str] = key(
+        ["files", "network", "processes", "signals"],
+        "protections without which the sandbox does not start; [] for code you trust",
+    )
+
+
+@dataclass
 class Teach:
     """uniapl teacher-gen: responses for prompts."""
 
@@ -159,6 +173,8 @@ class Filter:
     out: str = key(MISSING, "JSONL of the rows that pass")
     rejected: str | None = key(None, "JSONL of the others, with the ids they fail")
     mode: Literal["strict", "loose"] = key("strict", "which verdict decides")
+    choice: Literal["all", "first", "shortest"] = key("all", "of a prompt's passing responses")
+    workers: int | None = key(None, "processes; null takes all cores")
 
 
 @dataclass
@@ -229,6 +245,7 @@ class Config:
     signals: dict[str, Signal | None] = field(
         default_factory=_signals, metadata={"help": "what rollouts are judged by, by name"}
     )
+    sandbox: Sandbox = section(Sandbox, "where data sets' own code runs")
     teach: Teach = section(Teach, "uniapl teacher-gen")
     filter: Filter = section(Filter, "uniapl filter-gt")
     eval: Eval = section(Eval, "uniapl eval")

@@ -13,7 +13,7 @@ from uniapl_cli.pipelines.metrics import Answer, Estimate, Share, estimate
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
 from uniapl_cli.types import Completion, Example, Sampling
-from uniapl_cli.verifiers import judge, strip_thinking
+from uniapl_cli.verifiers import Case, Judge
 
 BoundMetric = Callable[[Sequence[Answer]], dict[str, list[Share]]]
 
@@ -33,11 +33,12 @@ def evaluate(
     chat: Chat,
     draws: Draws,
     metrics: Iterable[BoundMetric],
+    judge: Judge,
     *,
     seed: int,
 ) -> tuple[dict[str, Estimate], list[dict[str, Any]]]:
     """Return the estimates, and a row for each response with its verdict."""
-    answers = answer(examples, generator, chat, draws, seed)
+    answers = answer(examples, generator, chat, draws, judge, seed)
     estimates = {
         name: estimate(answers, shares)
         for metric in metrics
@@ -47,7 +48,12 @@ def evaluate(
 
 
 def answer(
-    examples: Sequence[Example], generator: Generator, chat: Chat, draws: Draws, seed: int
+    examples: Sequence[Example],
+    generator: Generator,
+    chat: Chat,
+    draws: Draws,
+    judge: Judge,
+    seed: int,
 ) -> list[Answer]:
     """Sample the responses and judge them, in the order of the examples."""
     requests = [
@@ -63,11 +69,9 @@ def answer(
         for place, completions in generator.generate(requests, draws.sampling):
             placed[place] = completions
             progress.advance()
-    return [
-        Answer(example, c, judge(strip_thinking(c.text), example.constraints))
-        for place, example in enumerate(examples)
-        for c in placed[place]
-    ]
+    pairs = [(e, c) for place, e in enumerate(examples) for c in placed[place]]
+    verdicts = judge([Case(c.text, e.constraints, e.origin) for e, c in pairs])
+    return [Answer(e, c, verdict) for (e, c), verdict in zip(pairs, verdicts, strict=True)]
 
 
 def response_row(draws: str, answer: Answer) -> dict[str, Any]:

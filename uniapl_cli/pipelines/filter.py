@@ -1,89 +1,204 @@
-"""Keep the rows whose response its verifiers accept."""
+"""Keep the rows whose response its verifiers accept: streamed, on all cores, in their order."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from uniapl_cli.data.columns import Build
+from uniapl_cli.data.examples import BadRow, Tolerance
+from uniapl_cli.data.layouts import layouts
 from uniapl_cli.errors import DataError
-from uniapl_cli.files import dump, replacing
-from uniapl_cli.runs.console import bar
-from uniapl_cli.types import Constraint, Example
-from uniapl_cli.verifiers import judge, strip_thinking
+from uniapl_cli.files import Row, dump, replacing
+from uniapl_cli.runs.console import Bar
+from uniapl_cli.types import Example, Verdict
+from uniapl_cli.verifiers import Case, Judge
+
+Mode = Literal["strict", "loose"]
+Choice = Literal["all", "first", "shortest"]
+
+# Rows that go to a worker together, and such chunks that wait for each worker.
+CHUNK, WAITING = 128, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """What became of a row. `line` is written of it; `errors` are ids that could not be judged."""
+
+    line: str
+    failed: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    prompt: bytes = b""
+    response: bytes = b""
+    length: int = 0
+    constrained: bool = True
+    bad: BadRow | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether every constraint is followed, of which there is at least one."""
+        return self.constrained and not self.failed
+
+
+def judge_rows(
+    rows: Sequence[Row], layout: str, build: Build, judge: Judge, mode: Mode
+) -> list[Filtered]:
+    """Read and judge some rows. A row written carries `verdict: {strict, loose[, errors]}`."""
+    found = [_read(row, layout, build) for row in rows]
+    good = [example for example in found if isinstance(example, Example)]
+    cases = [Case(str(e.response), e.constraints, e.origin) for e in good]
+    verdicts = iter(judge(cases))
+    return [
+        _filtered(example, next(verdicts), mode)
+        if isinstance(example, Example)
+        else Filtered("", bad=example)
+        for example in found
+    ]
+
+
+def _read(row: Row, layout: str, build: Build) -> Example | BadRow:
+    try:
+        example = layouts[layout].make(row, build)
+    except DataError as error:
+        return BadRow(row, str(error))
+    if example.response is None:
+        missing = "no 'response' to judge; run uniapl teacher-gen first"
+        return BadRow(row, f"{row.origin}: {missing}")
+    return example
+
+
+def _filtered(example: Example, verdict: Verdict, mode: Mode) -> Filtered:
+    ids = [constraint.id for constraint in example.constraints]
+    decisive = verdict.strict if mode == "strict" else verdict.loose
+    failed = [id for id, ok in zip(ids, decisive, strict=True) if not ok]
+    told: dict[str, Any] = {"strict": list(verdict.strict), "loose": list(verdict.loose)}
+    if any(verdict.errors):
+        told["errors"] = list(verdict.errors)
+    row = {**example.row, "verdict": told}
+    return Filtered(
+        line=dump(row if ids and not failed else {**row, "failed": failed}),
+        failed=failed,
+        errors=[id for id, why in zip(ids, verdict.errors, strict=True) if why],
+        prompt=digest(example.prompt_text),
+        response=digest(str(example.response)),
+        length=len(str(example.response)),
+        constrained=bool(ids),
+    )
+
+
+def digest(text: str) -> bytes:
+    """Return a short fingerprint, by which equal texts are told without keeping them."""
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=12).digest()
+
+
+@dataclass
+class Tally:
+    """Counts of a filter's run, and what it takes to tell duplicates and to choose by prompt."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    prompts: set[bytes] = field(default_factory=set)
+    pairs: set[bytes] = field(default_factory=set)
+
+    def add(self, row: Filtered) -> None:
+        """Count a row that was judged."""
+        pair = row.prompt + row.response
+        self.counts["duplicates"] += pair in self.pairs
+        self.pairs.add(pair)
+        self.counts["passed" if row.passed else "rejected"] += 1
+        self.counts["without constraints"] += not row.constrained
+        self.failures.update(set(row.failed))
+        self.errors.update(row.errors)
+
+    def summary(self, kept: int, bad: int) -> dict[str, Any]:
+        """Return the counts as the verb reports them."""
+        return {
+            "kept": kept,
+            "rejected": self.counts["rejected"],
+            "passed over": self.counts["passed"] - kept,
+            "bad rows": bad,
+            "duplicates": self.counts["duplicates"],
+            "without constraints": self.counts["without constraints"],
+            "rejected by id": dict(self.failures.most_common()),
+            "errors by id": dict(self.errors.most_common()),
+        }
 
 
 def filter_rows(
-    examples: Iterable[Example],
+    chunks: Iterable[list[Filtered]],
     out: Path,
-    rejected: Path | None = None,
+    rejected: Path | None,
+    tolerance: Tolerance,
+    progress: Bar,
     *,
-    mode: Literal["strict", "loose"] = "strict",
+    choice: Choice = "all",
 ) -> dict[str, Any]:
     """Write the rows that pass to `out`, the others to `rejected`, and return the counts.
 
-    Every row written carries `verdict: {strict: [...], loose: [...]}` in the order of its
-    constraints; a rejected one also `failed`, the ids it fails. A row without constraints cannot
-    be verified: it is rejected and counted as such. Both files appear only when all is done.
+    A row without constraints cannot be verified: it is rejected and counted as such. Of the rows of
+    one prompt that pass, `choice` keeps all, the first, or the shortest response (which holds one
+    row a prompt in memory). Both files appear only when all is done.
     """
-    if rejected is not None and rejected.resolve() == out.resolve():
-        raise DataError(f"kept and rejected rows cannot share '{out}': set another filter.rejected")
-    counts: Counter[str] = Counter()
-    failures: Counter[str] = Counter()
-    with ExitStack() as files, bar("filter", None) as progress:
+    tally, kept = Tally(), 0
+    shortest: dict[bytes, Filtered] = {}
+    with ExitStack() as files:
         keep = files.enter_context(replacing(out))
         drop = files.enter_context(replacing(rejected)) if rejected else None
-        for example in examples:
-            row, failed = verdict_row(example, mode)
-            passed = bool(example.constraints) and not failed
-            counts["kept" if passed else "rejected"] += 1
-            counts["without constraints"] += not example.constraints
-            failures.update(set(failed))
-            if passed:
-                keep.write(dump(row))
-            elif drop:
-                drop.write(dump({**row, "failed": failed}))
+        for row in (row for chunk in chunks for row in chunk):
             progress.advance()
-    return {
-        "kept": counts["kept"],
-        "rejected": counts["rejected"],
-        "without constraints": counts["without constraints"],
-        "rejected by id": dict(failures.most_common()),
-        "out": str(out),
-    }
+            if row.bad is not None:
+                tolerance.take(row.bad)
+                continue
+            tally.add(row)
+            if not row.passed:
+                if drop:
+                    drop.write(row.line)
+            elif choice == "shortest":
+                best = shortest.setdefault(row.prompt, row)
+                shortest[row.prompt] = min(best, row, key=lambda r: r.length)
+            elif choice == "all" or row.prompt not in tally.prompts:
+                tally.prompts.add(row.prompt)
+                keep.write(row.line)
+                kept += 1
+        for row in shortest.values():
+            keep.write(row.line)
+            kept += 1
+    return tally.summary(kept, len(tolerance.bad))
 
 
-def verdict_row(example: Example, mode: str) -> tuple[dict[str, Any], list[str]]:
-    """Return the row with its verdict, and the ids that it fails under `mode`."""
-    if example.response is None:
-        raise DataError(f"{example.origin}: no 'response' to judge; run uniapl teacher-gen first")
-    verdict = judge(strip_thinking(example.response), example.constraints)
-    decisive = verdict.strict if mode == "strict" else verdict.loose
-    failed = [c.id for c, ok in zip(example.constraints, decisive, strict=True) if not ok]
-    both = {"strict": list(verdict.strict), "loose": list(verdict.loose)}
-    return {**example.row, "verdict": both}, failed
+def joined(rows: Iterable[Row], owners: Iterable[Row], text: Callable[[Row], str]) -> Iterator[Row]:
+    """Give each row the columns that another file holds for its prompt's text.
+
+    A row whose prompt the other file does not have stays as it is.
+    """
+    by_prompt = {text(owner): owner.values for owner in owners}
+    for row in rows:
+        yield Row(row.origin, {**by_prompt.get(text(row), {}), **row.values})
 
 
-def with_constraints(
-    examples: Iterable[Example], by_prompt: Mapping[str, Example]
-) -> Iterator[Example]:
-    """Give each example the constraints that another file holds for its prompt's text."""
-    for example in examples:
-        owner = by_prompt.get(example.prompt_text)
-        found: tuple[Constraint, ...] = owner.constraints if owner else ()
-        columns = {
-            name: owner.row[name]
-            for name in ("key", "instruction_id_list", "kwargs")
-            if owner and name in owner.row
-        }
-        yield Example(
-            example.id,
-            example.prompt,
-            found,
-            example.response,
-            example.reference,
-            {**example.row, **columns},
-            example.origin,
-        )
+def in_chunks(
+    rows: Iterable[Row],
+    work: Callable[[list[Row]], list[Filtered]],
+    executor: Executor | None,
+    workers: int,
+) -> Iterator[list[Filtered]]:
+    """Yield the chunks' results in order; no more chunks are read than the workers can hold."""
+    source = iter(rows)
+    waiting: deque[Future[list[Filtered]]] = deque()
+    while chunk := list(islice(source, CHUNK)):
+        if executor is None:
+            yield work(chunk)
+            continue
+        waiting.append(executor.submit(work, chunk))
+        if len(waiting) >= WAITING * workers:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

@@ -9,7 +9,7 @@ from uniapl_cli.discriminators import Discriminator, coefficient
 from uniapl_cli.errors import DataError
 from uniapl_cli.registry import Registry
 from uniapl_cli.types import Comparison, Rollout
-from uniapl_cli.verifiers import judge, strip_thinking
+from uniapl_cli.verifiers import Case, Judge, strip_thinking
 
 # (rollouts, *, options) -> one finite number a rollout. facts: teacher=True where the examples must
 # carry the teacher's response, constraints=True where they must carry constraints.
@@ -21,16 +21,24 @@ scores: Registry[Score] = Registry("score")
 def verifier(
     rollouts: Sequence[Rollout],
     *,
+    judge: Judge,
     mode: Literal["all", "fraction"] = "all",
+    errors: Literal["fail", "skip"] = "fail",
     require_stop: bool = False,
 ) -> list[float]:
     """1 when all verification functions pass, else 0 (the paper); or the fraction that passes.
 
-    With `require_stop`, a response cut off at max_new_tokens earns 0.
+    A function that fails counts as not passed, or is left out with `errors: skip`, as AutoIF's own
+    filter does. With `require_stop`, a response cut off at max_new_tokens earns 0.
     """
+    cases = [
+        Case(r.completion.text, r.example.constraints, r.example.origin or r.example.id)
+        for r in rollouts
+    ]
     values = []
-    for rollout in rollouts:
-        passed = judge(strip_thinking(rollout.completion.text), rollout.example.constraints).strict
+    for rollout, verdict in zip(rollouts, judge(cases), strict=True):
+        heard = zip(verdict.strict, verdict.errors, strict=True)
+        passed = [ok for ok, error in heard if error is None or errors == "fail"] or [False]
         share = sum(passed) / len(passed) if mode == "fraction" else float(all(passed))
         cut_off = require_stop and rollout.completion.finish_reason != "stop"
         values.append(0.0 if cut_off else share)

@@ -1,0 +1,121 @@
+"""A config to filter-gt."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.build import data
+from uniapl_cli.build.checks import positive
+from uniapl_cli.build.sandboxes import start_sandbox
+from uniapl_cli.config import schema
+from uniapl_cli.config.load import require
+from uniapl_cli.data import open_rows
+from uniapl_cli.data.columns import prompt
+from uniapl_cli.data.detect import detect
+from uniapl_cli.errors import DataError
+from uniapl_cli.files import Row
+from uniapl_cli.pipelines.filter import Filtered, Mode, filter_rows, in_chunks, joined, judge_rows
+from uniapl_cli.runs.console import bar
+from uniapl_cli.sandbox import Sandbox
+from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.verifiers import Judge, constraints
+
+# Fewer rows than this are judged sooner than more processes have started.
+ALONE = 1000
+
+
+def filter_gt(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
+    """Keep the rows of filter.responses that pass their verifiers."""
+    require(config, ["filter"])
+    given = config.filter
+    positive(config, "filter.workers")
+    if given.rejected is not None and Path(given.rejected) == Path(given.out):
+        raise DataError(f"kept and rejected rows cannot share '{given.out}': set filter.rejected")
+    rows = open_rows(resolve(given.responses), config.data.split)
+    if not len(rows):
+        raise DataError(f"'{rows.name}' has no rows")
+    source: Iterable[Row] = rows
+    first = rows[0]
+    if given.constraints is not None:
+        owners = open_rows(resolve(given.constraints), config.data.split)
+        source = joined(rows, owners, prompt_text)
+        first = owners[0]
+    layout = detect(first) if config.data.layout == "auto" else config.data.layout
+    tolerance = data.tolerated(config)
+    if dry_run:
+        return {"rows": len(rows), "layout": layout, "out": given.out}
+    workers = given.workers or os.cpu_count() or 1
+    if len(rows) < ALONE:
+        workers = 1
+    with bar("filter", len(rows)) as shown:
+        result = run(
+            config,
+            source,
+            layout,
+            workers,
+            partial(
+                filter_rows,
+                out=Path(given.out),
+                rejected=Path(given.rejected) if given.rejected else None,
+                tolerance=tolerance,
+                progress=shown,
+                choice=given.choice,
+            ),
+        )
+    data.report_bad(config, tolerance)
+    return {**result, "out": given.out}
+
+
+def run(
+    config: schema.Config,
+    rows: Iterable[Row],
+    layout: str,
+    workers: int,
+    write: Callable[[Iterable[list[Filtered]]], dict[str, Any]],
+) -> dict[str, Any]:
+    """Judge the rows here, or in as many processes as there are workers."""
+    setting = (layout, config.filter.mode, start_sandbox(config, workers=1))
+    if workers == 1:
+        worker = Worker(*setting)
+        try:
+            return write(in_chunks(rows, worker, None, 1))
+        finally:
+            worker.judge.close()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _start, setting) as executor:
+        return write(in_chunks(rows, _work, executor, workers))
+
+
+class Worker:
+    """Judges chunks of rows with a sandbox of its own."""
+
+    def __init__(self, layout: str, mode: Mode, start: Callable[[], Sandbox]) -> None:
+        self.layout, self.mode, self.judge = layout, mode, Judge(start)
+
+    def __call__(self, rows: list[Row]) -> list[Filtered]:
+        """Judge some rows."""
+        return judge_rows(rows, self.layout, constraints, self.judge, self.mode)
+
+
+_worker: Worker | None = None
+
+
+def _start(layout: str, mode: Mode, start: Callable[[], Sandbox]) -> None:
+    global _worker
+    _worker = Worker(layout, mode, start)
+
+
+def _work(rows: list[Row]) -> list[Filtered]:
+    assert _worker is not None, "the pool's initializer has run"
+    return _worker(rows)
+
+
+def prompt_text(row: Row) -> str:
+    """Return a row's prompt as one text, by which two files are joined."""
+    return "\n".join(message.content for message in prompt(row))
