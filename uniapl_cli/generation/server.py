@@ -99,8 +99,8 @@ class ServerTeacher:
                         break
                     first = asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                     done, pending = runner.run(first)
-                    for task in done:
-                        yield task.result()
+                    # Answers first: whoever stops at a failure has got all that there was.
+                    yield from sorted((task.result() for task in done), key=_failed)
             finally:
                 runner.run(_hang_up(client, pending))
                 if troubles:
@@ -221,6 +221,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             return None
         seconds = (then - datetime.now(UTC)).total_seconds() if then.tzinfo else math.nan
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _failed(result: Result) -> bool:
+    return isinstance(result[2], Failure)
 
 
 def _pause(trouble: Trouble, attempt: int, seed: int) -> float:

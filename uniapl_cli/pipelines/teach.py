@@ -196,7 +196,8 @@ def _finish(out: Path, examples: Sequence[Example], resumed: int) -> dict[str, A
     rows = [row.values for row in read_rows(out)] if out.exists() else []
     strangers = sum(row["key"] not in place for row in rows)
     rows.sort(key=lambda row: (place.get(row["key"], len(place)), row["sample"]))
-    write_rows(out, rows)
+    if rows:
+        write_rows(out, rows)
     return {
         "rows": len(rows),
         "kept from before": resumed,
