@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Before anything imports torch or transformers: models this small are six times slower on two
+# threads, nothing is to be fetched, and nothing but uniapl talks on stderr.
+os.environ |= {
+    "OMP_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TOKENIZERS_PARALLELISM": "false",
+}
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments" / "tiny"
 
@@ -67,7 +78,7 @@ def new_batch() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """Files of shipped prompts with the oracle's answers: `few`, `demos`, and two a prompt."""
+    """Files of shipped prompts with the oracle's answers; `good` and `poor` have two a prompt."""
     from uniapl_cli.files import write_rows
     from uniapl_cli.tiny.assets import resolve
     from uniapl_cli.tiny.oracle import demonstrations
@@ -76,8 +87,10 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     rows = [json.loads(line) for line in Path(resolve("tiny:train")).read_text().splitlines()]
     few = rows[:32]
     made = {
-        "demos": demonstrations(rows[:256], 1),
+        "many": demonstrations(rows[:256], 1),
+        "others": demonstrations(rows[256:320], 1),
         "few": demonstrations(few, 1),
+        "eight": demonstrations(rows[:8], 1),
         "good": [*demonstrations(few, 1), *demonstrations(few, 2)],
         "poor": [*demonstrations(few, 3, ignore=0.9), *demonstrations(few, 4, ignore=0.9)],
     }

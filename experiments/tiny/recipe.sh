@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Make the embedded world anew: prompts, tokenizer, teacher, base, discriminator, model card.
-# usage: experiments/tiny/recipe.sh [ASSETS_FOLDER]     (several minutes on two cores)
+# usage: experiments/tiny/recipe.sh [ASSETS_FOLDER [OVERRIDE...]]     (several minutes on two cores)
+# The overrides go to the trainings; WORLD="--train 24 --heldout 16" to what makes the world.
 # Every step resumes, so a broken run goes on where it was. A whole new run: rm -r work/recipe
 set -euo pipefail
 assets=${1:-uniapl_cli/tiny/assets}
 recipe=experiments/tiny/recipe
 work=work/recipe
 
-[ -d $work/world ] || uniapl tiny world $work/world
+# shellcheck disable=SC2086  # WORLD holds several words
+[ -d $work/world ] || uniapl tiny world $work/world ${WORLD:-}
 
 # The base and the teacher do not need each other: one core each.
 uniapl train sft --config $recipe/teacher.yaml "${@:2}" &

@@ -13,6 +13,7 @@ from uniapl_cli.config import schema
 from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.errors import ConfigError, UniAPLError, unknown
 from uniapl_cli.objectives import advantages, objectives
+from uniapl_cli.registry import conforms
 from uniapl_cli.training.schedules import Schedule, names_in, schedule, weight
 from uniapl_cli.training.scores import scores
 from uniapl_cli.training.signals import Signal, Weighted
@@ -29,7 +30,7 @@ def plan(config: schema.Config, sources: tuple[str, ...] = SOURCES) -> Plan:
     """Return the method that the config's terms and schedules make. Raises ConfigError."""
     steps = config.training.steps
     made = {
-        name: located(f"schedules.{name}", partial(schedule, name, given, steps))
+        name: schedule(f"schedules.{name}", given, steps)
         for name, given in config.schedules.items()
         if given is not None
     }
@@ -44,7 +45,10 @@ def plan(config: schema.Config, sources: tuple[str, ...] = SOURCES) -> Plan:
     for name in made:
         if name not in used:
             log.warning("schedules.%s is in no term's weight, so it does nothing", name)
-    return Plan(terms, made)
+    method = Plan(terms, made)
+    if not method.ever_active(steps):
+        raise ConfigError("no term ever has a weight other than 0: nothing to train")
+    return method
 
 
 def term(
@@ -88,6 +92,8 @@ def signal(name: str, given: schema.Signal, discriminator: Callable[[], Discrimi
         entry = located(where, partial(scores.__getitem__, score))
         params = dict(options)
         share = params.pop("weight", 1.0)
+        if not conforms(share, float):
+            raise ConfigError(f"{where}: scores.{score}.weight = {share!r}: a number is needed")
         supplied: dict[str, Any] = {}
         if "discriminator" in entry.parameters:
             supplied["discriminator"] = discriminator()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.build import data, models, teachers
+from uniapl_cli.build.checks import positive
 from uniapl_cli.build.method import located
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
@@ -23,11 +24,10 @@ from uniapl_cli.runs.environment import environment
 
 def teacher_gen(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Ask the teacher for responses to teach.prompts."""
-    require(config, ["teach"])
+    require(config, [*teachers.mandatory(config), "teach"])
     sampling = models.sampling(config.teach.sampling)
+    positive(config, "teach.samples", "run.threads", "generation.batch_tokens")
     teachers.check(config, sampling)
-    if config.teach.samples < 1:
-        raise ConfigError(f"teach.samples = {config.teach.samples}: 1 is the least")
     examples = data.examples(config, config.teach.prompts)
     unique_ids(examples)
     if dry_run:
@@ -67,6 +67,8 @@ def evaluate_model(config: schema.Config, *, dry_run: bool = False) -> dict[str,
     """Measure eval.model on eval.data; write eval.json and responses.jsonl to eval.out."""
     require(config, ["eval"])
     given = config.eval
+    positive(config, "eval.limit", "run.threads", "generation.batch_tokens")
+    positive(config, *(f"eval.draws.{name}.samples" for name, d in given.draws.items() if d))
     for name in given.metrics:
         located("eval.metrics", partial(metrics.__getitem__, name))
     draws = [

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.build import data, models
+from uniapl_cli.build.checks import STEP, positive
 from uniapl_cli.build.method import plan
 from uniapl_cli.build.run import check_directory, finished, open_run
-from uniapl_cli.build.training import execute
+from uniapl_cli.build.training import execute, make_optimizer
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
 from uniapl_cli.discriminators.polar import PolarDiscriminator, new_polar
@@ -32,6 +33,8 @@ def pretrain_polar(config: schema.Config, *, dry_run: bool = False) -> dict[str,
     negative, with standard errors.
     """
     require(config, ["run.dir", "polar.init", "training.steps"])
+    positive(config, *STEP, "polar.pairs")
+    make_optimizer(config)
     method = plan(config, sources=("comparisons",))
     maker = PairMaker(trajectories(config, config.polar.trajectories), config.polar.corruptions)
     heldout = PairMaker(trajectories(config, config.polar.heldout), config.polar.corruptions)

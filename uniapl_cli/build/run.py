@@ -67,15 +67,20 @@ def open_run(run: RunDirectory, config: schema.Config) -> None:
     """Take the run directory, and write down what is run where."""
     run.open()
     if not run.config.exists():
-        run.write("config.yaml", to_yaml(config))
         facts = environment(
             seed=config.seed, device=models.device(config.run), sentences=splitter_name()
         )
         run.write("environment.json", json.dumps(facts, indent=1) + "\n")
+        run.write("config.yaml", to_yaml(config))
 
 
 def check_directory(run: RunDirectory, config: schema.Config) -> None:
     """Refuse a run directory that was made by another config."""
+    if run.path.exists() and not run.path.is_dir():
+        raise RunError(
+            f"cannot write the run directory '{run.path}': it is a file; set another with "
+            "run.dir=..."
+        )
     if not run.config.exists():
         if run.path.exists() and any(run.path.iterdir()) and not (run.path / ".lock").exists():
             raise RunError(f"'{run.path}' is not empty and holds no run: choose another run.dir")

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from uniapl_cli.build import models
 from uniapl_cli.build.method import located
 from uniapl_cli.config import schema
-from uniapl_cli.config.load import require
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.generation import LocalTeacher, ServerTeacher, Teacher, dialects
 from uniapl_cli.tiny.assets import resolve
@@ -20,12 +19,15 @@ from uniapl_cli.types import Sampling
 DEFAULT_KEY = schema.Server().api_key_env
 
 
+def mandatory(config: schema.Config) -> list[str]:
+    """Return the keys that the teacher needs: a server's own name for the model is enough."""
+    given = config.teacher.server
+    return [] if given.url is not None and given.model is not None else ["teacher.path"]
+
+
 def check(config: schema.Config, sampling: Sampling) -> None:
     """Check the teacher as far as that goes without loading or asking. Raises ConfigError."""
-    given = config.teacher.server
-    if given.url is None or given.model is None:
-        require(config, ["teacher.path"])
-    if given.url is not None:
+    if config.teacher.server.url is not None:
         asked = _server(config)
         located("teacher.server", lambda: asked.dialect(sampling, asked.thinking))
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.build import models
-from uniapl_cli.build.method import ROLLOUT_SOURCES, plan, signal
+from uniapl_cli.build.checks import STEP, positive, rollout_sampling
+from uniapl_cli.build.method import ROLLOUT_SOURCES, located, plan, signal
 from uniapl_cli.build.run import Reporter, check_directory, finished, open_run
 from uniapl_cli.build.streams import fit_streams, make_streams, stream_of
 from uniapl_cli.config import schema
@@ -30,18 +31,6 @@ from uniapl_cli.training.terms import Plan
 
 log = logging.getLogger("uniapl")
 
-POSITIVE = {
-    "training": (
-        "steps",
-        "demonstrations",
-        "prompts",
-        "samples",
-        "demonstration_samples",
-        "micro_batch_size",
-    ),
-    "run": ("log_every", "save_every", "keep_checkpoints"),
-}
-
 
 def train(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Train a policy as the config says, from where an earlier run of it stopped.
@@ -50,9 +39,11 @@ def train(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
     read and checked but nothing loaded onto the device or written.
     """
     require(config, ["run", "model", "training", "terms"])
+    positive(config, *STEP)
+    rollout_sampling(config)
     method = plan(config)
     streams = make_streams(config, method)
-    check_sizes(config)
+    make_optimizer(config)
     run = RunDirectory(Path(config.run.dir))
     check_directory(run, config)
     if dry_run:
@@ -83,7 +74,7 @@ def execute(
         reporter = Reporter(run, config.run, shown, stop)
         complete = run_loop(
             learner,
-            make_optimizer(config, learner),
+            make_optimizer(config)(learner.model),
             method,
             sources,
             streams,
@@ -101,24 +92,6 @@ def execute(
     save_folder(run.final, learner.model, learner.tokenizer)
     log.info("%d steps in %.0f s", steps, time.monotonic() - began)
     return finished(run)
-
-
-def check_sizes(config: schema.Config) -> None:
-    """Refuse sizes and sampling that cannot work. Raises ConfigError."""
-    counts = {
-        f"{section}.{name}": getattr(getattr(config, section), name)
-        for section, names in POSITIVE.items()
-        for name in names
-    }
-    for name, value in counts.items():
-        if value < 1:
-            raise ConfigError(f"{name} = {value}: 1 is the least")
-    given = models.sampling(config.sampling)
-    if given.temperature == 0 or given.top_p < 1 or given.top_k > 0:
-        raise ConfigError(
-            "sampling: rollouts must be drawn from the policy itself, or the gradient is that of "
-            "another one; use temperature above 0, top_p=1 and top_k=0"
-        )
 
 
 def make_sources(config: schema.Config, method: Plan, policy: Policy) -> dict[str, Source]:
@@ -162,13 +135,15 @@ def make_reference(config: schema.Config, method: Plan) -> Policy | None:
     return reference
 
 
-def make_optimizer(config: schema.Config, learner: Learner) -> Optimizer:
-    """Return the optimiser that the config names."""
+def make_optimizer(config: schema.Config) -> Callable[[Any], Optimizer]:
+    """Return a function from a model to its optimiser. Raises ConfigError."""
     given = config.optim
+    if len(given.betas) != 2:
+        raise ConfigError(f"optim.betas = {given.betas}: two numbers are needed, e.g. [0.9, 0.999]")
+    schedule("optim.lr", given.lr, config.training.steps)
     options = {"betas": given.betas, "eps": given.eps, "weight_decay": given.weight_decay}
     extra = {"muon_lr_ratio": given.muon_lr_ratio} if given.name == "muon" else {}
-    make: Callable[..., Optimizer] = optimizers[given.name].bind({**options, **extra})
-    return make(learner.model)
+    return located("optim.name", lambda: optimizers[given.name].bind({**options, **extra}))
 
 
 def describe(

@@ -60,10 +60,12 @@ def pack(recipe: Path, out: Path) -> dict[str, Any]:
 
 
 def halve(model: Path, out: Path) -> None:
-    """Write a copy of a model's folder with its weights in float16."""
+    """Write a copy of a model's folder with its weights in float16. Raises DataError."""
     import torch
     from safetensors.torch import load_file, save_file
 
+    if not (model / "model.safetensors").exists():
+        raise DataError(f"'{model}' holds no model.safetensors: name a model's folder")
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(model, out)
     weights = {k: v.to(torch.float16) for k, v in load_file(out / "model.safetensors").items()}

@@ -48,8 +48,11 @@ def write_world(
     """
     if out.exists():
         raise DataError(f"{out}: exists already; name another folder, or remove this one")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise DataError(f"cannot write '{out}': {error.strerror}") from None
     try:
         _fill(building, splits(seed, train=train, heldout=heldout, practice=practice), seed)
         building.chmod(0o755)  # mkdtemp's folders are closed to others

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -131,16 +132,29 @@ def load_model(
     from transformers import AutoModelForCausalLM
 
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, info = AutoModelForCausalLM.from_pretrained(
             path,
             revision=revision,
             dtype=dtype,
             attn_implementation=attention,
             trust_remote_code=False,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
         raise ModelError(f"cannot load '{path}': {str(error).splitlines()[0]}") from error
+    check_whole(path, model, info)
     return model.to(device)
+
+
+def check_whole(path: str | Path, model: Any, info: Mapping[str, Any]) -> None:
+    """Refuse weights that are not all there, or another kind of model's. Raises ModelError."""
+    missing = sorted(info["missing_keys"])
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ModelError(f"cannot load '{path}': its weights lack {missing[0]}{more}")
+    kinds = model.config.architectures or []
+    if any(kind.endswith("ForSequenceClassification") for kind in kinds):
+        raise ModelError(f"cannot load '{path}': it is a {kinds[0]}, not a causal language model")
 
 
 def load_policy(path: str | Path, device: str, **options: Any) -> Policy:

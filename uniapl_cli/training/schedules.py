@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from uniapl_cli.errors import ConfigError, unknown
+from uniapl_cli.errors import ConfigError, UniAPLError, unknown
 from uniapl_cli.registry import Registry
 
 # (step, *, steps, options) -> value; `steps` is the length of the run, given by the program.
@@ -67,7 +67,10 @@ def schedule(name: str, given: Any, steps: int) -> Schedule:
             f"{name} = {given!r}: a number is needed, or {{shape: {' | '.join(shapes)}, ...}}"
         )
     options = {key: value for key, value in given.items() if key != "shape"}
-    shape = shapes[given["shape"]].bind(options, steps=steps)
+    try:
+        shape = shapes[given["shape"]].bind(options, steps=steps)
+    except UniAPLError as error:
+        raise ConfigError(f"{name}: {error}") from None
     return lambda step: shape(step)
 
 

@@ -1,0 +1,67 @@
+"""Each method improves what it optimises, on the embedded world in a few steps."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+# On eight prompts that come again at every step, so that steps can be compared.
+SIZES = [
+    "training.steps=16",
+    "training.demonstrations=8",
+    "training.prompts=8",
+    "training.samples=8",
+    "training.demonstration_samples=8",
+    "training.micro_batch_size=64",
+    "sampling.max_new_tokens=40",
+    "optim.lr=0.002",
+    "run.save_every=100",
+]
+REWARD, ANCHOR = "rollouts/verifier/mean", "rollouts/anchor/mean"
+OPTIMISED = {
+    "sft": ["imitation"],
+    "grpo": [REWARD],
+    "asft": ["imitation", "demonstration_rollouts/anchor/mean"],
+    "agrpo": [REWARD, ANCHOR],
+    "unified": ["imitation", REWARD, ANCHOR, "demonstration_rollouts/anchor/mean"],
+    "chord": ["imitation", REWARD],
+}
+
+
+@pytest.mark.parametrize("method", OPTIMISED)
+def test_a_method_improves_what_it_optimises(method, train_tiny, tiny_data, logged):
+    data = [f"data.{name}={tiny_data['eight']}" for name in ("demonstrations", "prompts")]
+    rows = logged(train_tiny(method, "run", *SIZES, *data))
+    for name in OPTIMISED[method]:
+        first, last = (sum(row[name] for row in part) / 5 for part in (rows[:5], rows[-5:]))
+        gain = first - last if name == "imitation" else last - first
+        assert gain > 0.05, f"{name} went from {first:.3f} to {last:.3f}"
+
+
+def test_sft_lowers_the_loss_on_rows_it_has_not_seen(train_tiny, tiny_data, tokenizer):
+    from uniapl_cli.chat import Chat
+    from uniapl_cli.data import read_examples
+    from uniapl_cli.tiny.assets import resolve
+    from uniapl_cli.training.learner import load_policy
+    from uniapl_cli.training.sources import Demonstrations
+    from uniapl_cli.verifiers import constraints
+
+    others = list(read_examples(tiny_data["others"], "ifeval", constraints))
+    batch = Demonstrations("demonstrations", Chat(tokenizer)).draw(others, 0, []).batch
+
+    def loss(path):
+        return -load_policy(path, "cpu").forward(batch)[batch.mask].mean().item()
+
+    many = f"data.demonstrations={tiny_data['many']}"
+    sizes = ["training.steps=40", "training.demonstrations=32", "training.micro_batch_size=32"]
+    run = train_tiny("sft", "run", many, *sizes)
+    assert loss(run / "final") < loss(resolve("tiny:base")) - 0.01
+
+
+def test_the_discriminator_learns_to_tell_the_policies_apart(train_tiny, logged):
+    run = train_tiny("polar", "run", "training.steps=40", "polar.pairs=16", "optim.lr=0.002")
+    rows = logged(run)
+    assert sum(row["ranking"] for row in rows[-5:]) < sum(row["ranking"] for row in rows[:5]) - 0.5
+    accuracy = json.loads((run / "accuracy.json").read_text())
+    assert accuracy["poor"]["accuracy"] > 0.7

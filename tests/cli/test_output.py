@@ -1,0 +1,143 @@
+"""Results go to stdout, talk to stderr; --json is for machines and --dry-run for the careful."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from command_lines import ROOT, compose, read, verbs
+
+JSON = {
+    "train": "train sft --json",
+    "eval": "eval --json",
+    "teacher-gen": "teacher-gen --json",
+    "filter-gt": "filter-gt --json",
+    "pretrain-polar": "pretrain-polar --json",
+    "report": "report ev/eval.json --json",
+    "list": "list --json",
+    "config check": "config check -m unified --json",
+    "config keys": "config keys --json",
+    "tiny world": "tiny world world --train 2 --heldout 2 --practice 1500 --json",
+}
+# tiny pack needs all that the recipe makes: see test_recipe.py.
+ELSEWHERE = {"tiny pack"}
+
+
+def having(option: str) -> set[str]:
+    return {
+        name
+        for name, command in verbs().items()
+        if any(option in parameter.opts for parameter in command.params)
+    }
+
+
+def test_every_verb_with_json_is_tried():
+    assert having("--json") == JSON.keys() | ELSEWHERE
+    assert having("--dry-run") == {"train", "eval", "teacher-gen", "filter-gt", "pretrain-polar"}
+    assert having("--debug") == verbs().keys()
+
+
+@pytest.mark.parametrize("verb", JSON)
+def test_json_is_all_that_stdout_holds(uniapl, verb):
+    if verb == "report":
+        assert uniapl("eval").exit_code == 0
+    result = uniapl(JSON[verb])
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert isinstance(found, dict) and found
+
+
+@pytest.mark.parametrize("verb", sorted(having("--dry-run")))
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(uniapl, tree, verb):
+    before = tree()
+    result = uniapl(f"{verb if verb != 'train' else 'train unified'} --dry-run --json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)
+    assert tree() == before
+
+
+@pytest.mark.parametrize("verb", sorted(having("--dry-run")))
+def test_a_dry_run_finds_what_the_run_would_refuse(uniapl, folder, verb):
+    (folder / "demo.jsonl").write_text("{}\n")
+    result = uniapl(f"{verb if verb != 'train' else 'train sft'} --dry-run")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: demo.jsonl:1:")
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_help_has_an_example_that_works(uniapl, verb):
+    result = uniapl(f"{verb} --help", enough=False)
+    assert result.exit_code == 0
+    assert f"Example: uniapl {verb}" in " ".join(result.stdout.split())
+    (example,) = [
+        line.removeprefix("Example: ")
+        for line in map(str.strip, verbs()[verb].help.splitlines())
+        if line.startswith("Example: ")
+    ]
+    assert read(example)[0] == verb
+    compose(example)
+    config = read(example)[1].get("config")
+    assert config is None or (ROOT / config).exists()
+
+
+@pytest.mark.parametrize("words", ["", "config", "tiny"])
+def test_a_group_alone_shows_its_help(program, words):
+    result = program(words.split())
+    assert "Usage: uniapl" in result.stdout + result.stderr
+
+
+def test_the_version_is_the_packages(uniapl):
+    from uniapl_cli import __version__
+
+    assert uniapl("--version").stdout == f"{__version__}\n"
+
+
+def test_results_are_lines_or_tables_for_people(uniapl):
+    filtered = uniapl("filter-gt")
+    assert filtered.stdout.startswith("kept: ")
+    assert filtered.stdout.endswith("out: kept.jsonl\n")
+    assert "prompt strict" in uniapl("eval").stdout
+    assert "dict[str, Term]" in uniapl("config keys").stdout
+
+
+def test_brackets_and_colons_in_a_path_are_printed_as_they_are(uniapl, folder):
+    (folder / "[a]:x:").mkdir()
+    result = uniapl("filter-gt 'filter.out=\"[a]:x:/kept.jsonl\"'")
+    assert result.stdout.endswith("out: [a]:x:/kept.jsonl\n")
+
+
+def test_a_config_shown_is_a_config_that_loads(uniapl, folder):
+    shown = uniapl("config show -m unified optim.lr=0.003 run.dir=x").stdout
+    (folder / "shown.yaml").write_text(shown)
+    assert uniapl("config show -m unified -c shown.yaml").stdout == shown
+    assert "lr: 0.003" in shown
+
+
+def test_show_chooses_the_columns(uniapl):
+    assert uniapl("eval eval.name=base").exit_code == 0
+    table = uniapl("report ev/eval.json --show greedy/length").stdout
+    assert "greedy length" in table and "prompt strict" not in table
+    refused = uniapl("report ev/eval.json --show greedy/lenght")
+    assert refused.exit_code == 2
+    assert "Did you mean 'greedy/length'" in refused.stderr
+
+
+def test_training_again_tells_the_same_and_does_nothing(uniapl, tree):
+    first = uniapl("train sft --json")
+    before = tree()
+    assert uniapl("train sft --json").stdout == first.stdout
+    assert tree() == before
+
+
+def test_settings_of_run_may_change_between_two_parts_of_a_run(uniapl):
+    assert uniapl("train sft").exit_code == 0
+    assert uniapl("train sft run.log_every=7 run.save_every=9").exit_code == 0
+
+
+def test_a_reader_who_leaves_early_is_no_bug():
+    command = f"{sys.executable} -c 'from uniapl_cli.cli.app import main; main()' config keys"
+    result = subprocess.run(
+        f"{command} | head -n 1", shell=True, capture_output=True, text=True, check=True
+    )
+    assert "Traceback" not in result.stderr
+    assert result.stdout.count("\n") == 1

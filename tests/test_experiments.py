@@ -1,0 +1,77 @@
+"""Every experiment file composes, and its method is sound, as its own first lines say to run it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from command_lines import ROOT, commands_in, compose
+
+from uniapl_cli.build.method import check_method
+from uniapl_cli.cli.session import METHODS, read_config
+from uniapl_cli.config.load import require
+
+FILES = sorted((ROOT / "experiments").rglob("*.yaml"))
+PACKAGED = sorted(METHODS.glob("*.yaml"))
+# Files that others include; no command is run on them alone.
+FRAGMENTS = {"tiny/anchored.yaml", "tiny/eval.yaml", "tiny/recipe/common.yaml", "tiny/world.yaml"}
+NEEDS = {"train": ["run", "model", "training", "terms"], "eval": ["eval.data"]}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT / "experiments").as_posix()
+
+
+def told(path: Path) -> list[str]:
+    """The commands that the file's comments say to type, what they leave open filled in."""
+    comments = re.findall(r"^#.*$", path.read_text("utf-8"), re.MULTILINE)
+    return [re.sub(r"=\.\.\.", "=x", command) for command in commands_in("\n".join(comments))]
+
+
+def test_all_of_them_are_tried():
+    assert len(FILES) == 16
+    assert len(PACKAGED) == 7
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_each_file_says_how_to_run_it_unless_it_is_a_fragment(path):
+    assert bool(told(path)) is (name(path) not in FRAGMENTS)
+    for command in told(path):
+        assert f"--config experiments/{name(path)}" in command
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_each_composes_with_its_method(path):
+    for command in told(path):
+        config = compose(command)
+        require(config, NEEDS.get(command.split()[1], ["run"]))
+        if config.terms:
+            check_method(config)
+    read_config(path, ["method=none"])
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+@pytest.mark.parametrize("method", ["sft", "grpo", "asft", "agrpo", "unified", "chord"])
+def test_every_file_goes_under_every_method(path, method):
+    # `mu` is CHORD's own schedule: a number of steps without the rest is no shape.
+    if name(path) != "tiny/chord.yaml" or method == "chord":
+        check_method(read_config(path, [], method))
+
+
+@pytest.mark.parametrize("path", PACKAGED, ids=lambda path: path.stem)
+def test_each_packaged_method_is_sound(path):
+    config = read_config(None, ["training.steps=10"], str(path))
+    weights = check_method(config)["weights at step 1"]
+    assert weights.keys() == config.terms.keys() != set()
+
+
+def test_each_packaged_method_reads_as_its_equation():
+    for path in PACKAGED:
+        assert path.read_text("utf-8").startswith("# g = ")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").rglob("*.sh")), ids=name)
+def test_scripts_stop_at_the_first_error(path):
+    text = path.read_text("utf-8")
+    assert text.startswith("#!/usr/bin/env bash\n")
+    assert "set -euo pipefail" in text
+    assert path.stat().st_mode & 0o111

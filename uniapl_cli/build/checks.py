@@ -1,0 +1,46 @@
+"""Settings that cannot work, refused before anything is loaded."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from uniapl_cli.build import models
+from uniapl_cli.config import schema
+from uniapl_cli.errors import ConfigError
+
+STEP = (
+    "training.steps",
+    "training.demonstrations",
+    "training.prompts",
+    "training.samples",
+    "training.demonstration_samples",
+    "training.micro_batch_size",
+    "run.log_every",
+    "run.save_every",
+    "run.keep_checkpoints",
+    "run.threads",
+    "generation.batch_tokens",
+    "discriminator.batch_tokens",
+)
+
+
+def positive(config: object, *keys: str) -> None:
+    """Refuse values below 1; null passes, where a key may be null. Raises ConfigError."""
+    for key in keys:
+        value = reduce(_below, key.split("."), config)
+        if isinstance(value, int) and value < 1:
+            raise ConfigError(f"{key} = {value}: 1 is the least")
+
+
+def _below(section: object, name: str) -> object:
+    return section[name] if isinstance(section, dict) else getattr(section, name)
+
+
+def rollout_sampling(config: schema.Config) -> None:
+    """Refuse to sample rollouts from anything but the policy itself. Raises ConfigError."""
+    given = models.sampling(config.sampling)
+    if given.temperature == 0 or given.top_p < 1 or given.top_k > 0:
+        raise ConfigError(
+            "sampling: rollouts must be drawn from the policy itself, or the gradient is that of "
+            "another one; use temperature above 0, top_p=1 and top_k=0"
+        )
