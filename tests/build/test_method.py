@@ -123,7 +123,7 @@ MISTAKES = {
         "schedules.alpha={shape: cosin, peak: 1}",
         "schedules.alpha: unknown schedule shape 'cosin'. Did you mean 'cosine'?",
     ),
-    "schedule": ("schedules.alpha=much", "schedules.alpha: alpha = 'much': a number is needed"),
+    "schedule": ("schedules.alpha=much", "schedules.alpha = 'much': a number is needed"),
     "a signal of demonstrations": (
         "terms.preference.source=demonstrations",
         "terms.preference: a signal judges rollouts, and source 'demonstrations' has none",
