@@ -39,11 +39,11 @@ class Chat:
 
     def render(self, prompt: Sequence[Message]) -> str:
         """Return the prompt as text, up to the point where the response begins."""
-        turns = [{"role": message.role, "content": message.content} for message in prompt]
-        if self.system is not None and turns[0]["role"] != "system":
-            turns.insert(0, {"role": "system", "content": self.system})
         return self.tokenizer.apply_chat_template(
-            turns, tokenize=False, add_generation_prompt=True, enable_thinking=self.thinking
+            turns(prompt, self.system),
+            tokenize=False,
+            add_generation_prompt=True,
+            enable_thinking=self.thinking,
         )
 
     def prompt_ids(self, prompt: Sequence[Message]) -> list[int]:
@@ -59,6 +59,14 @@ class Chat:
         if token_ids and token_ids[-1] == self.stop_id:
             token_ids = token_ids[:-1]
         return self.tokenizer.decode(token_ids, skip_special_tokens=False)
+
+
+def turns(prompt: Sequence[Message], system: str | None) -> list[dict[str, str]]:
+    """Return messages as templates and servers take them; `system` goes before those without."""
+    listed = [{"role": message.role, "content": message.content} for message in prompt]
+    if system is not None and listed[0]["role"] != "system":
+        listed.insert(0, {"role": "system", "content": system})
+    return listed
 
 
 def load_tokenizer(path: str | Path, revision: str | None = None) -> Any:

@@ -22,6 +22,10 @@ class ModelError(UniAPLError):
     """A model, tokenizer or discriminator cannot be loaded or does not fit the task."""
 
 
+class TeacherError(UniAPLError):
+    """The teacher cannot be asked, or has no answer to a prompt."""
+
+
 class RunError(UniAPLError):
     """A run directory cannot be created, resumed or written."""
 

@@ -7,6 +7,7 @@ import pytest
 from uniapl_cli.chat import Chat
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import read_rows
+from uniapl_cli.generation import LocalTeacher
 from uniapl_cli.pipelines import teach as module
 from uniapl_cli.pipelines.teach import teach
 from uniapl_cli.types import Sampling
@@ -29,8 +30,9 @@ def run(examples, chat, out, echo):
     """run(generator, **changes): teach the five examples, two samples each."""
 
     def start(generator=None, *, given=examples, sampling=SAMPLING, chat=chat, out=out, **changes):
-        settings = {"samples": 2, "seed": 0, "model": "teacher", **changes}
-        return teach(given, generator or echo(), chat, sampling, out, **settings)
+        made = {"thinking": chat.thinking, "system": chat.system}
+        settings = {"samples": 2, "seed": 0, "model": "teacher", "made": made, **changes}
+        return teach(given, LocalTeacher(generator or echo(), chat), sampling, out, **settings)
 
     return start
 

@@ -9,7 +9,7 @@ from typing import Any
 from uniapl_cli.data import layouts
 from uniapl_cli.discriminators import discriminators
 from uniapl_cli.errors import UniAPLError, unknown
-from uniapl_cli.generation import generators
+from uniapl_cli.generation import dialects, generators
 from uniapl_cli.objectives import advantages, objectives
 from uniapl_cli.pipelines.metrics import metrics
 from uniapl_cli.registry import Registry
@@ -28,6 +28,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "metrics": metrics,
     "layouts": layouts,
     "generators": generators,
+    "dialects": dialects,
     "discriminators": discriminators,
     "corruptions": corruptions,
     "verifiers": verifiers,

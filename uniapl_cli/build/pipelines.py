@@ -8,7 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.build import data, models
+from uniapl_cli.build import data, models, teachers
 from uniapl_cli.build.checks import positive
 from uniapl_cli.build.method import located
 from uniapl_cli.build.sandboxes import judge
@@ -24,9 +24,10 @@ from uniapl_cli.runs.environment import environment
 
 def teacher_gen(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Ask the teacher for responses to teach.prompts."""
-    require(config, ["teacher.path", "teach"])
+    require(config, [*teachers.mandatory(config), "teach"])
     sampling = models.sampling(config.teach.sampling)
     positive(config, "teach.samples", "run.threads", "generation.batch_tokens")
+    teachers.check(config, sampling)
     examples = data.examples(config, config.teach.prompts)
     unique_ids(examples)
     if dry_run:
@@ -35,17 +36,16 @@ def teacher_gen(config: schema.Config, *, dry_run: bool = False) -> dict[str, An
             "responses": len(examples) * config.teach.samples,
             "out": config.teach.out,
         }
-    policy = models.policy(config.teacher, config.run)
-    chat = models.chat(config, policy.tokenizer)
     return teach(
         examples,
-        models.generator(config, policy.model, chat),
-        chat,
+        teachers.teacher(config),
         sampling,
         Path(config.teach.out),
         samples=config.teach.samples,
         seed=config.seed,
-        model=config.teacher.path,
+        model=teachers.name(config),
+        made=teachers.made(config),
+        max_failures=config.teach.max_failures,
     )
 
 

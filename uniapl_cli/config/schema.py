@@ -45,6 +45,27 @@ class Model:
 
 
 @dataclass
+class Server:
+    """An OpenAI-compatible server. It is asked as soon as it has a url."""
+
+    url: str | None = key(None, "http://127.0.0.1:8000/v1, say; null loads teacher.path instead")
+    model: str | None = key(None, "the server's name for the model; null takes teacher.path")
+    dialect: str = key("vllm", "what kind of server it is; see `uniapl list dialects`")
+    api_key_env: str = key("OPENAI_API_KEY", "NAME of the environment variable with the key")
+    concurrency: int = key(16, "requests under way at a time")
+    timeout: float = key(600.0, "seconds until a request counts as failed")
+    retries: int = key(8, "repetitions of a request that failed")
+    extra: dict[str, Any] = key({}, "further fields of each request: {presence_penalty: 1.5}")
+
+
+@dataclass
+class Teacher(Model):
+    """The model that teacher-gen asks: loaded from its path, or behind a server."""
+
+    server: Server = section(Server, "ask a server instead of loading the model")
+
+
+@dataclass
 class Chat:
     """How messages become a prompt, through the tokenizer's own template."""
 
@@ -161,6 +182,7 @@ class Teach:
     prompts: str = key(MISSING, "JSONL with the prompts")
     out: str = key(MISSING, "JSONL to write; rows that are there already are kept")
     samples: int = key(1, "responses a prompt")
+    max_failures: int = key(0, "prompts a server may fail at before the run stops")
     sampling: Sampling = section(Sampling, "how the teacher's tokens are drawn")
 
 
@@ -232,7 +254,7 @@ class Config:
     method: str | None = key(None, "set by `uniapl train METHOD`; ${method} names it in paths")
     run: Run = section(Run, "where and how often")
     model: Model = section(Model, "the policy that training starts from")
-    teacher: Model = section(Model, "the model that teacher-gen asks")
+    teacher: Teacher = section(Teacher, "the model that teacher-gen asks")
     chat: Chat = section(Chat, "messages to prompts")
     data: Data = section(Data, "what training reads")
     sampling: Sampling = section(Sampling, "how rollouts are drawn")

@@ -4,62 +4,107 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.chat import Chat
-from uniapl_cli.errors import DataError
+from uniapl_cli.errors import DataError, TeacherError
 from uniapl_cli.files import append_rows, drop_torn_line, read_rows, replacing, write_rows
-from uniapl_cli.generation import Generator, Request
+from uniapl_cli.generation import Answer, Failure, Question, Teacher
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
-from uniapl_cli.types import Completion, Example, Sampling
+from uniapl_cli.types import Example, Sampling
 
 log = logging.getLogger("uniapl")
 
-# Rows gathered before one append, which waits for the disk.
+# Rows gathered before one append, which waits for the disk; after some seconds, fewer will do.
 APPEND_ROWS = 64
+APPEND_SECONDS = 1.0
 OTHERWISE = "delete it, or set another teach.out"
 
 
 def teach(
     examples: Sequence[Example],
-    generator: Generator,
-    chat: Chat,
+    teacher: Teacher,
     sampling: Sampling,
     out: Path,
     *,
     samples: int,
     seed: int,
     model: str,
+    made: Mapping[str, Any],
+    max_failures: int = 0,
 ) -> dict[str, Any]:
     """Write `samples` responses a prompt to `out` and return the counts.
 
     Each row is the prompt's own row plus response, sample, model, finish_reason, prompt_tokens and
     response_tokens. Rows that `out` already holds are kept. At the end the file is put in the
     order of the prompts, so an interrupted run and an uninterrupted one leave the same file.
+    `made` is what else decides the responses; rows made in another way are refused. Raises
+    TeacherError at the first failure beyond `max_failures`.
     """
     unique_ids(examples)
-    facts = {"model": model, "seed": seed, "sampling": _plain(sampling)}
-    store = _Store(out, {**facts, "thinking": chat.thinking, "system": chat.system})
+    facts = {"model": model, "seed": seed, "sampling": _plain(sampling), **made}
+    store = _Store(out, facts)
     done = store.resume(examples)
-    requests, owners = [], []
+    questions, owners = [], []
     for example in examples:
         missing = [i for i in range(samples) if (example.id, i) not in done]
         if missing:
             seeds = tuple(derive(seed, "teach", example.id, i) for i in missing)
-            requests.append(Request(tuple(chat.prompt_ids(example.prompt)), seeds, example.origin))
+            questions.append(Question(example.prompt, seeds, example.origin))
             owners.append((example, missing))
     total = len(examples) * samples
-    with store, bar("teacher", total, total - sum(len(m) for _, m in owners)) as progress:
-        for place, completions in generator.generate(requests, sampling):
+    tally = _Tally(max_failures)
+    with (
+        store,
+        bar("teacher", total, total - sum(len(m) for _, m in owners)) as progress,
+        closing(teacher.answer(questions, sampling)) as results,
+    ):
+        for place, sample, result in results:
             example, missing = owners[place]
-            prompt_tokens = len(requests[place].prompt_ids)
-            for sample, completion in zip(missing, completions, strict=True):
-                store.add(_row(example, sample, completion, prompt_tokens, model))
-            progress.advance(len(completions))
-    return _finish(out, examples, len(done))
+            tally.count(result, example.origin)
+            if isinstance(result, Answer):
+                store.add(_row(example, missing[sample], result, model))
+                progress.advance(1, tally.note())
+    return {**_finish(out, examples, len(done)), "failed": tally.failed}
+
+
+@dataclass
+class _Tally:
+    """What has come of the questions so far."""
+
+    max_failures: int
+    rows: int = 0
+    tokens: int = 0
+    truncated: int = 0
+    failed: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def count(self, result: Answer | Failure, origin: str) -> None:
+        """Count a result. Raises TeacherError for a failure too many."""
+        if isinstance(result, Answer):
+            self.rows += 1
+            self.tokens += result.response_tokens
+            self.truncated += result.finish_reason == "length"
+            return
+        self.failed += 1
+        if self.failed > self.max_failures:
+            raise TeacherError(
+                f"{origin}: {result.reason}. All answers so far are kept: repeat the command to go "
+                "on, or let some prompts fail with teach.max_failures"
+            )
+        log.warning("%s: %s; left for the next run", origin, result.reason)
+
+    def note(self) -> str:
+        """Return the pace as a progress bar shows it."""
+        seconds = max(time.monotonic() - self.started, 1e-9)
+        said = f"{self.rows / seconds:.1f} rows/s  {self.tokens / seconds:.0f} tokens/s"
+        said += f"  {self.truncated} truncated" if self.truncated else ""
+        return said + (f"  {self.failed} failed" if self.failed else "")
 
 
 def unique_ids(examples: Sequence[Example]) -> None:
@@ -74,18 +119,16 @@ def unique_ids(examples: Sequence[Example]) -> None:
         seen[example.id] = example.origin
 
 
-def _row(
-    example: Example, sample: int, completion: Completion, prompt_tokens: int, model: str
-) -> dict[str, Any]:
+def _row(example: Example, sample: int, answer: Answer, model: str) -> dict[str, Any]:
     return {
         **example.row,
         "key": example.id,
         "sample": sample,
-        "response": completion.text,
+        "response": answer.text,
         "model": model,
-        "finish_reason": completion.finish_reason,
-        "prompt_tokens": prompt_tokens,
-        "response_tokens": len(completion.token_ids),
+        "finish_reason": answer.finish_reason,
+        "prompt_tokens": answer.prompt_tokens,
+        "response_tokens": answer.response_tokens,
     }
 
 
@@ -99,6 +142,7 @@ class _Store:
         self.out, self.facts = out, facts
         self.record = out.with_name(f"{out.name}.meta.json")
         self.waiting: list[dict[str, Any]] = []
+        self.wrote = time.monotonic()
 
     def resume(self, examples: Sequence[Example]) -> set[tuple[str, int]]:
         """Return the rows that are there; refuse those of another model, way or prompt."""
@@ -126,7 +170,8 @@ class _Store:
     def add(self, row: dict[str, Any]) -> None:
         """Take a row; a number of them are written at a time."""
         self.waiting.append(row)
-        if len(self.waiting) >= APPEND_ROWS:
+        late = time.monotonic() - self.wrote >= APPEND_SECONDS
+        if late or len(self.waiting) >= APPEND_ROWS:
             self.flush()
 
     def flush(self) -> None:
@@ -137,6 +182,7 @@ class _Store:
         with replacing(self.record) as file:
             file.write(json.dumps(self.facts, indent=1) + "\n")
         append_rows(self.out, rows)
+        self.wrote = time.monotonic()
 
     def __enter__(self) -> None:
         pass
@@ -147,10 +193,11 @@ class _Store:
 
 def _finish(out: Path, examples: Sequence[Example], resumed: int) -> dict[str, Any]:
     place = {example.id: number for number, example in enumerate(examples)}
-    rows = [row.values for row in read_rows(out)]
+    rows = [row.values for row in read_rows(out)] if out.exists() else []
     strangers = sum(row["key"] not in place for row in rows)
     rows.sort(key=lambda row: (place.get(row["key"], len(place)), row["sample"]))
-    write_rows(out, rows)
+    if rows:
+        write_rows(out, rows)
     return {
         "rows": len(rows),
         "kept from before": resumed,

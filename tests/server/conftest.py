@@ -1,0 +1,50 @@
+import pytest
+from fake_server import FakeServer, echo
+
+from uniapl_cli.generation import Answer, Question, ServerTeacher, dialects
+from uniapl_cli.types import Message, Sampling
+
+
+@pytest.fixture
+def serve():
+    """serve(script): a running fake server."""
+    pytest.importorskip("openai", reason="teachers behind a server need openai: uniapl[server]")
+    running = []
+
+    def start(script=echo):
+        running.append(FakeServer(script).__enter__())
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.__exit__()
+
+
+class Asked:
+    """A ServerTeacher whose pauses take no time but are written down, and what it answered."""
+
+    def __init__(self, url, **options):
+        self.pauses: list[float] = []
+        given = {"model": "m", "dialect": dialects["vllm"].make, "concurrency": 1, **options}
+        self.teacher = ServerTeacher(url, sleep=self._pause, **given)
+
+    async def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+    def ask(self, *prompts: str, seeds=(5,), sampling=None):
+        questions = [
+            Question((Message("user", prompt),), tuple(seeds), f"rows.jsonl:{line}")
+            for line, prompt in enumerate(prompts, 1)
+        ]
+        return list(self.teacher.answer(questions, sampling or Sampling(max_new_tokens=9)))
+
+    def one(self):
+        """Ask one question; return its Answer's text or its Failure's reason."""
+        [(_, _, result)] = self.ask("Hi")
+        return result.text if isinstance(result, Answer) else result.reason
+
+
+@pytest.fixture
+def asked():
+    """asked(url, **options of ServerTeacher): an Asked."""
+    return Asked

@@ -1,0 +1,243 @@
+"""A teacher behind an OpenAI-compatible server: vLLM, SGLang, LMDeploy, transformers serve ..."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
+from itertools import count, islice
+from typing import Any
+
+from uniapl_cli.chat import turns
+from uniapl_cli.errors import TeacherError
+from uniapl_cli.generation.dialects import Dialect
+from uniapl_cli.generation.teacher import Answer, Failure, Question, Result, Results
+from uniapl_cli.seeding import derive
+from uniapl_cli.types import Sampling
+
+log = logging.getLogger("uniapl")
+
+# Of the 4xx answers only these may become better by waiting: timeout, conflict, too many requests.
+PASSING = (408, 409, 429)
+# And these are what a server says that does not know, or not like, a field of the request.
+UNREADABLE = (400, 422)
+# Seconds before the first repetition; each further one waits twice as long.
+FIRST_PAUSE = 0.5
+# The longest pause, also where the server asks for a longer one by Retry-After.
+LONGEST_PAUSE = 60.0
+# How much of a server's complaint is passed on.
+SAID = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong with a request: `kind` for counting, `said` for reading.
+
+    `again` tells whether it is worth repeating, `wait` how long the server asks to wait before.
+    """
+
+    kind: str
+    said: str
+    again: bool = True
+    wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request: the body to send, and where its answer belongs."""
+
+    place: int
+    sample: int
+    name: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ServerTeacher:
+    """A Teacher that sends each sample as a request of its own, `concurrency` at a time.
+
+    Servers that ignore `n` and servers that honour it so behave alike. A request that fails is
+    repeated up to `retries` times. `extra` is put over the fields of each request's body.
+    """
+
+    url: str
+    model: str
+    dialect: Dialect
+    key: str | None = field(default=None, repr=False)
+    thinking: bool = False
+    system: str | None = None
+    concurrency: int = 16
+    timeout: float = 600.0
+    retries: int = 8
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    def __post_init__(self) -> None:
+        if find_spec("openai") is None:
+            raise TeacherError(
+                "asking a server needs the openai package: pip install 'uniapl[server]'"
+            )
+
+    def answer(self, questions: Sequence[Question], sampling: Sampling) -> Results:
+        """Yield the answers as they arrive, and a Failure for what no repetition mended."""
+        client, troubles = self._client(), Counter[str]()
+        jobs = self._jobs(questions, sampling)
+        pending: set[asyncio.Task[Result]] = set()
+        with asyncio.Runner() as runner:
+            loop = runner.get_loop()
+            try:
+                while True:
+                    for job in islice(jobs, self.concurrency - len(pending)):
+                        pending.add(loop.create_task(self._ask(client, job, troubles)))
+                    if not pending:
+                        break
+                    first = asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                    done, pending = runner.run(first)
+                    # Answers first: whoever stops at a failure has got all that there was.
+                    yield from sorted((task.result() for task in done), key=_failed)
+            finally:
+                runner.run(_hang_up(client, pending))
+                if troubles:
+                    counts = ", ".join(f"{kind} x{n}" for kind, n in troubles.most_common())
+                    log.info("failed requests, repeated where that may help: %s", counts)
+
+    def _client(self) -> Any:
+        from openai import AsyncOpenAI
+
+        # Repetitions and the time limit are this module's. The client's own repeat no malformed
+        # JSON and no answer that trickles in, and ignore a Retry-After above two minutes.
+        return AsyncOpenAI(
+            base_url=self.url, api_key=self.key or "none", max_retries=0, timeout=None
+        )
+
+    def _jobs(self, questions: Sequence[Question], sampling: Sampling) -> Iterator[Job]:
+        common = {
+            "model": self.model,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_new_tokens,
+            **self.dialect(sampling, self.thinking),
+            **self.extra,
+        }
+        told = {name: value for name, value in common.items() if value is not None}
+        for place, question in enumerate(questions):
+            messages = turns(question.messages, self.system)
+            for sample, seed in enumerate(question.seeds):
+                # 31 bits: what every server's JSON parser and random generator holds.
+                body = {"messages": messages, "seed": seed & 0x7FFFFFFF, **told}
+                yield Job(place, sample, question.name, body)
+
+    async def _ask(self, client: Any, job: Job, troubles: Counter[str]) -> Result:
+        for attempt in count(1):
+            found = await self._once(client, job.body)
+            if isinstance(found, Answer):
+                return job.place, job.sample, found
+            troubles[found.kind] += 1
+            if not found.again or attempt > self.retries:
+                times = f" ({attempt} times)" if attempt > 1 else ""
+                return job.place, job.sample, Failure(f"{self.url}: {found.said}{times}")
+            pause = _pause(found, attempt, job.body["seed"])
+            if troubles[found.kind] == 1:
+                log.warning(
+                    "%s: %s; asking again in %.1f s (the like of it is only counted from here on)",
+                    job.name,
+                    found.said,
+                    pause,
+                )
+            await self.sleep(pause)
+        raise AssertionError("count() never ends")
+
+    async def _once(self, client: Any, body: Mapping[str, Any]) -> Answer | Trouble:
+        import openai
+
+        try:
+            async with asyncio.timeout(self.timeout):
+                reply = await client.chat.completions.create(
+                    model=body["model"], messages=body["messages"], extra_body=body
+                )
+            return read(reply)
+        except TimeoutError:
+            return Trouble("timeout", f"no answer within {self.timeout:g} s")
+        except openai.APIStatusError as error:
+            return self._refusal(error.status_code, error.response)
+        except openai.APIConnectionError as error:
+            cause = error.__cause__
+            said = self._said(f"{error} {type(cause).__name__} {cause}")
+            return Trouble("no connection", said)
+        except (openai.APIError, ValueError) as error:
+            return Trouble("unusable answer", f"unusable answer: {self._said(error)}")
+
+    def _refusal(self, status: int, response: Any) -> Trouble:
+        kind = f"HTTP {status}"
+        said = f"{kind} {self._said(response.text)}".rstrip()
+        if status in UNREADABLE:
+            said += " (does teacher.server.dialect say which kind of server it is?)"
+        again = status in PASSING or status >= 500
+        return Trouble(kind, said, again, retry_after(response.headers))
+
+    def _said(self, error: object) -> str:
+        """Return an error in one short line, without the key, should a server repeat it."""
+        text = " ".join(str(error or "").split())
+        if self.key:
+            text = text.replace(self.key, "***")
+        return text if len(text) <= SAID else f"{text[:SAID]} ..."
+
+
+def read(reply: Any) -> Answer:
+    """Return what a server's reply says; ValueError if it lacks what an answer must have."""
+    try:
+        choice, usage = reply.choices[0], reply.usage
+        text, reason = choice.message.content, choice.finish_reason
+        lengths = usage.prompt_tokens, usage.completion_tokens
+    except (AttributeError, IndexError, TypeError):
+        raise ValueError("no choices or no usage in it") from None
+    if reason not in ("stop", "length"):
+        raise ValueError(f"the response was ended by {reason!r}, not by 'stop' or 'length'")
+    if text is None and reason == "length":
+        # A server that parses thoughts away has nothing left if the thinking took all the tokens.
+        text = ""
+    if not isinstance(text, str) or not all(isinstance(length, int) for length in lengths):
+        raise ValueError("no text or no token counts in it")
+    return Answer(text, reason, *lengths)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds the server asks to wait: Retry-After as a number or as a date."""
+    given = headers.get("retry-after")
+    if given is None:
+        return None
+    try:
+        seconds = float(given)
+    except ValueError:
+        try:
+            then = parsedate_to_datetime(given)
+        except ValueError:
+            return None
+        seconds = (then - datetime.now(UTC)).total_seconds() if then.tzinfo else math.nan
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _failed(result: Result) -> bool:
+    return isinstance(result[2], Failure)
+
+
+def _pause(trouble: Trouble, attempt: int, seed: int) -> float:
+    """Return the seconds to wait before repeating a request for the `attempt`-th time."""
+    if trouble.wait is not None:
+        return min(trouble.wait, LONGEST_PAUSE)
+    # Requests that failed together must not return together: each has its own share of the pause.
+    share = 0.5 + derive(seed, "pause", attempt) / 2**64
+    return share * min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE)
+
+
+async def _hang_up(client: Any, pending: set[asyncio.Task[Result]]) -> None:
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    await client.close()
