@@ -76,10 +76,11 @@ def test_no_function_is_long():
     assert long == {}
 
 
-def test_no_text_becomes_code():
+def test_no_text_becomes_code_outside_the_sandbox():
     found = [
         f"{name}:{call.lineno}"
         for name, tree in TREES.items()
+        if not name.startswith("uniapl_cli/sandbox/inside/")
         for call in calls(tree)
         if isinstance(call.func, ast.Name) and call.func.id in ("eval", "exec", "__import__")
     ]

@@ -15,6 +15,7 @@ JSON = {
     "pretrain-polar": "pretrain-polar --json",
     "report": "report ev/eval.json --json",
     "list": "list --json",
+    "data inspect": "data inspect demo.jsonl model.path=tiny:base --json",
     "config check": "config check -m unified --json",
     "config keys": "config keys --json",
     "tiny world": "tiny world world --train 2 --heldout 2 --practice 1500 --json",

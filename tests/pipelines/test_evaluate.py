@@ -12,7 +12,7 @@ from uniapl_cli.pipelines.evaluate import Draws, evaluate
 from uniapl_cli.pipelines.metrics import Estimate
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.types import Sampling
-from uniapl_cli.verifiers import constraints, judge, strip_thinking
+from uniapl_cli.verifiers import Judge, constraints, judge, strip_thinking
 
 OVERRIDES = (
     "eval.model=tiny:base",
@@ -118,7 +118,7 @@ def test_metrics_see_the_answers_in_the_order_of_the_prompts(example, echo, chat
         return {"ones": [(1.0, 1.0)] * len(answers)}
 
     draws = Draws("sampled", 2, Sampling())
-    estimates, rows = evaluate(given, echo(), chat, draws, [metric], seed=0)
+    estimates, rows = evaluate(given, echo(), chat, draws, [metric], Judge(), seed=0)
     assert seen == [row["key"] for row in rows] == ["a", "a", "b", "b", "c", "c"]
     assert len({row["response"] for row in rows}) == 6
     assert estimates == {"ones": Estimate(1.0, 0.0, 3)}

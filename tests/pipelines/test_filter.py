@@ -2,23 +2,41 @@
 
 import pytest
 
+from uniapl_cli.data import Tolerance
 from uniapl_cli.errors import DataError
-from uniapl_cli.files import read_rows
-from uniapl_cli.pipelines.filter import filter_rows, with_constraints
-from uniapl_cli.types import Constraint
+from uniapl_cli.files import Row, read_rows
+from uniapl_cli.pipelines.filter import filter_rows, in_chunks, joined, judge_rows
+from uniapl_cli.runs.console import bar
+from uniapl_cli.verifiers import Judge, constraints
 
 COMMA, QUOTED, TITLE = "punctuation:no_comma", "startend:quotation", "detectable_format:title"
 
 
+def row(key, response=None, *ids, prompt="Hi", **columns):
+    values = {"key": key, "prompt": prompt, **columns}
+    values |= {"instruction_id_list": list(ids), "kwargs": [{} for _ in ids]} if ids else {}
+    values |= {} if response is None else {"response": response}
+    return Row(f"rows.jsonl:{key}", values)
+
+
+def run(given, out, rejected=None, *, mode="strict", tolerance=0, choice="all"):
+    judge = Judge()
+    chunks = in_chunks(
+        given, lambda chunk: judge_rows(chunk, "ifeval", constraints, judge, mode), None, 1
+    )
+    with bar("filter", None) as shown:
+        return filter_rows(chunks, out, rejected, Tolerance(tolerance), shown, choice=choice)
+
+
 @pytest.fixture
-def given(example):
+def given():
     return [
-        example("good", '"No comma."', COMMA, QUOTED),
-        example("bad", "Yes, one.", COMMA, QUOTED),
-        example("half", "None.", COMMA, QUOTED),
-        example("free", "Anything."),
-        example("loose", "Sure!\n<<A title>> \n**Bye**", TITLE, QUOTED),
-        example("loose too", 'Sure,\n"Quoted."', COMMA, QUOTED),
+        row("good", '"No comma."', COMMA, QUOTED),
+        row("bad", "Yes, one.", COMMA, QUOTED),
+        row("half", "None.", COMMA, QUOTED),
+        row("free", "Anything."),
+        row("loose", "Sure!\n<<A title>> \n**Bye**", TITLE, QUOTED),
+        row("loose too", 'Sure,\n"Quoted."', COMMA, QUOTED),
     ]
 
 
@@ -27,7 +45,7 @@ def rows(path) -> dict[str, dict]:
 
 
 def test_rows_that_pass_are_kept_and_the_others_say_why(given, tmp_path):
-    counts = filter_rows(given, tmp_path / "kept", tmp_path / "rejected")
+    counts = run(given, tmp_path / "kept", tmp_path / "rejected")
     kept, rejected = rows(tmp_path / "kept"), rows(tmp_path / "rejected")
     assert list(kept) == ["good"]
     assert {key: row["failed"] for key, row in rejected.items()} == {
@@ -40,17 +58,22 @@ def test_rows_that_pass_are_kept_and_the_others_say_why(given, tmp_path):
     assert counts == {
         "kept": 1,
         "rejected": 5,
+        "passed over": 0,
+        "bad rows": 0,
+        "duplicates": 0,
         "without constraints": 1,
         "rejected by id": {QUOTED: 4, COMMA: 2},
-        "out": str(tmp_path / "kept"),
+        "errors by id": {},
     }
 
 
 def test_every_row_carries_both_verdicts_and_its_own_columns(given, tmp_path):
-    filter_rows(given, tmp_path / "kept", tmp_path / "rejected")
+    run(given, tmp_path / "kept", tmp_path / "rejected")
     assert rows(tmp_path / "kept")["good"] == {
         "key": "good",
         "prompt": "Hi",
+        "instruction_id_list": [COMMA, QUOTED],
+        "kwargs": [{}, {}],
         "response": '"No comma."',
         "verdict": {"strict": [True, True], "loose": [True, True]},
     }
@@ -61,46 +84,70 @@ def test_every_row_carries_both_verdicts_and_its_own_columns(given, tmp_path):
 
 
 def test_loose_mode_decides_by_the_loose_verdict(given, tmp_path):
-    counts = filter_rows(given, tmp_path / "kept", tmp_path / "rejected", mode="loose")
+    counts = run(given, tmp_path / "kept", tmp_path / "rejected", mode="loose")
     assert list(rows(tmp_path / "kept")) == ["good", "loose too"]
     assert counts["rejected by id"] == {QUOTED: 3, COMMA: 1}
 
 
-def test_an_empty_think_block_is_not_judged(example, tmp_path):
-    row = example("1", '<think>\n\n</think>\n\n"Quoted."', QUOTED)
-    assert filter_rows([row], tmp_path / "kept")["kept"] == 1
+def test_an_empty_think_block_is_not_judged(tmp_path):
+    answer = row("1", '<think>\n\n</think>\n\n"Quoted."', QUOTED)
+    assert run([answer], tmp_path / "kept")["kept"] == 1
     assert "</think>" in rows(tmp_path / "kept")["1"]["response"]
 
 
 def test_rejected_rows_need_no_file(given, tmp_path):
-    filter_rows(given, tmp_path / "kept")
+    run(given, tmp_path / "kept")
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
-def test_nothing_is_written_when_a_row_in_the_middle_is_bad(given, example, tmp_path):
-    broken = [*given[:3], example("none"), *given[3:]]
+def test_nothing_is_written_when_a_row_in_the_middle_is_bad(given, tmp_path):
+    broken = [*given[:3], row("none"), *given[3:]]
     with pytest.raises(DataError, match="rows.jsonl:none: no 'response' to judge"):
-        filter_rows(broken, tmp_path / "kept", tmp_path / "rejected")
+        run(broken, tmp_path / "kept", tmp_path / "rejected")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_both_outputs_in_one_file_are_refused(given, tmp_path):
-    with pytest.raises(DataError, match="cannot share"):
-        filter_rows(given, tmp_path / "kept", tmp_path / "new" / ".." / "kept")
-    assert list(tmp_path.iterdir()) == []
+def test_constraints_may_come_from_another_file():
+    owner = row("k1", None, COMMA, prompt="A")
+    answers = [row("1", "Yes.", prompt="A"), row("2", "No.", QUOTED, prompt="B")]
+    found = list(joined(answers, [owner], lambda r: r.values["prompt"]))
+    assert found[0].values == {**owner.values, "key": "1", "response": "Yes."}
+    assert found[0].origin == "rows.jsonl:1"
+    assert found[1] == answers[1]
 
 
-def test_constraints_may_come_from_another_file(example):
-    owner = example("k1", None, COMMA, prompt="A", kwargs=[{}], instruction_id_list=[COMMA])
-    answers = [example("1", "Yes.", prompt="A"), example("2", "No.", QUOTED, prompt="B")]
-    joined = list(with_constraints(answers, {"A": owner}))
-    assert joined[0].constraints == (Constraint(COMMA),)
-    assert joined[0].response == "Yes."
-    assert joined[0].row == {
-        "key": "k1",
-        "prompt": "A",
-        "response": "Yes.",
-        "kwargs": [{}],
-        "instruction_id_list": [COMMA],
-    }
-    assert joined[1].constraints == ()
+def test_a_tolerated_bad_row_is_counted_and_one_more_stops(given, tmp_path):
+    broken = [*given, row("none"), row("nothing")]
+    assert run(broken, tmp_path / "kept", tolerance=2)["bad rows"] == 2
+    with pytest.raises(DataError, match=r"nothing.*2 bad rows, data.tolerance is 1"):
+        run(broken, tmp_path / "again", tolerance=1)
+    assert not (tmp_path / "again").exists()
+
+
+ANSWERS = [
+    ("a1", "Long enough.", "A"),
+    ("b1", "No, comma.", "B"),
+    ("a2", "Short.", "A"),
+    ("b2", "So.", "B"),
+    ("a3", "Short.", "A"),
+]
+
+
+@pytest.mark.parametrize(
+    ("choice", "kept"),
+    {"all": ["a1", "a2", "b2", "a3"], "first": ["a1", "b2"], "shortest": ["a2", "b2"]}.items(),
+)
+def test_one_response_a_prompt_can_be_chosen(tmp_path, choice, kept):
+    answers = [row(key, text, COMMA, prompt=prompt) for key, text, prompt in ANSWERS]
+    counts = run(answers, tmp_path / "kept", choice=choice)
+    assert sorted(rows(tmp_path / "kept")) == sorted(kept)
+    assert (counts["passed over"], counts["duplicates"]) == (4 - len(kept), 1)
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_the_size_of_a_chunk_changes_nothing(given, tmp_path, monkeypatch, size):
+    run(given, tmp_path / "whole", tmp_path / "others")
+    monkeypatch.setattr("uniapl_cli.pipelines.filter.CHUNK", size)
+    run(given, tmp_path / "kept", tmp_path / "rejected")
+    assert (tmp_path / "kept").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert (tmp_path / "rejected").read_bytes() == (tmp_path / "others").read_bytes()

@@ -1,11 +1,17 @@
 """What a rollout earns: for following instructions, and for closeness to the teacher."""
 
+from functools import partial
+
 import pytest
 from rollout_cases import NO_COMMA, Lengths, example, rollout
 
 from uniapl_cli.discriminators import coefficient
 from uniapl_cli.errors import DataError
-from uniapl_cli.training.scores import coef, polar, scores, verifier
+from uniapl_cli.training.scores import coef, polar, scores
+from uniapl_cli.training.scores import verifier as verifier_score
+from uniapl_cli.verifiers import Judge
+
+verifier = partial(verifier_score, judge=Judge())
 
 TEXTS = ["all is well.", "All is well.", "all, all is well.", "All, all is well."]
 

@@ -87,7 +87,7 @@ def test_a_verifier_is_typed_keyword_only_and_told_in_one_line(id):
     assert code.co_varnames[: code.co_argcount] == ("response",)
     assert all(p.annotation is not p.empty for p in entry.parameters.values())
     assert (entry.make.__doc__ or "").split("\n")[0].endswith(".")
-    assert set(entry.facts) <= {"checks"}
+    assert set(entry.facts) <= {"checks", "sandboxed"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from uniapl_cli.chat import Chat
-from uniapl_cli.config import schema
+from uniapl_cli.config import schema, stages
 from uniapl_cli.discriminators import Discriminator, discriminators
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.generation import Generator, generators
@@ -56,7 +56,7 @@ def generator(config: schema.Config, model: Any, chat: Chat) -> Generator:
     return generators[config.generation.backend].bind(options)(model, chat)
 
 
-def sampling(given: schema.Sampling) -> Sampling:
+def sampling(given: stages.Sampling) -> Sampling:
     """Return checked sampling parameters. Raises ConfigError."""
     allowed = {
         "temperature": (given.temperature >= 0, "0 (greedy) or more"),
