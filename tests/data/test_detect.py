@@ -1,0 +1,48 @@
+"""A row's columns say what layout it has."""
+
+import pytest
+
+from uniapl_cli.data.detect import detect
+from uniapl_cli.data.layouts import layouts
+from uniapl_cli.errors import DataError
+from uniapl_cli.files import Row
+
+KNOWN = {
+    "ifeval": ["key", "prompt", "instruction_id_list", "kwargs"],
+    "if_multi": ["key", "messages", "ground_truth", "dataset", "constraint"],
+    "autoif": ["eval_funcs", "messages", "system", "tools", "conversation_id"],
+    "multi_if": ["turn_1_prompt", "turn_1_instruction_id_list", "turn_1_kwargs", "key"],
+    "messages": ["messages", "id"],
+    "preference": ["prompt", "chosen", "rejected"],
+}
+
+
+def row(columns):
+    return Row("rows.jsonl:1", dict.fromkeys(columns))
+
+
+def test_every_layout_is_tried():
+    assert set(KNOWN) == set(layouts)
+
+
+@pytest.mark.parametrize(("layout", "columns"), KNOWN.items())
+@pytest.mark.parametrize("more", [[], ["response", "sample", "model", "finish_reason"]])
+def test_the_columns_tell_the_layout_also_after_teacher_gen(layout, columns, more):
+    assert detect(row([*columns, *more])) == layout
+
+
+def test_a_prompt_alone_is_enough():
+    assert detect(row(["prompt"])) == "ifeval"
+
+
+def test_columns_of_no_layout_are_told_with_what_was_looked_for():
+    with pytest.raises(
+        DataError, match=r"^rows.jsonl:1: columns \['question'\] fit no layout .*if"
+    ):
+        detect(row(["question"]))
+
+
+def test_two_layouts_that_fit_alike_must_be_told_apart_by_the_user():
+    both = [*KNOWN["preference"], "messages", "ground_truth"]
+    with pytest.raises(DataError, match="could be if_multi or preference: set data.layout"):
+        detect(row(both))
