@@ -1,0 +1,95 @@
+"""Many responses at once, by trusted verifiers and by functions out of a data set."""
+
+import logging
+
+import pytest
+
+from uniapl_cli.sandbox import Limits, Sandbox
+from uniapl_cli.types import Verdict
+from uniapl_cli.verifiers import Case, Judge, constraint, judge
+from uniapl_cli.verifiers.instructions import verifiers
+
+COMMA = constraint("punctuation:no_comma")
+QUOTED = constraint("startend:quotation")
+
+
+def program(source):
+    return constraint("autoif:evaluate", {"source": source})
+
+
+SHORT = program("def evaluate(response): return len(response) < 9")
+BROKEN = program("def evaluate(response): return int(response) > 3")
+HANGS = program("def evaluate(response):\n    while True: pass")
+
+
+@pytest.fixture(scope="module")
+def box():
+    with Sandbox(Limits(seconds=1, cpu_seconds=1), workers=2) as box:
+        yield box
+
+
+@pytest.fixture
+def judging(box):
+    return Judge(lambda: box)
+
+
+def test_trusted_constraints_are_judged_as_one_by_one_and_start_no_sandbox():
+    def refuse():
+        raise AssertionError("no sandbox is needed")
+
+    texts = ["a", "a, b", '"a"', "", "x\n**a**", '<think>\n\n</think>\n\n"a"']
+    found = Judge(refuse)([Case(text, [COMMA, QUOTED]) for text in texts])
+    plain = [judge(text, [COMMA, QUOTED]) for text in [*texts[:-1], '"a"']]
+    assert [(v.strict, v.loose) for v in found] == [(v.strict, v.loose) for v in plain]
+
+
+def test_functions_and_verifiers_keep_their_places(judging):
+    cases = [Case("short", [SHORT, COMMA]), Case("long, very long", [COMMA, SHORT, QUOTED])]
+    assert judging(cases) == [
+        Verdict((True, True), (True, True), (None, None)),
+        Verdict((False,) * 3, (False,) * 3, (None,) * 3),
+    ]
+
+
+@pytest.mark.parametrize("bad", [BROKEN, HANGS])
+def test_a_function_that_fails_is_an_error_of_its_row_and_stops_nothing(judging, bad, caplog):
+    with caplog.at_level(logging.WARNING, "uniapl"):
+        first, second = judging([Case("four", [bad, SHORT], "a.jsonl:7"), Case("short", [SHORT])])
+    assert first.strict == (False, True) and second.strict == (True,)
+    assert first.errors[0] and first.errors[1] is None
+    assert not first.passed
+    assert judging.failures == {"autoif:evaluate": 1}
+    assert "a.jsonl:7: 'autoif:evaluate' could not judge" in caplog.text
+
+
+def test_a_trusted_verifier_that_crashes_is_an_error_of_its_own(monkeypatch):
+    def crash(response):
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setitem(vars(verifiers[QUOTED.id]), "make", crash)
+    (found,) = Judge()([Case("text", [COMMA, QUOTED], "a.jsonl:1")])
+    assert (found.strict, found.loose) == ((True, False), (True, False))
+    assert found.errors[0] is None and "ZeroDivisionError: oh" in str(found.errors[1])
+
+
+def test_a_think_block_is_not_shown_to_a_function(judging):
+    seen = program("def evaluate(response): return response == 'answer'")
+    (found,) = judging([Case("<think>\nhm\n</think>\n\nanswer", [seen])])
+    assert found.strict == (True,)
+
+
+def test_a_blank_response_follows_nothing(judging):
+    (found,) = judging([Case(" \n", [SHORT, COMMA])])
+    assert found == Verdict((False, False), (False, False), (None, None))
+
+
+def test_no_cases_and_no_constraints_are_fine(judging):
+    assert judging([]) == []
+    assert judging([Case("x", [])]) == [Verdict((), (), ())]
+
+
+def test_only_so_many_failures_are_told_but_all_are_counted(judging, caplog):
+    with caplog.at_level(logging.WARNING, "uniapl"):
+        judging([Case("x", [BROKEN], f"a.jsonl:{n}") for n in range(9)])
+    assert len(caplog.records) == 5
+    assert judging.failures.total() == 9
