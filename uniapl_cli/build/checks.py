@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import reduce
 
-from uniapl_cli.build import models
-from uniapl_cli.config import schema
+from uniapl_cli.config import schema, stages
 from uniapl_cli.errors import ConfigError
+from uniapl_cli.types import Sampling
 
 STEP = (
     "training.steps",
@@ -36,9 +36,23 @@ def _below(section: object, name: str) -> object:
     return section[name] if isinstance(section, dict) else getattr(section, name)
 
 
+def sampling(given: stages.Sampling) -> Sampling:
+    """Return checked sampling parameters. Raises ConfigError."""
+    allowed = {
+        "temperature": (given.temperature >= 0, "0 (greedy) or more"),
+        "top_p": (0 < given.top_p <= 1, "above 0 and at most 1"),
+        "top_k": (given.top_k >= 0, "0 (off) or more"),
+        "max_new_tokens": (given.max_new_tokens >= 1, "1 or more"),
+    }
+    for name, (fine, rule) in allowed.items():
+        if not fine:
+            raise ConfigError(f"sampling.{name} = {getattr(given, name)}: it must be {rule}")
+    return Sampling(given.temperature, given.top_p, given.top_k, given.max_new_tokens)
+
+
 def rollout_sampling(config: schema.Config) -> None:
     """Refuse to sample rollouts from anything but the policy itself. Raises ConfigError."""
-    given = models.sampling(config.sampling)
+    given = sampling(config.sampling)
     if given.temperature == 0 or given.top_p < 1 or given.top_k > 0:
         raise ConfigError(
             "sampling: rollouts must be drawn from the policy itself, or the gradient is that of "

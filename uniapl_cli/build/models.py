@@ -9,14 +9,13 @@ from typing import Any
 import torch
 
 from uniapl_cli.chat import Chat
-from uniapl_cli.config import schema, stages
+from uniapl_cli.config import schema
 from uniapl_cli.discriminators import Discriminator, discriminators
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.generation import Generator, generators
 from uniapl_cli.precision import weights
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.learner import Policy, load_policy
-from uniapl_cli.types import Sampling
 
 
 def device(run: schema.Run) -> str:
@@ -54,20 +53,6 @@ def generator(config: schema.Config, model: Any, chat: Chat) -> Generator:
     """Return the generator over a model."""
     options = {"batch_tokens": config.generation.batch_tokens}
     return generators[config.generation.backend].bind(options)(model, chat)
-
-
-def sampling(given: stages.Sampling) -> Sampling:
-    """Return checked sampling parameters. Raises ConfigError."""
-    allowed = {
-        "temperature": (given.temperature >= 0, "0 (greedy) or more"),
-        "top_p": (0 < given.top_p <= 1, "above 0 and at most 1"),
-        "top_k": (given.top_k >= 0, "0 (off) or more"),
-        "max_new_tokens": (given.max_new_tokens >= 1, "1 or more"),
-    }
-    for name, (fine, rule) in allowed.items():
-        if not fine:
-            raise ConfigError(f"sampling.{name} = {getattr(given, name)}: it must be {rule}")
-    return Sampling(given.temperature, given.top_p, given.top_k, given.max_new_tokens)
 
 
 def discriminator(config: schema.Config) -> Discriminator:

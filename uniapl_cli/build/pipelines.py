@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.build import data, models, teachers
-from uniapl_cli.build.checks import positive
+from uniapl_cli.build.checks import positive, sampling
 from uniapl_cli.build.method import located
 from uniapl_cli.build.sandboxes import judge
 from uniapl_cli.config import schema
@@ -25,9 +25,9 @@ from uniapl_cli.runs.environment import environment
 def teacher_gen(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Ask the teacher for responses to teach.prompts."""
     require(config, [*teachers.mandatory(config), "teach"])
-    sampling = models.sampling(config.teach.sampling)
+    drawn = sampling(config.teach.sampling)
     positive(config, "teach.samples", "run.threads", "generation.batch_tokens")
-    teachers.check(config, sampling)
+    teachers.check(config, drawn)
     examples = data.examples(config, config.teach.prompts)
     unique_ids(examples)
     if dry_run:
@@ -39,7 +39,7 @@ def teacher_gen(config: schema.Config, *, dry_run: bool = False) -> dict[str, An
     return teach(
         examples,
         teachers.teacher(config),
-        sampling,
+        drawn,
         Path(config.teach.out),
         samples=config.teach.samples,
         seed=config.seed,
@@ -58,7 +58,7 @@ def evaluate_model(config: schema.Config, *, dry_run: bool = False) -> dict[str,
     for name in given.metrics:
         located("eval.metrics", partial(metrics.__getitem__, name))
     draws = [
-        Draws(name, draw.samples, models.sampling(draw.sampling))
+        Draws(name, draw.samples, sampling(draw.sampling))
         for name, draw in given.draws.items()
         if draw is not None
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.build import models
-from uniapl_cli.build.checks import STEP, positive, rollout_sampling
+from uniapl_cli.build.checks import STEP, positive, rollout_sampling, sampling
 from uniapl_cli.build.method import ROLLOUT_SOURCES, located, plan, signal
 from uniapl_cli.build.run import Reporter, check_directory, finished, open_run
 from uniapl_cli.build.sandboxes import judge
@@ -121,7 +121,7 @@ def make_sources(config: schema.Config, method: Plan, policy: Policy) -> dict[st
             stream=stream_of(name),
             chat=chat,
             generator=generator,
-            sampling=models.sampling(config.sampling),
+            sampling=sampling(config.sampling),
             samples=count,
             signals=signals,
             seed=config.seed,
