@@ -1,0 +1,191 @@
+"""A worker: shuts itself in, then forks one process a call, watches it, and tells what came of it.
+
+With namespaces, the worker that watches is process 1 of its own: what a call leaves running dies
+with one `kill(-1)`, and no signal of a call's reaches the worker.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import resource
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from uniapl_cli.sandbox.inside import kernel
+from uniapl_cli.sandbox.inside.child import answer
+from uniapl_cli.sandbox.inside.confine import Unavailable, confine, needs_filter, protections
+from uniapl_cli.sandbox.inside.seccomp import Filter
+from uniapl_cli.sandbox.inside.watch import conclude, watch
+from uniapl_cli.sandbox.inside.wire import receive, send
+
+PRELOADED = (
+    *("re", "json", "math", "string", "collections", "itertools", "functools", "typing"),
+    *("datetime", "unicodedata", "select", "struct", "encodings.idna", "locale"),
+)
+DESCRIPTORS = 64
+
+
+@dataclass(frozen=True)
+class Pipes:
+    """The worker's open files: to and from the pool, the null device, and a file in memory."""
+
+    requests: int
+    replies: int
+    nothing: int
+    stdin: int
+
+
+def main(config: dict[str, Any]) -> None:
+    """Serve the pool until it closes its side of stdin; this is what a worker is started with."""
+    pipes = Pipes(os.dup(0), os.dup(1), os.open(os.devnull, os.O_RDWR), os.memfd_create("stdin"))
+    os.dup2(pipes.nothing, 0)
+    os.dup2(pipes.nothing, 1)
+    sys.path += config["packages"]
+    for name in PRELOADED:
+        importlib.import_module(name)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which does nothing to the first process
+    try:
+        report, refusals = confine(config["mechanisms"], config["file_mb"])
+    except Unavailable as error:
+        send(pipes.replies, {"unavailable": error.args[0], "why": error.args[1]})
+        return
+    if "namespaces" in report:
+        _become_first()
+    os.dup2(pipes.nothing, 2)  # until here, the pool could read why the start failed
+    send(pipes.replies, {"mechanisms": report, "protections": protections(report)})
+    os.environ.clear()
+    sys.argv[:] = [""]
+    for name in [name for name in sys.modules if name.split(".")[0] == "uniapl_cli"]:
+        del sys.modules[name]
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    extra = refusals.call if refusals and needs_filter(report) else None
+    _Server(config, extra, "namespaces" in report, pipes).serve()
+
+
+def _become_first() -> None:
+    """Go on as process 1 of the new namespace, which ends when the process outside does."""
+    child = os.fork()
+    if child:
+        os.closerange(0, DESCRIPTORS)
+        _, status = os.waitpid(child, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 255)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class _Server:
+    def __init__(
+        self, config: dict[str, Any], extra: Filter | None, first: bool, pipes: Pipes
+    ) -> None:
+        self.config, self.extra, self.first, self.pipes = config, extra, first, pipes
+
+    def serve(self) -> None:
+        while True:
+            try:
+                request = receive(self.pipes.requests)
+            except EOFError:
+                return
+            reply = self._attend(request)
+            clean = _emptied(Path())
+            send(self.pipes.replies, {**reply, "last": not clean})
+            if not clean:
+                return  # the folder goes with the worker
+
+    def _attend(self, request: dict[str, Any]) -> dict[str, Any]:
+        given = self._stdin(request["stdin"])
+        result, result_end = os.pipe()
+        output, output_end = os.pipe()
+        nonce = os.urandom(16)
+        started = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            try:
+                self._live(request, given, output_end, result_end, nonce)
+            finally:
+                os._exit(70)
+        os.close(result_end)
+        os.close(output_end)
+        seen = watch(result, output, self.pipes.requests, started, self.config)
+        status = self._end(child)
+        seconds = time.monotonic() - started
+        reply = conclude(seen, output, nonce, status, self.config)
+        os.close(result)
+        os.close(output)
+        return {**reply, "seconds": seconds}
+
+    def _stdin(self, text: str) -> int:
+        if not text:
+            return self.pipes.nothing
+        os.ftruncate(self.pipes.stdin, 0)
+        os.lseek(self.pipes.stdin, 0, os.SEEK_SET)
+        left = memoryview(text.encode("utf-8", "surrogatepass"))
+        while left:
+            left = left[os.write(self.pipes.stdin, left) :]
+        os.lseek(self.pipes.stdin, 0, os.SEEK_SET)
+        return self.pipes.stdin
+
+    def _live(
+        self, request: dict[str, Any], given: int, output: int, result: int, nonce: bytes
+    ) -> NoReturn:
+        os.setpgid(0, 0)  # not setsid: with autogroups, that costs as much as the fork
+        _place(given, output, result)
+        limit = self.config
+        memory, size = limit["memory_mb"] << 20, limit["file_mb"] << 20
+        processor = limit["cpu_seconds"]
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        resource.setrlimit(resource.RLIMIT_CPU, (processor, processor + 1))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        if self.extra:
+            self.extra.install()
+        answer(request, 3, nonce)
+
+    def _end(self, child: int) -> int:
+        """Kill what runs of the call, the child's own children too; return the child's status."""
+        for target in (-1,) if self.first else (-child, child):
+            try:
+                os.kill(target, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        status = 0
+        while True:
+            try:
+                ended, how = os.waitpid(-1 if self.first else child, 0)
+            except ChildProcessError:
+                return status
+            if ended == child:
+                status = how
+
+
+def _emptied(folder: Path) -> bool:
+    """Empty the scratch folder; False where that fails, as in one that a call made with mode 0."""
+    try:
+        _empty(folder)
+    except (OSError, RecursionError):
+        return False
+    return True
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            _empty(path)
+            path.rmdir()
+        else:
+            path.unlink()
+
+
+def _place(given: int, output: int, result: int) -> None:
+    """Leave the call stdin, stdout, stderr and the result's pipe, as 3; nothing else."""
+    for source, target in ((given, 0), (output, 1), (output, 2), (result, 3)):
+        os.dup2(source, target)
+    os.closerange(4, 1 << 16)

@@ -1,0 +1,89 @@
+"""Watch a call until it answers, floods its output or runs out of time; then say what it was."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CHUNK = 1 << 16
+
+
+@dataclass
+class Seen:
+    """What a call sent while it was watched, and why the watch ended before an answer."""
+
+    message: bytes
+    output: bytearray
+    stopped: str | None
+
+
+def watch(result: int, output: int, hangup: int, started: float, limits: Mapping[str, Any]) -> Seen:
+    """Read both pipes until there is an answer. Exits when the pool hangs up."""
+    written = bytearray()
+    poller = select.poll()
+    poller.register(result, select.POLLIN)
+    poller.register(output, select.POLLIN)
+    poller.register(hangup, 0)
+    deadline = started + limits["seconds"]
+    while (left := deadline - time.monotonic()) > 0:
+        ready = [fd for fd, _ in poller.poll(left * 1000 + 1)]
+        if hangup in ready:
+            os._exit(0)
+        if output in ready:
+            chunk = os.read(output, CHUNK)
+            written += chunk
+            if len(written) > limits["output_bytes"]:
+                return Seen(b"", written, _flooded(limits))
+            if not chunk:
+                poller.unregister(output)
+        if result in ready:
+            return Seen(os.read(result, CHUNK), written, None)
+    return Seen(b"", written, f"ran longer than {limits['seconds']:g} s")
+
+
+def conclude(
+    seen: Seen, output: int, nonce: bytes, status: int, limits: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Say what came of a call that is over: its verdict, or the reason why there is none."""
+    written, stopped = seen.output, seen.stopped
+    while not stopped and (chunk := os.read(output, CHUNK)):
+        written += chunk
+        if len(written) > limits["output_bytes"]:
+            stopped = _flooded(limits)
+    value, error = (None, stopped) if stopped else _read(seen.message, nonce, status, limits)
+    text = bytes(written[: limits["output_bytes"]]).decode("utf-8", "replace")
+    return {"value": value, "error": error, "output": text}
+
+
+def _read(
+    message: bytes, nonce: bytes, status: int, limits: Mapping[str, Any]
+) -> tuple[bool | None, str | None]:
+    if not message:
+        return None, _death(status, limits)
+    said = message.removeprefix(nonce)
+    if said == message:
+        return None, "wrote to the pipe of the verdict"
+    if said in (b"T", b"F"):
+        return said == b"T", None
+    return None, said[1:].decode("utf-8", "replace")
+
+
+def _death(status: int, limits: Mapping[str, Any]) -> str:
+    if os.WIFEXITED(status):
+        return f"ended its process with code {os.WEXITSTATUS(status)} before a verdict"
+    number = os.WTERMSIG(status)
+    if number == signal.SIGXCPU:
+        return f"used more than {limits['cpu_seconds']} s of the processor"
+    if number == signal.SIGKILL:  # also by us, where it closed the pipe of the verdict
+        return "was killed before a verdict"
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    return f"crashed ({name})"
+
+
+def _flooded(limits: Mapping[str, Any]) -> str:
+    return f"wrote more than {limits['output_bytes']} bytes of output"

@@ -1,0 +1,157 @@
+"""The pool's side of one worker process: start it, hand it a call, take the outcome."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.sandbox.call import (
+    MECHANISMS,
+    Call,
+    Capabilities,
+    Limits,
+    Outcome,
+    Program,
+    SandboxError,
+)
+from uniapl_cli.sandbox.inside.wire import receive, send
+
+# The packages are made by hand: what their __init__ imports would only make each fork dearer.
+BOOT = """
+import json, sys, types
+for name in ("uniapl_cli", "uniapl_cli.sandbox"):
+    sys.modules[name] = types.ModuleType(name)
+sys.modules["uniapl_cli.sandbox"].__path__ = [sys.argv[2]]
+from uniapl_cli.sandbox.inside.serve import main
+main(json.loads(sys.argv[1]))
+"""
+HERE = str(Path(__file__).parent)
+START_SECONDS, GRACE_SECONDS = 30.0, 5.0
+
+
+class Worker:
+    """A process that runs one call at a time; one that dies is replaced."""
+
+    def __init__(
+        self, folder: Path, limits: Limits, mechanisms: Collection[str], packages: Sequence[str]
+    ) -> None:
+        self._folder, self._limits = folder, limits
+        self._mechanisms, self._packages = list(mechanisms), list(packages)
+        self._due = self._sent = 0.0
+        self._call: Call | Program = Program("")
+        self._process: subprocess.Popen[bytes] | None = None
+        self.capabilities = Capabilities()
+
+    def start(self) -> None:
+        """Start the process, without what the kernel turns out not to allow."""
+        refused: dict[str, str] = {}
+        while True:
+            told = self._spawn([name for name in self._mechanisms if name not in refused])
+            if "unavailable" not in told:
+                break
+            self.stop()
+            refused[told["unavailable"]] = f"off: {told['why']}"
+        off: dict[str, str] = {name: refused.get(name, "off: not asked for") for name in MECHANISMS}
+        self.capabilities = Capabilities(
+            frozenset(told["protections"]), {**off, **told["mechanisms"]}
+        )
+
+    def _spawn(self, mechanisms: list[str]) -> dict[str, Any]:
+        config = {**asdict(self._limits), "mechanisms": mechanisms, "packages": self._packages}
+        # No -I: it would ignore PYTHONHASHSEED, and a function over a set would not repeat itself.
+        options = ["-s", "-S", "-P", "-B", "-X", "utf8"]
+        self._process = subprocess.Popen(
+            [sys.executable, *options, "-c", BOOT, json.dumps(config), HERE],
+            env={"PYTHONHASHSEED": "0"},
+            cwd=self._folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._due = time.monotonic() + START_SECONDS
+        told = self._take()
+        if told is None:
+            raise SandboxError(f"the sandbox's worker did not start: it {self._end()}")
+        return told
+
+    def send(self, call: Call | Program) -> None:
+        """Hand over a call."""
+        kind = "program" if isinstance(call, Program) else "call"
+        self._call, self._sent = call, time.monotonic()
+        self._due = self._sent + self._limits.seconds + GRACE_SECONDS
+        with suppress(BrokenPipeError):  # `take` tells
+            send(self._pipe("stdin"), {"stdin": "", **asdict(call), "kind": kind})
+
+    def take(self) -> Outcome:
+        """Wait for the outcome; it is an error when a second worker dies or hangs over the call."""
+        started, told = self._sent, self._take()
+        if told is None:  # the worker may have died of an earlier call
+            self.restart()
+            self.send(self._call)
+            told = self._take()
+        if told is None:
+            error = f"the sandbox's worker {self._end()}"
+            self.start()
+            return Outcome(None, error, time.monotonic() - started)
+        if told.pop("last"):
+            self.restart()
+        return Outcome(**told)
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when there is something to take."""
+        return self._pipe("stdout")
+
+    @property
+    def due(self) -> float:
+        """When, on the monotonic clock, the outcome is overdue."""
+        return self._due
+
+    def restart(self) -> None:
+        """Replace the process by a fresh one."""
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        """End the process, and with it all that it runs."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+                assert pipe is not None
+                pipe.close()
+            self._process = None
+
+    def _take(self) -> Any:
+        """Read a message; None when there is none by the time it is due, or never will be."""
+        left = max(0.0, self._due - time.monotonic())
+        if not wait([self.fileno()], left):
+            return None
+        try:
+            return receive(self.fileno())
+        except (EOFError, ValueError):
+            return None
+
+    def _end(self) -> str:
+        """Stop the process and say how it ended, with its last line where it failed to start."""
+        process = self._process
+        assert process is not None and process.stderr is not None
+        try:
+            how = f"ended (exit code {process.wait(timeout=0.2)})"
+            lines = process.stderr.read().decode(errors="replace").split("\n")
+            how = ": ".join([how, *filter(None, lines[-2:])])
+        except subprocess.TimeoutExpired:
+            how = "did not answer in time"
+        self.stop()
+        return how
+
+    def _pipe(self, name: str) -> int:
+        return int(getattr(self._process, name).fileno())
