@@ -4,6 +4,7 @@ import json
 import logging
 import socket
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -15,6 +16,7 @@ from uniapl_cli.generation.server import LONGEST_PAUSE, retry_after
 from uniapl_cli.types import Message, Sampling
 
 SEED = 2**62 + 12345
+SLOW = {"messages": [{"role": "user", "content": "a"}], "seed": 1}
 
 
 def first(reply, then=echo):
@@ -32,7 +34,11 @@ def error(status, said="no", **headers):
 
 
 def test_every_sample_is_a_request_of_its_own_and_knows_its_place(serve, asked):
-    server = serve(lambda body, n: Reply(**{**vars(echo(body, n)), "delay": 0.05 * (n == 1)}))
+    def slow_at_first(body, number):
+        answer = echo(body, number)
+        return replace(answer, delay=1.0) if answer.body == echo(SLOW, 1).body else answer
+
+    server = serve(slow_at_first)
     results = asked(server.url, concurrency=4).ask("a", "b", "c", seeds=(1, 2))
     assert len(server.bodies) == 6
     assert {(place, sample): result.text for place, sample, result in results} == {
@@ -40,7 +46,7 @@ def test_every_sample_is_a_request_of_its_own_and_knows_its_place(serve, asked):
         for place, prompt in enumerate("abc")
         for sample, seed in enumerate((1, 2))
     }
-    assert results[0][:2] != (0, 0)
+    assert results[-1][:2] == (0, 0)
 
 
 def test_an_answer_has_its_end_and_its_counts(serve, asked):
@@ -75,7 +81,7 @@ def test_thinking_and_the_system_message_are_passed_on(serve, asked):
 
 
 def test_as_many_requests_are_under_way_as_wanted_and_no_more(serve, asked):
-    server = serve(lambda body, n: Reply(**{**vars(echo(body, n)), "delay": 0.05}))
+    server = serve(lambda body, n: replace(echo(body, n), delay=0.1))
     asked(server.url, concurrency=3).ask(*map(str, range(12)))
     assert server.peak == 3
 
@@ -208,7 +214,7 @@ def test_thoughts_that_took_all_the_tokens_leave_an_empty_truncated_answer(serve
 
 
 def test_whoever_stops_reading_hangs_up(serve, asked):
-    server = serve(lambda body, n: Reply(**{**vars(echo(body, n)), "delay": 5.0 * (n > 1)}))
+    server = serve(lambda body, n: replace(echo(body, n), delay=5.0 * (n > 1)))
     teacher = asked(server.url, concurrency=2).teacher
     questions = [Question((Message("user", "Hi"),), (1, 2, 3, 4))]
     began = time.monotonic()

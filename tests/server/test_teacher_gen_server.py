@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -205,7 +206,7 @@ def test_openais_own_dialect_refuses_what_it_cannot_say(serve, run):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_goes_on_where_it_was(serve, settings, rows, tmp_path, number):
-    server = serve(lambda body, n: Reply(**{**vars(echo(body, n)), "delay": 0.5}))
+    server = serve(lambda body, n: replace(echo(body, n), delay=0.5))
     out = tmp_path / "out.jsonl"
     command = [sys.executable, "-m", "uniapl_cli", "teacher-gen", "--json"]
     command += settings(server.url, "teacher.server.concurrency=2")
