@@ -17,24 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-WORDS = [
-    "the",
-    "a",
-    "river",
-    "stone",
-    "wind",
-    "over",
-    "under",
-    "light",
-    "quick",
-    "slow",
-    "green",
-    "old",
-    "new",
-    "and",
-    "but",
-    "while",
-]
+WORDS = ["the", "a", "river", "stone", "wind", "over", "under", "light", "quick", "slow"]
+WORDS += ["green", "old", "new", "and", "but", "while"]
 KINDS = [
     ("punctuation:no_comma", lambda rng: None),
     ("keywords:existence", lambda rng: {"keywords": [rng.choice(WORDS)]}),
