@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# More names than this are not listed where one of them is likely to be meant.
+SHOWN = 24
+
 
 class UniAPLError(Exception):
     """A mistake that the person at the keyboard can mend; the command line exits 2 on it."""
@@ -41,8 +44,10 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Say that `name` is no known `kind`: name the nearest, and all there are."""
+    """Say that `name` is no known `kind`: name the nearest, and all there are if they are few."""
     known = sorted(known)
     guess = nearest(name, known)
     hint = f" Did you mean '{guess}'?" if guess else ""
+    if guess and len(known) > SHOWN:
+        return f"unknown {kind} '{name}'.{hint} ({len(known)} are known)"
     return f"unknown {kind} '{name}'.{hint} Known: {', '.join(known) or '(none)'}"

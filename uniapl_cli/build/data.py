@@ -10,9 +10,8 @@ from typing import Literal
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.config import schema
-from uniapl_cli.data import Examples, Tolerance, check, open_rows, reader
+from uniapl_cli.data import Examples, Rows, Tolerance, check, layout_of, layouts, open_rows
 from uniapl_cli.data.layouts import Layout
-from uniapl_cli.data.rows import Rows
 from uniapl_cli.errors import ConfigError, DataError
 from uniapl_cli.files import write_rows
 from uniapl_cli.tiny.assets import resolve
@@ -25,7 +24,7 @@ log = logging.getLogger("uniapl")
 def opened(config: schema.Config, name: str) -> tuple[Rows, Layout]:
     """Open a data set and find its layout, without reading it through."""
     rows = open_rows(resolve(name), config.data.split)
-    return rows, reader(rows, config.data.layout)
+    return rows, layouts[layout_of(rows, config.data.layout)].make
 
 
 def examples(config: schema.Config, name: str) -> Examples:

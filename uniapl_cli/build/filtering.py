@@ -15,9 +15,8 @@ from uniapl_cli.build.checks import positive
 from uniapl_cli.build.sandboxes import start_sandbox
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
-from uniapl_cli.data import open_rows
+from uniapl_cli.data import BadRow, layout_of, open_rows
 from uniapl_cli.data.columns import prompt
-from uniapl_cli.data.detect import detect
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
 from uniapl_cli.pipelines.filter import Filtered, Mode, filter_rows, in_chunks, joined, judge_rows
@@ -38,15 +37,11 @@ def filter_gt(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]
     if given.rejected is not None and Path(given.rejected) == Path(given.out):
         raise DataError(f"kept and rejected rows cannot share '{given.out}': set filter.rejected")
     rows = open_rows(resolve(given.responses), config.data.split)
-    if not len(rows):
-        raise DataError(f"'{rows.name}' has no rows")
-    source: Iterable[Row] = rows
-    first = rows[0]
+    source, telling = rows.attempts(), rows
     if given.constraints is not None:
-        owners = open_rows(resolve(given.constraints), config.data.split)
-        source = joined(rows, owners, prompt_text)
-        first = owners[0]
-    layout = detect(first) if config.data.layout == "auto" else config.data.layout
+        telling = open_rows(resolve(given.constraints), config.data.split)
+        source = joined(source, telling, prompt_text)
+    layout = layout_of(telling, config.data.layout)
     tolerance = data.tolerated(config)
     if dry_run:
         return {"rows": len(rows), "layout": layout, "out": given.out}
@@ -74,7 +69,7 @@ def filter_gt(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]
 
 def run(
     config: schema.Config,
-    rows: Iterable[Row],
+    rows: Iterable[Row | BadRow],
     layout: str,
     workers: int,
     write: Callable[[Iterable[list[Filtered]]], dict[str, Any]],
@@ -98,7 +93,7 @@ class Worker:
     def __init__(self, layout: str, mode: Mode, start: Callable[[], Sandbox]) -> None:
         self.layout, self.mode, self.judge = layout, mode, Judge(start)
 
-    def __call__(self, rows: list[Row]) -> list[Filtered]:
+    def __call__(self, rows: list[Row | BadRow]) -> list[Filtered]:
         """Judge some rows."""
         return judge_rows(rows, self.layout, constraints, self.judge, self.mode)
 
@@ -111,7 +106,7 @@ def _start(layout: str, mode: Mode, start: Callable[[], Sandbox]) -> None:
     _worker = Worker(layout, mode, start)
 
 
-def _work(rows: list[Row]) -> list[Filtered]:
+def _work(rows: list[Row | BadRow]) -> list[Filtered]:
     assert _worker is not None, "the pool's initializer has run"
     return _worker(rows)
 

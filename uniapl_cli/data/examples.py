@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
 from uniapl_cli.data.columns import Build
 from uniapl_cli.data.detect import detect
 from uniapl_cli.data.layouts import Layout, layouts
-from uniapl_cli.data.rows import Rows, open_rows
+from uniapl_cli.data.rows import BadRow, Rows, open_rows
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
 from uniapl_cli.types import Example
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """A row that fits no layout, and why; `reason` starts with `file:line`."""
-
-    row: Row | None
-    reason: str
 
 
 class Examples(Sequence[Example]):
@@ -50,29 +41,31 @@ class Examples(Sequence[Example]):
         return Examples(self.rows, self.make, self.build, (self.places[place] for place in kept))
 
 
-def reader(rows: Rows, layout: str) -> Layout:
-    """Return the layout's function; "auto" is what the first row has the columns of."""
+def layout_of(rows: Rows, layout: str) -> str:
+    """Return the layout's name; "auto" is what the first good row has the columns of."""
     if not len(rows):
         raise DataError(f"'{rows.name}' has no rows")
-    return layouts[detect(rows[0]) if layout == "auto" else layout].make
+    if layout != "auto":
+        return layouts[layout].name
+    first = next((row for row in rows.attempts() if isinstance(row, Row)), None)
+    return detect(rows[0] if first is None else first)
 
 
 def read_examples(name: str | Path, layout: str, build: Build) -> Iterator[Example]:
     """Yield a data set's examples, lazily. Raises DataError at the first bad row."""
     rows = open_rows(str(name))
-    read = reader(rows, layout)
+    read = layouts[layout_of(rows, layout)].make
     return (read(row, build) for row in rows)
 
 
-def attempts(rows: Rows, read: Layout, build: Build) -> Iterator[Example | BadRow]:
-    """Yield each row as an example, or what is wrong with it."""
-    for place in range(len(rows)):
-        row = None
-        try:
-            row = rows[place]
-            yield read(row, build)
-        except DataError as error:
-            yield BadRow(row, str(error))
+def attempt(row: Row | BadRow, read: Layout, build: Build) -> Example | BadRow:
+    """Return a row as an example, or what is wrong with it."""
+    if isinstance(row, BadRow):
+        return row
+    try:
+        return read(row, build)
+    except DataError as error:
+        return BadRow(row.values, str(error))
 
 
 class Tolerance:
@@ -91,13 +84,14 @@ class Tolerance:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the bad rows for a file of their own."""
-        return [{"reason": b.reason, "row": b.row.values if b.row else None} for b in self.bad]
+        return [{"reason": bad.reason, "row": bad.content} for bad in self.bad]
 
 
 def check(rows: Rows, read: Layout, build: Build, tolerance: Tolerance) -> Examples:
     """Read every row once and return those that fit, as a lazy sequence."""
     places = array("L")
-    for place, found in enumerate(attempts(rows, read, build)):
+    for place, row in enumerate(rows.attempts()):
+        found = attempt(row, read, build)
         if isinstance(found, BadRow):
             tolerance.take(found)
         else:

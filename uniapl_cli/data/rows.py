@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
@@ -15,6 +16,14 @@ from uniapl_cli.errors import DataError, unknown
 from uniapl_cli.files import Row, parse_row
 
 SUFFIXES = (".jsonl", ".json", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """What of a row could be read, and what is wrong with it; `reason` starts with `file:line`."""
+
+    content: object
+    reason: str
 
 
 class Rows(Sequence[Row]):
@@ -35,6 +44,21 @@ class Rows(Sequence[Row]):
     def read(self, place: int) -> Row:
         """Read the row at a place from 0 to len - 1."""
         raise NotImplementedError
+
+    def content(self, place: int) -> object:
+        """Return as much of a row as there is, where `read` fails."""
+        return None
+
+    def attempt(self, place: int) -> Row | BadRow:
+        """Read the row at a place, or say what is wrong with it."""
+        try:
+            return self.read(place)
+        except DataError as error:
+            return BadRow(self.content(place), str(error))
+
+    def attempts(self) -> Iterator[Row | BadRow]:
+        """Yield every row, or what is wrong with it."""
+        return map(self.attempt, range(len(self)))
 
     def __len__(self) -> int:
         raise NotImplementedError
@@ -61,8 +85,15 @@ class JsonLines(Rows):
 
     def read(self, place: int) -> Row:
         """Read one line."""
+        return parse_row(self._line(place), f"{self.path}:{self.lines[place]}")
+
+    def content(self, place: int) -> object:
+        """Return the line as text, what is not UTF-8 replaced."""
+        return self._line(place).decode(errors="replace")
+
+    def _line(self, place: int) -> bytes:
         self.file.seek(self.starts[place])
-        return parse_row(self.file.readline().rstrip(), f"{self.path}:{self.lines[place]}")
+        return self.file.readline().rstrip()
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -88,6 +119,10 @@ class JsonArray(Rows):
         if not isinstance(value, dict):
             raise DataError(f"{self.path}:[{place}]: an object is needed, got {value!r:.60}")
         return Row(f"{self.path}:[{place}]", value)
+
+    def content(self, place: int) -> object:
+        """Return what stands in an object's place."""
+        return self.values[place]
 
     def __len__(self) -> int:
         return len(self.values)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from uniapl_cli.data.columns import Build
-from uniapl_cli.data.examples import BadRow, Tolerance
+from uniapl_cli.data.examples import Tolerance, attempt
 from uniapl_cli.data.layouts import layouts
+from uniapl_cli.data.rows import BadRow
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, dump, replacing
 from uniapl_cli.runs.console import Bar
@@ -49,7 +50,7 @@ class Filtered:
 
 
 def judge_rows(
-    rows: Sequence[Row], layout: str, build: Build, judge: Judge, mode: Mode
+    rows: Sequence[Row | BadRow], layout: str, build: Build, judge: Judge, mode: Mode
 ) -> list[Filtered]:
     """Read and judge some rows. A row written carries `verdict: {strict, loose[, errors]}`."""
     found = [_read(row, layout, build) for row in rows]
@@ -64,15 +65,12 @@ def judge_rows(
     ]
 
 
-def _read(row: Row, layout: str, build: Build) -> Example | BadRow:
-    try:
-        example = layouts[layout].make(row, build)
-    except DataError as error:
-        return BadRow(row, str(error))
-    if example.response is None:
+def _read(row: Row | BadRow, layout: str, build: Build) -> Example | BadRow:
+    found = attempt(row, layouts[layout].make, build)
+    if isinstance(found, Example) and found.response is None:
         missing = "no 'response' to judge; run uniapl teacher-gen first"
-        return BadRow(row, f"{row.origin}: {missing}")
-    return example
+        return BadRow(found.row, f"{found.origin}: {missing}")
+    return found
 
 
 def _filtered(example: Example, verdict: Verdict, mode: Mode) -> Filtered:
@@ -190,19 +188,27 @@ def filter_rows(
     return tally.summary(kept, len(tolerance.bad))
 
 
-def joined(rows: Iterable[Row], owners: Iterable[Row], text: Callable[[Row], str]) -> Iterator[Row]:
+def joined(
+    rows: Iterable[Row | BadRow], owners: Iterable[Row], text: Callable[[Row], str]
+) -> Iterator[Row | BadRow]:
     """Give each row the columns that another file holds for its prompt's text.
 
     A row whose prompt the other file does not have stays as it is.
     """
     by_prompt = {text(owner): owner.values for owner in owners}
     for row in rows:
-        yield Row(row.origin, {**by_prompt.get(text(row), {}), **row.values})
+        if isinstance(row, BadRow):
+            yield row
+            continue
+        try:
+            yield Row(row.origin, {**by_prompt.get(text(row), {}), **row.values})
+        except DataError as error:
+            yield BadRow(row.values, str(error))
 
 
 def in_chunks(
-    rows: Iterable[Row],
-    work: Callable[[list[Row]], list[Filtered]],
+    rows: Iterable[Row | BadRow],
+    work: Callable[[list[Row | BadRow]], list[Filtered]],
     executor: Executor | None,
     workers: int,
 ) -> Iterator[list[Filtered]]:
