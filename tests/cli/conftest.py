@@ -45,6 +45,12 @@ def folder(tmp_path, monkeypatch, rows) -> Path:
 
 
 @pytest.fixture
+def enough() -> dict[str, list[str]]:
+    """What each verb needs to run on demo.jsonl."""
+    return {verb: given.split() for verb, given in ENOUGH.items()}
+
+
+@pytest.fixture
 def uniapl(folder):
     """uniapl("train sft seed=1"): run it in this process, with all that the verb needs."""
 

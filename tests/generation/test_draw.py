@@ -34,7 +34,7 @@ def test_a_token_owns_its_interval_of_the_cumulative_distribution():
     assert drawn(logits, uniform).tolist() == [0, 0, 1, 1, 2, 2]
 
 
-@pytest.mark.parametrize("uniform", [0.0, 1e-300, 0.5, 1 - 2**-53])
+@pytest.mark.parametrize("uniform", [0.0, 1e-300, 0.5, 1 - 2**-53, 1.0])
 @pytest.mark.parametrize("alive", [0, 3, 6])
 def test_a_token_of_probability_zero_is_never_drawn(alive, uniform):
     logits = torch.full((7,), -torch.inf)
@@ -42,12 +42,15 @@ def test_a_token_of_probability_zero_is_never_drawn(alive, uniform):
     assert drawn(logits, torch.tensor([uniform], dtype=torch.float64)).tolist() == [alive]
 
 
-def test_a_rare_token_of_a_large_vocabulary_keeps_its_share():
-    # 2^20 tokens of 2^-21 and one of 1/2: float32 sums would round these away.
-    logits = torch.full((2**20 + 1,), 2.0**-21).log()
-    logits[0] = torch.tensor(0.5).log()
-    uniform = 0.5 + (torch.arange(4, dtype=torch.float64) * 2**18 + 1000.5) * 2.0**-21
-    assert drawn(logits, uniform).tolist() == [k * 2**18 + 1001 for k in range(4)]
+def test_rare_tokens_of_a_large_vocabulary_keep_their_share():
+    # A million tokens of 2^-26 behind one of the rest: float32 sums would make them one in four.
+    logits = torch.full((2**20,), 2.0**-26).log()
+    logits[0] = torch.tensor(1 - 2.0**-6).log()
+    uniform = 1 - 2.0**-6 + (torch.arange(200, dtype=torch.float64) + 0.5) * 2.0**-26
+    shares = logits.log_softmax(-1).double().exp().cumsum(-1)
+    expected = torch.searchsorted(shares, uniform * shares[-1])
+    assert expected.unique().numel() == 200
+    assert torch.equal(drawn(logits, uniform), expected)
 
 
 @settings(deadline=None)

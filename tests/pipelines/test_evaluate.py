@@ -10,6 +10,7 @@ from uniapl_cli.data import read_examples
 from uniapl_cli.files import read_rows
 from uniapl_cli.pipelines.evaluate import Draws, evaluate
 from uniapl_cli.pipelines.metrics import Estimate
+from uniapl_cli.seeding import derive
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.types import Sampling
 from uniapl_cli.verifiers import Judge, constraints, judge, strip_thinking
@@ -120,5 +121,6 @@ def test_metrics_see_the_answers_in_the_order_of_the_prompts(example, echo, chat
     draws = Draws("sampled", 2, Sampling())
     estimates, rows = evaluate(given, echo(), chat, draws, [metric], Judge(), seed=0)
     assert seen == [row["key"] for row in rows] == ["a", "a", "b", "b", "c", "c"]
-    assert len({row["response"] for row in rows}) == 6
+    seeds = [derive(0, "eval", "sampled", id, i) for id in "abc" for i in range(2)]
+    assert [row["response"].split()[-1] for row in rows] == list(map(str, seeds))
     assert estimates == {"ones": Estimate(1.0, 0.0, 3)}

@@ -91,6 +91,12 @@ def test_an_empty_mask_can_be_gone_back_through(new_policy, new_batch):
     assert means["x"].value == 0
 
 
+def test_a_source_without_terms_can_be_gone_back_through(new_policy, new_batch):
+    gradient, means = accumulated(new_policy, [], {}, {"s": new_batch([2, 3])}, 1)
+    assert gradient.norm() == 0
+    assert means == {}
+
+
 def test_gradients_add_to_those_that_are_there(new_policy, new_batch):
     policy, batches = new_policy(0), {"s": new_batch([4, 9])}
     for _ in range(2):
