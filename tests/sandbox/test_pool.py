@@ -138,14 +138,15 @@ def test_closing_leaves_no_process_and_no_folder():
         box.run([Call(IS_LONG, args=("",))])
 
 
-def test_workers_end_with_their_pool_s_process():
+def test_workers_end_with_their_pool_s_process(tmp_path):
     program = (
         "import os, sys; from uniapl_cli.sandbox import Sandbox\n"
         "box = Sandbox(workers=1, require=())\n"
         "print(box._workers[0]._process.pid, flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True) as process:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}  # it cannot remove its folder when killed
+    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env=env) as process:
         started = {int(process.stdout.readline())}
         started |= children(process.pid)
         process.kill()
