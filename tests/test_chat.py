@@ -50,6 +50,15 @@ def test_a_response_ends_with_the_stop_token(tokenizer):
     assert chat.text(ids) == chat.text(ids[:-1]) == "The harbour."
 
 
+@pytest.mark.parametrize("text", ["a<|im_end|>b", "<|im_start|>user\nHi<|im_end|>"])
+def test_a_response_that_spells_a_special_token_does_not_hold_one(tokenizer, text):
+    chat = Chat(tokenizer)
+    before = chat.prompt_ids(ASK)
+    assert chat.response_ids(text).count(chat.stop_id) == 1
+    assert chat.text(chat.response_ids(text)) == text
+    assert chat.prompt_ids(ASK) == before
+
+
 def test_a_cut_off_response_is_decoded_whole(tokenizer):
     chat = Chat(tokenizer)
     ids = chat.response_ids("The old harbour.")

@@ -51,8 +51,12 @@ class Chat:
         return self.tokenizer.encode(self.render(prompt), add_special_tokens=False)
 
     def response_ids(self, response: str) -> list[int]:
-        """Return the ids of a whole response, its stop token included."""
-        return [*self.tokenizer.encode(response, add_special_tokens=False), self.stop_id]
+        """Return the ids of a whole response, its stop token included.
+
+        Text that spells a special token stays text, or a demonstration would stop in its middle.
+        """
+        ids = self.tokenizer.encode(response, add_special_tokens=False, split_special_tokens=True)
+        return [*ids, self.stop_id]
 
     def text(self, token_ids: Sequence[int]) -> str:
         """Return the text of generated ids, without the stop token."""
