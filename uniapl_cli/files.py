@@ -82,6 +82,15 @@ def replacing(path: Path) -> Iterator[TextIO]:
         scratch.unlink(missing_ok=True)
 
 
+def can_write(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written, without making it. Raises DataError."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise DataError(f"cannot write '{folder}': '{there}' is no folder")
+    if not os.access(there, os.W_OK):
+        raise DataError(f"cannot write '{folder}': permission denied")
+
+
 def dump(row: Mapping[str, Any]) -> str:
     """Return a row as one line of JSON."""
     return json.dumps(row, ensure_ascii=False) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import reduce
 
 from uniapl_cli.config import schema, stages
@@ -26,10 +27,24 @@ STEP = (
 
 def positive(config: object, *keys: str) -> None:
     """Refuse values below 1; null passes, where a key may be null. Raises ConfigError."""
+    _refuse(config, keys, lambda value: value < 1, "1 is the least")
+
+
+def not_negative(config: object, *keys: str) -> None:
+    """Refuse values below 0. Raises ConfigError."""
+    _refuse(config, keys, lambda value: value < 0, "0 is the least")
+
+
+def above_zero(config: object, *keys: str) -> None:
+    """Refuse 0 and what is below it. Raises ConfigError."""
+    _refuse(config, keys, lambda value: value <= 0, "it must be above 0")
+
+
+def _refuse(config: object, keys: Iterable[str], wrong: Callable[[float], bool], rule: str) -> None:
     for key in keys:
         value = reduce(_below, key.split("."), config)
-        if isinstance(value, int) and value < 1:
-            raise ConfigError(f"{key} = {value}: 1 is the least")
+        if isinstance(value, (int, float)) and wrong(value):
+            raise ConfigError(f"{key} = {value}: {rule}")
 
 
 def _below(section: object, name: str) -> object:

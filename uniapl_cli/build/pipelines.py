@@ -15,7 +15,7 @@ from uniapl_cli.build.sandboxes import judge
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
 from uniapl_cli.errors import ConfigError
-from uniapl_cli.files import replacing, write_rows
+from uniapl_cli.files import can_write, replacing, write_rows
 from uniapl_cli.pipelines.evaluate import BoundMetric, Draws, evaluate, plain
 from uniapl_cli.pipelines.metrics import metrics
 from uniapl_cli.pipelines.teach import teach, unique_ids
@@ -62,6 +62,9 @@ def evaluate_model(config: schema.Config, *, dry_run: bool = False) -> dict[str,
         for name, draw in given.draws.items()
         if draw is not None
     ]
+    if not given.metrics:
+        raise ConfigError("eval.metrics is empty: name at least one, e.g. [ifeval]")
+    can_write(Path(given.out))
     if not draws:
         raise ConfigError("eval.draws is empty: name at least one, e.g. eval.draws.greedy")
     examples = data.examples(config, given.data)[: given.limit]

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.build import models
-from uniapl_cli.build.checks import STEP, positive, rollout_sampling, sampling
+from uniapl_cli.build.checks import (
+    STEP,
+    above_zero,
+    not_negative,
+    positive,
+    rollout_sampling,
+    sampling,
+)
 from uniapl_cli.build.method import ROLLOUT_SOURCES, located, plan, signal
 from uniapl_cli.build.run import Reporter, check_directory, finished, open_run
 from uniapl_cli.build.sandboxes import judge
@@ -142,9 +149,17 @@ def make_reference(config: schema.Config, method: Plan) -> Policy | None:
 def make_optimizer(config: schema.Config) -> Callable[[Any], Optimizer]:
     """Return a function from a model to its optimiser. Raises ConfigError."""
     given = config.optim
-    if len(given.betas) != 2:
-        raise ConfigError(f"optim.betas = {given.betas}: two numbers are needed, e.g. [0.9, 0.999]")
-    schedule("optim.lr", given.lr, config.training.steps)
+    if len(given.betas) != 2 or not all(0 <= beta < 1 for beta in given.betas):
+        raise ConfigError(
+            f"optim.betas = {given.betas}: two numbers from 0 to below 1 are needed, "
+            "e.g. [0.9, 0.999]"
+        )
+    not_negative(config, "optim.weight_decay", "optim.eps", "run.sample_every")
+    above_zero(config, "optim.muon_lr_ratio", "training.max_grad_norm")
+    lr = schedule("optim.lr", given.lr, config.training.steps)
+    lowest = min(lr(step) for step in range(config.training.steps))
+    if lowest < 0:
+        raise ConfigError(f"optim.lr falls to {lowest:g}: 0 is the least")
     options = {"betas": given.betas, "eps": given.eps, "weight_decay": given.weight_decay}
     extra = {"muon_lr_ratio": given.muon_lr_ratio} if given.name == "muon" else {}
     return located("optim.name", lambda: optimizers[given.name].bind({**options, **extra}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -193,9 +193,16 @@ def joined(
 ) -> Iterator[Row | BadRow]:
     """Give each row the columns that another file holds for its prompt's text.
 
-    A row whose prompt the other file does not have stays as it is.
+    A row whose prompt the other file does not have stays as it is. Raises DataError where the other
+    file says two things of one prompt.
     """
-    by_prompt = {text(owner): owner.values for owner in owners}
+    by_prompt: dict[str, Mapping[str, Any]] = {}
+    for owner in owners:
+        if _told(by_prompt.setdefault(text(owner), owner.values)) != _told(owner.values):
+            raise DataError(
+                f"{owner.origin}: another row has the same prompt and other constraints, so a "
+                "response cannot be told which it answers: put both files' columns into one"
+            )
     for row in rows:
         if isinstance(row, BadRow):
             yield row
@@ -204,6 +211,10 @@ def joined(
             yield Row(row.origin, {**by_prompt.get(text(row), {}), **row.values})
         except DataError as error:
             yield BadRow(row.values, str(error))
+
+
+def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in ("key", "id")}
 
 
 def in_chunks(

@@ -62,14 +62,20 @@ def pack(recipe: Path, out: Path) -> dict[str, Any]:
 def halve(model: Path, out: Path) -> None:
     """Write a copy of a model's folder with its weights in float16. Raises DataError."""
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file, save_file
 
-    if not (model / "model.safetensors").exists():
-        raise DataError(f"'{model}' holds no model.safetensors: name a model's folder")
+    source = model / "model.safetensors"
+    try:
+        weights = {name: value.to(torch.float16) for name, value in load_file(source).items()}
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"'{source}' cannot be read: {error}") from None
+    scratch = out.with_name(f".{out.name}.tmp")
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(model, scratch)
+    save_file(weights, scratch / "model.safetensors", metadata={"format": "pt"})
     shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(model, out)
-    weights = {k: v.to(torch.float16) for k, v in load_file(out / "model.safetensors").items()}
-    save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+    scratch.rename(out)
 
 
 def write_columns(source: Path, target: Path) -> None:

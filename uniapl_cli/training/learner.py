@@ -140,7 +140,7 @@ def load_model(
             trust_remote_code=False,
             output_loading_info=True,
         )
-    except (OSError, ValueError, ImportError, SafetensorError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"cannot load '{path}': {str(error).splitlines()[0]}") from error
     check_whole(path, model, info)
     return model.to(device)
