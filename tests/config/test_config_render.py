@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 
 from uniapl_cli.config import render
 from uniapl_cli.config.load import load
-from uniapl_cli.config.render import differences, save, to_yaml
+from uniapl_cli.config.render import differences, to_yaml
 from uniapl_cli.errors import ConfigError
 
 tricky = st.sampled_from(
@@ -64,7 +63,7 @@ def path() -> Iterator[Path]:
 @example(Config())
 @example(Config(terms={}, schedules={}, optim=Optim(lr=1e-6), method="null"))
 def test_round_trip(path: Path, config: Config) -> None:
-    save(config, path)
+    path.write_text(to_yaml(config), encoding="utf-8")
     assert load(path, schema=Config) == config
 
 
@@ -76,7 +75,8 @@ def test_what_is_written_is_complete_and_resolved() -> None:
 
 
 def test_types_survive(path: Path) -> None:
-    save(Config(scale="1.0", free=[1, 1.0, "1", True, "true", None]), path)
+    config = Config(scale="1.0", free=[1, 1.0, "1", True, "true", None])
+    path.write_text(to_yaml(config), encoding="utf-8")
     read = load(path, schema=Config)
     assert read.scale == "1.0"
     assert [type(item) for item in read.free] == [int, float, str, bool, str, type(None)]
@@ -86,32 +86,6 @@ def test_a_value_that_needs_a_missing_one_is_written_as_missing() -> None:
     assert "method: ???" in to_yaml(load(None, ["method=${run.dir}"], schema=Config)).replace(
         "'", ""
     )
-
-
-@pytest.mark.parametrize("broken", ["replace", "fsync"])
-def test_a_failed_save_keeps_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
-) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    path = tmp_path / "config.yaml"
-    save(Config(seed=1), path)
-    old = path.read_bytes()
-    monkeypatch.setattr(*{"replace": (Path, "replace"), "fsync": (os, "fsync")}[broken], fail)
-    with pytest.raises(ConfigError, match=r"config.yaml: cannot be written: No space left"):
-        save(Config(seed=2), path)
-    assert path.read_bytes() == old
-    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
-
-
-def test_save_syncs_before_it_replaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[str] = []
-    replace = Path.replace
-    monkeypatch.setattr(os, "fsync", lambda _: calls.append("fsync"))
-    monkeypatch.setattr(Path, "replace", lambda a, b: (calls.append("replace"), replace(a, b))[1])
-    save(Config(), tmp_path / "config.yaml")
-    assert calls == ["fsync", "replace"]
 
 
 def test_save_says_when_there_is_no_folder(tmp_path: Path) -> None:

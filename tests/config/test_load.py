@@ -9,7 +9,7 @@ from experiment import Config, Optim, Term, Write, said
 from omegaconf import OmegaConf
 
 from uniapl_cli.config.document import Loader, compose, scalar
-from uniapl_cli.config.load import load, peek, require
+from uniapl_cli.config.load import load, require
 from uniapl_cli.errors import ConfigError
 
 
@@ -169,14 +169,6 @@ def test_fixed_is_what_the_command_decides(write: Write) -> None:
     assert said(write("seed: 1\nmethod: grpo\n"), fixed=fixed) == (
         "exp.yaml:2: 'method' is 'grpo', but this command makes it 'unified'. Leave it out"
     )
-
-
-def test_peek_reads_one_key_of_the_layers(write: Write) -> None:
-    write("method: sft\n", "base.yaml")
-    path = write("include: base.yaml\n")
-    assert peek("method", path, schema=Config) == "sft"
-    assert peek("method", path, ["method=grpo"], schema=Config) == "grpo"
-    assert peek("run.dir", path, schema=Config) is None
 
 
 def test_interpolations(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

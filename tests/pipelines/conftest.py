@@ -29,9 +29,6 @@ class Echo:
         reason = "length" if seed % 2 else "stop"
         return Completion(f"é\u2028 {seed}", (5, 6, 7), (-1.0, -1.0, -1.0), reason)
 
-    def follow(self, policy: object) -> None:
-        pass
-
 
 @pytest.fixture
 def echo():

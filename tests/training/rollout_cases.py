@@ -46,6 +46,3 @@ class Echo:
                     for seed in request.seeds
                 ],
             )
-
-    def follow(self, policy):
-        pass

@@ -75,6 +75,7 @@ class _Reader:
     origins: dict[Path, str]
 
     def value(self, node: Node, annotation: Any, path: Path, where: str) -> Any:
+        """Return what stands at a node, if it is of the annotated type."""
         if isinstance(node, MappingNode):
             option = mapping_option(annotation)
             if option is None:
@@ -85,6 +86,7 @@ class _Reader:
         return self.scalar(node, annotation, path, where)
 
     def mapping(self, node: MappingNode, option: Any, path: Path) -> dict[str, Any]:
+        """Return a section or a map, if it has the keys of none but itself."""
         annotations = children(option, [key.value for key, _ in node.value])
         tree: dict[str, Any] = {}
         for key, value in node.value:
@@ -99,6 +101,7 @@ class _Reader:
         return tree
 
     def sequence(self, node: SequenceNode, annotation: Any, path: Path, where: str) -> list[Any]:
+        """Return a list, if its items are of the annotated types."""
         fitting = item_types(annotation, len(node.value))
         if fitting is None:
             raise self.wrong(where, path, f"a list (length {len(node.value)})", annotation)
@@ -109,6 +112,7 @@ class _Reader:
         return values
 
     def scalar(self, node: ScalarNode, annotation: Any, path: Path, where: str) -> object:
+        """Return a number, a text or null, if it is of the annotated type."""
         try:
             value = scalar(node)
         except ValueError as error:

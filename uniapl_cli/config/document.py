@@ -100,6 +100,7 @@ class _Tidy:
         self.done: set[Node] = set()
 
     def visit(self, node: Node, above: tuple[Node, ...]) -> None:
+        """Look through a node and what is below it."""
         if node in above:
             raise self.error(node, "an anchor that contains itself")
         if node in self.done:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -21,7 +19,6 @@ from uniapl_cli.config.shape import (
     mapping_option,
     plain,
 )
-from uniapl_cli.errors import ConfigError
 
 _ABSENT = object()
 
@@ -50,21 +47,6 @@ def to_yaml(config: object) -> str:
     """
     tree = _written(plain(config), type(config), defaults(type(config)))
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**9)
-
-
-def save(config: object, path: Path) -> None:
-    """Write `to_yaml(config)` in one step: whoever reads the file sees the old text or the new."""
-    text, temporary = to_yaml(config), path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def differences(a: object, b: object) -> list[str]:

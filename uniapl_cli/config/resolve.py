@@ -91,6 +91,7 @@ class _Maker:
     unset: Mapping[str, str]
 
     def make(self, value: Any, annotation: Any, key: str) -> Any:
+        """Return the value as its annotation has it."""
         if isinstance(value, dict):
             return self.mapping(value, annotation, key)
         if isinstance(value, list):
@@ -103,6 +104,7 @@ class _Maker:
         return found[0]
 
     def mapping(self, value: dict[str, Any], annotation: Any, key: str) -> Any:
+        """Return a section as its dataclass, a map as a dict."""
         option = mapping_option(annotation)
         if option is None:
             raise self.wrong(value, annotation, key)

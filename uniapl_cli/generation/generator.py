@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from uniapl_cli.registry import Registry
 from uniapl_cli.types import Completion, Sampling
@@ -31,10 +31,6 @@ class Generator(Protocol):
         self, requests: Sequence[Request], sampling: Sampling
     ) -> Iterator[tuple[int, list[Completion]]]:
         """Yield (place of the request, one Completion a seed), in the order they get done."""
-        ...
-
-    def follow(self, policy: Any) -> None:
-        """Take over the policy's present weights."""
         ...
 
 

@@ -48,9 +48,6 @@ class LocalGenerator:
         listed = configured if isinstance(configured, list) else [configured]
         self.stop_ids = {chat.stop_id, *(token for token in listed if token is not None)}
 
-    def follow(self, policy: Any) -> None:
-        """Do nothing: the generator reads the policy's own weights."""
-
     def generate(
         self, requests: Sequence[Request], sampling: Sampling
     ) -> Iterator[tuple[int, list[Completion]]]:
