@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from uniapl_cli.config import render
 from uniapl_cli.config.load import load
 from uniapl_cli.config.render import differences, to_yaml
-from uniapl_cli.errors import ConfigError
 
 tricky = st.sampled_from(
     ["1 - alpha", "null", "on", "1e-6", "${x}", "\\${x}", "\\\\${x}\\", "a: b", "#", "", " ", "=",
@@ -86,11 +85,6 @@ def test_a_value_that_needs_a_missing_one_is_written_as_missing() -> None:
     assert "method: ???" in to_yaml(load(None, ["method=${run.dir}"], schema=Config)).replace(
         "'", ""
     )
-
-
-def test_save_says_when_there_is_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="absent/config.yaml: cannot be written: No such file"):
-        save(Config(), tmp_path / "absent" / "config.yaml")
 
 
 def test_differences() -> None:

@@ -3,19 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from uniapl_cli.config.check import Layer, check
 from uniapl_cli.config.include import read
 from uniapl_cli.config.keys import describe
+from uniapl_cli.config.merge import merge
 from uniapl_cli.config.override import parse
-from uniapl_cli.config.shape import MISSING, Unset, plain
+from uniapl_cli.config.resolve import resolve
+from uniapl_cli.config.shape import MISSING, Unset, defaults, plain
 from uniapl_cli.errors import ConfigError
 
 T = TypeVar("T")
 
 
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Keep an error to one line, whatever a quoted key or an override brought into it."""
+    try:
+        yield
+    except ConfigError as error:
+        if len(lines := str(error).splitlines()) < 2:
+            raise
+        raise ConfigError(" ".join(lines)) from error
+
+
+@_one_line()
+def load(
+    path: Path | None,
+    overrides: Sequence[str] = (),
+    *,
+    schema: type[T],
+    layers: Sequence[Path] = (),
+    fixed: Mapping[str, object] | None = None,
+) -> T:
+    """Return the experiment that a file and its `key=value` overrides describe.
+
+    `layers` are packaged files below the user's. `fixed` holds dotted keys that the command itself
+    decides: a layer may leave them out, give them as null or agree. Sections and maps merge, lists
+    and scalars replace; null removes an entry of a `dict[str, X]`, which must be there. A mandatory
+    value that nobody gave stays `???` until `require` asks for it. Raises ConfigError, one line.
+    """
+    tree: Any = defaults(schema)
+    origins: dict[tuple[str, ...], str] = {}
+    for layer in _layers([*layers, *_given(path)], overrides, schema):
+        _refuse(layer, fixed or {})
+        tree = merge(tree, layer, schema)
+        origins |= layer.origins
+    for key, value in (fixed or {}).items():
+        tree = merge(tree, _nested(key, value), schema)
+    return resolve(tree, origins, schema)
+
+
+@_one_line()
 def require(config: object, keys: Iterable[str] | None = None) -> None:
     """Raise ConfigError if a mandatory value is absent: among `keys` and below, or anywhere."""
     keys = None if keys is None else list(keys)
