@@ -83,3 +83,13 @@ def test_a_folder_without_a_tokenizer_is_refused(tmp_path, content):
         (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "Qwen2Tokenizer"}')
     with pytest.raises(ModelError, match="no tokenizer in"):
         load_tokenizer(tmp_path)
+
+
+def test_an_empty_think_block_is_not_said_twice(tokenizer):
+    chat = Chat(tokenizer)
+    assert chat.response_ids(EMPTY + "Yes.") == chat.response_ids("Yes.")
+    assert chat.response_ids("<think></think>Yes.") == chat.response_ids("Yes.")
+    thoughts = "<think>\nHm.\n</think>\n\nYes."
+    assert chat.text(chat.response_ids(thoughts)) == thoughts
+    thinking = Chat(tokenizer, thinking=True)
+    assert thinking.text(thinking.response_ids(EMPTY + "Yes.")) == EMPTY + "Yes."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Any
 
 from uniapl_cli.errors import ModelError
 from uniapl_cli.types import Message
+
+
+# What servers put before a response when they were told not to think.
+EMPTY_THINKING = re.compile(r"\A\s*<think>\s*</think>\s*")
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,12 @@ class Chat:
     def response_ids(self, response: str) -> list[int]:
         """Return the ids of a whole response, its stop token included.
 
-        Text that spells a special token stays text, or a demonstration would stop in its middle.
+        An empty think block before it is the prompt's already, with thinking off, and is left out
+        here. Text that spells a special token stays text, or a demonstration would stop in its
+        middle.
         """
+        if not self.thinking:
+            response = EMPTY_THINKING.sub("", response)
         ids = self.tokenizer.encode(response, add_special_tokens=False, split_special_tokens=True)
         return [*ids, self.stop_id]
 

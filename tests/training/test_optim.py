@@ -77,6 +77,13 @@ def test_muon_takes_the_hidden_matrices_at_a_rate_of_their_own(new_policy, new_o
     assert "model.embed_tokens.weight" in split[1]
 
 
+def test_each_part_steps_at_its_ratio_of_the_rate(new_parts):
+    parts = new_parts(0, "muon")
+    parts.train()  # at 1e-2
+    rates = [part.param_groups[0]["lr"] for part, _ in parts.optimizer.parts]
+    assert rates == pytest.approx([5e-2, 1e-2])
+
+
 def test_frozen_parameters_stay(new_policy, new_batch, new_optimizer):
     policy, batch = new_policy(), new_batch([3, 4])
     policy.model.model.embed_tokens.requires_grad_(False)
