@@ -11,7 +11,6 @@ from typing import Any
 from uniapl_cli.errors import ModelError
 from uniapl_cli.types import Message
 
-
 # What servers put before a response when they were told not to think.
 EMPTY_THINKING = re.compile(r"\A\s*<think>\s*</think>\s*")
 
