@@ -198,3 +198,9 @@ def test_table_4_is_a_choice_of_signals(tmp_path):
     made = read_config(file, ["training.steps=1"], "grpo")
     check_method(made)
     assert requirements(made, {"verifier"}) == {"teacher": True, "constraints": True}
+
+
+@pytest.mark.parametrize("override", ["terms.kl.objective=bradley_terry"])
+def test_an_objective_over_pairs_is_refused_where_a_source_gives_tokens(override):
+    with pytest.raises(ConfigError, match="terms.kl: .*takes a PairBatch, and .*'rollouts' gives"):
+        plan(config(override))

@@ -4,7 +4,7 @@ import pytest
 
 from uniapl_cli.sandbox import MECHANISMS, Call, Limits, Outcome, Sandbox
 
-LIMITS = Limits(seconds=0.5, cpu_seconds=1, memory_mb=128, file_mb=1, output_bytes=100_000)
+LIMITS = Limits(seconds=1.0, cpu_seconds=3, memory_mb=128, file_mb=1, output_bytes=100_000)
 WAYS = {
     "all": MECHANISMS,
     "without namespaces": ("landlock", "seccomp"),  # as in most containers

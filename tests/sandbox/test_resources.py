@@ -2,20 +2,20 @@
 
 
 def test_an_endless_loop(contained):
-    assert contained("while True: pass") == "ran longer than 0.5 s"
+    assert contained("while True: pass") == "ran longer than 1 s"
 
 
 def test_sleeping(contained):
-    assert contained("import time; time.sleep(9)") == "ran longer than 0.5 s"
+    assert contained("import time; time.sleep(9)") == "ran longer than 1 s"
 
 
 def test_a_catastrophic_regular_expression(contained):
     error = contained("import re; return bool(re.match('(a+)+$', 'a' * 60 + 'b'))")
-    assert error == "ran longer than 0.5 s"
+    assert error == "ran longer than 1 s"
 
 
 def test_a_large_power(contained):
-    assert contained("return 7 ** 7 ** 9 > 0") == "ran longer than 0.5 s"
+    assert contained("return 7 ** 7 ** 9 > 0") == "ran longer than 1 s"
 
 
 def test_a_loop_that_catches_everything(contained):
@@ -29,7 +29,7 @@ while True:
         while True: pass
     except BaseException: pass
 """
-    assert contained(body) == "ran longer than 0.5 s"
+    assert contained(body) == "ran longer than 1 s"
 
 
 def test_a_memory_bomb(contained):
@@ -152,4 +152,4 @@ class Slow(Exception):
         while True: pass
 raise Slow
 """
-    assert contained(body) == "ran longer than 0.5 s"
+    assert contained(body) == "ran longer than 1 s"

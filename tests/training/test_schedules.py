@@ -26,9 +26,11 @@ def test_mu_is_as_published(options, golden):
     assert [mu(step) for step in STEPS] == pytest.approx(golden, abs=5e-7)
 
 
-def test_without_warm_up_and_decay_mu_is_its_valley():
-    given = {"shape": "warmup_decay", "warmup_steps": 0, "decay_steps": 0, "peak": 1, "valley": 0.2}
-    assert schedule("mu", given, 10)(0) == 0.2
+def test_without_warm_up_and_decay_mu_is_its_valley_and_says_so():
+    given = {"shape": "warmup_decay", "warmup_steps": 0, "decay_steps": 0, "valley": 0.2}
+    assert schedule("mu", {**given, "peak": 0.2}, 10)(0) == 0.2
+    with pytest.raises(ConfigError, match=r"always valley = 0.2, and peak = 1 is never reached"):
+        schedule("mu", {**given, "peak": 1}, 10)(0)
 
 
 @pytest.mark.parametrize("given", [0.3, 3, {"shape": "constant", "value": 0.3}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -12,7 +13,8 @@ from omegaconf import MISSING
 from uniapl_cli.config import schema
 from uniapl_cli.errors import ConfigError, UniAPLError, unknown
 from uniapl_cli.objectives import advantages, objectives
-from uniapl_cli.registry import conforms
+from uniapl_cli.registry import Entry, conforms
+from uniapl_cli.tensors import PairBatch, TokenBatch
 from uniapl_cli.training.schedules import Schedule, names_in, schedule, weight
 from uniapl_cli.training.scores import scores
 from uniapl_cli.training.signals import Signal, Weighted
@@ -63,6 +65,7 @@ def term(
     entry = located(where, lambda: objectives[given.objective])
     if given.source not in sources:
         raise ConfigError(f"{where}: {unknown('source', given.source, sources)}")
+    fits(where, entry, given.source)
     objective = located(where, lambda: entry.bind(given.params))
     signal = given.params.get("signal")
     if signal is not None and config.signals.get(signal) is None:
@@ -80,6 +83,17 @@ def term(
         signal,
         bool(entry.facts.get("reference")),
     )
+
+
+def fits(where: str, objective: Entry[Any], source: str) -> None:
+    """Refuse an objective over pairs where a source gives tokens, and the other way round."""
+    takes = inspect.signature(objective.make, eval_str=True).parameters["batch"].annotation
+    gives = PairBatch if source == "comparisons" else TokenBatch
+    if takes is not gives:
+        raise ConfigError(
+            f"{where}: objective '{objective.name}' takes a {takes.__name__}, and source "
+            f"'{source}' gives a {gives.__name__}"
+        )
 
 
 def signal(name: str, given: schema.Signal, supplies: Mapping[str, Callable[[], Any]]) -> Signal:

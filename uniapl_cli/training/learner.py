@@ -83,7 +83,8 @@ class PolarLearner:
 
     def __init__(self, polar: PolarModel, device: str) -> None:
         self.polar = polar
-        self.model = polar.model.to(device).train()
+        # Without dropout, so that a resumed run needs no random state to be the same.
+        self.model = polar.model.to(device).eval()
         self.tokenizer = polar.tokenizer
         self.device: torch.device = self.model.device
 

@@ -123,5 +123,5 @@ def non_finite(step: int, norm: float, means: Mapping[str, Mean]) -> str:
     terms = ", ".join(f"{name} {mean.value:.4g}" for name, mean in means.items())
     return (
         f"the gradient's norm at step {step + 1} is {norm}; the model was not updated. "
-        f"Terms: {terms}. Lower optim.lr, or look at samples.jsonl for what was generated"
+        f"Terms: {terms}. Lower optim.lr; the newest checkpoint is from before it"
     )

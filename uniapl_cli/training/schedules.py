@@ -49,6 +49,11 @@ def warmup_decay(
 
     arXiv 2508.11408. With warm-up, step 0 has 0; without warm-up and decay it is `valley`.
     """
+    if warmup_steps == decay_steps == 0 and peak != valley:
+        raise ConfigError(
+            f"with warmup_steps and decay_steps 0 the value is always valley = {valley:g}, and "
+            f"peak = {peak:g} is never reached: make the two equal, or set decay_steps"
+        )
     if step < warmup_steps:
         return step / warmup_steps * peak
     if step >= warmup_steps + decay_steps:
