@@ -79,7 +79,7 @@ def pair_accuracy(
     """
     expert = maker.trajectories.policies[0]
     result = {}
-    for kind in (kind for kind in maker.kinds() if kind != expert):
+    for kind in dict.fromkeys(kind for kind in maker.kinds() if kind != expert):
         rng = random.Random(derive(seed, "accuracy", kind))
         pairs = [maker.make(k, rng, policy=expert, kind=kind) for k in maker.trajectories.ids]
         scores = judge.score([side for pair in pairs for side in pair])

@@ -53,6 +53,13 @@ def swap(text: str, other: str, rng: random.Random) -> str:
     return other
 
 
+@corruptions.register("splice")
+def splice(text: str, other: str, rng: random.Random) -> str:
+    """Go over to another prompt's answer in the middle."""
+    words, others = text.split(), other.split()
+    return " ".join([*words[: len(words) // 2], *others[len(others) // 2 :]])
+
+
 @dataclass(frozen=True)
 class Trajectories:
     """What each policy answered: {policy: {prompt id: responses}}, for prompts all of them have."""
