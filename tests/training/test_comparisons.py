@@ -10,7 +10,8 @@ from uniapl_cli.training.comparisons import Comparisons, PairMaker, corruptions,
 from uniapl_cli.types import Example, Message
 
 TEXT = " ".join(f"word{number}" for number in range(200))
-BROKEN = [name for name in corruptions if name != "swap"]
+# Those that are drawn; the others take another prompt's answer.
+BROKEN = sorted({*corruptions} - {"swap", "splice"})
 
 
 def examples(policy, prompts="abc", answers=2):
@@ -71,6 +72,11 @@ def test_a_kind_that_is_asked_for_is_made(maker, kind):
 def test_a_swapped_answer_is_to_another_prompt(maker):
     for _, worse in pairs(maker, 50, policy="good", kind="swap"):
         assert worse.candidate.split()[1] in "bc"
+
+
+def test_a_spliced_answer_goes_over_to_another_prompts():
+    spliced = corruptions["splice"].make("a b c d", "w x y z", random.Random(0))
+    assert spliced == "a b y z"
 
 
 @pytest.mark.parametrize("name", BROKEN)
