@@ -67,7 +67,9 @@ def test_a_centred_score_is_zero_for_the_teachers_own_response():
 def test_coef_is_the_coefficient_of_the_score(centre):
     rollouts = [rollout("hello"), rollout("the teacher says so.")]
     given = {"discriminator": Lengths(), "centre": centre}
-    assert coef(rollouts, **given) == [coefficient(r) for r in polar(rollouts, **given)]
+    found, scores = coef(rollouts, **given), polar(rollouts, **given)
+    assert found.values == [coefficient(r) for r in scores]
+    assert found.more == {"r": scores}
 
 
 @pytest.mark.parametrize("name", ["polar", "coef"])

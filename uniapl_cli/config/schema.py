@@ -8,7 +8,7 @@ from typing import Any, Literal
 from omegaconf import MISSING
 
 from uniapl_cli.config.fields import key, section
-from uniapl_cli.config.stages import Eval, Filter, Polar, Sampling, Sandbox, Teach
+from uniapl_cli.config.stages import Eval, Filter, Polar, Sampling, Sandbox, Score, Teach
 
 
 @dataclass
@@ -139,6 +139,7 @@ class Discriminator:
     path: str | None = key(None, "folder or hub name; tiny:polar")
     dtype: str = key("auto", "of the weights: auto (float32 on CPU, bfloat16 on CUDA), float32 ...")
     batch_tokens: int = key(16384, "tokens one scoring batch may hold")
+    params: dict[str, Any] = key({}, "keyword arguments of the kind: {addresses: [HOST:PORT]}")
 
 
 def _signals() -> dict[str, Signal | None]:
@@ -173,4 +174,5 @@ class Config:
     teach: Teach = section(Teach, "uniapl teacher-gen")
     filter: Filter = section(Filter, "uniapl filter-gt")
     eval: Eval = section(Eval, "uniapl eval")
+    score: Score = section(Score, "uniapl score")
     polar: Polar = section(Polar, "uniapl pretrain-polar")
