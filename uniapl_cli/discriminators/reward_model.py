@@ -12,6 +12,7 @@ import torch
 from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.discriminators.local import batches, load_frozen, padded, refuse_overlong
+from uniapl_cli.discriminators.polar import is_special
 from uniapl_cli.errors import ModelError
 from uniapl_cli.types import Comparison
 
@@ -48,7 +49,10 @@ class RewardModelDiscriminator:
         self.pad: int | None = self.model.config.pad_token_id
         self.batch_tokens = 0 if self.pad is None else batch_tokens
         self.context = getattr(self.model.config, "max_position_embeddings", None)
-        self.specials = sorted(self.tokenizer.all_special_tokens, key=len, reverse=True)
+        added = self.tokenizer.added_tokens_decoder.values()
+        spelt = {t.content for t in added if t.special or is_special(t.content)}
+        spelt.update(self.tokenizer.all_special_tokens)
+        self.specials = sorted(spelt, key=len, reverse=True)
 
     def score(self, comparisons: Sequence[Comparison]) -> list[float]:
         """Return one score a comparison; an answer that several share is scored once."""
