@@ -336,3 +336,25 @@ def test_a_score_in_all_its_shapes(found, tokens):
 def test_what_is_no_score(found):
     with pytest.raises(ValueError):
         number(found, 3)
+
+
+@pytest.mark.slow
+def test_training_asks_servers_which_may_have_moved_when_it_goes_on(
+    serve, honest, train_tiny, logged
+):
+    def train(server, engine="lmdeploy"):
+        given = f"{{engine: {engine}, addresses: [{server.address}], retries: 0}}"
+        kind = ["discriminator.kind=polar_server", f"discriminator.params={given}"]
+        return train_tiny("agrpo", "run", "schedules.lambda_adv=0.01", *kind)
+
+    first = serve(honest())
+    run = train(first)
+    assert len(first.bodies) == 4 * 2  # a step: its rollouts, and the teacher against itself
+    lines = logged(run)
+    assert len(lines) == 4
+    for line in lines:
+        told = {name.rpartition("anchor/")[2] for name in line if "anchor/" in name}
+        assert {"coef", "coef_std", "coef_r", "coef_r_std"} <= told
+    assert train(serve(honest())) == run
+    with pytest.raises(UniAPLError, match="holds a run of another config .*engine"):
+        train(first, "vllm")

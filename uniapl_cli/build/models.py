@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,11 @@ def discriminator_maker(config: schema.Config) -> tuple[Path, Callable[..., Disc
         "discriminator.params", lambda: entry.bind(given.params, batch_tokens=given.batch_tokens)
     )
     return Path(resolve(given.path)), make
+
+
+def free_params(config: schema.Config) -> Sequence[str]:
+    """Return which of discriminator.params change no score: where a server is, say."""
+    return discriminators[config.discriminator.kind].facts.get("free", ())
 
 
 def context(model: Any) -> int:

@@ -13,7 +13,6 @@ from uniapl_cli.build.checks import positive
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
 from uniapl_cli.data import open_rows
-from uniapl_cli.discriminators import discriminators
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, can_write
 from uniapl_cli.pipelines.score import Columns, Sink, ToFile, ToStdout, score, stdin_rows
@@ -63,7 +62,7 @@ def score_rows(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any
 def facts(config: schema.Config) -> dict[str, Any]:
     """Return what decides the scores: not how a server is reached, nor how rows are batched."""
     given, asked = config.discriminator, config.score
-    free = discriminators[given.kind].facts.get("free", ())
+    free = models.free_params(config)
     return {
         "kind": given.kind,
         "path": given.path,
