@@ -96,7 +96,8 @@ def _fetch(request: Request, timeout: float) -> bytes:
 
 def _refusal(error: HTTPError, key: str | None) -> RequestFailed:
     try:
-        said = error.read(4 * SAID).decode(errors="replace")
+        with error:
+            said = error.read(4 * SAID).decode(errors="replace")
     except (OSError, HTTPException):
         said = ""
     headers = error.headers or HTTPMessage()
