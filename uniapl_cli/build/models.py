@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -64,8 +64,14 @@ def discriminator(config: schema.Config) -> Discriminator:
         )
     place = device(config.run)
     dtype = weights(given.dtype, place, trained=False)
-    make = discriminators[given.kind].bind({"batch_tokens": given.batch_tokens})
-    return make(Path(resolve(given.path)), place, dtype)
+    make = discriminators[given.kind].bind({}, **polar_options(given))
+    return make(resolve(given.path), place, dtype)
+
+
+def polar_options(given: schema.Discriminator) -> dict[str, Any]:
+    """Return what the section says beyond kind, path and dtype."""
+    options = dataclasses.asdict(given)
+    return {name: options[name] for name in options.keys() - {"kind", "path", "dtype"}}
 
 
 def context(model: Any) -> int:
