@@ -75,8 +75,8 @@ def load_official(
     from transformers import LlamaForSequenceClassification
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
-    tokenizer, separator = load_official_tokenizer(path, settings, revision)
     config = llama_config(path, settings, attention)
+    tokenizer, separator = load_official_tokenizer(path, settings, revision)
     config.separator_token_id, config.reward_token_id = separator, settings["reward_token_id"]
     with torch.device("meta"):
         model = LlamaForSequenceClassification(config)
