@@ -227,6 +227,18 @@ def test_a_damaged_tokenizer_is_refused(tmp_path, keep):
         load_polar(folder)
 
 
+def test_a_damaged_tokenizer_json_is_refused(tmp_path):
+    folder = altered(tmp_path, "config.json", lambda values: None)
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match="no tokenizer in"):
+        load_polar(folder)
+
+
+def test_an_attention_that_is_not_there_is_refused():
+    with pytest.raises(ModelError, match="cannot load .*nonsense"):
+        load_polar(TINY, attention="nonsense")
+
+
 def test_tokenizer_json_goes_before_tokenizer_model(judge, rows, tmp_path):
     folder = altered(tmp_path, "config.json", lambda values: None)
     judge.polar.tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))

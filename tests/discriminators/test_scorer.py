@@ -141,7 +141,9 @@ def test_batches_hold_every_place_once_and_at_most_the_budget(widths, budget):
     made = list(batches(range(len(widths)), widths, budget))
     assert sorted(place for batch in made for place in batch) == list(range(len(widths)))
     for batch in made:
-        assert len(batch) == 1 or len(batch) * max(widths[i] for i in batch) <= budget
+        widest = max(widths[i] for i in batch)
+        assert len(batch) == 1 or len(batch) * widest <= budget
+        assert 2 * min(widths[i] for i in batch) >= widest
 
 
 def test_models_that_forget_share_nothing():

@@ -41,11 +41,12 @@ def families(rows: Sequence[Row], separator: int) -> list[Family]:
 def batches(places: Iterable[int], widths: Sequence[int], budget: int) -> Iterator[list[int]]:
     """Yield places, widest first, at most `budget` of width times rows, or one place.
 
-    The first of a batch is its width, so that what is padded is no wider than its neighbour.
+    The first of a batch is its width, and none in it is less than half as wide.
     """
     batch: list[int] = []
     for place in sorted(places, key=lambda i: -widths[i]):
-        if batch and (len(batch) + 1) * widths[batch[0]] > budget:
+        width = widths[batch[0]] if batch else 0
+        if (len(batch) + 1) * width > budget or 2 * widths[place] < width:
             yield batch
             batch = []
         batch.append(place)

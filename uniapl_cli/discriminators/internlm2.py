@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from uniapl_cli.chat import first_line
 from uniapl_cli.discriminators.sentencepiece import load_sentencepiece
 from uniapl_cli.errors import ModelError
 
@@ -78,8 +79,11 @@ def load_official(
     config = llama_config(path, settings, attention)
     tokenizer, separator = load_official_tokenizer(path, settings, revision)
     config.separator_token_id, config.reward_token_id = separator, settings["reward_token_id"]
-    with torch.device("meta"):
-        model = LlamaForSequenceClassification(config)
+    try:
+        with torch.device("meta"):
+            model = LlamaForSequenceClassification(config)
+    except (ValueError, ImportError) as error:
+        raise ModelError(f"cannot load '{path}': {first_line(error)}") from error
     state = {}
     for name, tensor in converted(read_weights(path, revision), config):
         kept = torch.float32 if name == "score.weight" else dtype
@@ -164,8 +168,7 @@ def read_weights(path: str | Path, revision: str | None = None) -> Iterator[tupl
             yield from _tensors(file)
         except Exception as error:
             # A damaged file makes safetensors and torch raise errors of their own kinds.
-            reason = str(error).strip().partition("\n")[0]
-            raise ModelError(f"cannot load '{path}': {file.name}: {reason}") from error
+            raise ModelError(f"cannot load '{path}': {file.name}: {first_line(error)}") from error
 
 
 def _tensors(file: Path) -> Iterator[tuple[str, Tensor]]:
@@ -205,7 +208,11 @@ def load_official_tokenizer(
     listed = json.loads(file.read_text("utf-8")).get("added_tokens_decoder", {}) if file else {}
     names = {int(number): token["content"] for number, token in listed.items()}
     if fast := find(path, "tokenizer.json", revision):
-        raw = Tokenizer.from_file(str(fast))
+        try:
+            raw = Tokenizer.from_file(str(fast))
+        except Exception as error:
+            # tokenizers raises nothing narrower.
+            raise ModelError(f"no tokenizer in '{path}': {first_line(error)}") from error
         names |= {n: t.content for n, t in raw.get_added_tokens_decoder().items() if t.special}
     elif model := find(path, "tokenizer.model", revision):
         raw = load_sentencepiece(model, names)
