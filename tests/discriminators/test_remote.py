@@ -12,7 +12,7 @@ from fake_engines import SHAPES, FakeEngine, Reply
 from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.discriminators.engines import engines, number
 from uniapl_cli.discriminators.polar import PolarDiscriminator
-from uniapl_cli.discriminators.remote import PolarServers, base_url, encoder
+from uniapl_cli.discriminators.remote import PolarServers, base_url, serialiser
 from uniapl_cli.errors import ModelError, UniAPLError
 from uniapl_cli.patience import LONGEST_PAUSE
 from uniapl_cli.tiny.assets import resolve
@@ -42,7 +42,7 @@ def score(judge):
 
     def of(ids):
         with lock:
-            return judge._forward([list(ids)])[0]
+            return judge.scorer([list(ids)], judge.polar.separator_id)[0]
 
     return of
 
@@ -69,7 +69,7 @@ class Client:
         given = {"chunk": 4, "concurrency": 1, "retries": 2, "sleep": self.pauses.append}
         addresses = [f"http://{getattr(server, 'address', server)}" for server in servers]
         self.asks = PolarServers(
-            encoder(POLAR), engines[engine].make(), addresses, **{**given, **options}
+            serialiser(POLAR), engines[engine].make(), addresses, **{**given, **options}
         )
 
     def score(self, comparisons):
@@ -309,9 +309,9 @@ def test_settings_that_cannot_work_are_refused(wrong, message):
 
 def test_any_other_models_folder_is_refused():
     with pytest.raises(ModelError, match="lacks separator_token_id, reward_token_id"):
-        encoder(Path(resolve("tiny:base")))
+        serialiser(Path(resolve("tiny:base")))
     with pytest.raises(ModelError, match="no discriminator in"):
-        encoder(Path("/absent"))
+        serialiser(Path("/absent"))
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -65,7 +65,7 @@ def discriminator(config: schema.Config) -> Discriminator:
     return make(path, place, weights(given.dtype, place, trained=False))
 
 
-def discriminator_maker(config: schema.Config) -> tuple[Path, Callable[..., Discriminator]]:
+def discriminator_maker(config: schema.Config) -> tuple[str, Callable[..., Discriminator]]:
     """Check what the config says of the discriminator, as far as that goes without loading it."""
     given = config.discriminator
     if given.path is None:
@@ -73,15 +73,19 @@ def discriminator_maker(config: schema.Config) -> tuple[Path, Callable[..., Disc
             "the anchor needs a discriminator: set discriminator.path (a folder, or tiny:polar)"
         )
     entry = discriminators[given.kind]
-    make = located(
-        "discriminator.params", lambda: entry.bind(given.params, batch_tokens=given.batch_tokens)
-    )
-    return Path(resolve(given.path)), make
+    make = located("discriminator.params", lambda: entry.bind(given.params, **polar_options(given)))
+    return resolve(given.path), make
 
 
 def free_params(config: schema.Config) -> Sequence[str]:
     """Return which of discriminator.params change no score: where a server is, say."""
     return discriminators[config.discriminator.kind].facts.get("free", ())
+
+
+def polar_options(given: schema.Discriminator) -> dict[str, Any]:
+    """Return what the section says beyond kind, path, dtype and the kind's own params."""
+    options = dataclasses.asdict(given)
+    return {n: options[n] for n in options.keys() - {"kind", "path", "dtype", "params"}}
 
 
 def context(model: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from uniapl_cli.tiny.assets import resolve
 log = logging.getLogger("uniapl")
 
 PIPE = "-"
+# What of the discriminator's section changes no score.
+FREE = ("batch_tokens", "share_prefixes")
 
 
 def score_rows(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any] | None:
@@ -61,13 +64,11 @@ def score_rows(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any
 
 def facts(config: schema.Config) -> dict[str, Any]:
     """Return what decides the scores: not how a server is reached, nor how rows are batched."""
-    given, asked = config.discriminator, config.score
+    given, asked = asdict(config.discriminator), config.score
     free = models.free_params(config)
     return {
-        "kind": given.kind,
-        "path": given.path,
-        "dtype": given.dtype,
-        "params": {name: value for name, value in given.params.items() if name not in free},
+        **{name: value for name, value in given.items() if name not in FREE},
+        "params": {name: value for name, value in given["params"].items() if name not in free},
         "centre": asked.centre,
         "strip_thinking": asked.strip_thinking,
         "columns": [asked.prompt, asked.reference, asked.output],

@@ -138,7 +138,14 @@ class Discriminator:
     kind: str = key("polar", "see `uniapl list discriminators`")
     path: str | None = key(None, "folder or hub name; tiny:polar")
     dtype: str = key("auto", "of the weights: auto (float32 on CPU, bfloat16 on CUDA), float32 ...")
+    revision: str | None = key(None, "commit or branch on the hub")
+    attention: str = key("sdpa", "implementation: sdpa, eager, flash_attention_2")
     batch_tokens: int = key(16384, "tokens one scoring batch may hold")
+    share_prefixes: bool = key(True, "compute what a prompt's candidates have in common once")
+    wrapper: Literal["sft", "pretrain"] = key("sft", "a newline after the prompt, or nothing")
+    tail: Literal["id", "text"] = key("id", "the last token as POLAR was trained, or spelt out")
+    max_length: int = key(16384, "tokens of a whole input; the prompt keeps its end")
+    max_response_length: int = key(4096, "tokens of reference and candidate; they keep their head")
     params: dict[str, Any] = key({}, "keyword arguments of the kind: {addresses: [HOST:PORT]}")
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from uniapl_cli.chat import load_tokenizer
+from uniapl_cli.discriminators.batches import batches
 from uniapl_cli.discriminators.discriminator import discriminators
-from uniapl_cli.discriminators.local import batches, load_frozen, padded, refuse_overlong
+from uniapl_cli.discriminators.local import load_frozen, padded, refuse_overlong
 from uniapl_cli.errors import ModelError
 from uniapl_cli.types import Comparison
 
@@ -26,20 +27,22 @@ class EmbeddingDiscriminator:
 
     def __init__(
         self,
-        path: Path,
+        path: str | Path,
         device: str,
         dtype: torch.dtype,
         *,
         scale: float = 4.0,
         with_prompt: bool = False,
         batch_tokens: int = 16384,
+        attention: str = "sdpa",
+        revision: str | None = None,
     ) -> None:
         from transformers import AutoModel
 
         if not (math.isfinite(scale) and scale > 0):
             raise ModelError(f"discriminator.params.scale = {scale}: it must be above 0")
-        self.model = load_frozen(AutoModel, path, device, dtype)
-        self.tokenizer = load_tokenizer(path)
+        self.model = load_frozen(AutoModel, path, device, dtype, attention, revision)
+        self.tokenizer = load_tokenizer(path, revision)
         self.device, self.scale = device, scale
         self.with_prompt, self.batch_tokens = with_prompt, batch_tokens
         self.context = getattr(self.model.config, "max_position_embeddings", None)
@@ -69,7 +72,8 @@ class EmbeddingDiscriminator:
         rows = [self._ids(text, name) for text, name in names.items()]
         refuse_overlong(list(names.values()), rows, self.context)
         embedded: dict[int, Tensor] = {}
-        for places in batches(rows, self.batch_tokens):
+        lengths = [len(row) for row in rows]
+        for places in batches(range(len(rows)), lengths, self.batch_tokens):
             embedded.update(zip(places, self._mean([rows[p] for p in places]), strict=True))
         return [embedded[place] for place in range(len(rows))]
 

@@ -1,8 +1,8 @@
-"""What discriminators in this process share: loading, cleaning, batches of similar length."""
+"""What discriminators in this process share: loading, padding, what is too long."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,26 @@ from uniapl_cli.chat import first_line
 from uniapl_cli.errors import ModelError
 
 
-def load_frozen(kind: Any, path: Path, device: str, dtype: torch.dtype, **options: Any) -> Any:
+def load_frozen(
+    kind: Any,
+    path: str | Path,
+    device: str,
+    dtype: torch.dtype,
+    attention: str = "sdpa",
+    revision: str | None = None,
+) -> Any:
     """Load a model by one of transformers' Auto classes, for inference. Raises ModelError.
 
     All its weights must be in the folder: what is made up at random would score at random.
     """
     try:
         model, found = kind.from_pretrained(
-            path, trust_remote_code=False, dtype=dtype, output_loading_info=True, **options
+            path,
+            trust_remote_code=False,
+            dtype=dtype,
+            attn_implementation=attention,
+            revision=revision,
+            output_loading_info=True,
         )
     except Exception as error:
         # A damaged file makes safetensors and torch raise errors of their own kinds.
@@ -28,18 +40,6 @@ def load_frozen(kind: Any, path: Path, device: str, dtype: torch.dtype, **option
     if missing := sorted(found["missing_keys"]):
         raise ModelError(f"cannot load '{path}': it lacks the weights {', '.join(missing[:3])}")
     return model.to(device).eval().requires_grad_(False)
-
-
-def batches(rows: Sequence[Sequence[int]], batch_tokens: int) -> Iterator[list[int]]:
-    """Yield places, the longest rows first; a batch holds `batch_tokens` or a single row."""
-    batch: list[int] = []
-    for place in sorted(range(len(rows)), key=lambda i: -len(rows[i])):
-        if batch and (len(batch) + 1) * len(rows[batch[0]]) > batch_tokens:
-            yield batch
-            batch = []
-        batch.append(place)
-    if batch:
-        yield batch
 
 
 def padded(rows: Sequence[Sequence[int]], pad: int, device: str) -> tuple[Tensor, Tensor]:

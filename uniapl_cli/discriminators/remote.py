@@ -9,23 +9,21 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import torch
 
-from uniapl_cli.chat import first_line, load_tokenizer
+from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.discriminators.engines import Engine, engines, number
-from uniapl_cli.discriminators.polar import PolarModel
+from uniapl_cli.discriminators.internlm2 import is_official, load_official_tokenizer
+from uniapl_cli.discriminators.polar import read_settings
+from uniapl_cli.discriminators.serialise import OFFICIAL, Format, Serialiser, report_cuts
 from uniapl_cli.discriminators.wire import RequestFailed, post, short
 from uniapl_cli.errors import ModelError
 from uniapl_cli.patience import pause
 from uniapl_cli.types import Comparison
-
-TOKENS = ("separator_token_id", "reward_token_id")
-Encode = Callable[[Comparison], Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class PolarServers:
     a server refuses is halved until the row at fault is found.
     """
 
-    encode: Encode
+    serialiser: Serialiser
     engine: Engine
     addresses: Sequence[str]
     model: str | None = None
@@ -62,7 +60,9 @@ class PolarServers:
 
     def score(self, comparisons: Sequence[Comparison]) -> list[float]:
         """Return one score a comparison; ModelError names the one that could not be scored."""
-        rows = [self.encode(comparison) for comparison in comparisons]
+        encoded = [self.serialiser.encode(comparison) for comparison in comparisons]
+        report_cuts(comparisons, [cut for _, cut in encoded])
+        rows = [ids for ids, _ in encoded]
         scores: dict[int, float] = {}
         stop = threading.Event()
 
@@ -145,12 +145,17 @@ def _complaint(failure: RequestFailed, attempt: int, address: str, ids: Sequence
     "polar_server", free=("addresses", "chunk", "concurrency", "timeout", "retries", "api_key_env")
 )
 def polar_server(
-    path: Path,
+    path: str | Path,
     device: str,
     dtype: torch.dtype,
     *,
     engine: str,
     addresses: list[str],
+    revision: str | None = None,
+    wrapper: Literal["sft", "pretrain"] = "sft",
+    tail: Literal["id", "text"] = "id",
+    max_length: int = 16384,
+    max_response_length: int = 4096,
     model: str | None = None,
     chunk: int = 16,
     concurrency: int = 8,
@@ -173,7 +178,7 @@ def polar_server(
     if not addresses:
         raise ModelError("discriminator.params.addresses is empty: name at least one HOST:PORT")
     return PolarServers(
-        encoder(path),
+        serialiser(path, revision, Format(wrapper, tail, max_length, max_response_length)),
         engines[engine].make(),
         [base_url(address) for address in addresses],
         model,
@@ -186,17 +191,17 @@ def polar_server(
     )
 
 
-def encoder(path: Path) -> Encode:
+def serialiser(
+    path: str | Path, revision: str | None = None, format: Format = OFFICIAL
+) -> Serialiser:
     """Return what makes a comparison the ids of the POLAR in `path`; no weights are read."""
-    from transformers import AutoConfig
-
-    try:
-        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"no discriminator in '{path}': {first_line(error)}") from error
-    if missing := [name for name in TOKENS if not hasattr(config, name)]:
-        raise ModelError(f"'{path}' is no POLAR: its config.json lacks {', '.join(missing)}")
-    return PolarModel(SimpleNamespace(config=config), load_tokenizer(path)).encode
+    settings = read_settings(path, revision)
+    if is_official(settings):
+        tokenizer, separator = load_official_tokenizer(path, settings, revision)
+    else:
+        tokenizer = load_tokenizer(path, revision)
+        separator = settings["separator_token_id"]
+    return Serialiser(tokenizer, separator, settings["reward_token_id"], format)
 
 
 def base_url(address: str) -> str:

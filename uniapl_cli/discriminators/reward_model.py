@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
 from uniapl_cli.chat import load_tokenizer
+from uniapl_cli.discriminators.batches import batches
 from uniapl_cli.discriminators.discriminator import discriminators
-from uniapl_cli.discriminators.local import batches, load_frozen, padded, refuse_overlong
-from uniapl_cli.discriminators.polar import is_special
+from uniapl_cli.discriminators.local import load_frozen, padded, refuse_overlong
+from uniapl_cli.discriminators.serialise import specials_of, without
 from uniapl_cli.errors import ModelError
 from uniapl_cli.types import Comparison
 
@@ -27,21 +28,25 @@ class RewardModelDiscriminator:
 
     def __init__(
         self,
-        path: Path,
+        path: str | Path,
         device: str,
         dtype: torch.dtype,
         *,
         against: Literal["reference", "nothing"] = "reference",
         batch_tokens: int = 16384,
+        attention: str = "sdpa",
+        revision: str | None = None,
     ) -> None:
         from transformers import AutoModelForSequenceClassification
 
-        self.model = load_frozen(AutoModelForSequenceClassification, path, device, dtype)
+        self.model = load_frozen(
+            AutoModelForSequenceClassification, path, device, dtype, attention, revision
+        )
         if self.model.config.num_labels != 1:
             raise ModelError(
                 f"'{path}' is no reward model: it has {self.model.config.num_labels} labels, not 1"
             )
-        self.tokenizer = load_tokenizer(path)
+        self.tokenizer = load_tokenizer(path, revision)
         if not self.tokenizer.chat_template:
             raise ModelError(f"the tokenizer of '{path}' has no chat template")
         self.device, self.against = device, against
@@ -49,10 +54,7 @@ class RewardModelDiscriminator:
         self.pad: int | None = self.model.config.pad_token_id
         self.batch_tokens = 0 if self.pad is None else batch_tokens
         self.context = getattr(self.model.config, "max_position_embeddings", None)
-        added = self.tokenizer.added_tokens_decoder.values()
-        spelt = {t.content for t in added if t.special or is_special(t.content)}
-        spelt.update(self.tokenizer.all_special_tokens)
-        self.specials = sorted(spelt, key=len, reverse=True)
+        self.specials = specials_of(self.tokenizer)
 
     def score(self, comparisons: Sequence[Comparison]) -> list[float]:
         """Return one score a comparison; an answer that several share is scored once."""
@@ -75,7 +77,8 @@ class RewardModelDiscriminator:
         rows = [self._ids(prompt, answer) for prompt, answer in names]
         refuse_overlong(list(names.values()), rows, self.context)
         scores: dict[int, float] = {}
-        for places in batches(rows, self.batch_tokens):
+        lengths = [len(row) for row in rows]
+        for places in batches(range(len(rows)), lengths, self.batch_tokens):
             scores.update(zip(places, self._forward([rows[p] for p in places]), strict=True))
         return [scores[place] for place in range(len(rows))]
 
@@ -92,12 +95,7 @@ class RewardModelDiscriminator:
 
         A template and its content are tokenized as one text, so it cannot be left as text.
         """
-        before: Any = None
-        while before != text:
-            before = text
-            for special in self.specials:
-                text = text.replace(special, "")
-        return text
+        return without(text, self.specials)
 
     @torch.inference_mode()
     def _forward(self, rows: Sequence[Sequence[int]]) -> list[float]:
