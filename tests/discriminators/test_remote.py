@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,14 @@ from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.discriminators.engines import engines, number
 from uniapl_cli.discriminators.polar import PolarDiscriminator
 from uniapl_cli.discriminators.remote import PolarServers, base_url, serialiser
+from uniapl_cli.discriminators.serialise import Format
 from uniapl_cli.errors import ModelError, UniAPLError
 from uniapl_cli.patience import LONGEST_PAUSE
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.types import Comparison
 
 POLAR = Path(resolve("tiny:polar"))
+OFFICIAL = Path(__file__).parents[2].parent / "shared" / "data" / "polar" / "tiny_a"
 WORDS = ["the", "harbour", "is", "old", "and", "gulls", "are", "calm", "I", "know", "boats", "well"]
 
 
@@ -336,6 +339,32 @@ def test_a_score_in_all_its_shapes(found, tokens):
 def test_what_is_no_score(found):
     with pytest.raises(ValueError):
         number(found, 3)
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not OFFICIAL.is_dir(), reason="shared/data/polar/tiny_a is not here")
+def test_servers_of_an_official_checkpoint_are_sent_its_ids(serve, comparisons):
+    here = PolarDiscriminator(OFFICIAL, "cpu", torch.float32)
+    lock = threading.Lock()
+
+    def script(body, _):
+        with lock:
+            scores = here.scorer(body["input"], here.polar.separator_id)
+        return {"data": [{"index": n, "data": [[0.0], [s]]} for n, s in enumerate(scores)]}
+
+    given = {"engine": "vllm", "addresses": [serve(script).address], "chunk": 5}
+    made = discriminators["polar_server"].bind(given)(OFFICIAL, "cpu", torch.float32)
+    assert made.score(comparisons) == pytest.approx(here.score(comparisons), abs=1e-4)
+
+
+def test_what_is_cut_is_told(serve, honest, caplog):
+    short = serialiser(POLAR, format=Format(max_response_length=3))
+    server = serve(honest())
+    asks = replace(Client(server).asks, serialiser=short)
+    long = Comparison("Tell me.", "The sea.", "The sea is old and calm.", "rows:1")
+    with caplog.at_level("WARNING", "uniapl"):
+        asks.score([long, replace(long, candidate="The")])
+    assert "reads 2 comparisons in part" in caplog.text and "first: rows:1" in caplog.text
 
 
 @pytest.mark.slow
