@@ -181,14 +181,21 @@ def test_a_check_tells_the_first_steps_weights():
 @pytest.mark.parametrize(
     ("signals", "needs"),
     [
-        (set(), {"teacher": False, "constraints": False}),
-        ({"verifier"}, {"teacher": False, "constraints": True}),
-        ({"anchor"}, {"teacher": True, "constraints": False}),
-        ({"verifier", "anchor"}, {"teacher": True, "constraints": True}),
+        (set(), {"teacher": False, "reference": False, "constraints": False}),
+        ({"verifier"}, {"teacher": False, "reference": False, "constraints": True}),
+        ({"anchor"}, {"teacher": True, "reference": False, "constraints": False}),
+        ({"verifier", "anchor"}, {"teacher": True, "reference": False, "constraints": True}),
     ],
 )
 def test_what_the_signals_need_of_a_row(signals, needs):
     assert requirements(config(), signals) == needs
+
+
+def test_the_ground_truth_anchor_needs_the_data_sets_own_answer():
+    made = config("signals.anchor.scores={coef: null, coef_gt: {}}")
+    check_method(made)
+    needs = {"teacher": True, "reference": True, "constraints": False}
+    assert requirements(made, {"anchor"}) == needs
 
 
 def test_table_4_is_a_choice_of_signals(tmp_path):
@@ -197,7 +204,11 @@ def test_table_4_is_a_choice_of_signals(tmp_path):
     file.write_text("signals: {verifier: {scores: {verifier: {}, coef: {weight: 0.5}}}}")
     made = read_config(file, ["training.steps=1"], "grpo")
     check_method(made)
-    assert requirements(made, {"verifier"}) == {"teacher": True, "constraints": True}
+    assert requirements(made, {"verifier"}) == {
+        "teacher": True,
+        "reference": False,
+        "constraints": True,
+    }
 
 
 @pytest.mark.parametrize("override", ["terms.kl.objective=bradley_terry"])

@@ -21,6 +21,8 @@ ENOUGH = {
     "teacher-gen": "teacher.path=tiny:teacher teach.prompts=demo.jsonl teach.out=out.jsonl "
     "teach.sampling.max_new_tokens=4 run.device=cpu run.threads=1",
     "filter-gt": "filter.responses=demo.jsonl filter.out=kept.jsonl",
+    "score": "discriminator.path=tiny:polar score.input=demo.jsonl score.reference=response "
+    "score.output=response score.out=scored.jsonl run.device=cpu run.threads=1",
     "pretrain-polar": "polar.init=tiny:teacher polar.trajectories=[demo.jsonl,others.jsonl] "
     "polar.heldout=[demo.jsonl,others.jsonl] polar.pairs=2 training.steps=1 run.dir=run "
     "run.device=cpu run.threads=1",

@@ -12,6 +12,7 @@ JSON = {
     "eval": "eval --json",
     "teacher-gen": "teacher-gen --json",
     "filter-gt": "filter-gt --json",
+    "score": "score --json",
     "pretrain-polar": "pretrain-polar --json",
     "report": "report ev/eval.json --json",
     "list": "list --json",
@@ -34,7 +35,8 @@ def having(option: str) -> set[str]:
 
 def test_every_verb_with_json_is_tried():
     assert having("--json") == JSON.keys() | ELSEWHERE
-    assert having("--dry-run") == {"train", "eval", "teacher-gen", "filter-gt", "pretrain-polar"}
+    careful = {"train", "eval", "score", "teacher-gen", "filter-gt", "pretrain-polar"}
+    assert having("--dry-run") == careful
     assert having("--debug") == verbs().keys()
 
 

@@ -12,7 +12,7 @@ import pytest
 from fake_server import Reply, completion, echo
 
 from uniapl_cli.generation import Answer, Question
-from uniapl_cli.generation.server import LONGEST_PAUSE, retry_after
+from uniapl_cli.patience import LONGEST_PAUSE, retry_after
 from uniapl_cli.types import Message, Sampling
 
 SEED = 2**62 + 12345

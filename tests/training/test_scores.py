@@ -1,5 +1,6 @@
 """What a rollout earns: for following instructions, and for closeness to the teacher."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -7,7 +8,7 @@ from rollout_cases import NO_COMMA, Lengths, example, rollout
 
 from uniapl_cli.discriminators import coefficient
 from uniapl_cli.errors import DataError
-from uniapl_cli.training.scores import coef, polar, scores
+from uniapl_cli.training.scores import coef, coef_gt, polar, polar_gt, scores
 from uniapl_cli.training.scores import verifier as verifier_score
 from uniapl_cli.verifiers import Judge
 
@@ -67,7 +68,41 @@ def test_a_centred_score_is_zero_for_the_teachers_own_response():
 def test_coef_is_the_coefficient_of_the_score(centre):
     rollouts = [rollout("hello"), rollout("the teacher says so.")]
     given = {"discriminator": Lengths(), "centre": centre}
-    assert coef(rollouts, **given) == [coefficient(r) for r in polar(rollouts, **given)]
+    found, scores = coef(rollouts, **given), polar(rollouts, **given)
+    assert found.values == [coefficient(r) for r in scores]
+    assert found.more == {"r": scores}
+
+
+def with_truth(row, truth):
+    return replace(row, reference=truth)
+
+
+def test_with_the_data_sets_answer_the_teacher_is_what_0_means():
+    """r = r_s - r_t, each a quarter of the difference in length from the answer, negated."""
+    rows = [with_truth(example("a", "hello"), "hello!!!"), with_truth(example("b", "so"), "so.")]
+    rollouts = [rollout(text, of=row) for row in rows for text in ("hello", "hello!!!", "so")]
+    judge = Lengths()
+    found = polar_gt(rollouts, discriminator=judge)
+    assert found.more == {
+        "r_s": [-0.75, 0, -1.5, -0.5, -1.25, -0.25],
+        "r_t": [-0.75] * 3 + [-0.25] * 3,
+    }
+    assert found.values == [0, 0.75, -0.75, -0.25, -1, 0]
+    assert {c.reference for c in judge.seen} == {"hello!!!", "so."}
+    assert len(judge.seen) == 6 + 2  # the teacher once a row
+    anchored = coef_gt(rollouts, discriminator=judge)
+    assert anchored.values == [coefficient(r) for r in found.values]
+    assert anchored.more == {"r": found.values, **found.more}
+
+
+@pytest.mark.parametrize("name", ["polar_gt", "coef_gt"])
+def test_without_the_data_sets_answer_the_row_is_named(name):
+    assert scores[name].facts == {"teacher": True, "reference": True}
+    with pytest.raises(DataError, match="rows.jsonl:x: no 'reference' to compare"):
+        scores[name].make([rollout(of=example("x"))], discriminator=Lengths())
+    orphan = with_truth(example("x", None), "so")
+    with pytest.raises(DataError, match="rows.jsonl:x: no teacher 'response'"):
+        scores[name].make([rollout(of=orphan)], discriminator=Lengths())
 
 
 @pytest.mark.parametrize("name", ["polar", "coef"])

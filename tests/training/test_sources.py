@@ -6,7 +6,7 @@ from rollout_cases import Echo, example, rollout
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.objectives import advantages
-from uniapl_cli.training.signals import Signal, Weighted
+from uniapl_cli.training.signals import Scored, Signal, Weighted
 from uniapl_cli.training.sources import Demonstrations, Rollouts, equal_groups
 from uniapl_cli.types import Sampling
 
@@ -105,6 +105,26 @@ def test_what_is_logged_of_rollouts(chat):
     assert drawn.metrics["signal/std"] == pytest.approx(lengths.std(correction=0).item())
     assert [row["id"] for row in drawn.samples] == [id for id in ("a", "bb", "c") for _ in range(3)]
     assert [row["signal"] for row in drawn.samples] == lengths.tolist()
+
+
+def test_what_is_logged_of_each_score_and_of_what_it_came_from(chat):
+    def score(rollouts):
+        r = [float(len(x.completion.token_ids)) for x in rollouts]
+        return Scored([2 * value for value in r], {"r": r})
+
+    anchor = Signal("anchor", [Weighted("coef", 0.5, score)], advantages["raw"].make)
+    drawn = rollouts(chat, anchor=anchor).draw(ROWS, 0, ["anchor"])
+    lengths = drawn.batch.mask.sum(1).float()
+    mean, std = lengths.mean().item(), lengths.std(correction=0).item()
+    told = {name: value for name, value in drawn.metrics.items() if name.startswith("anchor/c")}
+    assert std > 0
+    assert told == {
+        "anchor/coef": pytest.approx(2 * mean),
+        "anchor/coef_std": pytest.approx(2 * std),
+        "anchor/coef_r": pytest.approx(mean),
+        "anchor/coef_r_std": pytest.approx(std),
+    }
+    assert drawn.metrics["anchor/mean"] == pytest.approx(mean)
 
 
 @pytest.mark.parametrize(

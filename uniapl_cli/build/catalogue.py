@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from uniapl_cli.data import layouts
-from uniapl_cli.discriminators import discriminators
+from uniapl_cli.discriminators import discriminators, engines
 from uniapl_cli.errors import UniAPLError, unknown
 from uniapl_cli.generation import dialects, generators
 from uniapl_cli.objectives import advantages, objectives
@@ -30,6 +30,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "generators": generators,
     "dialects": dialects,
     "discriminators": discriminators,
+    "engines": engines,
     "corruptions": corruptions,
     "verifiers": verifiers,
 }

@@ -22,6 +22,7 @@ STEP = (
     "run.threads",
     "generation.batch_tokens",
     "discriminator.batch_tokens",
+    "discriminator.max_response_length",
 )
 
 

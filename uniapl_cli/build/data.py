@@ -119,5 +119,10 @@ def check_columns(given: Sequence[Example], needs: dict[str, bool], why: str) ->
                 f"{example.origin}: no 'response' by the teacher, which {why} compares with; "
                 "run uniapl teacher-gen on these prompts"
             )
+        if needs.get("reference") and example.reference is None:
+            raise DataError(
+                f"{example.origin}: no 'reference', the data set's own answer, which {why} "
+                "compares with"
+            )
         if needs.get("constraints") and not example.constraints:
             raise DataError(f"{example.origin}: no constraints, so {why} has nothing to verify")

@@ -25,6 +25,7 @@ from uniapl_cli.verifiers import Judge
 log = logging.getLogger("uniapl")
 
 ROLLOUT_SOURCES = ("rollouts", "demonstration_rollouts")
+NEEDS = ("teacher", "reference", "constraints")
 SOURCES = ("demonstrations", *ROLLOUT_SOURCES)
 
 
@@ -136,14 +137,14 @@ class _NoDiscriminator:
 
 
 def requirements(config: schema.Config, signals: set[str]) -> dict[str, bool]:
-    """Return what the scores of these signals need of an example: teacher, constraints."""
+    """Return which of NEEDS the scores of these signals have of an example."""
     facts = [
         scores[score].facts
         for name in signals
         for score, options in (config.signals[name] or schema.Signal()).scores.items()
         if options is not None
     ]
-    return {need: any(f.get(need) for f in facts) for need in ("teacher", "constraints")}
+    return {need: any(f.get(need) for f in facts) for need in NEEDS}
 
 
 def located(where: str, action: Callable[[], Any]) -> Any:

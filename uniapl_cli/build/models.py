@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
+from uniapl_cli.build.method import located
 from uniapl_cli.chat import Chat
 from uniapl_cli.config import schema
 from uniapl_cli.discriminators import Discriminator, discriminators
@@ -58,14 +60,32 @@ def generator(config: schema.Config, model: Any, chat: Chat) -> Generator:
 def discriminator(config: schema.Config) -> Discriminator:
     """Load the discriminator. Raises ConfigError when none is named."""
     given = config.discriminator
+    path, make = discriminator_maker(config)
+    place = device(config.run)
+    return make(path, place, weights(given.dtype, place, trained=False))
+
+
+def discriminator_maker(config: schema.Config) -> tuple[str, Callable[..., Discriminator]]:
+    """Check what the config says of the discriminator, as far as that goes without loading it."""
+    given = config.discriminator
     if given.path is None:
         raise ConfigError(
             "the anchor needs a discriminator: set discriminator.path (a folder, or tiny:polar)"
         )
-    place = device(config.run)
-    dtype = weights(given.dtype, place, trained=False)
-    make = discriminators[given.kind].bind({"batch_tokens": given.batch_tokens})
-    return make(Path(resolve(given.path)), place, dtype)
+    entry = discriminators[given.kind]
+    make = located("discriminator.params", lambda: entry.bind(given.params, **polar_options(given)))
+    return resolve(given.path), make
+
+
+def free_params(config: schema.Config) -> Sequence[str]:
+    """Return which of discriminator.params change no score: where a server is, say."""
+    return discriminators[config.discriminator.kind].facts.get("free", ())
+
+
+def polar_options(given: schema.Discriminator) -> dict[str, Any]:
+    """Return what the section says beyond kind, path, dtype and the kind's own params."""
+    options = dataclasses.asdict(given)
+    return {n: options[n] for n in options.keys() - {"kind", "path", "dtype", "params"}}
 
 
 def context(model: Any) -> int:

@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from uniapl_cli.build.training import execute, make_optimizer
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
 from uniapl_cli.discriminators.polar import PolarDiscriminator, new_polar
+from uniapl_cli.discriminators.serialise import Format
 from uniapl_cli.precision import weights
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.seeding import derive
@@ -40,6 +42,8 @@ def pretrain_polar(config: schema.Config, *, dry_run: bool = False) -> dict[str,
     heldout = PairMaker(trajectories(config, config.polar.heldout), config.polar.corruptions)
     for name in config.polar.corruptions:
         corruptions[name]
+    options = models.polar_options(config.discriminator) | {"revision": None}
+    form = Format(**{field.name: options[field.name] for field in fields(Format)})
     stream = Stream(
         "comparisons", maker.trajectories.ids, config.polar.pairs, derive(config.seed, "stream")
     )
@@ -49,7 +53,7 @@ def pretrain_polar(config: schema.Config, *, dry_run: bool = False) -> dict[str,
     check_directory(run, config)
     if not run.finished:
         polar = new_polar(
-            Path(resolve(config.polar.init)), config.polar.separator, config.polar.tail
+            resolve(config.polar.init), config.polar.separator, config.polar.tail, form
         )
         learner = PolarLearner(polar, models.device(config.run))
         sources = {"comparisons": Comparisons("comparisons", polar, maker, config.seed)}
@@ -57,9 +61,7 @@ def pretrain_polar(config: schema.Config, *, dry_run: bool = False) -> dict[str,
         execute(config, run, learner, method, sources, {"comparisons": stream})
     place = models.device(config.run)
     dtype = weights(config.discriminator.dtype, place, trained=False)
-    judge = PolarDiscriminator(
-        run.final, place, dtype, batch_tokens=config.discriminator.batch_tokens
-    )
+    judge = PolarDiscriminator(run.final, place, dtype, **options)
     accuracy = pair_accuracy(judge, heldout, config.seed)
     run.write("accuracy.json", json.dumps(accuracy, indent=1) + "\n")
     return {**finished(run), "accuracy": accuracy}

@@ -37,8 +37,9 @@ def _value(text: str, key: str, name: str) -> Node:
         if error.__cause__ is None:
             raise
         raise ConfigError(f"{error}. For text, quote it twice: {key}='\"...\"'") from error
-    # A shell's word is meant whole: YAML would cut `a #1` at the comment and fold line ends.
+    # A shell's word is meant whole: YAML would cut `a #1` at the comment and fold line ends, and
+    # read a lone -, which is stdin or stdout, as a list of nothing.
     unquoted = isinstance(node, ScalarNode) and node.style is None
-    if node is None or (unquoted and node.value != text.strip()):
+    if node is None or (unquoted and node.value != text.strip()) or text.strip() == "-":
         return ScalarNode(TAG + "str", text, style='"')
     return node

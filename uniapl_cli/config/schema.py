@@ -8,7 +8,7 @@ from typing import Any, Literal
 from omegaconf import MISSING
 
 from uniapl_cli.config.fields import key, section
-from uniapl_cli.config.stages import Eval, Filter, Polar, Sampling, Sandbox, Teach
+from uniapl_cli.config.stages import Eval, Filter, Polar, Sampling, Sandbox, Score, Teach
 
 
 @dataclass
@@ -138,7 +138,15 @@ class Discriminator:
     kind: str = key("polar", "see `uniapl list discriminators`")
     path: str | None = key(None, "folder or hub name; tiny:polar")
     dtype: str = key("auto", "of the weights: auto (float32 on CPU, bfloat16 on CUDA), float32 ...")
+    revision: str | None = key(None, "commit or branch on the hub")
+    attention: str = key("sdpa", "implementation: sdpa, eager, flash_attention_2")
     batch_tokens: int = key(16384, "tokens one scoring batch may hold")
+    share_prefixes: bool = key(True, "compute what a prompt's candidates have in common once")
+    wrapper: Literal["sft", "pretrain"] = key("sft", "a newline after the prompt, or nothing")
+    tail: Literal["id", "text"] = key("id", "the last token as POLAR was trained, or spelt out")
+    max_length: int = key(16384, "tokens of a whole input; the prompt keeps its end")
+    max_response_length: int = key(4096, "tokens of reference and candidate; they keep their head")
+    params: dict[str, Any] = key({}, "keyword arguments of the kind: {addresses: [HOST:PORT]}")
 
 
 def _signals() -> dict[str, Signal | None]:
@@ -173,4 +181,5 @@ class Config:
     teach: Teach = section(Teach, "uniapl teacher-gen")
     filter: Filter = section(Filter, "uniapl filter-gt")
     eval: Eval = section(Eval, "uniapl eval")
+    score: Score = section(Score, "uniapl score")
     polar: Polar = section(Polar, "uniapl pretrain-polar")

@@ -86,6 +86,21 @@ class Eval:
 
 
 @dataclass
+class Score:
+    """uniapl score: how close outputs are to their references, a row each."""
+
+    input: str = key(MISSING, "JSONL with prompts, references and outputs; - is stdin")
+    out: str = key(MISSING, "JSONL to write, rows with `score` and `coef`; - is stdout")
+    prompt: str = key("prompt", "column of the prompt: a text, or messages")
+    reference: str = key("reference", "column of the reference: a text, or messages")
+    output: str = key("output", "column of what is scored: a text, or messages")
+    prefix: str = key("", "put before the names of the new columns")
+    centre: bool = key(False, "subtract the reference's own score, kept as `own`")
+    strip_thinking: bool = key(True, "leave out thoughts; POLAR itself reads none of the output's")
+    chunk: int = key(256, "rows scored, and then written, at a time")
+
+
+@dataclass
 class Polar:
     """uniapl pretrain-polar: a discriminator from trajectories of several policies."""
 

@@ -1,7 +1,18 @@
 """How close a response is to the teacher's."""
 
-from uniapl_cli.discriminators import polar
+from uniapl_cli.discriminators import embedding, polar, remote, reward_model
 from uniapl_cli.discriminators.coefficient import coefficient
-from uniapl_cli.discriminators.discriminator import Discriminator, discriminators
+from uniapl_cli.discriminators.discriminator import Discriminator, centred, discriminators
+from uniapl_cli.discriminators.engines import engines
 
-__all__ = ["Discriminator", "coefficient", "discriminators", "polar"]
+__all__ = [
+    "Discriminator",
+    "centred",
+    "coefficient",
+    "discriminators",
+    "embedding",
+    "engines",
+    "polar",
+    "remote",
+    "reward_model",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from uniapl_cli.registry import Registry
@@ -20,5 +21,21 @@ class Discriminator(Protocol):
         ...
 
 
-# (path, device, dtype of the weights, *, options) -> Discriminator
+# (path, device, dtype of the weights, *, options) -> Discriminator. facts: free=(...), options that
+# change no score.
 discriminators: Registry[Callable[..., Discriminator]] = Registry("discriminator")
+
+
+def centred(
+    discriminator: Discriminator, comparisons: Sequence[Comparison]
+) -> tuple[list[float], list[float]]:
+    """Return the scores minus the references' own, and the references' own.
+
+    The reference's own score is that of it as its own candidate, asked once a reference: a centred
+    score of 0 so means "as close as can be".
+    """
+    scores = discriminator.score(comparisons)
+    unique = {(c.prompt, c.reference): replace(c, candidate=c.reference) for c in comparisons}
+    own = dict(zip(unique, discriminator.score(list(unique.values())), strict=True))
+    best = [own[c.prompt, c.reference] for c in comparisons]
+    return [score - top for score, top in zip(scores, best, strict=True)], best

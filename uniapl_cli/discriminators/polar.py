@@ -1,24 +1,28 @@
-"""A POLAR-format discriminator: one causal pass over reference and candidate, one score at its end.
+"""POLAR: one causal pass over reference and candidate, one score at its end.
 
-    [bos] prompt \\n reference <separator> prompt \\n candidate <tail>
-
-The score is a bias-free linear head on the last token's hidden state (POLAR, section 4.1). The
-folder is that of a transformers sequence classifier with one label, whose config also names
-`separator_token_id` and `reward_token_id`.
+The score is a bias-free linear head on the last token's hidden state (POLAR, section 4.1). Official
+checkpoints and the folders that `uniapl pretrain-polar` writes load alike; the latter are
+transformers sequence classifiers with one label, whose config also names `separator_token_id` and
+`reward_token_id`. No checkpoint's own code is run.
 """
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from uniapl_cli.chat import first_line, load_tokenizer
 from uniapl_cli.discriminators.discriminator import discriminators
+from uniapl_cli.discriminators.internlm2 import find, is_official, load_official
+from uniapl_cli.discriminators.scorer import Scorer
+from uniapl_cli.discriminators.serialise import OFFICIAL, Format, Serialiser, report_cuts
 from uniapl_cli.errors import ModelError
 from uniapl_cli.tensors import PairBatch
 from uniapl_cli.types import Comparison
@@ -27,14 +31,12 @@ from uniapl_cli.types import Comparison
 class PolarModel:
     """A transformers sequence classifier read as POLAR does: token ids in, one score a row out."""
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
+    def __init__(self, model: Any, tokenizer: Any, format: Format = OFFICIAL) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.separator_id: int = model.config.separator_token_id
         self.tail_id: int = model.config.reward_token_id
-        # Text that spells a special token must not become one.
-        spelt = {*tokenizer.all_special_tokens, *filter(is_special, tokenizer.get_vocab())}
-        self.specials = sorted(spelt, key=len, reverse=True)
+        self.serialiser = Serialiser(tokenizer, self.separator_id, self.tail_id, format)
 
     @property
     def backbone(self) -> nn.Module:
@@ -42,29 +44,17 @@ class PolarModel:
         return getattr(self.model, self.model.base_model_prefix)
 
     def encode(self, comparison: Comparison) -> list[int]:
-        """Return the ids of a comparison. Special tokens spelt in the texts are taken out."""
-        prompt = self._clean(comparison.prompt)
-        halves = [
-            self.tokenizer.encode(f"{prompt}\n{self._clean(answer)}", add_special_tokens=False)
-            for answer in (comparison.reference, comparison.candidate)
-        ]
-        bos = self.tokenizer.bos_token_id
-        start = [] if bos is None else [bos]
-        return [*start, *halves[0], self.separator_id, *halves[1], self.tail_id]
+        """Return the ids of a comparison."""
+        return self.serialiser.encode(comparison)[0]
 
-    def _clean(self, text: str) -> str:
-        before = None
-        while before != text:
-            before = text
-            for special in self.specials:
-                text = text.replace(special, "")
-        return text
+    def head(self, hidden: Tensor) -> Tensor:
+        """Return (R,) float32 scores of last hidden states (R, H)."""
+        return nn.functional.linear(hidden.float(), self.model.score.weight.float()).squeeze(1)
 
     def scores(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Return (R,) float32 scores. tokens: (R, L) padded on the right, lengths: (R,)."""
         hidden = self.backbone(input_ids=tokens, use_cache=False).last_hidden_state
-        last = hidden[torch.arange(len(tokens), device=tokens.device), lengths - 1]
-        return nn.functional.linear(last.float(), self.model.score.weight.float()).squeeze(1)
+        return self.head(hidden[torch.arange(len(tokens), device=tokens.device), lengths - 1])
 
     def forward(self, batch: PairBatch) -> Tensor:
         """Return the (B, 2) scores of a batch of pairs, for training."""
@@ -72,96 +62,132 @@ class PolarModel:
         return flat.unflatten(0, (-1, 2))
 
 
-def is_special(token: str) -> bool:
-    """Whether a vocabulary entry is a control token such as `<|im_end|>`."""
-    return token.startswith("<|") and token.endswith("|>")
-
-
 @discriminators.register("polar")
 class PolarDiscriminator:
-    """Scores in batches of similar length that hold at most `batch_tokens` tokens."""
+    """A POLAR checkpoint as a Discriminator, in batches of at most `batch_tokens` tokens.
+
+    `truncations` counts, over all calls, the comparisons that lost tokens, by part.
+    """
 
     def __init__(
-        self, path: Path, device: str, dtype: torch.dtype, *, batch_tokens: int = 16384
+        self,
+        path: str | Path,
+        device: str,
+        dtype: torch.dtype,
+        *,
+        batch_tokens: int = 16384,
+        share_prefixes: bool = True,
+        attention: str = "sdpa",
+        revision: str | None = None,
+        wrapper: Literal["sft", "pretrain"] = "sft",
+        tail: Literal["id", "text"] = "id",
+        max_length: int = 16384,
+        max_response_length: int = 4096,
     ) -> None:
-        self.polar = load_polar(path)
-        self.polar.model.to(device=device, dtype=dtype).eval().requires_grad_(False)
-        self.device = device
-        self.batch_tokens = batch_tokens
+        self.polar = load_polar(
+            path,
+            device=device,
+            dtype=dtype,
+            attention=attention,
+            revision=revision,
+            format=Format(wrapper, tail, max_length, max_response_length),
+        )
+        self.polar.model.eval().requires_grad_(False)
+        self.context = getattr(self.polar.model.config, "max_position_embeddings", math.inf)
+        self.truncations: Counter[str] = Counter()
+        self.scorer = Scorer(
+            self.polar.backbone, self.polar.head, batch_tokens=batch_tokens, share=share_prefixes
+        )
 
     def score(self, comparisons: Sequence[Comparison]) -> list[float]:
         """Return one score a comparison, whatever batch it fell into."""
-        rows = [self.polar.encode(comparison) for comparison in comparisons]
-        context = getattr(self.polar.model.config, "max_position_embeddings", math.inf)
-        scores = [math.nan] * len(rows)
-        for places in self._batches(rows):
-            if len(rows[places[0]]) > context:
+        rows, cuts = [], []
+        for comparison in comparisons:
+            ids, cut = self.polar.serialiser.encode(comparison)
+            if len(ids) > self.context:
                 raise ModelError(
-                    f"{comparisons[places[0]].id}: {len(rows[places[0]])} tokens to score exceed "
-                    f"the discriminator's context of {context}; shorten the response"
+                    f"{comparison.id}: {len(ids)} tokens to score exceed the discriminator's "
+                    f"context of {self.context}; shorten the response"
                 )
-            for place, score in zip(places, self._forward([rows[p] for p in places]), strict=True):
-                scores[place] = score
+            rows.append(ids)
+            cuts.append(cut)
+        self.truncations += report_cuts(comparisons, cuts)
+        scores = self.scorer(rows, self.polar.separator_id)
         for comparison, score in zip(comparisons, scores, strict=True):
             if not math.isfinite(score):
                 raise ModelError(f"{comparison.id}: the discriminator's score is {score}")
         return scores
 
-    def _batches(self, rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-        """Yield places, longest first, so that the first of a batch is its width."""
-        batch: list[int] = []
-        for place in sorted(range(len(rows)), key=lambda i: -len(rows[i])):
-            if batch and (len(batch) + 1) * len(rows[batch[0]]) > self.batch_tokens:
-                yield batch
-                batch = []
-            batch.append(place)
-        if batch:
-            yield batch
 
-    @torch.inference_mode()
-    def _forward(self, rows: Sequence[Sequence[int]]) -> list[float]:
-        width = len(rows[0])
-        tokens = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])
-        lengths = torch.tensor([len(row) for row in rows])
-        return self.polar.scores(tokens.to(self.device), lengths.to(self.device)).tolist()
+def load_polar(
+    path: str | Path,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    attention: str = "sdpa",
+    revision: str | None = None,
+    format: Format = OFFICIAL,
+) -> PolarModel:
+    """Load a POLAR checkpoint, a folder or the hub's, official or trained here.
+
+    Raises ModelError for any other model.
+    """
+    settings = read_settings(path, revision)
+    if is_official(settings):
+        model, tokenizer = load_official(path, settings, device, dtype, attention, revision)
+        return PolarModel(model, tokenizer, format)
+    options: dict[str, Any] = {
+        "dtype": dtype,
+        "attn_implementation": attention,
+        "revision": revision,
+    }
+    model = _classifier(path, **options).to(device)
+    return PolarModel(model, load_tokenizer(path, revision), format)
 
 
-def load_polar(path: Path) -> PolarModel:
-    """Load a POLAR-format folder. Raises ModelError for any other model."""
-    from transformers import AutoConfig
-
-    try:
-        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"no discriminator in '{path}': {first_line(error)}") from error
-    missing = [n for n in ("separator_token_id", "reward_token_id") if not hasattr(config, n)]
-    if missing:
+def read_settings(path: str | Path, revision: str | None = None) -> dict[str, Any]:
+    """Read the config.json of a POLAR checkpoint. Raises ModelError for any other model's."""
+    file = find(path, "config.json", revision)
+    if file is None:
         raise ModelError(
-            f"'{path}' is no POLAR-format discriminator: its config.json lacks {', '.join(missing)}"
+            f"no discriminator in '{path}': there is no config.json, here or on the hub"
         )
-    return PolarModel(_classifier(path, config=config), load_tokenizer(path))
+    try:
+        settings = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise ModelError(
+            f"no discriminator in '{path}': config.json: {first_line(error)}"
+        ) from error
+    missing = [n for n in ("separator_token_id", "reward_token_id") if n not in settings]
+    if missing and not is_official(settings):
+        kind = (settings.get("architectures") or ["unknown"])[0]
+        raise ModelError(
+            f"'{path}' is no POLAR-format discriminator: its config.json lacks "
+            f"{', '.join(missing)} (architecture: {kind})"
+        )
+    return settings
 
 
-def new_polar(init: Path, separator: str, tail: str) -> PolarModel:
+def new_polar(init: str | Path, separator: str, tail: str, format: Format = OFFICIAL) -> PolarModel:
     """Start a discriminator from a language model's weights, its head at zero (as POLAR does)."""
     tokenizer = load_tokenizer(init)
     ids = tokenizer.convert_tokens_to_ids([separator, tail])
     for token, number in zip((separator, tail), ids, strict=True):
         if number is None or number == tokenizer.unk_token_id:
             raise ModelError(f"the tokenizer of '{init}' has no token '{token}'")
-    model = _classifier(init, lacks=["score.weight"], num_labels=1)
+    model = _classifier(init, lacks=["score.weight"], num_labels=1, dtype=torch.float32)
     nn.init.zeros_(model.score.weight)
     model.config.separator_token_id, model.config.reward_token_id = ids
-    return PolarModel(model, tokenizer)
+    return PolarModel(model, tokenizer, format)
 
 
-def _classifier(path: Path, *, lacks: Sequence[str] = (), **options: Any) -> Any:
+def _classifier(path: str | Path, *, lacks: Sequence[str] = (), **options: Any) -> Any:
     """Load a sequence classifier; weights other than `lacks` must all be in the folder."""
     from transformers import AutoModelForSequenceClassification
 
     try:
         model, found = AutoModelForSequenceClassification.from_pretrained(
-            path, trust_remote_code=False, dtype=torch.float32, output_loading_info=True, **options
+            path, trust_remote_code=False, output_loading_info=True, **options
         )
     except Exception as error:
         # A damaged file makes safetensors and torch raise errors of their own kinds.

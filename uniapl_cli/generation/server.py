@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from itertools import count, islice
 from typing import Any
@@ -18,19 +15,13 @@ from uniapl_cli.chat import turns
 from uniapl_cli.errors import TeacherError
 from uniapl_cli.generation.dialects import Dialect
 from uniapl_cli.generation.teacher import Answer, Failure, Question, Result, Results
-from uniapl_cli.seeding import derive
+from uniapl_cli.patience import passing, pause, retry_after
 from uniapl_cli.types import Sampling
 
 log = logging.getLogger("uniapl")
 
-# Of the 4xx answers only these may become better by waiting: timeout, conflict, too many requests.
-PASSING = (408, 409, 429)
-# And these are what a server says that does not know, or not like, a field of the request.
+# These are what a server says that does not know, or not like, a field of the request.
 UNREADABLE = (400, 422)
-# Seconds before the first repetition; each further one waits twice as long.
-FIRST_PAUSE = 0.5
-# The longest pause, also where the server asks for a longer one by Retry-After.
-LONGEST_PAUSE = 60.0
 # How much of a server's complaint is passed on.
 SAID = 300
 
@@ -142,15 +133,15 @@ class ServerTeacher:
             if not found.again or attempt > self.retries:
                 times = f" ({attempt} times)" if attempt > 1 else ""
                 return job.place, job.sample, Failure(f"{self.url}: {found.said}{times}")
-            pause = _pause(found, attempt, job.body["seed"])
+            wait = pause(found.wait, attempt, job.body["seed"])
             if troubles[found.kind] == 1:
                 log.warning(
                     "%s: %s; asking again in %.1f s (the like of it is only counted from here on)",
                     job.name,
                     found.said,
-                    pause,
+                    wait,
                 )
-            await self.sleep(pause)
+            await self.sleep(wait)
         raise AssertionError("count() never ends")
 
     async def _once(self, client: Any, body: Mapping[str, Any]) -> Answer | Trouble:
@@ -178,8 +169,7 @@ class ServerTeacher:
         said = f"{kind} {self._said(response.text)}".rstrip()
         if status in UNREADABLE:
             said += " (does teacher.server.dialect say which kind of server it is?)"
-        again = status in PASSING or status >= 500
-        return Trouble(kind, said, again, retry_after(response.headers))
+        return Trouble(kind, said, passing(status), retry_after(response.headers))
 
     def _said(self, error: object) -> str:
         """Return an error in one short line, without the key, should a server repeat it."""
@@ -207,33 +197,8 @@ def read(reply: Any) -> Answer:
     return Answer(text, reason, *lengths)
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds the server asks to wait: Retry-After as a number or as a date."""
-    given = headers.get("retry-after")
-    if given is None:
-        return None
-    try:
-        seconds = float(given)
-    except ValueError:
-        try:
-            then = parsedate_to_datetime(given)
-        except ValueError:
-            return None
-        seconds = (then - datetime.now(UTC)).total_seconds() if then.tzinfo else math.nan
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
 def _failed(result: Result) -> bool:
     return isinstance(result[2], Failure)
-
-
-def _pause(trouble: Trouble, attempt: int, seed: int) -> float:
-    """Return the seconds to wait before repeating a request for the `attempt`-th time."""
-    if trouble.wait is not None:
-        return min(trouble.wait, LONGEST_PAUSE)
-    # Requests that failed together must not return together: each has its own share of the pause.
-    share = 0.5 + derive(seed, "pause", attempt) / 2**64
-    return share * min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE)
 
 
 async def _hang_up(client: Any, pending: set[asyncio.Task[Result]]) -> None:

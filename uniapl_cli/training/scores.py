@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from uniapl_cli.discriminators import Discriminator, coefficient
+from uniapl_cli.discriminators import Discriminator, centred, coefficient
 from uniapl_cli.errors import DataError
 from uniapl_cli.registry import Registry
-from uniapl_cli.types import Comparison, Rollout
+from uniapl_cli.training.signals import Scored
+from uniapl_cli.types import Comparison, Example, Rollout
 from uniapl_cli.verifiers import Case, Judge, strip_thinking
 
-# (rollouts, *, options) -> one finite number a rollout. facts: teacher=True where the examples must
-# carry the teacher's response, constraints=True where they must carry constraints.
-Score = Callable[..., list[float]]
+# (rollouts, *, options) -> one finite number a rollout, or Scored where there is more to log.
+# facts: what the examples must carry: teacher=True the teacher's response, reference=True the data
+# set's own, constraints=True constraints.
+Score = Callable[..., list[float] | Scored]
 scores: Registry[Score] = Registry("score")
 
 
@@ -54,21 +56,48 @@ def polar(
     With `centre`, minus its score of the teacher's response against itself, so that 0 means "as
     close as can be".
     """
-    values = discriminator.score([comparison(r, r.completion.text) for r in rollouts])
-    if not centre:
-        return values
-    unique = {r.example.id: r for r in rollouts}
-    own = discriminator.score([comparison(r, str(r.example.response)) for r in unique.values()])
-    best = dict(zip(unique, own, strict=True))
-    return [v - best[r.example.id] for v, r in zip(values, rollouts, strict=True)]
+    return distances(rollouts, discriminator, centre)
 
 
 @scores.register("coef", teacher=True)
 def coef(
     rollouts: Sequence[Rollout], *, discriminator: Discriminator, centre: bool = False
-) -> list[float]:
+) -> Scored:
     """The anchor: 1 - 8 (sigmoid(r) - 0.5)^2 of the score above. Paper, Algorithm 1."""
-    return [coefficient(r) for r in polar(rollouts, discriminator=discriminator, centre=centre)]
+    found = distances(rollouts, discriminator, centre)
+    return Scored([coefficient(r) for r in found], {"r": found})
+
+
+@scores.register("polar_gt", teacher=True, reference=True)
+def polar_gt(rollouts: Sequence[Rollout], *, discriminator: Discriminator) -> Scored:
+    """r = r_s - r_t: rollout and teacher, both against the data set's own answer. Paper, B.2."""
+    return margins(rollouts, discriminator)
+
+
+@scores.register("coef_gt", teacher=True, reference=True)
+def coef_gt(rollouts: Sequence[Rollout], *, discriminator: Discriminator) -> Scored:
+    """The anchor with the data set's own answer as the reference: the coefficient of polar_gt."""
+    found = margins(rollouts, discriminator)
+    return Scored([coefficient(r) for r in found.values], {"r": found.values, **found.more})
+
+
+def distances(
+    rollouts: Sequence[Rollout], discriminator: Discriminator, centre: bool
+) -> list[float]:
+    """Return the scores of the rollouts against the teacher's responses."""
+    pairs = [comparison(r, r.completion.text) for r in rollouts]
+    return centred(discriminator, pairs)[0] if centre else discriminator.score(pairs)
+
+
+def margins(rollouts: Sequence[Rollout], discriminator: Discriminator) -> Scored:
+    """Return how much closer than the teacher's the rollouts are to the data set's own answers."""
+    students = discriminator.score([against_truth(r, r.completion.text) for r in rollouts])
+    unique = {r.example.id: r for r in rollouts}
+    asked = [against_truth(r, str(r.example.response)) for r in unique.values()]
+    of = dict(zip(unique, discriminator.score(asked), strict=True))
+    teachers = [of[r.example.id] for r in rollouts]
+    values = [s - t for s, t in zip(students, teachers, strict=True)]
+    return Scored(values, {"r_s": students, "r_t": teachers})
 
 
 def comparison(rollout: Rollout, candidate: str) -> Comparison:
@@ -76,9 +105,24 @@ def comparison(rollout: Rollout, candidate: str) -> Comparison:
     example = rollout.example
     if example.response is None:
         raise DataError(f"{example.origin}: no teacher 'response' to compare a rollout with")
+    return compared(example, example.response, candidate)
+
+
+def against_truth(rollout: Rollout, candidate: str) -> Comparison:
+    """Return what the discriminator compares: the candidate with the data set's own answer."""
+    example = rollout.example
+    if example.response is None:
+        raise DataError(f"{example.origin}: no teacher 'response' to compare a rollout with")
+    if example.reference is None:
+        raise DataError(f"{example.origin}: no 'reference' to compare rollout and teacher with")
+    return compared(example, example.reference, candidate)
+
+
+def compared(example: Example, reference: str, candidate: str) -> Comparison:
+    """Return a candidate and a reference without their thoughts, behind the example's prompt."""
     return Comparison(
         prompt=example.prompt_text,
-        reference=strip_thinking(example.response),
+        reference=strip_thinking(reference),
         candidate=strip_thinking(candidate),
         id=example.origin or example.id,
     )

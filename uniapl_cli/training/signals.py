@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -15,17 +15,28 @@ from uniapl_cli.types import Rollout
 
 
 @dataclass(frozen=True)
+class Scored:
+    """One number a rollout, and by name what else is to be logged of how it came about."""
+
+    values: list[float]
+    more: Mapping[str, list[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Weighted:
     """A score and its share in a signal."""
 
     name: str
     weight: float
-    score: Callable[[Sequence[Rollout]], list[float]]
+    score: Callable[[Sequence[Rollout]], list[float] | Scored]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What a signal made of a step's rollouts. values, advantages: (N,) float32."""
+    """What a signal made of a step's rollouts. values, advantages: (N,) float32.
+
+    `scores` holds each score's numbers, and under `SCORE_NAME` what else it told: `coef_r`.
+    """
 
     values: Tensor
     advantages: Tensor
@@ -42,7 +53,12 @@ class Signal:
 
     def judge(self, rollouts: Sequence[Rollout]) -> Judged:
         """Judge the rollouts. Raises TrainingError, with the row, where a score is not finite."""
-        raw = {part.name: part.score(rollouts) for part in self.scores}
+        raw: dict[str, list[float]] = {}
+        for part in self.scores:
+            found = part.score(rollouts)
+            told = found if isinstance(found, Scored) else Scored(found)
+            raw[part.name] = told.values
+            raw |= {f"{part.name}_{name}": numbers for name, numbers in told.more.items()}
         for name, numbers in raw.items():
             for number, rollout in zip(numbers, rollouts, strict=True):
                 if not math.isfinite(number):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean, pstdev
 from typing import Any, Protocol
 
 import torch
@@ -116,7 +117,8 @@ def describe(rollouts: Sequence[Rollout], judged: Mapping[str, Judged]) -> dict[
         metrics[f"{name}/std"] = float(result.values.std(correction=0))
         metrics[f"{name}/equal_groups"] = equal_groups(result.values, groups)
         for score, numbers in result.scores.items():
-            metrics[f"{name}/{score}"] = sum(numbers) / len(numbers)
+            metrics[f"{name}/{score}"] = fmean(numbers)
+            metrics[f"{name}/{score}_std"] = pstdev(numbers)
     return metrics
 
 

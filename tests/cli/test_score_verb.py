@@ -1,0 +1,112 @@
+"""uniapl score: files and pipes, on the layout that POLAR's README rows have."""
+
+import json
+import re
+import shlex
+
+import pytest
+from typer.testing import CliRunner
+
+from uniapl_cli.cli.app import app
+
+ROWS = [
+    {"prompt": "What is the capital of China?", "reference": "Beijing.", "output": output, "of": 1}
+    for output in ("Beijing.", "Shanghai.", "Beijing, which <think> is old.")
+]
+LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
+SCORE = "score discriminator.path=tiny:polar run.device=cpu run.threads=1"
+
+
+@pytest.fixture
+def pipe(folder):
+    """pipe(words, stdin): the verb in this process, with that on stdin."""
+    return lambda words, stdin=LINES: CliRunner().invoke(
+        app, shlex.split(f"{SCORE} {words}"), input=stdin
+    )
+
+
+def test_a_file_into_a_file(uniapl, folder):
+    (folder / "readme.jsonl").write_text(LINES)
+    result = uniapl(f"{SCORE} score.input=readme.jsonl score.out=o.jsonl --json", enough=False)
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert (told["rows"], told["kept from before"], told["out"]) == (3, 0, "o.jsonl")
+    scored = [json.loads(line) for line in (folder / "o.jsonl").read_text().splitlines()]
+    assert [{k: row[k] for k in ROWS[0]} for row in scored] == ROWS
+    assert all(-1 <= row["coef"] <= 1 for row in scored)
+    assert told["score"] == pytest.approx(sum(row["score"] for row in scored) / 3)
+
+
+def test_a_pipe_into_a_pipe_is_the_same(pipe, folder):
+    result = pipe("score.input=- score.out=- score.centre=true")
+    assert result.exit_code == 0, result.stderr
+    scored = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["output"] for row in scored] == [row["output"] for row in ROWS]
+    assert scored[0]["score"] == pytest.approx(0, abs=1e-5)
+    assert scored[0]["coef"] == pytest.approx(1, abs=1e-5)
+    assert "rows 3, kept from before 0, score " in result.stderr
+    assert pipe("score.input=- score.out=o.jsonl score.centre=true").exit_code == 0
+    assert [json.loads(line) for line in (folder / "o.jsonl").read_text().splitlines()] == scored
+
+
+def test_a_bad_row_stops_before_anything_is_written(uniapl, folder, tree):
+    (folder / "readme.jsonl").write_text(LINES + '{"prompt": "Hi", "reference": "So."}\n')
+    before = tree()
+    result = uniapl(f"{SCORE} score.input=readme.jsonl score.out=o.jsonl", enough=False)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: readme.jsonl:4: no 'output' among ['prompt', 'ref")
+    assert tree() == before
+
+
+def test_a_bad_row_in_a_pipe_is_named_by_its_line(pipe):
+    result = pipe("score.input=- score.out=- score.chunk=1", LINES + "\n{\n")
+    assert result.exit_code == 2
+    assert len(result.stdout.splitlines()) == 3
+    assert "error: stdin:5: not JSON" in result.stderr
+
+
+def test_a_dry_run_of_a_pipe_counts(pipe):
+    result = pipe("score.input=- score.out=- --dry-run --json")
+    assert json.loads(result.stdout) == {"rows": 3, "out": "-"}
+
+
+def test_the_same_command_goes_on(pipe, folder):
+    first = pipe("score.input=- score.out=o.jsonl --json", LINES.split("\n")[0] + "\n")
+    assert json.loads(first.stdout)["rows"] == 1
+    again = json.loads(pipe("score.input=- score.out=o.jsonl --json").stdout)
+    assert (again["rows"], again["kept from before"]) == (3, 1)
+    other = pipe("score.input=- score.out=o.jsonl score.centre=true")
+    assert other.exit_code == 2 and "scored in another way" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("score.input=-", "'score.out' .* is not set"),
+        ("score.input=- score.out=o.jsonl score.chunk=0", "score.chunk = 0: 1 is the least"),
+        ("score.input=absent.jsonl score.out=o.jsonl", "no such file: 'absent.jsonl'"),
+        (
+            "score.input=- score.out=o.jsonl discriminator.params.scale=2.0",
+            "discriminator.params: discriminator 'polar': unknown parameter 'scale'",
+        ),
+        (
+            "score.input=- score.out=o.jsonl discriminator.kind=polar_server",
+            "discriminator.params: .* 'engine' is missing",
+        ),
+        (
+            "score.input=- score.out=o.jsonl discriminator.kind=polar_server "
+            "'discriminator.params={engine: vlm, addresses: [127.0.0.1:1]}'",
+            "unknown engine 'vlm'. Did you mean 'vllm'",
+        ),
+        (
+            "score.input=- score.out=o.jsonl discriminator.kind=polar_server "
+            "'discriminator.params={engine: vllm, addresses: [127.0.0.1:1], retries: 0}'",
+            r"stdin:\d \(asked with 2 more\): no score from http://127.0.0.1:1: no connection",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(pipe, folder, words, message):
+    result = pipe(words)
+    assert result.exit_code == 2, result.output
+    assert re.search(f"^error: .*{message}", result.stderr, re.MULTILINE), result.stderr
+    assert not (folder / "o.jsonl").exists()

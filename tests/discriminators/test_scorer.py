@@ -1,0 +1,158 @@
+"""Prefixes and batches: whatever is shared, padded or shuffled, a row's score is its own."""
+
+import random
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import LlamaConfig, LlamaModel, Qwen3Config
+
+from uniapl_cli.discriminators.batches import Family, batches, families
+from uniapl_cli.discriminators.scorer import Scorer, can_share
+
+SEPARATOR = 1
+
+
+def rows_of(rng: random.Random, groups: int) -> list[list[int]]:
+    """Rows of several prompts with a few candidates each, some of them alike, in no order."""
+    rows = []
+    for _ in range(groups):
+        prompt = rng.choices(range(3, 40), k=rng.randint(0, 20))
+        reference = rng.choices(range(3, 40), k=rng.randint(0, 15))
+        for _ in range(rng.randint(1, 5)):
+            candidate = rng.choices(range(3, 40), k=rng.randint(0, 15))
+            rows.append([*prompt, *reference, SEPARATOR, *prompt, *candidate, 2])
+            rows += [rows[-1]] * (rng.random() < 0.2)
+    rng.shuffle(rows)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=40,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.2,
+    )
+    return LlamaModel(config).eval()
+
+
+@pytest.fixture(scope="module")
+def head():
+    weight = 0.2 * torch.randn(1, 32, generator=torch.Generator().manual_seed(1))
+    return lambda hidden: torch.nn.functional.linear(hidden.float(), weight).squeeze(1)
+
+
+@pytest.fixture(scope="module")
+def alone(backbone, head):
+    """alone(rows): each row's score by itself, without any of the scorer."""
+
+    @torch.no_grad()
+    def score(rows):
+        one = [backbone(input_ids=torch.tensor([row])).last_hidden_state[:, -1] for row in rows]
+        return [head(hidden).item() for hidden in one]
+
+    return score
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("budget", [1, 60, 300, 10**6])
+def test_a_score_depends_on_its_row_alone(backbone, head, alone, budget, share, attention):
+    backbone.set_attn_implementation(attention)
+    scorer = Scorer(backbone, head, batch_tokens=budget, share=share)
+    assert scorer.share == share
+    for seed in range(4):
+        rows = rows_of(random.Random(seed), 6)
+        found = scorer(rows, SEPARATOR)
+        assert len({round(score, 4) for score in found}) > 8
+        assert found == pytest.approx(alone(rows), abs=1e-5)
+        assert scorer(rows[::-1], SEPARATOR)[::-1] == pytest.approx(found, abs=1e-5)
+        assert scorer(rows[:5], SEPARATOR) == pytest.approx(found[:5], abs=1e-5)
+        assert scorer(rows, SEPARATOR) == found
+    backbone.set_attn_implementation("sdpa")
+
+
+def test_the_same_row_is_computed_once_and_a_prefix_too(backbone, head):
+    seen = []
+    hook = backbone.embed_tokens.register_forward_hook(lambda _, args, __: seen.append(args[0]))
+    scorer = Scorer(backbone, head, batch_tokens=1000, share=True)
+    prefix = [5, 6, 7, SEPARATOR, 5, 6]
+    rows = [[*prefix, 8, 2], [*prefix, 9, 9, 2], [*prefix, 8, 2], [4, SEPARATOR, 4, 2]]
+    scores = scorer(rows, SEPARATOR)
+    hook.remove()
+    assert scores[0] == scores[2]
+    assert [ids.tolist() for ids in seen] == [
+        [[4, SEPARATOR, 4, 2]],
+        [prefix],
+        [[9, 9, 2], [8, 2, 0]],
+    ]
+
+
+@pytest.mark.parametrize("budget", [50, 200, 1000])
+def test_no_batch_holds_more_than_the_budget(backbone, head, budget):
+    """Counted in places that attention sees: rows times (prefix + end)."""
+    sizes = []
+
+    def note(_, args, kwargs):
+        cache = kwargs.get("past_key_values")
+        ids = kwargs["input_ids"]
+        sizes.append((len(ids), ids.shape[1] + (cache.get_seq_length() if cache else 0)))
+
+    hook = backbone.register_forward_pre_hook(note, with_kwargs=True)
+    Scorer(backbone, head, batch_tokens=budget, share=True)(rows_of(random.Random(3), 9), SEPARATOR)
+    hook.remove()
+    assert sizes and all(rows == 1 or rows * width <= budget for rows, width in sizes)
+
+
+def test_only_last_hidden_states_reach_the_head(backbone):
+    shapes = []
+
+    def head(hidden):
+        shapes.append(tuple(hidden.shape))
+        return hidden.sum(1)
+
+    rows = rows_of(random.Random(1), 4)
+    Scorer(backbone, head, batch_tokens=10**6, share=True)(rows, SEPARATOR)
+    assert sum(shape[0] for shape in shapes) == len({tuple(row) for row in rows})
+    assert {shape[1:] for shape in shapes} == {(32,)}
+
+
+def test_nothing_to_score(backbone, head):
+    assert Scorer(backbone, head, batch_tokens=9, share=True)([], SEPARATOR) == []
+
+
+def test_families_are_told_by_ids():
+    rows = [(5, 1, 5, 7, 2), (5, 1, 5, 8, 2), (5, 1, 6, 2), (4, 1, 4, 2), (5, 1, 5, 7)]
+    assert families(rows, 1) == [Family((0, 1, 2, 4), 2), Family((3,), 0)]
+    # A row that begins another one keeps its last id.
+    assert families([(5, 1, 5, 7), (5, 1, 5, 7, 2)], 1) == [Family((0, 1), 3)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 80))
+def test_batches_hold_every_place_once_and_at_most_the_budget(widths, budget):
+    made = list(batches(range(len(widths)), widths, budget))
+    assert sorted(place for batch in made for place in batch) == list(range(len(widths)))
+    for batch in made:
+        widest = max(widths[i] for i in batch)
+        assert len(batch) == 1 or len(batch) * widest <= budget
+        assert 2 * min(widths[i] for i in batch) >= widest
+
+
+def test_models_that_forget_share_nothing():
+    assert can_share(LlamaConfig(attn_implementation="eager"))
+    assert not can_share(LlamaConfig(attn_implementation="flash_attention_2"))
+    sliding = Qwen3Config(
+        use_sliding_window=True,
+        sliding_window=64,
+        max_window_layers=1,
+        attn_implementation="sdpa",
+    )
+    assert can_share(Qwen3Config(attn_implementation="sdpa")) and not can_share(sliding)

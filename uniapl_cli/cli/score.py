@@ -1,0 +1,28 @@
+"""uniapl score."""
+
+from __future__ import annotations
+
+from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides
+from uniapl_cli.cli.session import print_result, read_config, session
+
+
+def score(
+    overrides: Overrides = None,
+    config: ConfigFile = None,
+    json: AsJson = False,
+    debug: Debug = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Score how close outputs are to their references, by the discriminator.
+
+    Reads and writes JSONL; - is stdin and stdout, and the means then go to stderr.
+
+    Example: uniapl score discriminator.path=tiny:polar score.input=- score.out=scored.jsonl
+    """
+    with session(debug):
+        settings = read_config(config, overrides)
+        from uniapl_cli.build.scoring import score_rows
+
+        result = score_rows(settings, dry_run=dry_run)
+        if result is not None:
+            print_result(result, json)

@@ -1,0 +1,185 @@
+"""A comparison to the token ids that POLAR reads, as its official client makes them.
+
+[bos] prompt \\n reference <separator> prompt \\n candidate <tail>
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from uniapl_cli.errors import ModelError
+from uniapl_cli.types import Comparison, Message
+
+log = logging.getLogger("uniapl")
+
+# What the official client keeps free for the separator, the tail and two newlines.
+RESERVED = 4
+# A token is at least a byte long; a tokenizer may put a few of its own around a text.
+MARGIN = 8
+
+
+@dataclass(frozen=True)
+class Format:
+    """How comparisons are written down.
+
+    `wrapper` is "sft" (prompt, newline, answer) or "pretrain" (the answer goes on where the prompt
+    stops). Answers keep their first `max_response_length` tokens, prompts their last ones, so that
+    the whole has at most `max_length`. `tail` "text" spells the tail as the official client sends
+    it to a server, which its own fast tokenizer takes apart; "id" is what POLAR was trained with.
+    """
+
+    wrapper: Literal["sft", "pretrain"] = "sft"
+    tail: Literal["id", "text"] = "id"
+    max_length: int = 16384
+    max_response_length: int = 4096
+
+    def __post_init__(self) -> None:
+        if (
+            self.max_response_length < 1
+            or self.max_length < 2 * self.max_response_length + RESERVED
+        ):
+            raise ModelError(
+                f"max_length = {self.max_length} does not hold two responses of "
+                f"max_response_length = {self.max_response_length} tokens and {RESERVED} more"
+            )
+
+
+OFFICIAL = Format()
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How many tokens of each part did not fit."""
+
+    prompt: int = 0
+    reference: int = 0
+    candidate: int = 0
+
+    def parts(self) -> list[str]:
+        """Name the parts that lost something."""
+        return [field.name for field in fields(self) if getattr(self, field.name)]
+
+
+def joined(content: str | Sequence[Message]) -> str:
+    """Return a text as it is, and messages as their contents, a line each, without roles."""
+    return content if isinstance(content, str) else "\n".join(m.content for m in content)
+
+
+def answer(candidate: str) -> str:
+    """Return what follows the first think block, stripped; the whole where none is complete."""
+    found = re.search(r"<think>.*?</think>(.*)", candidate, re.DOTALL)
+    return found[1].strip() if found else candidate
+
+
+def report_cuts(comparisons: Sequence[Comparison], cuts: Sequence[Cut]) -> Counter[str]:
+    """Count the comparisons that lost tokens, by part, and say so with the first one's name."""
+    counts = Counter(part for cut in cuts for part in cut.parts())
+    if not counts:
+        return counts
+    name, cut = next((c.id, cut) for c, cut in zip(comparisons, cuts, strict=True) if cut.parts())
+    told = ", ".join(f"{number} {part}s" for part, number in counts.items())
+    log.warning(
+        "the discriminator reads %d comparisons in part: %s cut (first: %s, %s tokens)",
+        sum(bool(cut.parts()) for cut in cuts),
+        told,
+        name or "unnamed",
+        ", ".join(f"{part} by {getattr(cut, part)}" for part in cut.parts()),
+    )
+    return counts
+
+
+class Serialiser:
+    """Comparisons to ids, with a tokenizer and the ids of separator and tail."""
+
+    def __init__(self, tokenizer: Any, separator_id: int, tail_id: int, format: Format) -> None:
+        self.tokenizer = tokenizer
+        self.separator_id = separator_id
+        self.tail_id = tail_id
+        self.format = format
+        bos = tokenizer.bos_token_id
+        self.start = [] if bos is None else [bos]
+        self.specials = specials_of(tokenizer)
+
+    def encode(self, comparison: Comparison) -> tuple[list[int], Cut]:
+        """Return the ids of a comparison, and what did not fit.
+
+        Special tokens spelt in the texts are taken out until none is left. (The official client
+        takes them out once, which can spell a new one: `<|rew<|reward|>ard|>`.)
+        """
+        texts, cut = self._fit(
+            self._clean(comparison.prompt),
+            self._clean(comparison.reference),
+            self._clean(answer(comparison.candidate)),
+        )
+        prompt, reference, candidate = texts
+        glue = "\n" if self.format.wrapper == "sft" else ""
+        end = "" if self.format.tail == "id" else self.tokenizer.convert_ids_to_tokens(self.tail_id)
+        ids = [
+            *self.start,
+            *self._ids(f"{prompt}{glue}{reference}"),
+            self.separator_id,
+            *self._ids(f"{prompt}{glue}{candidate}{end}"),
+        ]
+        return [*ids, self.tail_id] if self.format.tail == "id" else ids, cut
+
+    def _fit(self, prompt: str, reference: str, candidate: str) -> tuple[list[str], Cut]:
+        """Cut the texts to the format's lengths; as in the client, each counts one for its bos."""
+        room, most = self.format.max_length - RESERVED, self.format.max_response_length
+        bounds = [len(text.encode()) + MARGIN for text in (prompt, reference, candidate)]
+        if max(bounds[1:]) <= most and 2 * bounds[0] + sum(bounds[1:]) <= room:
+            return [prompt, reference, candidate], Cut()
+        reference, size, lost_reference = self._head(reference, most)
+        candidate, other, lost_candidate = self._head(candidate, most)
+        ids = [*self.start, *self._ids(prompt)]
+        spare = max(0, (room - size - other) // 2)
+        # One id too many costs no more than the bos, and so no text.
+        lost = max(0, len(ids) - spare - len(self.start))
+        if lost:
+            prompt = self._text(ids[len(ids) - spare :])
+        return [prompt, reference, candidate], Cut(lost, lost_reference, lost_candidate)
+
+    def _head(self, text: str, most: int) -> tuple[str, int, int]:
+        """Return (text cut to `most` tokens, tokens kept, tokens lost)."""
+        ids = [*self.start, *self._ids(text)]
+        if len(ids) <= most:
+            return text, len(ids), 0
+        return self._text(ids[:most]), most, len(ids) - most
+
+    def _ids(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+
+    def _text(self, ids: Sequence[int]) -> str:
+        return self.tokenizer.decode(
+            ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+
+    def _clean(self, text: str) -> str:
+        return without(text, self.specials)
+
+
+def specials_of(tokenizer: Any) -> list[str]:
+    """Return the strings that a text must not spell, or it would hold special tokens."""
+    added = tokenizer.added_tokens_decoder.values()
+    spelt = {*tokenizer.all_special_tokens, *filter(is_special, tokenizer.get_vocab())}
+    spelt |= {token.content for token in added if token.special}
+    return sorted(spelt, key=len, reverse=True)
+
+
+def without(text: str, strings: Sequence[str]) -> str:
+    """Take strings out of a text until none is left."""
+    before = None
+    while before != text:
+        before = text
+        for string in strings:
+            text = text.replace(string, "")
+    return text
+
+
+def is_special(token: str) -> bool:
+    """Whether a vocabulary entry is a control token such as `<|im_end|>`."""
+    return token.startswith("<|") and token.endswith("|>")
