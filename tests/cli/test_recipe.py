@@ -107,5 +107,5 @@ def test_the_card_holds_the_figures_that_were_measured(folder, assets):
         found = json.loads(path.read_text())["draws"]["sampled"]["score"]
         assert f"{found['mean']:.3f} ± {found['se']:.3f}" in card
     accuracy = json.loads((folder / "work" / "recipe" / "polar" / "accuracy.json").read_text())
-    assert accuracy.keys() == {"base", "early", "shuffle", "drop", "repeat", "swap"}
+    assert accuracy.keys() == {"base", "early", "shuffle", "drop", "repeat", "swap", "splice"}
     assert all(f"| {kind} | {found['accuracy']:.3f} " in card for kind, found in accuracy.items())
