@@ -77,7 +77,7 @@ def test_the_ids_are_the_official_clients(judge, rows):
     assert len(rows) == 80 and different == STRICTER
 
 
-@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("share", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_the_scores_are_the_official_models(judge, rows, share):
     if not share:
         judge = PolarDiscriminator(TINY, "cpu", torch.float32, share_prefixes=False)
