@@ -87,6 +87,7 @@ class _Server:
         self.config, self.extra, self.first, self.pipes = config, extra, first, pipes
 
     def serve(self) -> None:
+        """Answer calls, one at a time, until the pool hangs up."""
         while True:
             try:
                 request = receive(self.pipes.requests)
