@@ -29,14 +29,19 @@ class LossBatch(Protocol):
         ...
 
 
+# The fields of a TokenBatch that hold a (B,) tensor for each signal.
+MAPS = ("advantages", "counted")
+
+
 @dataclass(frozen=True)
 class TokenBatch:
     """Token sequences, padded on the right, and what the objectives need to know of each token.
 
     tokens: (B, T+1) ids. mask: (B, T) bool; `mask[b, t]` says that predicting `tokens[b, t+1]`
     counts. old_logps, ref_logps: (B, T) log-probabilities under the sampler and under the frozen
-    reference. advantages: (B,) for each signal. temperature divides the logits, as it did when the
-    tokens were sampled. A causal model never looks right, so no attention mask is needed.
+    reference. advantages: (B,) for each signal. counted: (B,) bool for a signal some of whose rows
+    do not count, zero-variance groups that are dropped. temperature divides the logits, as it did
+    when the tokens were sampled. A causal model never looks right, so no attention mask is needed.
     """
 
     tokens: Tensor
@@ -44,6 +49,7 @@ class TokenBatch:
     old_logps: Tensor | None = None
     ref_logps: Tensor | None = None
     advantages: Mapping[str, Tensor] = field(default_factory=dict)
+    counted: Mapping[str, Tensor] = field(default_factory=dict)
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
@@ -55,23 +61,20 @@ class TokenBatch:
             value = getattr(self, name)
             if value is not None and value.shape != shape:
                 raise ValueError(f"{name} must be {shape}, got {tuple(value.shape)}")
-        for signal, value in self.advantages.items():
-            if value.shape != (rows,):
-                raise ValueError(f"advantages['{signal}'] must be ({rows},), got {value.shape}")
+        for name in MAPS:
+            for signal, value in getattr(self, name).items():
+                if value.shape != (rows,):
+                    raise ValueError(f"{name}['{signal}'] must be ({rows},), got {value.shape}")
 
     def split(self, rows: int) -> Iterator[TokenBatch]:
         """Yield micro-batches of at most `rows` rows of similar length, each cut to its longest."""
-        lengths = last_true(self.mask)
-        order = torch.argsort(lengths, descending=True, stable=True)
+        order = torch.argsort(last_true(self.mask), descending=True, stable=True)
         for index in order.split(rows):
-            yield self._cut(index, max(int(lengths[index].max()), 1))
+            yield self.take(index)
 
-    def to(self, device: torch.device) -> TokenBatch:
-        """Return the batch on `device`."""
-        return self._each(lambda name, value: value.to(device, non_blocking=True))
-
-    def _cut(self, rows: Tensor, width: int) -> TokenBatch:
-        """Return the given rows, their (B, T) tensors `width` wide."""
+    def take(self, rows: Tensor) -> TokenBatch:
+        """Return the rows of these places, cut to their longest."""
+        width = max(int(last_true(self.mask[rows]).max()), 1)
         widths = {"tokens": width + 1}
 
         def cut(name: str, value: Tensor) -> Tensor:
@@ -79,16 +82,93 @@ class TokenBatch:
 
         return self._each(cut)
 
+    def to(self, device: torch.device) -> TokenBatch:
+        """Return the batch on `device`."""
+        return self._each(lambda name, value: value.to(device, non_blocking=True))
+
     def _each(self, change: Callable[[str, Tensor], Tensor]) -> TokenBatch:
         """Return the batch with `change(field's name, tensor)` in place of every tensor."""
         new: dict[str, Any] = {
-            "advantages": {k: change("advantages", v) for k, v in self.advantages.items()}
+            name: {key: change(name, value) for key, value in getattr(self, name).items()}
+            for name in MAPS
         }
         for item in fields(self):
             value = getattr(self, item.name)
             if isinstance(value, Tensor):
                 new[item.name] = change(item.name, value)
         return replace(self, **new)
+
+
+@dataclass(frozen=True)
+class ChoiceBatch:
+    """Prompts with a chosen and a rejected answer each: one loss a prompt.
+
+    answers: 2B rows, the chosen answers of all prompts before the rejected ones of all prompts.
+    """
+
+    answers: TokenBatch
+
+    def __post_init__(self) -> None:
+        if len(self.answers.mask) % 2:
+            raise ValueError(f"two answers a prompt are needed, got {len(self.answers.mask)} rows")
+
+    @property
+    def mask(self) -> Tensor:
+        """(B, 1): the prompts of which either answer has a token that counts."""
+        chosen, rejected = self.answers.mask.any(1).chunk(2)
+        return (chosen | rejected).unsqueeze(1)
+
+    def split(self, rows: int) -> Iterator[ChoiceBatch]:
+        """Yield micro-batches of at most `rows` prompts of similar length, both answers together.
+
+        Each has 2 * `rows` rows of tokens.
+        """
+        chosen, rejected = last_true(self.answers.mask).chunk(2)
+        order = torch.argsort(torch.maximum(chosen, rejected), descending=True, stable=True)
+        for index in order.split(rows):
+            yield ChoiceBatch(self.answers.take(torch.cat([index, index + len(order)])))
+
+    def to(self, device: torch.device) -> ChoiceBatch:
+        """Return the batch on `device`."""
+        return ChoiceBatch(self.answers.to(device))
+
+
+@dataclass(frozen=True)
+class LabelledBatch:
+    """Answers that are known to be good or bad: one loss an answer.
+
+    answers: B rows. desirable: (B,) bool. mismatched: B rows, each prompt with another's answer,
+    from which KTO estimates how far the policy is from its reference. baseline: that estimate, (),
+    of the whole step, which is there once the policy has read `mismatched`.
+    """
+
+    answers: TokenBatch
+    desirable: Tensor
+    mismatched: TokenBatch
+    baseline: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        rows = len(self.answers.mask)
+        if self.desirable.shape != (rows,) or self.desirable.dtype is not torch.bool:
+            raise ValueError(f"desirable must be bool ({rows},), got {self.desirable.shape}")
+
+    @property
+    def mask(self) -> Tensor:
+        """(B, 1): the answers that have a token that counts."""
+        return self.answers.mask.any(1, keepdim=True)
+
+    def split(self, rows: int) -> Iterator[LabelledBatch]:
+        """Yield micro-batches of at most `rows` answers of similar length."""
+        order = torch.argsort(last_true(self.answers.mask), descending=True, stable=True)
+        for index in order.split(rows):
+            sides = self.answers.take(index), self.desirable[index], self.mismatched.take(index)
+            yield LabelledBatch(*sides, self.baseline)
+
+    def to(self, device: torch.device) -> LabelledBatch:
+        """Return the batch on `device`."""
+        baseline = None if self.baseline is None else self.baseline.to(device)
+        parts = self.answers.to(device), self.desirable.to(device), self.mismatched.to(device)
+        return LabelledBatch(*parts, baseline)
 
 
 @dataclass(frozen=True)

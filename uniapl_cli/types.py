@@ -32,14 +32,16 @@ class Constraint:
 class Example:
     """One row of data.
 
-    `reference` is the data set's own ground truth, `response` the teacher's answer. `row` holds all
-    columns as they were read. `origin` is `file:line`, for error messages.
+    `reference` is the data set's own ground truth, `response` the teacher's answer, or the one that
+    people preferred; `rejected` one that they did not. `row` holds all columns as they were read.
+    `origin` is `file:line`, for error messages.
     """
 
     id: str
     prompt: tuple[Message, ...]
     constraints: tuple[Constraint, ...] = ()
     response: str | None = None
+    rejected: str | None = None
     reference: str | None = None
     row: Mapping[str, Any] = field(default_factory=dict)
     origin: str = ""
