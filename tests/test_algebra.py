@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from accumulating import accumulated_means
 
 from uniapl_cli.objectives import objectives
-from uniapl_cli.training.accumulate import accumulate
 from uniapl_cli.training.terms import Term
 
 # term: (source, weight, objective with its options bound)
@@ -36,7 +36,7 @@ def gradient(new_policy, batches, names, weights):
         if name in names
     ]
     needed = {term.source: batches[term.source] for term in terms}
-    accumulate(policy, terms, weights, needed, 2, reference)
+    accumulated_means(policy, terms, weights, needed, 2, reference)
     return torch.cat([p.grad.flatten() for p in policy.model.parameters()])
 
 

@@ -46,7 +46,8 @@ class Entry(Generic[T]):
     def check(self, params: Mapping[str, Any], given: Sequence[str] = ()) -> None:
         """Refuse parameters that the definition does not take, lacks, or takes in another type.
 
-        `given` names the parameters that the program itself supplies. Raises UniAPLError.
+        `given` names the parameters that the program itself supplies. The definition's own fact
+        `sensible`, a function of all its parameters, may refuse values. Raises UniAPLError.
         """
         about = f"{self.kind} '{self.name}'"
         takes = f"It takes: {self.describe(given)}"
@@ -62,6 +63,8 @@ class Entry(Generic[T]):
         for name, parameter in allowed.items():
             if parameter.default is parameter.empty and name not in params:
                 raise UniAPLError(f"{about}: '{name}' is missing. {takes}")
+        if sensible := self.facts.get("sensible"):
+            sensible(**{n: p.default for n, p in allowed.items()} | dict(params))
 
     def bind(self, params: Mapping[str, Any], **given: Any) -> Callable[..., Any]:
         """Return the definition with `params` (checked) and what it takes of `given` filled in."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from uniapl_cli.build.method import check_method, plan, requirements
+from uniapl_cli.build.method import check_method, plan
+from uniapl_cli.build.signals import requirements
 from uniapl_cli.cli.session import METHODS, read_config
 from uniapl_cli.errors import ConfigError
 

@@ -5,7 +5,7 @@ import inspect
 import torch
 
 from uniapl_cli.objectives import objectives
-from uniapl_cli.tensors import PairBatch, TokenBatch
+from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, PairBatch, TokenBatch
 
 VOCABULARY = 7
 
@@ -51,10 +51,29 @@ def pair_batch(lengths):
     return PairBatch(tokens, torch.tensor([[n, n + 1] for n in lengths]))
 
 
+def choice_batch(lengths):
+    return ChoiceBatch(token_batch([*lengths, *reversed(lengths)]))
+
+
+def labelled_batch(lengths):
+    desirable = torch.tensor([place % 3 > 0 for place in range(len(lengths))])
+    others = token_batch(lengths[1:] + lengths[:1])
+    baseline = torch.tensor(0.3, dtype=torch.float64)
+    return LabelledBatch(token_batch(lengths), desirable, others, baseline)
+
+
+MAKERS = {
+    TokenBatch: token_batch,
+    PairBatch: pair_batch,
+    ChoiceBatch: choice_batch,
+    LabelledBatch: labelled_batch,
+}
+
+
 def batch_of(name):
     """Return a batch of the kind that the objective of this name takes."""
     kind = inspect.signature(objectives[name].make, eval_str=True).parameters["batch"].annotation
-    return {TokenBatch: token_batch, PairBatch: pair_batch}[kind]([1, 12, 3, 1, 7])
+    return MAKERS[kind]([1, 12, 3, 1, 7])
 
 
 def bound(name, **options):

@@ -17,11 +17,22 @@ def rule(request):
     return advantages[request.param].make
 
 
-@pytest.mark.parametrize(
-    ("name", "golden"), {"group": (1.619835, -0.539945), "centred": (0.75, -0.25)}.items()
-)
-def test_the_published_example(name, golden):
-    found = advantages[name].make(REWARDS, ONE_GROUP)
+# What each peer makes of REWARDS: a 1, a 0; from its own formula, to six digits.
+PEERS = {
+    "TRL, ms-swift": ("group", {}, (1.619835, -0.539945)),
+    "verl, Trinity": ("group", {"epsilon": 1e-6}, (1.620182, -0.540061)),
+    "OpenRLHF": ("group", {"epsilon": 1e-9}, (1.620185, -0.540062)),
+    "open-instruct": ("group", {"epsilon": 1e-8, "ddof": 0}, (1.732051, -0.577350)),
+    "Dr.GRPO": ("centred", {}, (0.75, -0.25)),
+    "RLOO": ("leave_one_out", {}, (6 / 7, -2 / 7)),
+    "NeMo-RL": ("leave_one_out", {"normalise": True}, (2.267781, -0.585539)),
+}
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_the_published_examples(peer):
+    name, options, golden = PEERS[peer]
+    found = advantages[name].bind(options)(REWARDS, ONE_GROUP)
     expected = [golden[0] if reward else golden[1] for reward in REWARDS]
     assert found.tolist() == pytest.approx(expected, abs=5e-7)
 
@@ -45,7 +56,12 @@ def test_the_inputs_stay_as_they_were(rule):
     assert torch.equal(groups, GROUPS)
 
 
-def test_groups_do_not_see_each_other(rule):
+WITHIN = [name for name in advantages if name != "batch"]  # whose spread is the whole step's
+
+
+@pytest.mark.parametrize("name", WITHIN)
+def test_groups_do_not_see_each_other(name):
+    rule = advantages[name].make
     changed = torch.where(GROUPS == 4, 5 * VALUES - 3, VALUES)
     rest = GROUPS != 4
     assert torch.equal(rule(changed, GROUPS)[rest], rule(VALUES, GROUPS)[rest])
@@ -90,3 +106,29 @@ def test_the_advantages_of_a_group_sum_to_zero(name):
 def test_the_scale_of_the_rewards_is_divided_out():
     rule = advantages["group"].make
     assert torch.allclose(rule(1000 * REWARDS, ONE_GROUP), rule(REWARDS, ONE_GROUP), rtol=5e-4)
+
+
+def test_the_batchs_spread_is_that_of_all_its_values():
+    values = torch.tensor([1.0, 3.0, 10.0, 10.0], dtype=torch.float64)
+    found = advantages["batch"].make(values, torch.tensor([0, 0, 1, 1]))
+    std = values.std(correction=1).item() + 1e-4
+    assert found.tolist() == pytest.approx([-1 / std, 1 / std, 0, 0])
+
+
+@pytest.mark.parametrize("group", [0, 4])
+def test_leaving_one_out_is_what_its_name_says(group):
+    members = (group == GROUPS).nonzero().flatten().tolist()
+    plain = advantages["leave_one_out"].make(VALUES, GROUPS)
+    scaled = advantages["leave_one_out"].bind({"normalise": True, "epsilon": 0.0})(VALUES, GROUPS)
+    for member in members:
+        others = VALUES[[place for place in members if place != member]]
+        assert plain[member].item() == pytest.approx((VALUES[member] - others.mean()).item())
+        assert (scaled[member] * others.std(correction=1)).item() == pytest.approx(
+            plain[member].item()
+        )
+
+
+def test_where_the_others_agree_there_is_nothing_to_divide_by():
+    rewards = torch.tensor([1.0, 0.1, 0.1, 0.1], dtype=torch.float64)
+    found = advantages["leave_one_out"].bind({"normalise": True})(rewards, ONE_GROUP[:4])
+    assert found[0].item() == pytest.approx(0.9)

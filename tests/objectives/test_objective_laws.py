@@ -4,28 +4,41 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+from accumulating import accumulated_means
 from objective_cases import batch_of
 
 from uniapl_cli.objectives import objectives
-from uniapl_cli.tensors import TokenBatch
-from uniapl_cli.training.accumulate import accumulate
+from uniapl_cli.tensors import PairBatch, TokenBatch
+from uniapl_cli.training.accumulate import sequences
 from uniapl_cli.training.terms import Term
 
-OF_TOKENS = [name for name in objectives if isinstance(batch_of(name), TokenBatch)]
+OF_TOKENS = [name for name in objectives if isinstance(sequences(batch_of(name)), TokenBatch)]
 
 
 def tensors(batch):
     """Return all tensors of a batch by name."""
     given = {field.name: getattr(batch, field.name) for field in fields(batch)}
     given |= given.pop("advantages", {})
+    for name, value in [pair for pair in given.items() if isinstance(pair[1], TokenBatch)]:
+        given |= {f"{name}.{inner}": tensor for inner, tensor in tensors(value).items()}
     return {name: value for name, value in given.items() if isinstance(value, torch.Tensor)}
+
+
+class Frozen:
+    """A reference that says of every batch what the batch says already."""
+
+    def forward(self, batch):
+        return batch.ref_logps
 
 
 def accumulated(objective, learner, batch, micro_batch_size):
     """Return the mean and the gradient that `accumulate` makes of the objective."""
-    term = Term("term", "source", lambda scales: 1.0, objective)
+    term = Term("term", "source", lambda scales: 1.0, objective, needs_reference=True)
     learner.table.grad = None
-    means = accumulate(learner, [term], {"term": 1.0}, {"source": batch}, micro_batch_size)
+    batches = {"source": batch}
+    if isinstance(batch, PairBatch):
+        term = replace(term, needs_reference=False)
+    means = accumulated_means(learner, [term], {"term": 1.0}, batches, micro_batch_size, Frozen())
     return means["term"].value, learner.table.grad
 
 
@@ -57,8 +70,9 @@ def test_losses_and_metrics_are_as_many_as_the_places(objective, outputs, batch)
 def test_only_places_of_the_mask_get_a_gradient(objective, outputs, batch):
     mean, _ = Term("term", "source", lambda scales: 1.0, objective).loss(outputs, batch)
     mean.total.backward()
-    assert not outputs.grad[~batch.mask].any()
-    assert outputs.grad[batch.mask].any()
+    mask = sequences(batch).mask
+    assert not outputs.grad[~mask].any()
+    assert outputs.grad[mask].any()
 
 
 def test_a_mean_is_over_the_places_of_the_mask(objective, outputs, batch):
@@ -83,7 +97,10 @@ def test_the_gradient_does_not_depend_on_the_micro_batch(
 
 @pytest.mark.parametrize("name", OF_TOKENS)
 def test_an_empty_mask_has_a_gradient_of_zero(objective, learner, batch):
-    empty = replace(batch, mask=torch.zeros_like(batch.mask))
+    rows = sequences(batch)
+    empty = replace(rows, mask=torch.zeros_like(rows.mask))
+    if rows is not batch:
+        empty = replace(batch, answers=empty)
     value, found = accumulated(objective, learner, empty, 2)
     assert value == 0
     assert found.norm() == 0

@@ -5,6 +5,8 @@ import pytest
 import torch
 from objective_cases import bound, token_batch
 
+from uniapl_cli.errors import ConfigError
+
 
 def surrogate(ratio, advantage, **options):
     """Return the loss, its slope in log p and whether it was clipped, of a token at this ratio."""
@@ -72,3 +74,46 @@ def test_the_gap_to_the_sampler_is_logged():
     batch = token_batch([1])
     gap = bound("surrogate")(batch.old_logps - 0.25, batch).metrics["sampler_gap"]
     assert gap[batch.mask] == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "loss", "slope"),
+    [(5.0, -1.0, 3.0, 0.0), (2.0, -1.0, 2.0, 2.0), (5.0, 1.0, -1.2, 0.0), (0.5, -2.0, 1.6, 0.0)],
+)
+def test_a_dual_clip_bounds_what_a_bad_response_can_cost(ratio, advantage, loss, slope):
+    assert surrogate(ratio, advantage, dual_clip=3.0)[:2] == pytest.approx((loss, slope))
+
+
+@pytest.mark.parametrize("bad", [0.5, 1.2])
+def test_a_dual_clip_below_the_clip_is_refused(bad):
+    with pytest.raises(ConfigError, match=f"dual_clip = {bad} must be above"):
+        bound("surrogate", dual_clip=bad)
+
+
+@pytest.mark.parametrize("bad", [{"clip_low": 1.5}, {"clip_low": -0.1}, {"clip_high": -0.2}])
+def test_a_clip_that_no_ratio_lies_between_is_refused(bad):
+    with pytest.raises(ConfigError, match="the ratio is held between"):
+        bound("surrogate", **bad)
+
+
+def test_a_sequences_ratio_is_the_geometric_mean_of_its_tokens():
+    """GSPO: tokens at 1.21 and 1.0 are both at 1.1, and share the slope evenly."""
+    batch = replace(token_batch([2]), advantages={"signal": torch.ones(1, dtype=torch.float64)})
+    gaps = torch.tensor([[0.0, 0.0, math.log(1.21), 0.0]], dtype=torch.float64)
+    assert batch.mask.tolist() == [[False, False, True, True]]
+    logps = (batch.old_logps + gaps).requires_grad_()
+    objective = bound("surrogate", importance_sampling_level="sequence")
+    result = objective(logps, batch)
+    assert result.per_token[batch.mask].tolist() == pytest.approx([-1.1, -1.1])
+    (result.per_token * batch.mask).sum().backward()
+    assert logps.grad[batch.mask].tolist() == pytest.approx([-1.1, -1.1])
+    assert result.metrics["sampler_gap"][batch.mask].tolist() == pytest.approx([math.log(1.21), 0])
+
+
+def test_a_sequence_is_clipped_as_a_whole():
+    batch = replace(token_batch([2]), advantages={"signal": torch.ones(1, dtype=torch.float64)})
+    logps = (batch.old_logps + math.log(1.5) * batch.mask).requires_grad_()
+    result = bound("surrogate", importance_sampling_level="sequence")(logps, batch)
+    (result.per_token * batch.mask).sum().backward()
+    assert result.metrics["clipped"][batch.mask].all()
+    assert not logps.grad.any()

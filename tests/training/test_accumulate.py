@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from accumulating import accumulated_means
 
 from uniapl_cli.objectives import objectives
-from uniapl_cli.training.accumulate import accumulate, gradient_norm
+from uniapl_cli.training.accumulate import gradient_norm
 from uniapl_cli.training.terms import Term
 
 NLL = objectives["nll"].make
@@ -22,7 +23,7 @@ def flat(policy):
 def accumulated(new_policy, terms, weights, batches, size=3):
     """Return the gradient in a fresh policy as one vector, and the means."""
     policy = new_policy(0)
-    means = accumulate(policy, terms, weights, batches, size, new_policy(1))
+    means = accumulated_means(policy, terms, weights, batches, size, new_policy(1))
     return flat(policy), means
 
 
@@ -79,7 +80,7 @@ def test_the_terms_of_a_source_share_one_forward_pass(new_policy, new_batch):
     policy, passes = new_policy(0), []
     policy.backbone.register_forward_hook(lambda *_: passes.append(1))
     terms = [term("x", "s"), term("y", "s", SURROGATE)]
-    accumulate(policy, terms, {"x": 1.0, "y": 1.0}, {"s": new_batch([4, 9, 1])}, 2)
+    accumulated_means(policy, terms, {"x": 1.0, "y": 1.0}, {"s": new_batch([4, 9, 1])}, 2)
     assert len(passes) == 2
 
 
@@ -100,7 +101,7 @@ def test_a_source_without_terms_can_be_gone_back_through(new_policy, new_batch):
 def test_gradients_add_to_those_that_are_there(new_policy, new_batch):
     policy, batches = new_policy(0), {"s": new_batch([4, 9])}
     for _ in range(2):
-        accumulate(policy, [term("x", "s")], {"x": 1.0}, batches, 2)
+        accumulated_means(policy, [term("x", "s")], {"x": 1.0}, batches, 2)
     once, _ = accumulated(new_policy, [term("x", "s")], {"x": 1.0}, batches, 2)
     assert (flat(policy) - 2 * once).norm() < 1e-5 * once.norm()
 
@@ -109,7 +110,7 @@ def test_the_reference_is_read_anew_and_gets_no_gradient(new_policy, new_batch):
     policy, reference = new_policy(0), new_policy(1)
     batch = new_batch([4, 9], ref_logps=None)
     kl = TERMS["kl"]
-    means = accumulate(policy, [kl], {"term": 1.0}, {"s": batch}, 2, reference)
+    means = accumulated_means(policy, [kl], {"term": 1.0}, {"s": batch}, 2, reference)
     assert all(p.grad is None for p in reference.model.parameters())
     d = (reference.forward(batch) - policy.forward(batch)).detach()[batch.mask]
     assert means["term"].value == pytest.approx(float((d.expm1() - d).mean()), rel=1e-4)
@@ -118,7 +119,7 @@ def test_the_reference_is_read_anew_and_gets_no_gradient(new_policy, new_batch):
 def test_a_policy_that_is_its_reference_has_no_divergence(new_policy, new_batch):
     policy = new_policy(0)
     batch = {"s": new_batch([4, 9], ref_logps=None)}
-    means = accumulate(policy, [TERMS["kl"]], {"term": 1.0}, batch, 1, new_policy(0))
+    means = accumulated_means(policy, [TERMS["kl"]], {"term": 1.0}, batch, 1, new_policy(0))
     assert means["term"].value == 0
     assert flat(policy).norm() == 0
 

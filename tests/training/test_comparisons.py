@@ -4,6 +4,7 @@ import random
 from collections import Counter
 
 import pytest
+from accumulating import no_more
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.training.comparisons import Comparisons, PairMaker, corruptions, gather, swap
@@ -133,7 +134,7 @@ class Letters:
 
 def test_a_batch_is_the_encoded_pairs_of_its_step(maker):
     source = Comparisons("comparisons", Letters(), maker, seed=0)
-    first, again, later = (source.draw(["a", "b"], step, []).batch for step in (0, 0, 1))
+    first, again, later = (source.draw(["a", "b"], step, [], no_more).batch for step in (0, 0, 1))
     assert first.tokens.tolist() == again.tokens.tolist() != later.tokens.tolist()
     for place, key in enumerate("ab"):
         for side in range(2):

@@ -1,6 +1,7 @@
 """The loop stops and goes on as if nothing had happened, and never takes a broken step."""
 
 import math
+from collections import defaultdict
 
 import pytest
 import torch
@@ -43,7 +44,7 @@ class Given:
     def __init__(self):
         self.drawn = []
 
-    def draw(self, items, step, signals):
+    def draw(self, items, step, signals, more):
         self.drawn.append((step, list(signals)))
         return Drawn(items[0], {"width": items[0].tokens.shape[1]})
 
@@ -84,7 +85,7 @@ class Training:
             diary or self.diary,
             steps=given.get("steps", STEPS),
             lr=schedule("lr", {"shape": "linear", "start": 0.01, "end": 0.001}, STEPS),
-            micro_batch_size=2,
+            micro_batch_sizes=defaultdict(lambda: 2),
             max_grad_norm=given.get("max_grad_norm", 1.0),
             save_every=save_every,
         )
@@ -158,7 +159,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing(new_training, bad):
     training.batches[third].advantages["signal"].fill_(bad)
     before = torch.load(training.folder / "step-00000002" / "optimizer.pt")
     expected, diary = {k: v.clone() for k, v in training.weights().items()}, Diary()
-    with pytest.raises(TrainingError, match="norm at step 3 is .*; the model was not updated"):
+    with pytest.raises(TrainingError, match="norm at step 3 is .*; this update was not made"):
         training.run(diary)
     assert same(training.weights(), expected)
     after = training.optimizer.state_dict()["0"]["state"]
@@ -210,7 +211,7 @@ def test_sources_of_one_stream_see_the_same_items(new_training):
     two = [Term(name, name, lambda scales: 1.0, NLL) for name in ("a", "b")]
     seen = []
     for source in (first, second):
-        source.draw = lambda items, step, signals: seen.append(items) or Drawn(items[0])
+        source.draw = lambda items, *_: seen.append(items) or Drawn(items[0])
     train(
         training.new_policy(),
         training.new_optimizer(training.new_policy().model),
@@ -221,7 +222,7 @@ def test_sources_of_one_stream_see_the_same_items(new_training):
         Diary(),
         steps=2,
         lr=lambda step: 0.0,
-        micro_batch_size=2,
+        micro_batch_sizes=defaultdict(lambda: 2),
         max_grad_norm=1.0,
         save_every=9,
     )

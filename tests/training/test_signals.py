@@ -8,7 +8,7 @@ from rollout_cases import example, rollout
 
 from uniapl_cli.errors import TrainingError
 from uniapl_cli.objectives import advantages
-from uniapl_cli.training.signals import Signal, Weighted
+from uniapl_cli.training.signals import Signal, Weighted, equal
 
 GROUPS = [0, 0, 1, 1]
 ROLLOUTS = [rollout(group=group, of=example(f"row{place}")) for place, group in enumerate(GROUPS)]
@@ -38,3 +38,12 @@ def test_the_rule_is_applied_within_each_prompts_rollouts():
 def test_a_score_that_is_no_number_names_its_row(bad):
     with pytest.raises(TrainingError, match=f"rows.jsonl:row2: score 'y' is {bad}"):
         signal(x=(1.0, [0.0] * 4), y=(0.0, [1.0, 2, bad, 4])).judge(ROLLOUTS)
+
+
+@pytest.mark.parametrize(
+    ("values", "alike"),
+    [([1, 1, 0, 0], [1, 1, 1, 1]), ([1, 0, 0, 0], [0, 0, 1, 1]), ([1, 0, 0, 1], [0, 0, 0, 0])],
+)
+def test_groups_of_one_value_are_found(values, alike):
+    found = equal(torch.tensor(values, dtype=torch.float64), torch.tensor([0, 0, 5, 5]))
+    assert found.tolist() == [bool(one) for one in alike]

@@ -10,7 +10,7 @@ from uniapl_cli.data import layouts
 from uniapl_cli.discriminators import discriminators, engines
 from uniapl_cli.errors import UniAPLError, unknown
 from uniapl_cli.generation import dialects, generators
-from uniapl_cli.objectives import advantages, objectives
+from uniapl_cli.objectives import advantages, objectives, reductions
 from uniapl_cli.pipelines.metrics import metrics
 from uniapl_cli.registry import Registry
 from uniapl_cli.training.comparisons import corruptions
@@ -22,6 +22,7 @@ from uniapl_cli.verifiers import verifiers
 REGISTRIES: Mapping[str, Registry[Any]] = {
     "objectives": objectives,
     "advantages": advantages,
+    "reductions": reductions,
     "scores": scores,
     "shapes": shapes,
     "optimizers": optimizers,

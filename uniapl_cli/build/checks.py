@@ -16,6 +16,8 @@ STEP = (
     "training.samples",
     "training.demonstration_samples",
     "training.micro_batch_size",
+    "training.inner_epochs",
+    "training.max_resamples",
     "run.log_every",
     "run.save_every",
     "run.keep_checkpoints",

@@ -1,32 +1,37 @@
-"""Schedules, terms and signals of a config to a Plan."""
+"""Schedules and terms of a config to a Plan."""
 
 from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from omegaconf import MISSING
 
+from uniapl_cli.build.choices import choice, located
+from uniapl_cli.build.signals import check_signals, signal
 from uniapl_cli.config import schema
-from uniapl_cli.errors import ConfigError, UniAPLError, unknown
-from uniapl_cli.objectives import advantages, objectives
-from uniapl_cli.registry import Entry, conforms
-from uniapl_cli.tensors import PairBatch, TokenBatch
+from uniapl_cli.errors import ConfigError, unknown
+from uniapl_cli.objectives import objectives, reductions
+from uniapl_cli.objectives.reductions import Reduction
+from uniapl_cli.registry import Entry
+from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, PairBatch, TokenBatch
 from uniapl_cli.training.schedules import Schedule, names_in, schedule, weight
-from uniapl_cli.training.scores import scores
-from uniapl_cli.training.signals import Signal, Weighted
 from uniapl_cli.training.terms import Plan, Term
-from uniapl_cli.types import Comparison
-from uniapl_cli.verifiers import Judge
 
 log = logging.getLogger("uniapl")
 
 ROLLOUT_SOURCES = ("rollouts", "demonstration_rollouts")
-NEEDS = ("teacher", "reference", "constraints")
-SOURCES = ("demonstrations", *ROLLOUT_SOURCES)
+# What each source gives.
+BATCHES = {
+    "demonstrations": TokenBatch,
+    "rollouts": TokenBatch,
+    "demonstration_rollouts": TokenBatch,
+    "choices": ChoiceBatch,
+    "labels": LabelledBatch,
+    "comparisons": PairBatch,
+}
+SOURCES = tuple(name for name in BATCHES if name != "comparisons")
 
 
 def plan(config: schema.Config, sources: tuple[str, ...] = SOURCES) -> Plan:
@@ -49,8 +54,9 @@ def plan(config: schema.Config, sources: tuple[str, ...] = SOURCES) -> Plan:
         if name not in used:
             log.warning("schedules.%s is in no term's weight, so it does nothing", name)
     method = Plan(terms, made)
-    if not method.ever_active(steps):
+    if not (active := method.ever_active(steps)):
         raise ConfigError("no term ever has a weight other than 0: nothing to train")
+    check_signals(config, active)
     return method
 
 
@@ -83,74 +89,54 @@ def term(
         objective,
         signal,
         bool(entry.facts.get("reference")),
+        reduction(where, given, config),
     )
 
 
 def fits(where: str, objective: Entry[Any], source: str) -> None:
-    """Refuse an objective over pairs where a source gives tokens, and the other way round."""
+    """Refuse an objective over one kind of batch where a source gives another."""
     takes = inspect.signature(objective.make, eval_str=True).parameters["batch"].annotation
-    gives = PairBatch if source == "comparisons" else TokenBatch
-    if takes is not gives:
+    if takes is not BATCHES[source]:
+        fitting = [name for name, gives in BATCHES.items() if gives is takes]
         raise ConfigError(
             f"{where}: objective '{objective.name}' takes a {takes.__name__}, and source "
-            f"'{source}' gives a {gives.__name__}"
+            f"'{source}' gives a {BATCHES[source].__name__}; use {' or '.join(fitting)}"
         )
 
 
-def signal(name: str, given: schema.Signal, supplies: Mapping[str, Callable[[], Any]]) -> Signal:
-    """Return a signal; `supplies` make what a score may ask for, and only where one does."""
-    where = f"signals.{name}"
-    parts = []
-    for score, options in given.scores.items():
-        if options is None:
-            continue
-        entry = located(where, partial(scores.__getitem__, score))
-        params = dict(options)
-        share = params.pop("weight", 1.0)
-        if not conforms(share, float):
-            raise ConfigError(f"{where}: scores.{score}.weight = {share!r}: a number is needed")
-        supplied = {key: make() for key, make in supplies.items() if key in entry.parameters}
-        score_of = located(where, partial(entry.bind, params, **supplied))
-        parts.append(Weighted(score, float(share), score_of))
-    if not parts:
-        raise ConfigError(f"{where}: no scores; known: {', '.join(scores)}")
-    rule = located(where, lambda: advantages[given.advantage])
-    return Signal(name, parts, rule.make)
+def reduction(where: str, given: schema.Term, config: schema.Config) -> Reduction:
+    """Return how a term's losses become one number."""
+    where = f"{where}.reduction"
+    entry, options = choice(where, given.reduction, reductions)
+    if entry.name != "token" and BATCHES[given.source] is not TokenBatch:
+        raise ConfigError(
+            f"{where}: '{entry.name}' reduces the losses of tokens, and objective "
+            f"'{given.objective}' has one loss a row: leave it out"
+        )
+    if "length" in entry.parameters:
+        rollouts = given.source in ROLLOUT_SOURCES
+        longest = config.sampling.max_new_tokens if rollouts else config.data.max_response_tokens
+        options = {"length": longest, **options}
+    if given.params.get("importance_sampling_level") == "sequence" and entry.name != "sequence":
+        log.warning(
+            "%s: '%s' weighs a response by its length, and with importance_sampling_level: "
+            "sequence all its tokens have one ratio; GSPO takes sequence",
+            where,
+            entry.name,
+        )
+    return located(where, lambda: entry.bind(options))
 
 
 def check_method(config: schema.Config) -> dict[str, Any]:
     """Check the method as far as that goes without data or models; return its terms' weights."""
     if config.training.steps == MISSING:
         config.training.steps = 1
-    method = plan(config, (*SOURCES, "comparisons"))
+    method = plan(config, tuple(BATCHES))
     for name, given in config.signals.items():
         if given is not None:
-            signal(name, given, {"discriminator": _NoDiscriminator, "judge": Judge})
+            signal(name, given, dict.fromkeys(SUPPLIED, object))
     return {"weights at step 1": method.weights(0)}
 
 
-class _NoDiscriminator:
-    """Stands in for a discriminator where only names and parameters are checked."""
-
-    def score(self, comparisons: Sequence[Comparison]) -> list[float]:
-        raise AssertionError("checks never score")
-
-
-def requirements(config: schema.Config, signals: set[str]) -> dict[str, bool]:
-    """Return which of NEEDS the scores of these signals have of an example."""
-    facts = [
-        scores[score].facts
-        for name in signals
-        for score, options in (config.signals[name] or schema.Signal()).scores.items()
-        if options is not None
-    ]
-    return {need: any(f.get(need) for f in facts) for need in NEEDS}
-
-
-def located(where: str, action: Callable[[], Any]) -> Any:
-    """Run `action`; put the config key in front of what it complains about."""
-    try:
-        return action()
-    except UniAPLError as error:
-        text = str(error)
-        raise ConfigError(text if text.startswith(where) else f"{where}: {text}") from None
+# What the program hands to scores that ask for it; a check needs none of it.
+SUPPLIED = ("discriminator", "judge", "reference", "max_new_tokens")

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from uniapl_cli.build.method import located
+from uniapl_cli.build.choices import located
 from uniapl_cli.chat import Chat
 from uniapl_cli.config import schema
 from uniapl_cli.discriminators import Discriminator, discriminators

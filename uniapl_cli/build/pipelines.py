@@ -10,7 +10,7 @@ from typing import Any
 
 from uniapl_cli.build import data, models, teachers
 from uniapl_cli.build.checks import positive, sampling
-from uniapl_cli.build.method import located
+from uniapl_cli.build.choices import located
 from uniapl_cli.build.sandboxes import judge
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from uniapl_cli.build import data, models
-from uniapl_cli.build.method import ROLLOUT_SOURCES, requirements
+from uniapl_cli.build.method import ROLLOUT_SOURCES
+from uniapl_cli.build.signals import requirements
 from uniapl_cli.config import schema
 from uniapl_cli.data import Examples
 from uniapl_cli.errors import ConfigError

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from uniapl_cli.build import models
-from uniapl_cli.build.method import located
+from uniapl_cli.build.choices import located
 from uniapl_cli.config import schema
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.generation import LocalTeacher, ServerTeacher, Teacher, dialects

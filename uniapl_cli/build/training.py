@@ -18,19 +18,23 @@ from uniapl_cli.build.checks import (
     rollout_sampling,
     sampling,
 )
-from uniapl_cli.build.method import ROLLOUT_SOURCES, located, plan, signal
+from uniapl_cli.build.choices import located
+from uniapl_cli.build.method import BATCHES, ROLLOUT_SOURCES, plan
 from uniapl_cli.build.run import Reporter, check_directory, finished, open_run
 from uniapl_cli.build.sandboxes import judge
+from uniapl_cli.build.signals import facts_of, signal
 from uniapl_cli.build.streams import fit_streams, make_streams, stream_of
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
-from uniapl_cli.errors import ConfigError
+from uniapl_cli.errors import ConfigError, unknown
 from uniapl_cli.runs.console import StopRequest, bar
 from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.training.accumulate import Reference
 from uniapl_cli.training.checkpoint import Checkpoints
 from uniapl_cli.training.learner import Learner, Policy, save_folder
 from uniapl_cli.training.loop import train as run_loop
 from uniapl_cli.training.optim import Optimizer, optimizers
+from uniapl_cli.training.reference import RolloutLogps
 from uniapl_cli.training.schedules import schedule
 from uniapl_cli.training.signals import Signal
 from uniapl_cli.training.sources import Demonstrations, Rollouts, Source
@@ -50,6 +54,7 @@ def train(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
     positive(config, *STEP)
     rollout_sampling(config)
     method = plan(config)
+    micro_batch_sizes(config)
     streams = make_streams(config, method)
     make_optimizer(config)
     run = RunDirectory(Path(config.run.dir))
@@ -60,8 +65,8 @@ def train(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
         return finished(run)
     policy = models.policy(config.model, config.run, trained=True)
     fit_streams(config, method, policy, streams)
-    sources = make_sources(config, method, policy)
     reference = make_reference(config, method)
+    sources = make_sources(config, method, policy, reference)
     open_run(run, config)
     return execute(config, run, policy, method, sources, streams, reference)
 
@@ -90,9 +95,10 @@ def execute(
             reporter,
             steps=steps,
             lr=schedule("optim.lr", config.optim.lr, steps),
-            micro_batch_size=config.training.micro_batch_size,
+            micro_batch_sizes=micro_batch_sizes(config),
             max_grad_norm=config.training.max_grad_norm,
             save_every=config.run.save_every,
+            inner_epochs=config.training.inner_epochs,
             reference=reference,
         )
     if not complete:
@@ -102,27 +108,36 @@ def execute(
     return finished(run)
 
 
-def make_sources(config: schema.Config, method: Plan, policy: Policy) -> dict[str, Source]:
+def micro_batch_sizes(config: schema.Config) -> dict[str, int]:
+    """Return each source's rows a forward pass. Raises ConfigError."""
+    given = config.training.micro_batch_sizes
+    for name, size in given.items():
+        if name not in BATCHES:
+            raise ConfigError(f"training.micro_batch_sizes: {unknown('source', name, BATCHES)}")
+        if size is not None and size < 1:
+            raise ConfigError(f"training.micro_batch_sizes.{name} = {size}: 1 is the least")
+    return {name: given.get(name) or config.training.micro_batch_size for name in BATCHES}
+
+
+def make_sources(
+    config: schema.Config, method: Plan, policy: Policy, reference: Reference | None
+) -> dict[str, Source]:
     """Return the sources that the method ever draws from."""
     active = method.ever_active(config.training.steps)
     chat = models.chat(config, policy.tokenizer)
     supplies: dict[str, Callable[[], Any]] = {
         "discriminator": cache(lambda: models.discriminator(config)),
         "judge": cache(lambda: judge(config)),
+        "reference": lambda: rollout_logps(config, policy, reference),
+        "max_new_tokens": lambda: config.sampling.max_new_tokens,
     }
     signals: dict[str, Signal] = {}
     for name in {term.signal: 0 for term in active if term.signal is not None}:
         signals[name] = signal(name, config.signals[name] or schema.Signal(), supplies)
     generator = models.generator(config, policy.model, chat)
     sources: dict[str, Source] = {"demonstrations": Demonstrations("demonstrations", chat)}
-    samples = dict(
-        zip(
-            ROLLOUT_SOURCES,
-            (config.training.samples, config.training.demonstration_samples),
-            strict=True,
-        )
-    )
-    for name, count in samples.items():
+    counts = (config.training.samples, config.training.demonstration_samples)
+    for name, count in zip(ROLLOUT_SOURCES, counts, strict=True):
         sources[name] = Rollouts(
             name=name,
             stream=stream_of(name),
@@ -132,13 +147,31 @@ def make_sources(config: schema.Config, method: Plan, policy: Policy) -> dict[st
             samples=count,
             signals=signals,
             seed=config.seed,
+            max_resamples=config.training.max_resamples,
+            mask_truncated=config.training.mask_truncated_completions,
         )
     return sources
 
 
+def rollout_logps(
+    config: schema.Config, policy: Policy, reference: Reference | None
+) -> RolloutLogps:
+    """Return what asks the frozen reference about rollouts."""
+    assert reference is not None, "made where a score needs it"
+    return RolloutLogps(
+        reference,
+        policy.device,
+        policy.tokenizer.pad_token_id or 0,
+        config.sampling.temperature,
+        micro_batch_sizes(config)["rollouts"],
+    )
+
+
 def make_reference(config: schema.Config, method: Plan) -> Policy | None:
-    """Load the frozen start of the policy, if a term compares with it."""
-    if not any(term.needs_reference for term in method.ever_active(config.training.steps)):
+    """Load the frozen start of the policy, if a term or a score compares with it."""
+    active = method.ever_active(config.training.steps)
+    facts = facts_of(config, {term.signal for term in active if term.signal is not None})
+    if not any(term.needs_reference for term in active) and not any(f.get("policy") for f in facts):
         return None
     # Kept as the policy is, so that at the first step the two agree to the bit.
     reference = models.policy(config.model, config.run, trained=True)

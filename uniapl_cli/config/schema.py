@@ -98,6 +98,12 @@ class Training:
     samples: int = key(8, "rollouts a prompt (the group)")
     demonstration_samples: int = key(2, "rollouts a demonstration's prompt, for A-SFT's anchor")
     micro_batch_size: int = key(32, "rows a forward pass")
+    micro_batch_sizes: dict[str, int | None] = key({}, "those of sources: {rollouts: 8}")
+    inner_epochs: int = key(1, "updates a step makes from its batches (PPO's epochs)")
+    mask_truncated_completions: bool = key(
+        False, "leave responses cut off at sampling.max_new_tokens out of every loss"
+    )
+    max_resamples: int = key(3, "times a step, where a signal's zero_variance is resample")
     max_grad_norm: float = key(1.0, "gradients are scaled down to this norm")
 
 
@@ -121,6 +127,7 @@ class Term:
     source: str = key(MISSING, "demonstrations, rollouts, demonstration_rollouts")
     weight: str = key("1", "arithmetic over the schedules' names: (1 - alpha) * lambda_adv")
     params: dict[str, Any] = key({}, "keyword arguments of the objective")
+    reduction: Any = key("token", "token, sequence, constant or {kind: constant, length: 1024}")
 
 
 @dataclass
@@ -128,7 +135,10 @@ class Signal:
     """One number a rollout: a weighted sum of scores, made an advantage by a rule."""
 
     scores: dict[str, Any] = key({}, "name: {weight: 1.0, ...}; see `uniapl list scores`")
-    advantage: str = key("group", "see `uniapl list advantages`")
+    advantage: Any = key("group", "see `uniapl list advantages`; or {kind: group, ddof: 0}")
+    zero_variance: Literal["keep", "drop", "resample"] = key(
+        "keep", "groups whose rewards are all equal: kept, not counted, or other prompts sampled"
+    )
 
 
 @dataclass

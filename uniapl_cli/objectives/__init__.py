@@ -1,7 +1,18 @@
 """Pure losses: log-probabilities (B, T) in, losses (B, T) out; and the advantages in them."""
 
-from uniapl_cli.objectives import imitation, kl, preference, ranking
+from uniapl_cli.objectives import direct, imitation, kl, preference, ranking
 from uniapl_cli.objectives.advantages import advantages
 from uniapl_cli.objectives.objective import Objective, objectives
+from uniapl_cli.objectives.reductions import reductions
 
-__all__ = ["Objective", "advantages", "imitation", "kl", "objectives", "preference", "ranking"]
+__all__ = [
+    "Objective",
+    "advantages",
+    "direct",
+    "imitation",
+    "kl",
+    "objectives",
+    "preference",
+    "ranking",
+    "reductions",
+]

@@ -9,17 +9,32 @@ from torch import Tensor
 from uniapl_cli.objectives.objective import objectives
 from uniapl_cli.tensors import TokenBatch, TokenLoss
 
+Estimator = Literal["k1", "k2", "k3"]
+
 
 @objectives.register("kl", reference=True)
-def kl(
-    logps: Tensor, batch: TokenBatch, *, estimator: Literal["k1", "k2", "k3"] = "k3"
-) -> TokenLoss:
+def kl(logps: Tensor, batch: TokenBatch, *, estimator: Estimator = "k3") -> TokenLoss:
     """Estimate KL(policy || reference) from sampled tokens. logps: (B, T).
 
     With d = ref_logp - logp: k1 = -d, k2 = d^2 / 2, k3 = exp(d) - d - 1 (Schulman). d = 1 gives -1,
-    0.5 and 0.7183. d is bounded by 20 so that exp cannot overflow.
+    0.5 and 0.7183. k3 is never negative; the gradient of k2 is the divergence's own, and that of
+    k1, -1 for every token, is none at all: k1 belongs into a reward. Logged besides: k1 and k3.
     """
     assert batch.ref_logps is not None, "registered with reference=True"
-    d = (batch.ref_logps - logps).clamp(-20.0, 20.0)
-    estimate = {"k1": lambda: -d, "k2": lambda: d.square() / 2, "k3": lambda: d.expm1() - d}
-    return TokenLoss(estimate[estimator]())
+    d = batch.ref_logps - logps
+    return TokenLoss(estimate(d, estimator), {"k1": -d.detach()})
+
+
+def estimate(d: Tensor, estimator: Estimator) -> Tensor:
+    """Return the estimate of each token's divergence from d = ref_logp - logp.
+
+    d is bounded by 20 so that exp cannot overflow, as in verl and NeMo-RL.
+    """
+    d = d.clamp(-20.0, 20.0)
+    match estimator:
+        case "k1":
+            return -d
+        case "k2":
+            return d.square() / 2
+        case "k3":
+            return d.expm1() - d

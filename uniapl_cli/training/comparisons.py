@@ -19,7 +19,7 @@ from uniapl_cli.registry import Registry
 from uniapl_cli.seeding import derive
 from uniapl_cli.tensors import PairBatch
 from uniapl_cli.training.learner import pad_ids
-from uniapl_cli.training.sources import Drawn
+from uniapl_cli.training.sources import Drawn, More
 from uniapl_cli.types import Comparison, Example
 
 # (text, another prompt's text, rng) -> a broken copy of the text
@@ -141,7 +141,7 @@ class Comparisons:
     maker: PairMaker
     seed: int
 
-    def draw(self, items: Sequence[str], step: int, signals: Sequence[str]) -> Drawn:
+    def draw(self, items: Sequence[str], step: int, signals: Sequence[str], more: More) -> Drawn:
         """Make and encode the pairs of a step."""
         pairs = [
             self.maker.make(key, random.Random(derive(self.seed, "pairs", step, slot)))

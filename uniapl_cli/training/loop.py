@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from uniapl_cli.errors import TrainingError
 from uniapl_cli.tensors import Mean
-from uniapl_cli.training.accumulate import accumulate, gradient_norm
+from uniapl_cli.training.accumulate import (
+    MicroBatches,
+    Reference,
+    accumulate,
+    gradient_norm,
+    prepare,
+)
 from uniapl_cli.training.checkpoint import Checkpoints
 from uniapl_cli.training.learner import Learner
 from uniapl_cli.training.optim import Optimizer
@@ -45,29 +52,28 @@ def train(
     *,
     steps: int,
     lr: Schedule,
-    micro_batch_size: int,
+    micro_batch_sizes: Mapping[str, int],
     max_grad_norm: float,
     save_every: int,
-    reference: Learner | None = None,
+    inner_epochs: int = 1,
+    reference: Reference | None = None,
 ) -> bool:
     """Train to `steps` from the newest checkpoint. Return whether the end was reached.
 
-    Raises TrainingError, before the update, when the gradient is not finite.
+    A step draws its batches once and makes `inner_epochs` updates from them. Raises TrainingError,
+    before the update, when the gradient is not finite.
     """
     start = checkpoints.resume(learner, optimizer, streams)
     reporter.rewind(start)
-    parameters = [p for p in learner.model.parameters() if p.requires_grad]
+    updater = Updater(learner, optimizer, max_grad_norm, inner_epochs)
     for step in range(start, steps):
         began = time.perf_counter()
         weights, active = plan.weights(step), plan.active(step)
         drawn = draw(active, sources, streams, step)
         sampled = time.perf_counter()
-        batches = {name: part.batch for name, part in drawn.items()}
-        means = accumulate(learner, active, weights, batches, micro_batch_size, reference)
-        norm = gradient_norm(parameters, max_grad_norm)
-        if not math.isfinite(norm):
-            raise TrainingError(non_finite(step, norm, means))
-        optimizer.step(lr(step))
+        rows = {name: part.batch for name, part in drawn.items()}
+        batches = prepare(learner, active, rows, micro_batch_sizes, reference)
+        means, norm = updater.update(step, active, weights, batches, lr(step))
         ended = time.perf_counter()
         figures = {"lr": lr(step), "grad_norm": norm, **plan.scales(step)}
         seconds = {"seconds/sources": sampled - began, "seconds/update": ended - sampled}
@@ -80,6 +86,36 @@ def train(
         if stopping:
             return done == steps
     return True
+
+
+@dataclass(frozen=True)
+class Updater:
+    """Turns a step's batches into updates of the model."""
+
+    learner: Learner
+    optimizer: Optimizer
+    max_grad_norm: float
+    inner_epochs: int
+
+    def update(
+        self,
+        step: int,
+        terms: Sequence[Term],
+        weights: Mapping[str, float],
+        batches: MicroBatches,
+        lr: float,
+    ) -> tuple[dict[str, Mean], float]:
+        """Update once an inner epoch; return the means over all of them and the last norm."""
+        parameters = [p for p in self.learner.model.parameters() if p.requires_grad]
+        means: dict[str, Mean] = {}
+        for _ in range(self.inner_epochs):
+            found = accumulate(self.learner, terms, weights, batches)
+            norm = gradient_norm(parameters, self.max_grad_norm)
+            if not math.isfinite(norm):
+                raise TrainingError(non_finite(step, norm, found))
+            self.optimizer.step(lr)
+            means = {name: means[name] + m if name in means else m for name, m in found.items()}
+        return means, norm
 
 
 def draw(
@@ -98,7 +134,8 @@ def draw(
     drawn = {}
     for name in names:
         asked = {t.signal: 0 for t in active if t.source == name and t.signal is not None}
-        drawn[name] = sources[name].draw(items[sources[name].stream], step, list(asked))
+        stream = sources[name].stream
+        drawn[name] = sources[name].draw(items[stream], step, list(asked), streams[stream].next)
     return drawn
 
 
@@ -122,6 +159,6 @@ def non_finite(step: int, norm: float, means: Mapping[str, Mean]) -> str:
     """Say what is known about a gradient that is not finite."""
     terms = ", ".join(f"{name} {mean.value:.4g}" for name, mean in means.items())
     return (
-        f"the gradient's norm at step {step + 1} is {norm}; the model was not updated. "
+        f"the gradient's norm at step {step + 1} is {norm}; this update was not made. "
         f"Terms: {terms}. Lower optim.lr; the newest checkpoint is from before it"
     )

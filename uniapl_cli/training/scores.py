@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+import torch
+
 from uniapl_cli.discriminators import Discriminator, centred, coefficient
-from uniapl_cli.errors import DataError
+from uniapl_cli.errors import ConfigError, DataError
+from uniapl_cli.objectives.kl import estimate
 from uniapl_cli.registry import Registry
 from uniapl_cli.training.signals import Scored
 from uniapl_cli.types import Comparison, Example, Rollout
@@ -14,9 +17,12 @@ from uniapl_cli.verifiers import Case, Judge, strip_thinking
 
 # (rollouts, *, options) -> one finite number a rollout, or Scored where there is more to log.
 # facts: what the examples must carry: teacher=True the teacher's response, reference=True the data
-# set's own, constraints=True constraints.
+# set's own, constraints=True constraints; policy=True where the frozen reference policy is needed.
 Score = Callable[..., list[float] | Scored]
 scores: Registry[Score] = Registry("score")
+
+# (rollouts) -> the frozen reference's log-probability of each response token.
+ReferenceLogps = Callable[[Sequence[Rollout]], list[list[float]]]
 
 
 @scores.register("verifier", constraints=True)
@@ -45,6 +51,45 @@ def verifier(
         cut_off = require_stop and rollout.completion.finish_reason != "stop"
         values.append(0.0 if cut_off else share)
     return values
+
+
+@scores.register("length")
+def length(rollouts: Sequence[Rollout]) -> list[float]:
+    """The response's tokens, stop token included; a weight below 0 asks for shorter ones."""
+    return [float(len(rollout.completion.token_ids)) for rollout in rollouts]
+
+
+@scores.register("overlong")
+def overlong(rollouts: Sequence[Rollout], *, max_new_tokens: int, buffer: int) -> list[float]:
+    """DAPO's soft punishment: 0, falling to -1 over the last `buffer` tokens before the longest.
+
+    arXiv 2503.14476, eq. 13.
+    """
+    if not 1 <= buffer <= max_new_tokens:
+        raise ConfigError(
+            f"overlong: buffer = {buffer}: from 1 to sampling.max_new_tokens = {max_new_tokens}"
+        )
+    over = [len(r.completion.token_ids) - (max_new_tokens - buffer) for r in rollouts]
+    return [-min(max(tokens / buffer, 0.0), 1.0) for tokens in over]
+
+
+@scores.register("kl", policy=True)
+def kl(
+    rollouts: Sequence[Rollout],
+    *,
+    reference: ReferenceLogps,
+    estimator: Literal["k1", "k2", "k3"] = "k1",
+) -> list[float]:
+    """The divergence from the frozen reference, summed over the response: KL in the reward.
+
+    A weight of -0.001 takes 0.001 KL off the reward. `estimator` as in the objective `kl`; k1 is
+    the one whose expected gradient is that of the divergence (peers recommend it here).
+    """
+    found = []
+    for rollout, ref_logps in zip(rollouts, reference(rollouts), strict=True):
+        d = torch.tensor(ref_logps) - torch.tensor(rollout.completion.logps)
+        found.append(float(estimate(d, estimator).sum()))
+    return found
 
 
 @scores.register("polar", teacher=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -31,29 +32,39 @@ class Weighted:
     score: Callable[[Sequence[Rollout]], list[float] | Scored]
 
 
+# By name, one number a rollout: each score's, and under `SCORE_NAME` what else it told: `coef_r`.
+Measured = dict[str, list[float]]
+
+
 @dataclass(frozen=True)
 class Judged:
     """What a signal made of a step's rollouts. values, advantages: (N,) float32.
 
-    `scores` holds each score's numbers, and under `SCORE_NAME` what else it told: `coef_r`.
+    counted: (N,) bool, the rollouts that its terms count; None where they all do.
     """
 
     values: Tensor
     advantages: Tensor
-    scores: dict[str, list[float]]
+    scores: Measured
+    counted: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Signal:
-    """A weighted sum of scores, turned into advantages by a rule."""
+    """A weighted sum of scores, turned into advantages by a rule.
+
+    Groups whose values are all equal teach nothing where rollouts are held against each other:
+    `zero_variance` keeps them, drops them from the count, or has other prompts sampled instead.
+    """
 
     name: str
     scores: Sequence[Weighted]
     advantage: Advantage
+    zero_variance: Literal["keep", "drop", "resample"] = "keep"
 
-    def judge(self, rollouts: Sequence[Rollout]) -> Judged:
-        """Judge the rollouts. Raises TrainingError, with the row, where a score is not finite."""
-        raw: dict[str, list[float]] = {}
+    def measure(self, rollouts: Sequence[Rollout]) -> Measured:
+        """Score the rollouts. Raises TrainingError, with the row, where a score is not finite."""
+        raw: Measured = {}
         for part in self.scores:
             found = part.score(rollouts)
             told = found if isinstance(found, Scored) else Scored(found)
@@ -64,8 +75,29 @@ class Signal:
                 if not math.isfinite(number):
                     where = rollout.example.origin or rollout.example.id
                     raise TrainingError(f"{where}: score '{name}' is {number}")
+        return raw
+
+    def values(self, raw: Measured) -> Tensor:
+        """Return the weighted sums, (N,) float64."""
         columns = [[part.weight * value for value in raw[part.name]] for part in self.scores]
-        values = torch.tensor([sum(row) for row in zip(*columns, strict=True)], dtype=torch.float64)
-        groups = torch.tensor([rollout.group for rollout in rollouts])
-        advantages = self.advantage(values, groups)
-        return Judged(values.float(), advantages.float(), raw)
+        return torch.tensor([sum(row) for row in zip(*columns, strict=True)], dtype=torch.float64)
+
+    def judge(self, rollouts: Sequence[Rollout], raw: Measured | None = None) -> Judged:
+        """Judge the rollouts by what was measured of them; `raw` saves measuring them again."""
+        raw = self.measure(rollouts) if raw is None else raw
+        values, groups = self.values(raw), groups_of(rollouts)
+        counted = ~equal(values, groups) if self.zero_variance == "drop" else None
+        return Judged(values.float(), self.advantage(values, groups).float(), raw, counted)
+
+
+def groups_of(rollouts: Sequence[Rollout]) -> Tensor:
+    """Return each rollout's group, (N,)."""
+    return torch.tensor([rollout.group for rollout in rollouts])
+
+
+def equal(values: Tensor, groups: Tensor) -> Tensor:
+    """Return, (N,) bool, which rollouts' groups have one value only. values, groups: (N,)."""
+    names, index = groups.unique(return_inverse=True)
+    least = values.new_full((len(names),), torch.inf).scatter_reduce(0, index, values, "amin")
+    most = values.new_full((len(names),), -torch.inf).scatter_reduce(0, index, values, "amax")
+    return (least == most)[index]

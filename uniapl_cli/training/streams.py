@@ -19,10 +19,11 @@ class Stream(Generic[Item]):
         self.name, self.items, self.size, self.seed = name, items, size, seed
         self.drawn = 0
 
-    def next(self) -> list[Item]:
-        """Return the next `size` items; a batch may reach over the end of a pass."""
-        places = range(self.drawn, self.drawn + self.size)
-        self.drawn += self.size
+    def next(self, count: int | None = None) -> list[Item]:
+        """Return the next `size` items, or `count`; they may reach over the end of a pass."""
+        count = self.size if count is None else count
+        places = range(self.drawn, self.drawn + count)
+        self.drawn += count
         return [self.items[self._order(p // len(self.items))[p % len(self.items)]] for p in places]
 
     def _order(self, epoch: int) -> list[int]:

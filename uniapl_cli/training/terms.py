@@ -8,13 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
-from uniapl_cli.tensors import LossBatch, Mean, TokenLoss
+from uniapl_cli.objectives.reductions import Reduction, token
+from uniapl_cli.tensors import LossBatch, Mean, TokenBatch, TokenLoss
 from uniapl_cli.training.schedules import Schedule
 
 
 @dataclass(frozen=True)
 class Term:
-    """weight(step) times the mean of an objective over a source's masked places."""
+    """weight(step) times the reduced loss of an objective over a source's places that count."""
 
     name: str
     source: str
@@ -22,18 +23,25 @@ class Term:
     objective: Callable[[Tensor, Any], TokenLoss]
     signal: str | None = None
     needs_reference: bool = False
+    reduction: Reduction = token
+
+    def places(self, batch: LossBatch) -> Tensor:
+        """Return the mask of what counts: all of the batch's but the rows its signal leaves out."""
+        counted = batch.counted.get(self.signal or "") if isinstance(batch, TokenBatch) else None
+        return batch.mask if counted is None else batch.mask & counted.unsqueeze(1)
 
     def count(self, batch: LossBatch) -> Tensor:
-        """Return how many places the mean is over: the whole step's, counted before any forward."""
-        return batch.mask.sum()
+        """Return the batch's share of the denominator, which is the whole step's sum of them."""
+        return self.reduction(self.places(batch))[1]
 
     def loss(self, outputs: Tensor, batch: LossBatch) -> tuple[Mean, dict[str, Mean]]:
-        """Return the undivided mean of the loss, and those of the objective's metrics."""
+        """Return the undivided mean of the loss, and the token means of the objective's metrics."""
         result = self.objective(outputs, batch)
-        count = batch.mask.sum()
-        total = (result.per_token * batch.mask).sum()
+        mask = self.places(batch)
+        divisors, count = self.reduction(mask)
+        total = (result.per_token * mask / divisors).sum()
         metrics = {
-            name: Mean((value.detach() * batch.mask).sum(), count)
+            name: Mean((value.detach() * mask).sum(), mask.sum())
             for name, value in result.metrics.items()
         }
         return Mean(total, count), metrics

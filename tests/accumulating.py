@@ -1,0 +1,15 @@
+"""Batches to gradients in one call, as a step of the loop does it."""
+
+from uniapl_cli.training.accumulate import accumulate, prepare
+
+
+def accumulated_means(learner, terms, weights, batches, micro_batch_size, reference=None):
+    """Add the gradient of the terms and return their means."""
+    sizes = dict.fromkeys(batches, micro_batch_size)
+    micros = prepare(learner, terms, batches, sizes, reference)
+    return accumulate(learner, terms, weights, micros)
+
+
+def no_more(count):
+    """Stand in for a stream that nothing more may be drawn from."""
+    raise AssertionError(f"{count} more were asked for")

@@ -1,0 +1,85 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from objective_cases import bound, choice_batch, labelled_batch
+
+from uniapl_cli.errors import ConfigError
+from uniapl_cli.objectives import objectives
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def rewarded(batch, gains):
+    """Return log-probabilities whose sum over row i is `gains[i]` above the reference's."""
+    mask = batch.answers.mask
+    each = torch.tensor(gains, dtype=torch.float64) / mask.sum(1).clamp(min=1)
+    return (batch.answers.ref_logps + each.unsqueeze(1) * mask).requires_grad_()
+
+
+def test_dpo_is_minus_log_sigmoid_of_the_rewards_difference():
+    batch = choice_batch([3])
+    result = bound("dpo", beta=0.5)(rewarded(batch, [2.0, -1.0]), batch)
+    assert result.per_token.item() == pytest.approx(-math.log(sigmoid(1.5)))
+    told = {name: value.item() for name, value in result.metrics.items()}
+    assert told == pytest.approx(
+        {"accuracy": 1, "margin": 1.5, "reward_chosen": 1.0, "reward_rejected": -0.5}
+    )
+
+
+def test_dpo_of_the_reference_itself_costs_the_logarithm_of_two():
+    batch = choice_batch([3, 1])
+    assert bound("dpo")(batch.answers.ref_logps, batch).per_token.flatten().tolist() == (
+        pytest.approx([math.log(2)] * 2)
+    )
+
+
+def test_dpo_raises_the_chosen_answer_as_much_as_it_lowers_the_rejected():
+    batch = choice_batch([3])
+    logps = rewarded(batch, [0.7, 0.2])
+    bound("dpo", beta=0.1)(logps, batch).per_token.sum().backward()
+    slope = 0.1 * sigmoid(-0.05)
+    assert logps.grad[0][batch.answers.mask[0]].tolist() == pytest.approx([-slope] * 3)
+    assert logps.grad[1][batch.answers.mask[1]].tolist() == pytest.approx([slope] * 3)
+
+
+def test_smoothed_labels_are_wrong_now_and_then():
+    batch = choice_batch([3])
+    logps = rewarded(batch, [2.0, -1.0])
+    plain, smoothed = (
+        bound("dpo", beta=0.5, label_smoothing=e)(logps, batch).per_token.item() for e in (0.0, 0.2)
+    )
+    assert smoothed == pytest.approx(0.8 * plain - 0.2 * math.log(sigmoid(-1.5)))
+
+
+@pytest.mark.parametrize(("desirable", "sign"), [(True, 1), (False, -1)])
+def test_kto_holds_an_answers_reward_against_the_baseline(desirable, sign):
+    batch = labelled_batch([3])
+    batch = replace(batch, desirable=torch.tensor([desirable]))
+    result = bound("kto", beta=0.5, desirable_weight=2.0)(rewarded(batch, [1.5]), batch)
+    weight = 2.0 if desirable else 1.0
+    assert result.per_token.item() == pytest.approx(weight * sigmoid(-sign * 0.5 * (1.5 - 0.3)))
+    assert result.metrics["reward"].item() == pytest.approx(0.75)
+
+
+def test_kto_does_not_go_back_through_the_baseline():
+    batch = labelled_batch([3, 2])
+    assert not batch.baseline.requires_grad
+    logps = rewarded(batch, [1.5, -1.0])
+    bound("kto")(logps, batch).per_token.sum().backward()
+    assert logps.grad[batch.answers.mask].all()
+
+
+@pytest.mark.parametrize("name", ["dpo", "kto"])
+@pytest.mark.parametrize("beta", [0.0, -0.1])
+def test_without_strength_no_answer_matters(name, beta):
+    with pytest.raises(ConfigError, match="it must be above 0"):
+        objectives[name].bind({"beta": beta})
+
+
+def test_half_of_the_labels_wrong_is_refused():
+    with pytest.raises(ConfigError, match="from 0 to below 0.5"):
+        objectives["dpo"].bind({"label_smoothing": 0.5})

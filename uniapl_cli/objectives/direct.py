@@ -1,0 +1,68 @@
+"""Direct preference: answers that are known to be good or bad, against a frozen reference."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from uniapl_cli.errors import ConfigError
+from uniapl_cli.objectives.objective import objectives
+from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, TokenBatch, TokenLoss
+
+
+def possible(*, beta: float, label_smoothing: float = 0.0, **_: object) -> None:
+    """Refuse a strength or a share of wrong labels that makes no sense. Raises ConfigError."""
+    if beta <= 0:
+        raise ConfigError(f"beta = {beta:g}: it must be above 0, or no answer matters")
+    if not 0 <= label_smoothing < 0.5:
+        raise ConfigError(
+            f"label_smoothing = {label_smoothing:g}: from 0 to below 0.5; at half, no label counts"
+        )
+
+
+@objectives.register("dpo", reference=True, sensible=possible)
+def dpo(
+    logps: Tensor, batch: ChoiceBatch, *, beta: float = 0.1, label_smoothing: float = 0.0
+) -> TokenLoss:
+    """-log sigmoid(beta (chosen - rejected)), of log p / p_ref summed over tokens. Paper, A.4.1.
+
+    logps: (2B, T). The loss is (B, 1): one a pair. A policy that is its reference costs 0.6931.
+    With `label_smoothing` e, the pair counts as mislabelled with probability e (cDPO).
+    """
+    chosen, rejected = (beta * log_ratios(logps, batch.answers)).chunk(2)
+    margin = chosen - rejected
+    right, wrong = -F.logsigmoid(margin), -F.logsigmoid(-margin)
+    loss = (1 - label_smoothing) * right + label_smoothing * wrong
+    told = {"accuracy": (margin > 0).float(), "margin": margin}
+    return TokenLoss(loss, {**told, "reward_chosen": chosen, "reward_rejected": rejected})
+
+
+@objectives.register("kto", reference=True, sensible=possible)
+def kto(
+    logps: Tensor,
+    batch: LabelledBatch,
+    *,
+    beta: float = 0.1,
+    desirable_weight: float = 1.0,
+    undesirable_weight: float = 1.0,
+) -> TokenLoss:
+    """1 - sigmoid(+-beta (r - z)): + for desirable answers, - for the others. Paper, A.4.2.
+
+    logps: (B, T). r is log p / p_ref summed over tokens; z, the batch's baseline, is the policy's
+    divergence from its reference on mismatched answers, held constant. The loss is (B, 1): one an
+    answer. Where policy and reference agree, each costs 0.5. arXiv 2402.01306.
+    """
+    assert batch.baseline is not None, "accumulate fills it in before the first pass"
+    reward = beta * log_ratios(logps, batch.answers)
+    sign = torch.where(batch.desirable, 1.0, -1.0).unsqueeze(1)
+    weight = torch.where(batch.desirable, desirable_weight, undesirable_weight).unsqueeze(1)
+    margin = sign * (reward - beta * batch.baseline)
+    told = {"reward": reward, "margin": margin, "accuracy": (margin > 0).float()}
+    return TokenLoss(weight * torch.sigmoid(-margin), told)
+
+
+def log_ratios(logps: Tensor, answers: TokenBatch) -> Tensor:
+    """Return log p / p_ref of whole answers, (B, 1). logps: (B, T)."""
+    assert answers.ref_logps is not None, "registered with reference=True"
+    return ((logps - answers.ref_logps) * answers.mask).sum(1, keepdim=True)

@@ -1,0 +1,51 @@
+"""How the losses of a step's tokens become one number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from uniapl_cli.errors import ConfigError
+from uniapl_cli.registry import Registry
+
+# (mask (B, T), *, options) -> what each row's losses are divided by (B, 1), and the rows' share of
+# the step's denominator (): the loss is sum(losses / divisors) over the sum of the shares.
+Reduction = Callable[..., tuple[Tensor, Tensor]]
+reductions: Registry[Reduction] = Registry("reduction")
+
+
+@reductions.register("token")
+def token(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean over all tokens of the step: DAPO's, TRL's default.
+
+    [[1, 2, 3], [4]] gives 2.5: a long response weighs more than a short one.
+    """
+    return mask.new_ones(mask.shape[0], 1, dtype=mask.sum().dtype), mask.sum()
+
+
+@reductions.register("sequence")
+def sequence(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean over the responses of their token means: GRPO's first form, and GSPO's.
+
+    [[1, 2, 3], [4]] gives 3.0. Responses without a token that counts are left out.
+    """
+    lengths = mask.sum(1, keepdim=True)
+    return lengths.clamp(min=1), (lengths > 0).sum()
+
+
+def some(*, length: int) -> None:
+    """Refuse a length of nothing. Raises ConfigError."""
+    if length < 1:
+        raise ConfigError(f"length = {length}: 1 is the least")
+
+
+@reductions.register("constant", sensible=some)
+def constant(mask: Tensor, *, length: int) -> tuple[Tensor, Tensor]:
+    """The sum over the tokens, over `length` times the number of responses: Dr.GRPO's.
+
+    [[1, 2, 3], [4]] gives 1.25 with `length` 4, and 5.0, the mean of the responses' sums, with 1.
+    Responses without a token that counts are counted, so that masking one raises no other's weight.
+    """
+    divisors, count = token(mask)
+    return divisors, count.new_tensor(len(mask) * length)
