@@ -47,6 +47,25 @@ EQUATIONS = {
         },
     ),
 }
+ANCHOR_SFT = {
+    "imitation": ("demonstrations", 0.25),
+    "adversarial_sft": ("demonstration_rollouts", 0.0025),
+}
+for kind, source in {"dpo": "choices", "kto": "labels"}.items():
+    alone = {"preference": (source, 1.0)}
+    EQUATIONS |= {
+        kind: ([], alone),
+        f"a{kind}": (RATES[:1], {**alone, "adversarial": ("rollouts", 0.01)}),
+        f"unified_{kind}": (
+            [*RATES[:1], "schedules.alpha=0.25"],
+            {
+                **ASFT,
+                "preference": (source, 0.75),
+                "adversarial_pref": ("rollouts", 0.0075),
+            },
+        ),
+    }
+# Which signal a term has, and which terms compare with the reference.
 SIGNALS = {"preference": "verifier", "imitation": None, "kl": None}
 
 
@@ -66,8 +85,9 @@ def test_a_packaged_method_is_its_equation(method):
     found = {term.name: (term.source, pytest.approx(weights[term.name])) for term in made.terms}
     assert expected == found
     for term in made.terms:
-        assert term.signal == SIGNALS.get(term.name, "anchor")
-        assert term.needs_reference == (term.name == "kl")
+        given = term.source in ("choices", "labels")
+        assert term.signal == (None if given else SIGNALS.get(term.name, "anchor"))
+        assert term.needs_reference == (term.name == "kl" or given)
 
 
 def test_the_discriminators_own_training_compares_pairs():
@@ -129,6 +149,36 @@ MISTAKES = {
         "terms.preference.source=demonstrations",
         "terms.preference: a signal judges rollouts, and source 'demonstrations' has none",
     ),
+    "clip": ("terms.preference.params.clip_low=2", "terms.preference: clip_low = 2, clip_high"),
+    "dual clip": (
+        "terms.preference.params.dual_clip=1",
+        "terms.preference: dual_clip = 1 must be above 1 + clip_high = 1.2",
+    ),
+    "reduction": (
+        "terms.kl.reduction=sequences",
+        "terms.kl.reduction: unknown reduction 'sequences'. Did you mean 'sequence'?",
+    ),
+    "a reduction's option": (
+        "terms.kl.reduction={kind: constant, length: 0}",
+        "terms.kl.reduction: length = 0: 1 is the least",
+    ),
+    "a reduction that is no choice": (
+        "terms.kl.reduction=4",
+        "terms.kl.reduction = 4: a name is needed, or {kind: constant | sequence | token, ...}",
+    ),
+    "a reduction of pairs": (
+        "terms.kl={objective: dpo, source: choices, reduction: sequence}",
+        "terms.kl.reduction: 'sequence' reduces the losses of tokens, and objective 'dpo' has one",
+    ),
+    "one rollout a prompt": (
+        "training.samples=1",
+        "terms.preference, signals.verifier: advantage 'group' holds a prompt's rollouts against "
+        "each other, and there is one: it would always be 0. Set training.samples=2 or more",
+    ),
+    "KL twice": (
+        "signals.verifier.scores.kl={weight: -0.001}",
+        "the divergence from the reference would count twice, in the reward and as a term",
+    ),
     "a schedule that was taken out": ("schedules.beta_kl=null", "unknown schedule 'beta_kl'"),
 }
 
@@ -147,6 +197,14 @@ SIGNAL_MISTAKES = {
     "option": ("signals.verifier.scores.verifier.mod=all", "unknown parameter 'mod'"),
     "choice": ("signals.verifier.scores.verifier.mode=most", "'all' or 'fraction'"),
     "no scores": ("signals.verifier.scores.verifier=null", "signals.verifier: no scores; known:"),
+    "an advantage's option": (
+        "signals.verifier.advantage={kind: group, ddof: 2}",
+        "signals.verifier.advantage: advantage 'group': ddof = 2 is not of type 0 or 1",
+    ),
+    "nothing to contrast": (
+        "signals.anchor.zero_variance=drop",
+        "signals.anchor: zero_variance: drop with advantage 'raw', to which equal values are worth",
+    ),
     "the program's own": ("signals.anchor.scores.coef.discriminator=x", "unknown parameter"),
 }
 
@@ -216,3 +274,36 @@ def test_table_4_is_a_choice_of_signals(tmp_path):
 def test_an_objective_over_pairs_is_refused_where_a_source_gives_tokens(override):
     with pytest.raises(ConfigError, match="terms.kl: .*takes a PairBatch, and .*'rollouts' gives"):
         plan(config(override))
+
+
+def test_the_anchor_of_the_demonstrations_takes_no_other_prompts():
+    made = config("signals.anchor.advantage=centred", "signals.anchor.zero_variance=resample")
+    with pytest.raises(ConfigError, match="terms.adversarial_sft.*: use keep or drop here"):
+        plan(made)
+
+
+def test_a_constant_divides_by_the_longest_response_unless_told_otherwise():
+    made = [
+        plan(config("sampling.max_new_tokens=64", f"terms.{term}.reduction={reduction}"))
+        for term, reduction in [
+            ("preference", "constant"),
+            ("imitation", "constant"),
+            ("preference", "{kind: constant, length: 7}"),
+        ]
+    ]
+    lengths = [
+        term.reduction.keywords["length"]
+        for method in made
+        for term in method.terms
+        if "length" in getattr(term.reduction, "keywords", {})
+    ]
+    assert lengths == [64, 1024, 7]
+
+
+def test_the_sequences_ratio_with_a_token_mean_is_warned_of(caplog):
+    level = "terms.preference.params.importance_sampling_level=sequence"
+    with caplog.at_level(logging.WARNING, "uniapl"):
+        plan(config(level, "terms.preference.reduction=sequence"))
+        assert not caplog.records
+        plan(config(level))
+    assert "terms.preference.reduction: 'token' weighs a response by its length" in caplog.text

@@ -5,9 +5,11 @@ from collections import defaultdict
 
 import pytest
 import torch
+from accumulating import accumulated_means
 
 from uniapl_cli.errors import TrainingError
 from uniapl_cli.objectives import objectives
+from uniapl_cli.training.accumulate import gradient_norm
 from uniapl_cli.training.checkpoint import Checkpoints
 from uniapl_cli.training.loop import train
 from uniapl_cli.training.schedules import schedule, weight
@@ -88,6 +90,7 @@ class Training:
             micro_batch_sizes=defaultdict(lambda: 2),
             max_grad_norm=given.get("max_grad_norm", 1.0),
             save_every=save_every,
+            inner_epochs=given.get("inner_epochs", 1),
         )
 
     def weights(self):
@@ -229,3 +232,41 @@ def test_sources_of_one_stream_see_the_same_items(new_training):
     assert len(seen) == 4
     assert seen[0] is seen[1]
     assert seen[2] is seen[3] is not seen[0]
+
+
+def test_inner_epochs_go_over_the_same_batch_with_its_old_log_probabilities(new_training):
+    """Two inner epochs are two updates from one draw, each against the same sampler."""
+    training = new_training("inner")
+    training.run(steps=1, inner_epochs=2)
+    twice, drawn = training.weights(), training.source.drawn
+    assert len(drawn) == 1
+
+    by_hand = new_training("by hand")
+    policy = by_hand.new_policy()
+    optimizer = by_hand.new_optimizer(policy.model)
+    (batch,) = Stream("rows", by_hand.batches, 1, 0).next()
+    before = batch.old_logps.clone()
+    for _ in range(2):
+        active = by_hand.plan.active(0)
+        weights = by_hand.plan.weights(0)
+        accumulated_means(policy, active, weights, {"source": batch}, 2)
+        gradient_norm(list(policy.model.parameters()), 1.0)
+        optimizer.step(0.01)
+    assert same(policy.model.state_dict(), twice)
+    assert torch.equal(batch.old_logps, before)
+
+
+def test_the_figures_of_a_step_are_means_over_its_inner_epochs(new_training):
+    one, two = new_training("one"), new_training("two")
+    only = terms({}, sft="1")
+    one.run(steps=1, plan=only)
+    two.run(steps=1, plan=only, inner_epochs=2)
+    assert two.diary.rows[0]["sft"] < one.diary.rows[0]["sft"]
+
+
+def test_inner_epochs_stop_and_go_on_to_the_bit(new_training):
+    whole, parts = new_training("whole"), new_training("parts")
+    whole.run(inner_epochs=3)
+    parts.run(Diary(stop_after=2), inner_epochs=3)
+    parts.run(inner_epochs=3)
+    assert same(whole.weights(), parts.weights())

@@ -4,10 +4,10 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from rollout_cases import NO_COMMA, Lengths, example, rollout
+from rollout_cases import NO_COMMA, Lengths, completion, example, rollout
 
 from uniapl_cli.discriminators import coefficient
-from uniapl_cli.errors import DataError
+from uniapl_cli.errors import ConfigError, DataError
 from uniapl_cli.training.scores import coef, coef_gt, polar, polar_gt, scores
 from uniapl_cli.training.scores import verifier as verifier_score
 from uniapl_cli.verifiers import Judge
@@ -111,3 +111,33 @@ def test_without_a_teacher_the_row_is_named(name):
     assert scores[name].facts == {"teacher": True}
     with pytest.raises(DataError, match="rows.jsonl:x: no teacher 'response'"):
         scores[name].make([orphan], discriminator=Lengths())
+
+
+def test_the_length_is_in_tokens():
+    assert scores["length"].make([rollout(), rollout()]) == [3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "punishment"), [(1, 0.0), (6, 0.0), (7, -0.25), (9, -0.75), (10, -1.0)]
+)
+def test_the_soft_punishment_of_long_responses(tokens, punishment):
+    """DAPO, eq. 13: none up to the buffer, then in a line to -1."""
+    given = replace(rollout(), completion=completion(tokens=range(tokens)))
+    score = scores["overlong"].bind({"buffer": 4}, max_new_tokens=10)
+    assert score([given]) == [pytest.approx(punishment)]
+
+
+@pytest.mark.parametrize("buffer", [0, 11])
+def test_a_buffer_must_fit_the_longest_response(buffer):
+    score = scores["overlong"].bind({"buffer": buffer}, max_new_tokens=10)
+    with pytest.raises(ConfigError, match=f"buffer = {buffer}: from 1 to .* = 10"):
+        score([rollout()])
+
+
+@pytest.mark.parametrize(("estimator", "each"), [("k1", 0.5), ("k2", 0.125), ("k3", 0.106531)])
+def test_the_divergence_is_summed_over_the_response(estimator, each):
+    def reference(rollouts):
+        return [[logp - 0.5 for logp in r.completion.logps] for r in rollouts]
+
+    score = scores["kl"].bind({"estimator": estimator}, reference=reference)
+    assert score([rollout()]) == [pytest.approx(3 * each, abs=1e-5)]

@@ -1,6 +1,9 @@
 """A batch says of each token what the objectives need to know of it."""
 
+from dataclasses import replace
+
 import pytest
+import torch
 from accumulating import no_more
 from rollout_cases import Echo, example, rollout
 
@@ -8,6 +11,7 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.objectives import advantages
 from uniapl_cli.training.signals import Scored, Signal, Weighted
 from uniapl_cli.training.sources import Demonstrations, Rollouts
+from uniapl_cli.training.terms import Term
 from uniapl_cli.types import Sampling
 
 ROWS = [example("a", "hello there."), example("bb", "hi."), example("c", "well well.")]
@@ -133,3 +137,117 @@ def test_a_rollout_keeps_the_ids_that_were_sampled(chat):
     assert one.completion.token_ids == (5, 6, 7)
     batch = rollouts(chat, Echo(lambda seed: 4)).draw(ROWS[:1], 0, [], no_more).batch
     assert batch.mask.sum(1).tolist() == [4, 4, 4]
+
+
+def judged_apart(zero_variance, numbers):
+    """A signal within the group, of `numbers(rollout)`, that does so of groups without contrast."""
+    made = judged_by(numbers, "centred")
+    return replace(made, zero_variance=zero_variance)
+
+
+def alike(rollout):
+    """Be worth the same to all rollouts of the prompts 'a' and 'c'; tell those of 'bb' apart."""
+    return len(rollout.completion.token_ids) if rollout.example.id == "bb" else 1
+
+
+def test_groups_without_contrast_are_kept_unless_told_otherwise(chat):
+    batch = rollouts(chat, signal=judged_apart("keep", alike)).draw(ROWS, 0, ["signal"], no_more)
+    assert not batch.batch.counted
+    assert batch.metrics["signal/equal_groups"] == pytest.approx(2 / 3)
+
+
+def test_dropped_groups_do_not_count_for_their_signal_only(chat):
+    source = rollouts(
+        chat, signal=judged_apart("drop", alike), other=judged_by(lambda r: 1.0, "centred")
+    )
+    batch = source.draw(ROWS, 0, ["signal", "other"], no_more).batch
+    assert batch.counted["signal"].tolist() == [False] * 3 + [True] * 3 + [False] * 3
+    assert set(batch.counted) == {"signal"}
+    terms = {name: Term(name, "s", None, None, name) for name in ("signal", "other")}
+    tokens = batch.mask.sum(1)
+    assert terms["signal"].count(batch) == tokens[3:6].sum()
+    assert terms["other"].count(batch) == tokens.sum()
+
+
+class Further:
+    """A stream's `next`: hands out rows in turn and keeps how many were asked for."""
+
+    def __init__(self, *ids):
+        self.rows, self.asked = [example(id) for id in ids], []
+
+    def __call__(self, count):
+        self.asked.append(count)
+        taken, self.rows = self.rows[:count], self.rows[count:]
+        return taken
+
+
+def test_prompts_that_teach_nothing_are_replaced_until_they_teach(chat):
+    generator, further = Echo(), Further("d", "bb", "bb")
+    source = rollouts(chat, generator, signal=judged_apart("resample", alike))
+    drawn = replace(source, max_resamples=3).draw(ROWS, 0, ["signal"], further)
+    assert further.asked == [2, 1]
+    assert [row["id"] for row in drawn.samples] == ["bb"] * 9
+    assert drawn.metrics["signal/equal_groups"] == 0
+    assert drawn.metrics["resampled"] == 3
+    assert len(drawn.batch.mask) == 9
+
+
+def test_resampling_ends_at_its_bound_with_a_full_batch(chat):
+    further = Further(*"defghij")
+    source = rollouts(chat, signal=judged_apart("resample", lambda r: 1.0))
+    drawn = replace(source, max_resamples=2).draw(ROWS, 0, ["signal"], further)
+    assert further.asked == [3, 3]
+    assert drawn.metrics["signal/equal_groups"] == 1
+    assert drawn.metrics["resampled"] == 6
+    assert len(drawn.batch.mask) == 9
+
+
+def test_resampled_prompts_have_draws_and_groups_of_their_own(chat):
+    seen = []
+
+    class Recorder(Echo):
+        def generate(self, requests, sampling):
+            seen.extend(seed for request in requests for seed in request.seeds)
+            return super().generate(requests, sampling)
+
+    source = rollouts(chat, Recorder(), signal=judged_apart("resample", alike))
+    replace(source, max_resamples=3).draw(ROWS, 0, ["signal"], Further("bb", "bb"))
+    assert len(seen) == len(set(seen)) == 15
+
+
+def test_what_decided_about_resampling_is_not_measured_again(chat):
+    measured = []
+
+    def count(rollout):
+        measured.append(rollout)
+        return alike(rollout)
+
+    source = rollouts(chat, signal=judged_apart("resample", count))
+    replace(source, max_resamples=3).draw(ROWS, 0, ["signal"], Further("bb", "bb"))
+    assert len(measured) == 15
+
+
+class CutOff(Echo):
+    """A generator whose answers to the second prompt were cut off at their longest."""
+
+    def generate(self, requests, sampling):
+        for place, answers in super().generate(requests, sampling):
+            finish = "length" if place == 1 else "stop"
+            yield place, [replace(answer, finish_reason=finish) for answer in answers]
+
+
+def test_truncated_completions_are_masked_if_asked_for(chat):
+    source = rollouts(chat, CutOff())
+    whole = source.draw(ROWS, 0, ["signal"], no_more)
+    masked = replace(source, mask_truncated=True).draw(ROWS, 0, ["signal"], no_more)
+    assert whole.batch.mask.any(1).all()
+    assert masked.batch.mask.any(1).tolist() == [True] * 3 + [False] * 3 + [True] * 3
+    assert torch.equal(masked.batch.advantages["signal"], whole.batch.advantages["signal"])
+    assert masked.metrics == whole.metrics
+    assert masked.metrics["truncated"] == pytest.approx(1 / 3)
+
+
+def test_the_entropy_is_estimated_from_the_sampled_tokens(chat):
+    drawn = rollouts(chat).draw(ROWS, 0, [], no_more)
+    logps = drawn.batch.old_logps[drawn.batch.mask]
+    assert drawn.metrics["entropy"] == pytest.approx(-logps.mean().item())

@@ -68,3 +68,10 @@ def test_data_of_another_size_are_refused():
     state = stream().state_dict()
     with pytest.raises(RunError, match=r"'prompts' had 7 rows .* and has 6 now: .* same data"):
         stream(items=ITEMS[:-1]).load_state_dict(state)
+
+
+def test_further_items_are_the_next_ones():
+    whole, parts = Stream("rows", range(7), 5, 0), Stream("rows", range(7), 3, 0)
+    found = [*parts.next(), *parts.next(2)]
+    assert found == whole.next()
+    assert parts.state_dict() == whole.state_dict()

@@ -1,0 +1,181 @@
+"""On a policy whose responses can all be listed, expected gradients are those of expectations.
+
+Every batch that could be sampled goes through the real path (signal, collation, terms, accumulate),
+weighed by how likely it is; the truth is autograd through the exact expectation.
+"""
+
+import itertools
+
+import pytest
+import torch
+from accumulating import accumulated_means
+from rollout_cases import example
+
+from uniapl_cli.objectives import advantages, objectives, reductions
+from uniapl_cli.training.scores import kl
+from uniapl_cli.training.signals import Scored, Signal, Weighted
+from uniapl_cli.training.sources import Rollouts
+from uniapl_cli.training.terms import Term
+from uniapl_cli.types import Completion, Rollout, Sampling
+
+STOP, VOCABULARY, LONGEST = 0, 3, 3
+PROMPT = (1,)
+
+
+def responses():
+    """Yield every response: up to LONGEST tokens, ended by STOP or cut off."""
+    for length in range(1, LONGEST + 1):
+        for ids in itertools.product(range(VOCABULARY), repeat=length):
+            if STOP not in ids[:-1] and (ids[-1] == STOP or length == LONGEST):
+                yield ids
+
+
+RESPONSES = list(responses())
+HISTORIES = {ids: n for n, ids in enumerate({r[:end] for r in RESPONSES for end in range(LONGEST)})}
+# What a response is worth to the verifier, and how a discriminator's coefficient might look.
+REWARD = {ids: float(ids.count(2) > ids.count(1)) for ids in RESPONSES}
+COEF = {ids: 0.9 - 0.7 * len(ids) + 0.4 * ids.count(2) for ids in RESPONSES}
+
+
+class Listable:
+    """A policy with a row of logits for every history."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, seed):
+        rng = torch.Generator().manual_seed(seed)
+        logits = torch.randn(len(HISTORIES), VOCABULARY, dtype=torch.float64, generator=rng)
+        self.logits = logits.requires_grad_()
+
+    def token_logps(self, ids):
+        rows = self.logits.log_softmax(-1)
+        return torch.stack([rows[HISTORIES[ids[:t]], ids[t]] for t in range(len(ids))])
+
+    def logp(self, ids):
+        return self.token_logps(ids).sum()
+
+    def forward(self, batch):
+        found = torch.zeros(batch.mask.shape, dtype=torch.float64)
+        for row, mask in enumerate(batch.mask):
+            ids = tuple(batch.tokens[row, 1:][mask].tolist())
+            if ids:
+                found = found.index_put(
+                    (torch.tensor(row), mask.nonzero().flatten()), self.token_logps(ids)
+                )
+        return found
+
+
+@pytest.fixture
+def policy():
+    return Listable(0)
+
+
+def rollouts_of(policy, batch):
+    """Return the rollouts of one prompt with these responses, as sampled from the policy."""
+    return [
+        Rollout(
+            example(),
+            PROMPT,
+            Completion(str(ids), ids, tuple(policy.token_logps(ids).tolist()), "stop"),
+            0,
+        )
+        for ids in batch
+    ]
+
+
+def worth(table):
+    return lambda rollouts: [table[rollout.completion.token_ids] for rollout in rollouts]
+
+
+def expected_gradient(policy, signal, samples, weight=1.0):
+    """Return the gradient, expected over every batch of so many samples, of the surrogate."""
+
+    class OfOneToken:
+        tokenizer = type("Tokenizer", (), {"pad_token_id": 0})
+
+    source = Rollouts("r", "s", OfOneToken, None, Sampling(), samples, {"signal": signal}, 0)
+    term = Term(
+        "term",
+        "source",
+        lambda scales: 1.0,
+        objectives["surrogate"].bind({"signal": "signal"}),
+        "signal",
+        # The sum over a response's tokens is the response's own log-probability.
+        reduction=reductions["constant"].bind({"length": 1}),
+    )
+    total = torch.zeros_like(policy.logits)
+    for batch in itertools.product(RESPONSES, repeat=samples):
+        rollouts = rollouts_of(policy, batch)
+        tokens = source._collate(rollouts, {"signal": signal.judge(rollouts)})
+        policy.logits.grad = None
+        accumulated_means(policy, [term], {"term": weight}, {"source": tokens}, 2)
+        likely = torch.stack([policy.logp(ids) for ids in batch]).sum().exp().detach()
+        total += likely * policy.logits.grad
+    return total
+
+
+def expectation(policy, values):
+    """Return E[values(response)], differentiable in the policy."""
+    return sum(policy.logp(ids).exp() * values(ids) for ids in RESPONSES)
+
+
+def slope(policy, scalar):
+    return torch.autograd.grad(scalar, policy.logits)[0]
+
+
+def signal(rule, score, **options):
+    return Signal("signal", [Weighted("score", 1.0, score)], advantages[rule].bind(options))
+
+
+def test_all_responses_are_listed(policy):
+    assert expectation(policy, lambda ids: 1.0).item() == pytest.approx(1.0)
+
+
+def close(found, expected):
+    # Advantages and the sampler's log-probabilities are kept in float32.
+    assert expected.norm() > 1e-2
+    return (found - expected).norm() < 1e-6 * expected.norm()
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.001])
+def test_the_anchors_gradient_is_that_of_l_adv(policy, weight):
+    """L_ADV = -E[D], paper eq. (2) and Algorithm 1: the coefficient takes the advantage's place."""
+    found = expected_gradient(policy, signal("raw", worth(COEF)), 1, weight)
+    assert close(found / weight, slope(policy, -expectation(policy, COEF.get)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "share"), [("leave_one_out", 1.0), ("centred", 1 / 2), ("raw", 1.0)]
+)
+@pytest.mark.parametrize("table", [REWARD, COEF])
+def test_a_baseline_takes_variance_away_and_no_more(policy, rule, share, table):
+    """The mean of a group of G knows of the rollout itself: it leaves (G - 1) / G of the slope."""
+    found = expected_gradient(policy, signal(rule, worth(table)), 2)
+    assert close(found, share * slope(policy, -expectation(policy, table.get)))
+
+
+@pytest.mark.parametrize("rule", ["group", "batch"])
+def test_grpos_gradient_is_that_of_its_expected_surrogate(policy, rule):
+    """-E[sum of A_i pi(y_i) / pi_old(y_i)] / G, the advantages as they are under the sampler."""
+    judge = signal(rule, worth(REWARD))
+    exact = torch.zeros((), dtype=torch.float64)
+    for batch in itertools.product(RESPONSES, repeat=2):
+        gains = judge.judge(rollouts_of(policy, batch)).advantages.double()
+        old = torch.stack([policy.logp(ids) for ids in batch])
+        ratios = (old - old.detach()).exp()
+        exact = exact - old.detach().sum().exp() * (ratios * gains).mean()
+    assert close(expected_gradient(policy, judge, 2), slope(policy, exact))
+
+
+def test_kl_in_the_reward_is_the_divergences_own_gradient(policy):
+    reference = Listable(1)
+
+    def ref_logps(rollouts):
+        return [reference.token_logps(r.completion.token_ids).tolist() for r in rollouts]
+
+    def score(rollouts):
+        return Scored([-value for value in kl(rollouts, reference=ref_logps)])
+
+    found = expected_gradient(policy, signal("raw", score), 1)
+    divergence = expectation(policy, lambda ids: policy.logp(ids) - reference.logp(ids).detach())
+    assert close(found, slope(policy, divergence))
