@@ -47,7 +47,7 @@ EQUATIONS = {
         },
     ),
 }
-ANCHOR_SFT = {
+ASFT = {
     "imitation": ("demonstrations", 0.25),
     "adversarial_sft": ("demonstration_rollouts", 0.0025),
 }
