@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from uniapl_cli.errors import UniAPLError, unknown
+from uniapl_cli.plugins import load_plugins
 
 if TYPE_CHECKING:
     from uniapl_cli.config.schema import Config
@@ -32,6 +33,7 @@ def session(debug: bool) -> Iterator[None]:
 
     set_up_logging()
     try:
+        load_plugins()
         yield
     except UniAPLError as error:
         if debug:
