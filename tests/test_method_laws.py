@@ -1,0 +1,104 @@
+"""What holds for every packaged method, also for the one whose YAML is added tomorrow."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from accumulating import accumulated_means
+
+from uniapl_cli.build.method import BATCHES, plan
+from uniapl_cli.cli.session import METHODS, read_config
+from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, TokenBatch
+
+# Weights that no two terms share, so that one in another's place shows.
+RATES = {"alpha": 0.3, "lambda_adv": 0.17, "beta_kl": 0.23, "mu": 0.4}
+NAMES = sorted(path.stem for path in METHODS.glob("*.yaml") if path.stem != "polar")
+
+
+@pytest.fixture(params=NAMES)
+def method(request):
+    """The terms of each packaged method, and their weights at the first step."""
+    config = read_config(None, ["training.steps=1"], request.param)
+    given = [f"schedules.{name}={value}" for name, value in RATES.items()]
+    chosen = [text for text in given if text.split(".")[1].split("=")[0] in config.schedules]
+    made = plan(read_config(None, ["training.steps=1", *chosen], request.param))
+    return list(made.terms), made.weights(0)
+
+
+@pytest.fixture(scope="module")
+def batches(new_batch):
+    """A batch of every source, of uneven rows, with the advantages of both signals."""
+    values = {name: torch.tensor([0.7, -1.1, 0.4, -0.2]) for name in ("verifier", "anchor")}
+
+    def rows(lengths, seed):
+        some = {name: value[: len(lengths)] for name, value in values.items()}
+        return new_batch(lengths, seed=seed, advantages=some)
+
+    return {
+        "demonstrations": rows([2, 17, 5], 1),
+        "rollouts": rows([9, 1, 1, 20], 2),
+        "demonstration_rollouts": rows([4, 4], 3),
+        "choices": ChoiceBatch(rows([3, 8, 5, 2], 4)),
+        "labels": LabelledBatch(
+            rows([3, 8, 5], 5), torch.tensor([True, False, True]), rows([8, 5, 3], 6)
+        ),
+    }
+
+
+@pytest.fixture
+def gradient(new_policy, batches):
+    """gradient(terms, weights, size): in a fresh policy, as one vector."""
+
+    def make(terms, weights, size=2, given=batches):
+        policy = new_policy(0)
+        needed = {name: given[name] for name in given if name in {t.source for t in terms}}
+        accumulated_means(policy, terms, weights, needed, size, new_policy(1))
+        return torch.cat([p.grad.flatten() for p in policy.model.parameters()])
+
+    return make
+
+
+def test_there_is_a_batch_for_every_source(batches):
+    assert {name: type(batch) for name, batch in batches.items()} == {
+        name: kind for name, kind in BATCHES.items() if name != "comparisons"
+    }
+
+
+def test_the_gradient_is_the_weighted_sum_of_its_terms(method, gradient):
+    """Eq. (3): one backward pass over everything is the sum of the passes over each."""
+    terms, weights = method
+    whole = gradient(terms, weights)
+    parts = [weights[term.name] * gradient([term], {term.name: 1.0}) for term in terms]
+    assert all(part.norm() > 0 for part in parts)
+    assert (whole - sum(parts)).norm() < 1e-5 * whole.norm()
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_micro_batches_change_nothing(method, gradient, size):
+    expected = gradient(*method, size=99)
+    assert (gradient(*method, size=size) - expected).norm() < 1e-5 * expected.norm()
+
+
+def test_a_weight_of_zero_is_a_term_left_out_to_the_bit(method, gradient):
+    terms, weights = method
+    for term in terms[1:]:
+        rest = [other for other in terms if other is not term]
+        if term.source not in {other.source for other in rest}:
+            continue  # its source would still be passed through, for nothing
+        assert torch.equal(gradient(terms, {**weights, term.name: 0.0}), gradient(rest, weights))
+
+
+def test_an_empty_source_can_be_gone_back_through(method, gradient, batches):
+    terms, weights = method
+    for source in {term.source for term in terms}:
+        found = gradient(terms, weights, given={**batches, source: emptied(batches[source])})
+        rest = [term for term in terms if term.source != source]
+        assert found.isfinite().all()
+        expected = gradient(rest, weights) if rest else torch.zeros_like(found)
+        assert (found - expected).norm() <= 1e-6 * (1 + expected.norm())
+
+
+def emptied(batch):
+    if isinstance(batch, TokenBatch):
+        return replace(batch, mask=torch.zeros_like(batch.mask))
+    return replace(batch, answers=emptied(batch.answers))
