@@ -35,6 +35,55 @@ def test_two_and_two_steps_are_four_to_the_bit(method, train_tiny, weights, logg
     assert [line["step"] for line in lines] == STEPS
 
 
+# Options that carry something from one place of the loop to another.
+OPTIONS = {
+    "grpo": [
+        "signals.verifier.zero_variance=resample",
+        "signals.verifier.advantage={kind: batch, epsilon: 0.01}",
+        "training.inner_epochs=2",
+        "training.mask_truncated_completions=true",
+        "sampling.max_new_tokens=32",
+        "terms.preference.reduction=sequence",
+        "terms.preference.params={importance_sampling_level: sequence, clip_high: 0.01}",
+    ],
+    "agrpo": [
+        "signals.verifier.zero_variance=drop",
+        "signals.verifier.advantage=leave_one_out",
+        "signals.verifier.scores={kl: {weight: -0.1}, overlong: {buffer: 4}, length: {weight: 0}}",
+        "terms.kl=null",
+        "terms.preference.params.dual_clip=3",
+        "terms.preference.reduction=constant",
+        "training.micro_batch_sizes={rollouts: 2}",
+    ],
+}
+
+
+@pytest.mark.parametrize("method", OPTIONS)
+def test_with_options_two_and_two_steps_are_four_too(method, train_tiny, weights, logged):
+    run = train_tiny(method, "run", *OPTIONS[method])
+    expected, lines = weights(run), logged(run)
+    back_to_step_2(run)
+    train_tiny(method, "run", *OPTIONS[method])
+    assert weights(run) == expected
+    assert logged(run) == lines
+    assert all(line["grad_norm"] > 0 for line in lines)
+    assert weights(train_tiny(method, "plain")) != expected
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ("{rollout: 2}", "training.micro_batch_sizes: unknown source 'rollout'. Did you mean"),
+        ("{rollouts: 0}", "training.micro_batch_sizes.rollouts = 0: 1 is the least"),
+    ],
+)
+def test_micro_batches_are_of_sources_that_there_are(tiny_config, sizes, said):
+    config = tiny_config("grpo", "run", f"training.micro_batch_sizes={sizes}")
+    with pytest.raises(ConfigError) as caught:
+        train(config)
+    assert said in str(caught.value)
+
+
 def test_two_and_two_steps_are_not_just_two(train_tiny, weights):
     """The comparison above would be empty if the last two steps changed nothing."""
     run = train_tiny("unified", "run")
