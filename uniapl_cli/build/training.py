@@ -52,16 +52,17 @@ def train(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
     method = plan(config)
     streams = make_streams(config, method)
     make_optimizer(config)
+    models.check_adapter(config.model)
     run = RunDirectory(Path(config.run.dir))
     check_directory(run, config)
     if dry_run:
         return describe(config, method, streams)
     if run.finished:
         return finished(run)
-    policy = models.policy(config.model, config.run, trained=True)
+    policy = models.trained_policy(config)
     fit_streams(config, method, policy, streams)
     sources = make_sources(config, method, policy)
-    reference = make_reference(config, method)
+    reference = make_reference(config, method, policy)
     open_run(run, config)
     return execute(config, run, policy, method, sources, streams, reference)
 
@@ -136,14 +137,11 @@ def make_sources(config: schema.Config, method: Plan, policy: Policy) -> dict[st
     return sources
 
 
-def make_reference(config: schema.Config, method: Plan) -> Policy | None:
-    """Load the frozen start of the policy, if a term compares with it."""
+def make_reference(config: schema.Config, method: Plan, policy: Policy) -> Policy | None:
+    """Return the frozen start of the policy, if a term compares with it."""
     if not any(term.needs_reference for term in method.ever_active(config.training.steps)):
         return None
-    # Kept as the policy is, so that at the first step the two agree to the bit.
-    reference = models.policy(config.model, config.run, trained=True)
-    reference.model.requires_grad_(False)
-    return reference
+    return models.reference(config, policy)
 
 
 def make_optimizer(config: schema.Config) -> Callable[[Any], Optimizer]:
