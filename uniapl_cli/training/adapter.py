@@ -90,19 +90,19 @@ def merged(model: nn.Module) -> dict[str, Tensor]:
     """
     adapter = {name for name, weight in model.named_parameters() if weight.requires_grad}
     state = {
-        name.replace(".base_layer.", "."): value
-        for name, value in model.state_dict().items()
-        if name not in adapter
+        plain_name(name): value for name, value in model.state_dict().items() if name not in adapter
     }
     for name, layer in adapted_layers(model).items():
-        state[f"{name}.weight"] = sum_of(layer)
+        # A fused layer of experts is adapted parameter by parameter.
+        weight = f"{plain_name(name)}.{getattr(layer, 'parameter_name', 'weight')}"
+        with torch.no_grad():
+            state[weight] = (state[weight].float() + layer.get_delta_weight(NAME)).cpu()
     return state
 
 
-@torch.no_grad()
-def sum_of(layer: Any) -> Tensor:
-    """Return an adapted layer's weight with its update in it, on the CPU."""
-    return (layer.base_layer.weight.float() + layer.get_delta_weight(NAME)).cpu()
+def plain_name(name: str) -> str:
+    """Return what a weight or a layer is called in the model without an adapter."""
+    return ".".join(part for part in name.split(".") if part != "base_layer")
 
 
 def save_merged(folder: Path, model: Any) -> None:
