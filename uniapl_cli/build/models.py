@@ -13,11 +13,13 @@ from uniapl_cli.build.choices import located
 from uniapl_cli.chat import Chat
 from uniapl_cli.config import schema
 from uniapl_cli.discriminators import Discriminator, discriminators
-from uniapl_cli.errors import ConfigError
+from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.generation import Generator, generators
 from uniapl_cli.precision import weights
+from uniapl_cli.seeding import derive
 from uniapl_cli.tiny.assets import resolve
-from uniapl_cli.training.learner import Policy, load_policy
+from uniapl_cli.training.adapter import adapt, adapted_layers, require_peft
+from uniapl_cli.training.learner import Policy, WithoutAdapter, load_policy
 
 
 def device(run: schema.Run) -> str:
@@ -44,6 +46,39 @@ def policy(model: schema.Model, run: schema.Run, *, trained: bool = False) -> Po
         attention=model.attention,
         revision=model.revision,
     )
+
+
+def check_adapter(model: schema.Policy) -> None:
+    """Refuse an adapter where it cannot be trained. Raises ConfigError."""
+    if model.adapter is not None:
+        located("model.adapter", require_peft)
+
+
+def trained_policy(config: schema.Config) -> Policy:
+    """Load the policy that training starts from, with a new adapter if it is to have one."""
+    given = config.model.adapter
+    # Beside an adapter, the weights are only read.
+    loaded = policy(config.model, config.run, trained=given is None)
+    if adapted_layers(loaded.model):
+        raise ModelError(
+            f"model.path = '{config.model.path}' is an adapter, which cannot be trained on: name "
+            "a whole model, such as the folder 'final' of the run that made it"
+        )
+    if given is not None:
+        options = dataclasses.asdict(given)
+        seed = derive(config.seed, "adapter")
+        located("model.adapter", lambda: adapt(loaded.model, **options, seed=seed))
+    return loaded
+
+
+def reference(config: schema.Config, started: Policy) -> Policy:
+    """Return what the policy was at the start: its base without the adapter, or a frozen copy."""
+    if config.model.adapter is not None:
+        return WithoutAdapter(started)
+    # Kept as the policy is, so that at the first step the two agree to the bit.
+    frozen = policy(config.model, config.run, trained=True)
+    frozen.model.requires_grad_(False)
+    return frozen
 
 
 def chat(config: schema.Config, tokenizer: Any) -> Chat:

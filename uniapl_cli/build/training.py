@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +15,23 @@ from uniapl_cli.build.checks import (
     not_negative,
     positive,
     rollout_sampling,
-    sampling,
 )
 from uniapl_cli.build.choices import located
-from uniapl_cli.build.method import BATCHES, ROLLOUT_SOURCES, plan
+from uniapl_cli.build.method import plan
 from uniapl_cli.build.run import Reporter, check_directory, finished, open_run
-from uniapl_cli.build.sandboxes import judge
-from uniapl_cli.build.signals import facts_of, signal
-from uniapl_cli.build.streams import fit_streams, make_streams, stream_of
+from uniapl_cli.build.sources import make_reference, make_sources, micro_batch_sizes
+from uniapl_cli.build.streams import fit_streams, make_streams
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
-from uniapl_cli.errors import ConfigError, unknown
+from uniapl_cli.errors import ConfigError
 from uniapl_cli.runs.console import StopRequest, bar
 from uniapl_cli.runs.directory import RunDirectory
-from uniapl_cli.training.accumulate import Reference
 from uniapl_cli.training.checkpoint import Checkpoints
 from uniapl_cli.training.learner import Learner, Policy, save_folder
 from uniapl_cli.training.loop import train as run_loop
 from uniapl_cli.training.optim import Optimizer, optimizers
-from uniapl_cli.training.reference import RolloutLogps
 from uniapl_cli.training.schedules import schedule
-from uniapl_cli.training.signals import Signal
-from uniapl_cli.training.sources import Demonstrations, Rollouts, Source
+from uniapl_cli.training.sources import Source
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan
 
@@ -57,15 +51,16 @@ def train(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
     micro_batch_sizes(config)
     streams = make_streams(config, method)
     make_optimizer(config)
+    models.check_adapter(config.model)
     run = RunDirectory(Path(config.run.dir))
     check_directory(run, config)
     if dry_run:
         return describe(config, method, streams)
     if run.finished:
         return finished(run)
-    policy = models.policy(config.model, config.run, trained=True)
+    policy = models.trained_policy(config)
     fit_streams(config, method, policy, streams)
-    reference = make_reference(config, method)
+    reference = make_reference(config, method, policy)
     sources = make_sources(config, method, policy, reference)
     open_run(run, config)
     return execute(config, run, policy, method, sources, streams, reference)
@@ -106,77 +101,6 @@ def execute(
     save_folder(run.final, learner.model, learner.tokenizer)
     log.info("%d steps in %.0f s", steps, time.monotonic() - began)
     return finished(run)
-
-
-def micro_batch_sizes(config: schema.Config) -> dict[str, int]:
-    """Return each source's rows a forward pass. Raises ConfigError."""
-    given = config.training.micro_batch_sizes
-    for name, size in given.items():
-        if name not in BATCHES:
-            raise ConfigError(f"training.micro_batch_sizes: {unknown('source', name, BATCHES)}")
-        if size is not None and size < 1:
-            raise ConfigError(f"training.micro_batch_sizes.{name} = {size}: 1 is the least")
-    return {name: given.get(name) or config.training.micro_batch_size for name in BATCHES}
-
-
-def make_sources(
-    config: schema.Config, method: Plan, policy: Policy, reference: Reference | None
-) -> dict[str, Source]:
-    """Return the sources that the method ever draws from."""
-    active = method.ever_active(config.training.steps)
-    chat = models.chat(config, policy.tokenizer)
-    supplies: dict[str, Callable[[], Any]] = {
-        "discriminator": cache(lambda: models.discriminator(config)),
-        "judge": cache(lambda: judge(config)),
-        "reference": lambda: rollout_logps(config, policy, reference),
-        "max_new_tokens": lambda: config.sampling.max_new_tokens,
-    }
-    signals: dict[str, Signal] = {}
-    for name in {term.signal: 0 for term in active if term.signal is not None}:
-        signals[name] = signal(name, config.signals[name] or schema.Signal(), supplies)
-    generator = models.generator(config, policy.model, chat)
-    sources: dict[str, Source] = {"demonstrations": Demonstrations("demonstrations", chat)}
-    counts = (config.training.samples, config.training.demonstration_samples)
-    for name, count in zip(ROLLOUT_SOURCES, counts, strict=True):
-        sources[name] = Rollouts(
-            name=name,
-            stream=stream_of(name),
-            chat=chat,
-            generator=generator,
-            sampling=sampling(config.sampling),
-            samples=count,
-            signals=signals,
-            seed=config.seed,
-            max_resamples=config.training.max_resamples,
-            mask_truncated=config.training.mask_truncated_completions,
-        )
-    return sources
-
-
-def rollout_logps(
-    config: schema.Config, policy: Policy, reference: Reference | None
-) -> RolloutLogps:
-    """Return what asks the frozen reference about rollouts."""
-    assert reference is not None, "made where a score needs it"
-    return RolloutLogps(
-        reference,
-        policy.device,
-        policy.tokenizer.pad_token_id or 0,
-        config.sampling.temperature,
-        micro_batch_sizes(config)["rollouts"],
-    )
-
-
-def make_reference(config: schema.Config, method: Plan) -> Policy | None:
-    """Load the frozen start of the policy, if a term or a score compares with it."""
-    active = method.ever_active(config.training.steps)
-    facts = facts_of(config, {term.signal for term in active if term.signal is not None})
-    if not any(term.needs_reference for term in active) and not any(f.get("policy") for f in facts):
-        return None
-    # Kept as the policy is, so that at the first step the two agree to the bit.
-    reference = models.policy(config.model, config.run, trained=True)
-    reference.model.requires_grad_(False)
-    return reference
 
 
 def make_optimizer(config: schema.Config) -> Callable[[Any], Optimizer]:

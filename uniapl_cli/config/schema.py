@@ -35,6 +35,34 @@ class Model:
 
 
 @dataclass
+class Adapter:
+    """LoRA: what is trained are low-rank matrices beside the frozen weights. Needs uniapl[lora]."""
+
+    rank: int = key(16, "of the update of a layer's weights")
+    alpha: int = key(32, "the update is multiplied by alpha / rank")
+    targets: Literal["all-linear"] | list[str] = key(
+        "all-linear", "which layers, the head left out; or names of them: [q_proj, v_proj]"
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("rank", "alpha"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} = {getattr(self, name)}: 1 is the least; "
+                    "model.adapter=null trains all weights"
+                )
+        if not self.targets:
+            raise ValueError("targets is empty: name layers, e.g. [q_proj, v_proj]")
+
+
+@dataclass
+class Policy(Model):
+    """The language model that is trained."""
+
+    adapter: Adapter | None = key(None, "train a LoRA adapter; null trains all weights")
+
+
+@dataclass
 class Server:
     """An OpenAI-compatible server. It is asked as soon as it has a url."""
 
@@ -173,7 +201,7 @@ class Config:
     seed: int = key(0, "of everything that is drawn")
     method: str | None = key(None, "set by `uniapl train METHOD`; ${method} names it in paths")
     run: Run = section(Run, "where and how often")
-    model: Model = section(Model, "the policy that training starts from")
+    model: Policy = section(Policy, "the policy that training starts from")
     teacher: Teacher = section(Teacher, "the model that teacher-gen asks")
     chat: Chat = section(Chat, "messages to prompts")
     data: Data = section(Data, "what training reads")

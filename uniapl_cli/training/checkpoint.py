@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from uniapl_cli.errors import RunError
 from uniapl_cli.training.learner import Learner
@@ -38,11 +39,15 @@ class Checkpoints:
     def save(
         self, step: int, learner: Learner, optimizer: Optimizer, streams: Mapping[str, Stream[Any]]
     ) -> None:
-        """Write everything that the steps after `step` depend on."""
+        """Write everything that the steps after `step` depend on.
+
+        Of the weights, those that are trained: a frozen base comes from where it came from.
+        """
         scratch = self.folder / f".step-{step:08d}.tmp"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
-        save_model(learner.model, str(scratch / WEIGHTS))
+        weights = {name: p.contiguous() for name, p in trained(learner.model).items()}
+        save_file(weights, scratch / WEIGHTS)
         torch.save(optimizer.state_dict(), scratch / OPTIMIZER)
         positions = {name: stream.state_dict() for name, stream in streams.items()}
         (scratch / STATE).write_text(json.dumps({"step": step, "streams": positions}))
@@ -89,12 +94,29 @@ def _load(
     checkpoint: Path, learner: Learner, optimizer: Optimizer, streams: Mapping[str, Stream[Any]]
 ) -> int:
     state = json.loads((checkpoint / STATE).read_text())
-    load_model(learner.model, str(checkpoint / WEIGHTS))
+    _load_weights(checkpoint, learner.model)
     saved = torch.load(checkpoint / OPTIMIZER, weights_only=True, map_location=learner.device)
     optimizer.load_state_dict(saved)
     for name, stream in streams.items():
         stream.load_state_dict(state["streams"][name])
     return int(state["step"])
+
+
+def _load_weights(checkpoint: Path, model: nn.Module) -> None:
+    saved, own = load_file(checkpoint / WEIGHTS), trained(model)
+    differing = sorted(saved.keys() ^ own.keys())
+    if differing:
+        raise RunError(
+            f"checkpoint '{checkpoint}' is of another model: '{differing[0]}' is only in one of "
+            "the two; set another run.dir, or delete the folder to start anew"
+        )
+    for name, value in saved.items():
+        own[name].copy_(value)
+
+
+def trained(model: nn.Module) -> dict[str, Tensor]:
+    """Return the weights that training changes; those that share memory, once."""
+    return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
 
 
 def _set_aside(checkpoint: Path) -> None:

@@ -18,6 +18,7 @@ from uniapl_cli.discriminators.polar import PolarModel
 from uniapl_cli.errors import ModelError
 from uniapl_cli.precision import arithmetic
 from uniapl_cli.tensors import PairBatch, TokenBatch
+from uniapl_cli.training.adapter import adapted_layers, save_merged, switched_off
 
 # Elements of logits that exist at a time: 256 MiB in float32.
 LOGIT_BUDGET = 2**26
@@ -76,6 +77,19 @@ class Policy:
                 f"{type(self.model).__name__} changes its logits after the head (soft-capping or "
                 "scaling), which the chunked log-probabilities here do not reproduce"
             )
+
+
+class WithoutAdapter(Policy):
+    """A policy with its adapter switched off: where training started, in the same memory."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy.model, policy.tokenizer)
+
+    @torch.no_grad()
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Return (B, T) log-probabilities under the frozen weights alone, without a graph."""
+        with switched_off(self.model):
+            return super().forward(batch)
 
 
 class PolarLearner:
@@ -166,10 +180,16 @@ def load_policy(path: str | Path, device: str, **options: Any) -> Policy:
 
 
 def save_folder(folder: Path, model: Any, tokenizer: Any) -> None:
-    """Write a folder that `from_pretrained` loads; it appears whole or not at all."""
+    """Write a folder that `from_pretrained` loads; it appears whole or not at all.
+
+    An adapter is merged into the weights, and kept apart in the subfolder `adapter` too.
+    """
     scratch = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(scratch, ignore_errors=True)
-    model.save_pretrained(scratch)
+    if adapted_layers(model):
+        save_merged(scratch, model)
+    else:
+        model.save_pretrained(scratch)
     tokenizer.save_pretrained(scratch)
     scratch.replace(folder)
 

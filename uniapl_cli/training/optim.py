@@ -39,7 +39,7 @@ class Optimizer:
 
 @optimizers.register("adamw")
 def adamw(model: nn.Module, *, betas: list[float], eps: float, weight_decay: float) -> Optimizer:
-    """AdamW over all parameters."""
+    """AdamW over all that is trained."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     return Optimizer([(_adamw(parameters, betas, eps, weight_decay), 1.0)])
 
@@ -53,9 +53,14 @@ def muon(
     others: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         hidden = parameter.dim() == 2 and ".layers." in f".{name}"
-        (matrices if hidden else others).append(parameter)
-    inner = torch.optim.Muon(matrices, weight_decay=weight_decay)
-    return Optimizer([(inner, muon_lr_ratio), (_adamw(others, betas, eps, weight_decay), 1.0)])
+        if parameter.requires_grad:
+            (matrices if hidden else others).append(parameter)
+    parts: list[tuple[torch.optim.Optimizer, float]] = []
+    if matrices:
+        parts.append((torch.optim.Muon(matrices, weight_decay=weight_decay), muon_lr_ratio))
+    if others:  # of an adapter, there are none
+        parts.append((_adamw(others, betas, eps, weight_decay), 1.0))
+    return Optimizer(parts)
 
 
 def _adamw(

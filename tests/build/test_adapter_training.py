@@ -1,0 +1,127 @@
+"""Whole short runs of an adapter: trained, resumed, merged at the end and trained on."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from uniapl_cli.build import models
+from uniapl_cli.build.pipelines import evaluate_model
+from uniapl_cli.build.training import make_reference, plan, train
+from uniapl_cli.errors import ConfigError, ModelError
+from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.training.learner import load_policy
+
+pytest.importorskip("peft", reason="adapters need peft: uniapl[lora]")
+
+ADAPTER = ("model.adapter.rank=4", "schedules.beta_kl=0.1")
+LAST = "checkpoints/step-00000004"
+
+
+@pytest.fixture
+def grpo(train_tiny):
+    return train_tiny("grpo", "run", *ADAPTER)
+
+
+def test_the_first_step_is_at_the_reference_and_the_others_are_not(grpo, logged):
+    kl = [line["kl"] for line in logged(grpo)]
+    assert kl[0] == 0.0
+    assert all(value > 0 for value in kl[1:])
+
+
+def test_two_and_two_steps_are_four_to_the_bit(grpo, train_tiny, weights, logged):
+    expected, lines = weights(grpo), logged(grpo)
+    adapter = (grpo / "final/adapter/adapter_model.safetensors").read_bytes()
+    shutil.rmtree(grpo / "final")
+    shutil.rmtree(grpo / LAST)
+    train_tiny("grpo", "run", *ADAPTER)
+    assert (weights(grpo), logged(grpo)) == (expected, lines)
+    assert (grpo / "final/adapter/adapter_model.safetensors").read_bytes() == adapter
+
+
+def test_the_final_model_is_the_base_but_for_its_linear_layers(grpo):
+    base, final = (
+        load_policy(path, "cpu").model.state_dict()
+        for path in (resolve("tiny:base"), grpo / "final")
+    )
+    changed = {name for name in base if not base[name].equal(final[name])}
+    assert changed == {name for name in base if name.endswith("_proj.weight")}
+
+
+def test_a_checkpoint_costs_the_adapter_alone(grpo):
+    base = Path(resolve("tiny:base")) / "model.safetensors"
+    held = [(grpo / LAST / name).stat().st_size for name in ("model.safetensors", "optimizer.pt")]
+    assert sum(held) < base.stat().st_size / 2
+
+
+def test_the_final_model_is_evaluated_and_trained_on(grpo, train_tiny, tiny_config, tiny_data):
+    start = f"model.path={grpo / 'final'}"
+    chained = train_tiny("sft", "next", start, "model.adapter={}")
+    report = evaluate_model(
+        tiny_config(
+            "sft",
+            "eval",
+            f"eval.model={chained / 'final'}",
+            f"eval.data={tiny_data['eight']}",
+            f"eval.out={chained / 'eval'}",
+            "eval.metrics=[length]",
+            "sampling.max_new_tokens=8",
+        )
+    )
+    assert report["draws"]
+
+
+def test_an_adapter_alone_is_no_start(grpo, tiny_config):
+    path = grpo / "final" / "adapter"
+    config = tiny_config("sft", "other", f"model.path={path}")
+    shutil.copytree(grpo / "final", path, dirs_exist_ok=True, ignore=lambda *_: ["adapter"])
+    with pytest.raises(ModelError, match="is an adapter, which cannot be trained on: name a whole"):
+        train(config)
+
+
+def test_the_reference_is_a_frozen_copy_only_where_all_weights_are_trained(tiny_config):
+    for overrides, shared in ((ADAPTER, True), ((), False)):
+        config = tiny_config("grpo", "run", "schedules.beta_kl=0.1", *overrides)
+        policy = models.trained_policy(config)
+        reference = make_reference(config, plan(config), policy)
+        assert (reference.model is policy.model) == shared
+        assert any(p.requires_grad for p in policy.model.parameters())
+    assert not any(p.requires_grad for p in reference.model.parameters())
+
+
+REFUSED = {
+    "rank": ("model.adapter.rank=0", "model.adapter.*rank = 0: 1 is the least"),
+    "alpha": ("model.adapter.alpha=-1", "alpha = -1: 1 is the least"),
+    "no targets": ("model.adapter.targets=[]", "targets is empty: name layers"),
+    "targets": ("model.adapter.targets=q_proj", "'model.adapter.targets' is 'q_proj'"),
+    "key": ("model.adapter.dropout=0.1", "unknown key 'model.adapter.dropout'.* rank, alpha"),
+    "teacher": ("teacher.adapter.rank=4", "unknown key 'teacher.adapter"),
+}
+
+
+@pytest.mark.parametrize(("override", "said"), REFUSED.values(), ids=REFUSED)
+def test_an_adapter_that_cannot_be_is_refused(tiny_config, override, said):
+    with pytest.raises(ConfigError, match=said):
+        tiny_config("sft", "run", override)
+
+
+def test_a_layer_that_is_not_there_is_named_with_its_key(tiny_config):
+    config = tiny_config("sft", "run", "model.adapter.targets=[q_prjo]")
+    with pytest.raises(ConfigError, match="model.adapter: unknown linear layer 'q_prjo'. Did you"):
+        train(config)
+    assert not Path(config.run.dir).exists()
+
+
+def test_a_dry_run_finds_that_peft_is_missing(tiny_config, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(ConfigError, match=r"^model.adapter: .* pip install 'uniapl\[lora\]'$"):
+        train(tiny_config("sft", "run", *ADAPTER), dry_run=True)
+    assert train(tiny_config("sft", "run"), dry_run=True)["steps"] == 4
+
+
+def test_an_adapter_is_part_of_the_config(grpo, train_tiny):
+    written = (grpo / "config.yaml").read_text()
+    assert "rank: 4" in written and "targets: all-linear" in written
+    assert json.loads((grpo / "final/adapter/adapter_config.json").read_text())["r"] == 4
