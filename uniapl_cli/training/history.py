@@ -49,6 +49,10 @@ class History:
         values = self._first.get(name, [])
         return median(values) if len(values) == FIRST else None
 
+    def first(self, name: str) -> float | None:
+        """Return the metric's very first value."""
+        return next(iter(self._first.get(name, [])), None)
+
     def usual(self, name: str, skip: int, count: int) -> float | None:
         """Return the median of up to `count` values from before the `skip` newest.
 

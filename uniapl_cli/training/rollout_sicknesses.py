@@ -1,7 +1,6 @@
 """What goes wrong with the rollouts, and how it shows in a run's metrics.
 
-Where a threshold says "axolotl", it is from the table of healthy ranges in that project's
-docs/training_stability.qmd.
+"axolotl's guide" is the table of healthy ranges in that project's docs/training_stability.qmd.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from statistics import median
 
 from uniapl_cli.training.sickness import LASTING, Seen, sicknesses
 
-# axolotl's guide to stability takes less than 0.8 for healthy. With few prompts a step, chance
-# alone makes all groups equal now and then: it takes more steps to be sure.
+# axolotl's guide: below 0.8 is healthy. With few prompts a step, chance alone makes all groups
+# equal now and then: it takes more steps to be sure.
 EQUAL_SHARE, EQUAL_STEPS = 0.8, 8
 
 
@@ -31,14 +30,13 @@ def equal_rewards(seen: Seen) -> Mapping[str, str]:
                 f"for {EQUAL_STEPS} steps the '{signal}' reward was the same for all rollouts of a "
                 f"prompt, now in {share:.0%} of the groups (mean reward {mean:.3g}); they teach "
                 "nothing. The prompts are too hard for the policy, or too easy, or its responses "
-                "are all alike. Try other prompts "
-                f"(data.prompts), more training.samples, "
+                "are all alike. Try other prompts (data.prompts), more training.samples, "
                 f"signals.{signal}.zero_variance=resample"
             )
     return found
 
 
-# Above this most responses have no end; axolotl's guide takes up to 0.3 for healthy.
+# Above this most responses have no end. axolotl's guide: below 0.3 is healthy.
 TRUNCATED_SHARE = 0.5
 
 

@@ -15,11 +15,13 @@ class Facts:
 
     surrogate_terms: each surrogate term's signal. contrasting: the signals whose advantage holds a
     group's rollouts against each other. kl_terms: the terms that measure KL to the reference.
+    nll_terms: those whose loss is the demonstrations' mean negative log-likelihood.
     """
 
     surrogate_terms: Mapping[str, str]
     contrasting: Collection[str]
     kl_terms: Collection[str]
+    nll_terms: Collection[str]
     max_new_tokens: int
     max_grad_norm: float
     inner_epochs: int = 1

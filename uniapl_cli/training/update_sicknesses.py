@@ -1,7 +1,6 @@
 """What goes wrong with the updates, and how it shows in a run's metrics.
 
-Where a threshold says "axolotl", it is from the table of healthy ranges in that project's
-docs/training_stability.qmd.
+"axolotl's guide" is the table of healthy ranges in that project's docs/training_stability.qmd.
 """
 
 from __future__ import annotations
@@ -30,7 +29,30 @@ def kl_runs_away(seen: Seen) -> Mapping[str, str]:
                 f"KL to the reference ('{term}') is {seen.metrics[term]:.3g} nats a token and was "
                 f"above {limit:.3g} for {LASTING} steps: the policy is leaving the model it "
                 "started from, often to please the reward with text nobody wants. Read "
-                "samples.jsonl; try a lower optim.lr or a larger weight of the term"
+                f"samples.jsonl; try a lower optim.lr, or a larger terms.{term}.weight"
+            )
+    return found
+
+
+# Times the loss of the first step, and nats above it. The first step alone is what nothing was
+# learnt before; a batch of a few rows varies by less.
+NLL_RISE, NLL_MORE, NLL_STEPS = 2.0, 0.5, 5
+
+
+@sicknesses.register("nll")
+def demonstrations_unlearnt(seen: Seen) -> Mapping[str, str]:
+    """Demonstrations become less likely than they were before any training on them."""
+    found = {}
+    for term in seen.facts.nll_terms:
+        first = seen.history.first(term)
+        if term not in seen.metrics or first is None:
+            continue
+        if seen.history.above(term, max(NLL_RISE * first, first + NLL_MORE), NLL_STEPS):
+            found[term] = (
+                f"'{term}' is {seen.metrics[term]:.3g} nats a token, {first:.3g} at the first step "
+                f"of it, and was far above that for {NLL_STEPS} steps: the model unlearns. Most "
+                "often the learning rate is too high. Try a tenth of optim.lr, or a longer "
+                "warm-up (optim.lr.warmup_steps)"
             )
     return found
 
@@ -74,8 +96,8 @@ def mostly_clipped(seen: Seen) -> Mapping[str, str]:
     }
 
 
-# A gradient so much longer than the limit: clipping decides the direction's weight at every step.
-# axolotl: above 10 is unstable, where 1 is the limit.
+# Times the limit, at each of so many steps: there the limit and not the loss sets the size of the
+# updates. axolotl's guide: above 10 is unstable, where 1 is the limit.
 NORM_EXCESS, NORM_STEPS = 10.0, 50
 
 
@@ -93,7 +115,7 @@ def gradient_always_clipped(seen: Seen) -> Mapping[str, str]:
             f"the gradient was clipped at each of {NORM_STEPS} steps: its norm is {usual:.3g} in "
             f"the median, and training.max_grad_norm {limit:g}. Either the loss is on a steep "
             "slope, or the limit is too tight for these terms' weights. Try a lower optim.lr, "
-            f"more optim.lr warmup_steps, or training.max_grad_norm={usual:.2g}"
+            f"a warm-up (optim.lr.warmup_steps), or training.max_grad_norm={usual:.2g}"
         )
     }
 
