@@ -79,13 +79,14 @@ def length_runs_away(seen: Seen) -> Mapping[str, str]:
         if median(values) > most:
             found[name] = (
                 f"{figures}. The reward may favour length as such, or the policy forgets how to "
-                "stop. Read samples.jsonl; try a lower optim.lr, a KL term, or a penalty for length"
+                "stop. Read samples.jsonl; try a lower optim.lr, a KL term, or the score `overlong`"
             )
         elif median(values) < least and not rambled:
+            raw = set(seen.facts.surrogate_terms.values()) - set(seen.facts.contrasting)
+            tries = "".join(f"signals.{signal}.advantage=centred, " for signal in sorted(raw))
             found[name] = (
-                f"{figures}. Usually a score punishes every token, as an anchor without a baseline "
-                "does, or an empty response passes. Read samples.jsonl; try "
-                "signals.anchor.advantage=centred, or a smaller weight of the term"
+                f"{figures}. Usually a signal without a baseline punishes every token, or an empty "
+                f"response passes. Read samples.jsonl; try {tries}a lower optim.lr, a KL term"
             )
     return found
 
