@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 
 import pytest
 
@@ -13,20 +14,23 @@ from uniapl_cli.cli.session import METHODS
 
 pytestmark = pytest.mark.slow
 
-STEPS, PATIENCE = 12, 60
+STEPS, PATIENCE = 24, 120
 EXPERIMENT = METHODS.parents[1] / "experiments" / "tiny" / "unified.yaml"
+# Both are mixed: demonstrations and rollouts, with GRPO's or DPO's preference.
+MIXED = ("unified", "unified_dpo")
 
 
 @pytest.fixture(scope="module")
 def start(tiny_data):
-    """start(folder): the command that trains into a folder, as a process."""
+    """start(folder, method): the command that trains into a folder, as a process."""
     overrides = [f"training.steps={STEPS}", "run.save_every=2", "training.demonstrations=4"]
     overrides += ["training.prompts=4", "training.samples=4", "sampling.max_new_tokens=24"]
+    overrides += ["training.preferences=4", f"data.preferences={tiny_data['pairs']}"]
     overrides += [f"data.{name}={tiny_data['few']}" for name in ("demonstrations", "prompts")]
-    command = [sys.executable, "-m", "uniapl_cli", "train", "unified", "--config", str(EXPERIMENT)]
 
-    def begin(folder):
-        given = [*command, *overrides, f"run.dir={folder}"]
+    def begin(folder, method="unified"):
+        command = [sys.executable, "-m", "uniapl_cli", "train", method, "--config"]
+        given = [*command, str(EXPERIMENT), *overrides, f"run.dir={folder}"]
         return subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     return begin
@@ -34,9 +38,15 @@ def start(tiny_data):
 
 @pytest.fixture(scope="module")
 def uninterrupted(start, weights, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("uninterrupted") / "run"
-    finish(start(folder))
-    return weights(folder)
+    """uninterrupted(method): the final weights of a run that nobody disturbed."""
+
+    @cache
+    def make(method="unified"):
+        folder = tmp_path_factory.mktemp("uninterrupted") / method
+        finish(start(folder, method))
+        return weights(folder)
+
+    return make
 
 
 def finish(process):
@@ -59,21 +69,26 @@ def wait_for(step, folder, process):
         time.sleep(0.005)
 
 
-def test_three_kills_end_in_the_same_model_to_the_bit(
-    start, uninterrupted, weights, logged, tmp_path
+@pytest.mark.parametrize("method", MIXED)
+def test_ten_kills_at_any_moment_end_in_the_same_model_to_the_bit(
+    method, start, uninterrupted, weights, logged, tmp_path
 ):
-    rng = random.Random(7)
-    run = tmp_path / "run"
-    for step in sorted(rng.sample(range(1, STEPS - 2), 3)):
-        process = start(run)
-        wait_for(step, run, process)
-        time.sleep(rng.uniform(0, 0.1))
+    """Half of them within a step or a save, half while the run is still getting up."""
+    rng, run = random.Random(7), tmp_path / "run"
+    steps = iter(sorted(rng.sample(range(1, STEPS - 3), 5)))
+    for kill in range(10):
+        process = start(run, method)
+        if kill % 2:
+            wait_for(next(steps), run, process)
+            time.sleep(rng.uniform(0, 0.2))
+        else:
+            time.sleep(rng.uniform(0, 4))
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
         assert not (run / "final").exists()
-    finish(start(run))
-    assert weights(run) == uninterrupted
+    finish(start(run, method))
+    assert weights(run) == uninterrupted(method)
     assert [row["step"] for row in logged(run)] == list(range(1, STEPS + 1))
 
 
@@ -88,4 +103,4 @@ def test_a_run_that_is_asked_to_stop_saves_and_goes_on(start, uninterrupted, wei
     stopped = last_step(run)
     assert (run / "checkpoints" / f"step-{stopped:08d}").is_dir()
     finish(start(run))
-    assert weights(run) == uninterrupted
+    assert weights(run) == uninterrupted()
