@@ -146,6 +146,7 @@ def logged() -> Callable[[Path], list[dict[str, Any]]]:
     def read(folder: Path) -> list[dict[str, Any]]:
         lines = (folder / "metrics.jsonl").read_text().splitlines()
         rows = map(json.loads, lines)
-        return [{k: v for k, v in row.items() if not k.startswith("seconds/")} for row in rows]
+        took = ("seconds/", "tokens_per_second", "memory_gib")
+        return [{k: v for k, v in row.items() if not k.startswith(took)} for row in rows]
 
     return read

@@ -15,19 +15,34 @@ from uniapl_cli.errors import RunError
 from uniapl_cli.runs.console import Bar, StopRequest, brief
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.environment import environment
+from uniapl_cli.training.health import Health
 from uniapl_cli.training.sources import Drawn
 from uniapl_cli.verifiers import splitter_name
 
 log = logging.getLogger("uniapl")
 
-SHOWN = ("loss", "rollouts/verifier/mean", "rollouts/anchor/mean", "ranking/accuracy", "grad_norm")
+SHOWN = (
+    "loss",
+    "rollouts/verifier/mean",
+    "rollouts/anchor/mean",
+    "preference/accuracy",
+    "ranking/accuracy",
+    "grad_norm",
+)
 
 
 class Reporter:
     """Writes the loop's figures to the run directory and shows them on the console."""
 
-    def __init__(self, run: RunDirectory, given: schema.Run, shown: Bar, stop: StopRequest) -> None:
-        self.run, self.given, self.shown, self.stop = run, given, shown, stop
+    def __init__(
+        self,
+        run: RunDirectory,
+        given: schema.Run,
+        shown: Bar,
+        stop: StopRequest,
+        health: Health | None = None,
+    ) -> None:
+        self.run, self.given, self.shown, self.stop, self.health = run, given, shown, stop, health
         self.last: dict[str, Any] = {}
 
     @property
@@ -40,11 +55,17 @@ class Reporter:
         self.run.rewind(step)
         if step:
             log.info("resuming after step %d", step)
+        if self.health is not None:
+            for row in self.run.logged():
+                self.health.examine(row["step"], row)
         self.shown.start(step)
 
     def report(self, step: int, metrics: Mapping[str, Any], drawn: Mapping[str, Drawn]) -> None:
         """Log a step."""
         self.last = {"step": step, **metrics}
+        if self.health is not None:
+            for line in self.health.examine(step, metrics):
+                log.info(line)
         if step % self.given.log_every == 0:
             self.run.log(self.last)
         if self.given.sample_every and step % self.given.sample_every == 0:
@@ -55,11 +76,11 @@ class Reporter:
 
 def finished(run: RunDirectory) -> dict[str, Any]:
     """Return what a finished run has to show."""
-    lines = run.metrics.read_text().splitlines() if run.metrics.exists() else []
+    rows = run.logged()
     return {
         "final": str(run.final),
         "metrics": str(run.metrics),
-        "last": json.loads(lines[-1]) if lines else {},
+        "last": rows[-1] if rows else {},
     }
 
 

@@ -10,7 +10,7 @@ from uniapl_cli.build.choices import choice, located
 from uniapl_cli.config import schema
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.objectives import advantages
-from uniapl_cli.registry import conforms
+from uniapl_cli.registry import Entry, conforms
 from uniapl_cli.training.scores import scores
 from uniapl_cli.training.signals import Signal, Weighted
 from uniapl_cli.training.terms import Term
@@ -63,7 +63,7 @@ def check_signals(config: schema.Config, terms: Sequence[Term]) -> None:
             continue
         given = config.signals[term.signal] or schema.Signal()
         where = f"terms.{term.name}, signals.{term.signal}"
-        rule, _ = choice(f"signals.{term.signal}.advantage", given.advantage, advantages)
+        rule = rule_of(config, term.signal)
         key, count = samples[term.source]
         if rule.facts.get("contrast") and count < 2:
             raise ConfigError(
@@ -80,6 +80,12 @@ def check_signals(config: schema.Config, terms: Sequence[Term]) -> None:
                 f"{where}: the divergence from the reference would count twice, in the reward and "
                 "as a term: remove scores.kl, or the term (terms.kl=null)"
             )
+
+
+def rule_of(config: schema.Config, signal: str) -> Entry[Any]:
+    """Return the rule that makes a signal's values advantages."""
+    given = config.signals[signal] or schema.Signal()
+    return choice(f"signals.{signal}.advantage", given.advantage, advantages)[0]
 
 
 def scores_of(given: schema.Signal) -> list[str]:

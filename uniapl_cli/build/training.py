@@ -19,6 +19,7 @@ from uniapl_cli.build.checks import (
 from uniapl_cli.build.choices import located
 from uniapl_cli.build.method import plan
 from uniapl_cli.build.run import Reporter, check_directory, finished, open_run
+from uniapl_cli.build.signals import rule_of
 from uniapl_cli.build.sources import make_reference, make_sources, micro_batch_sizes
 from uniapl_cli.build.streams import fit_streams, make_streams
 from uniapl_cli.config import schema
@@ -27,10 +28,12 @@ from uniapl_cli.errors import ConfigError
 from uniapl_cli.runs.console import StopRequest, bar
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.training.checkpoint import Checkpoints
+from uniapl_cli.training.health import Health
 from uniapl_cli.training.learner import Learner, Policy, save_folder
 from uniapl_cli.training.loop import train as run_loop
 from uniapl_cli.training.optim import Optimizer, optimizers
 from uniapl_cli.training.schedules import schedule
+from uniapl_cli.training.sickness import Facts
 from uniapl_cli.training.sources import Source
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan
@@ -79,7 +82,8 @@ def execute(
     steps, began = config.training.steps, time.monotonic()
     checkpoints = Checkpoints(run.checkpoints, config.run.keep_checkpoints)
     with StopRequest() as stop, bar(str(config.method or "train"), steps) as shown:
-        reporter = Reporter(run, config.run, shown, stop)
+        watched = Health(facts(config, method)) if config.run.health else None
+        reporter = Reporter(run, config.run, shown, stop, watched)
         complete = run_loop(
             learner,
             make_optimizer(config)(learner.model),
@@ -94,6 +98,8 @@ def execute(
             max_grad_norm=config.training.max_grad_norm,
             save_every=config.run.save_every,
             inner_epochs=config.training.inner_epochs,
+            max_idle_updates=config.training.max_idle_updates,
+            gradients_every=config.run.gradients_every,
             reference=reference,
         )
     if not complete:
@@ -101,6 +107,22 @@ def execute(
     save_folder(run.final, learner.model, learner.tokenizer)
     log.info("%d steps in %.0f s", steps, time.monotonic() - began)
     return finished(run)
+
+
+def facts(config: schema.Config, method: Plan) -> Facts:
+    """Return what a watcher of the run's metrics must know of it."""
+    terms = method.ever_active(config.training.steps)
+    signals = {term.signal for term in terms if term.signal is not None}
+    objective = {term.name: (config.terms[term.name] or schema.Term()).objective for term in terms}
+    return Facts(
+        surrogate_terms={term.name: term.signal for term in terms if term.signal is not None},
+        contrasting=[name for name in signals if rule_of(config, name).facts.get("contrast")],
+        kl_terms=[name for name, kind in objective.items() if kind == "kl"],
+        nll_terms=[name for name, kind in objective.items() if kind == "nll"],
+        max_new_tokens=config.sampling.max_new_tokens,
+        max_grad_norm=config.training.max_grad_norm,
+        inner_epochs=config.training.inner_epochs,
+    )
 
 
 def make_optimizer(config: schema.Config) -> Callable[[Any], Optimizer]:
@@ -111,7 +133,8 @@ def make_optimizer(config: schema.Config) -> Callable[[Any], Optimizer]:
             f"optim.betas = {given.betas}: two numbers from 0 to below 1 are needed, "
             "e.g. [0.9, 0.999]"
         )
-    not_negative(config, "optim.weight_decay", "optim.eps", "run.sample_every")
+    whole = ("run.sample_every", "run.gradients_every", "training.max_idle_updates")
+    not_negative(config, "optim.weight_decay", "optim.eps", *whole)
     above_zero(config, "optim.muon_lr_ratio", "training.max_grad_norm")
     lr = schedule("optim.lr", given.lr, config.training.steps)
     lowest = min(lr(step) for step in range(config.training.steps))

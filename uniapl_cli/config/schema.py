@@ -22,6 +22,10 @@ class Run:
     sample_every: int = key(10, "steps between samples written to samples.jsonl; 0 writes none")
     save_every: int = key(50, "steps between checkpoints")
     keep_checkpoints: int = key(2, "checkpoints kept; the older ones are deleted")
+    health: bool = key(True, "say in plain words when the metrics show a known sickness")
+    gradients_every: int = key(
+        0, "steps between reports of each term's gradient norm and their cosines; 0 makes none"
+    )
 
 
 @dataclass
@@ -133,6 +137,9 @@ class Training:
     )
     max_resamples: int = key(3, "times a step, where a signal's zero_variance is resample")
     max_grad_norm: float = key(1.0, "gradients are scaled down to this norm")
+    max_idle_updates: int = key(
+        20, "steps in a row without any gradient after which a run stops, saying why; 0: never"
+    )
 
 
 @dataclass

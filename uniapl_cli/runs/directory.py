@@ -63,6 +63,13 @@ class RunDirectory:
         """Append a line of metrics."""
         _append(self.metrics, [row])
 
+    def logged(self) -> list[dict[str, Any]]:
+        """Return the lines of metrics, the first step's first."""
+        if not self.metrics.exists():
+            return []
+        with self.metrics.open(encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
     def sample(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append rollouts."""
         _append(self.samples, rows)

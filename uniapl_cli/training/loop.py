@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-from uniapl_cli.errors import TrainingError
 from uniapl_cli.tensors import Mean
-from uniapl_cli.training.accumulate import (
-    MicroBatches,
-    Reference,
-    accumulate,
-    gradient_norm,
-    prepare,
-)
+from uniapl_cli.training.accumulate import MicroBatches, Reference, prepare, sequences
 from uniapl_cli.training.checkpoint import Checkpoints
+from uniapl_cli.training.idle import Idle
 from uniapl_cli.training.learner import Learner
+from uniapl_cli.training.meter import memory_gib, tokens_per_second
 from uniapl_cli.training.optim import Optimizer
 from uniapl_cli.training.schedules import Schedule
 from uniapl_cli.training.sources import Drawn, Source
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan, Term
+from uniapl_cli.training.updater import Updater
 
 
 class Reporter(Protocol):
@@ -56,16 +50,20 @@ def train(
     max_grad_norm: float,
     save_every: int,
     inner_epochs: int = 1,
+    max_idle_updates: int = 0,
+    gradients_every: int = 0,
     reference: Reference | None = None,
 ) -> bool:
     """Train to `steps` from the newest checkpoint. Return whether the end was reached.
 
     A step draws its batches once and makes `inner_epochs` updates from them. Raises TrainingError,
-    before the update, when the gradient is not finite.
+    before the update, when the gradient is not finite, and when it was 0 `max_idle_updates` times
+    in a row.
     """
     start = checkpoints.resume(learner, optimizer, streams)
     reporter.rewind(start)
     updater = Updater(learner, optimizer, max_grad_norm, inner_epochs)
+    idle = Idle(max_idle_updates)
     for step in range(start, steps):
         began = time.perf_counter()
         weights, active = plan.weights(step), plan.active(step)
@@ -73,12 +71,15 @@ def train(
         sampled = time.perf_counter()
         rows = {name: part.batch for name, part in drawn.items()}
         batches = prepare(learner, active, rows, micro_batch_sizes, reference)
-        means, norm = updater.update(step, active, weights, batches, lr(step))
-        ended = time.perf_counter()
-        figures = {"lr": lr(step), "grad_norm": norm, **plan.scales(step)}
-        seconds = {"seconds/sources": sampled - began, "seconds/update": ended - sampled}
-        metrics = {**summary(weights, means), **figures, **source_metrics(drawn), **seconds}
         done = step + 1
+        told = {}
+        if gradients_every and done % gradients_every == 0:
+            told = updater.gradients(active, weights, batches)
+        means, norm = updater.update(done, active, weights, batches, lr(step))
+        figures = {"lr": lr(step), "grad_norm": norm, **plan.scales(step), **told}
+        metrics = {**summary(weights, means), **figures, **source_metrics(drawn)}
+        idle.note(done, norm, metrics)
+        metrics |= cost(learner, batches, began, sampled)
         stopping = reporter.stop_asked
         reporter.report(done, metrics, drawn)
         if done % save_every == 0 or done == steps or stopping:
@@ -86,36 +87,6 @@ def train(
         if stopping:
             return done == steps
     return True
-
-
-@dataclass(frozen=True)
-class Updater:
-    """Turns a step's batches into updates of the model."""
-
-    learner: Learner
-    optimizer: Optimizer
-    max_grad_norm: float
-    inner_epochs: int
-
-    def update(
-        self,
-        step: int,
-        terms: Sequence[Term],
-        weights: Mapping[str, float],
-        batches: MicroBatches,
-        lr: float,
-    ) -> tuple[dict[str, Mean], float]:
-        """Update once an inner epoch; return the means over all of them and the last norm."""
-        parameters = [p for p in self.learner.model.parameters() if p.requires_grad]
-        means: dict[str, Mean] = {}
-        for _ in range(self.inner_epochs):
-            found = accumulate(self.learner, terms, weights, batches)
-            norm = gradient_norm(parameters, self.max_grad_norm)
-            if not math.isfinite(norm):
-                raise TrainingError(non_finite(step, norm, found))
-            self.optimizer.step(lr)
-            means = {name: means[name] + m if name in means else m for name, m in found.items()}
-        return means, norm
 
 
 def draw(
@@ -146,6 +117,18 @@ def summary(weights: Mapping[str, float], means: Mapping[str, Mean]) -> dict[str
     return {"loss": loss, **values}
 
 
+def cost(learner: Learner, batches: MicroBatches, began: float, sampled: float) -> dict[str, float]:
+    """Return what a step took: seconds of its two halves, tokens trained on a second, memory."""
+    ended = time.perf_counter()
+    tokens = sum(int(sequences(m).mask.sum()) for micros in batches.values() for m in micros)
+    return {
+        "seconds/sources": sampled - began,
+        "seconds/update": ended - sampled,
+        "tokens_per_second": tokens_per_second(tokens, ended - began),
+        "memory_gib": memory_gib(learner.device),
+    }
+
+
 def source_metrics(drawn: Mapping[str, Drawn]) -> dict[str, float]:
     """Return every source's metrics under the source's name."""
     return {
@@ -153,12 +136,3 @@ def source_metrics(drawn: Mapping[str, Drawn]) -> dict[str, float]:
         for source, part in drawn.items()
         for name, value in part.metrics.items()
     }
-
-
-def non_finite(step: int, norm: float, means: Mapping[str, Mean]) -> str:
-    """Say what is known about a gradient that is not finite."""
-    terms = ", ".join(f"{name} {mean.value:.4g}" for name, mean in means.items())
-    return (
-        f"the gradient's norm at step {step + 1} is {norm}; this update was not made. "
-        f"Terms: {terms}. Lower optim.lr; the newest checkpoint is from before it"
-    )

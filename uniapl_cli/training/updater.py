@@ -1,0 +1,78 @@
+"""A step's batches to updates of the model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from uniapl_cli.errors import TrainingError
+from uniapl_cli.tensors import Mean
+from uniapl_cli.training.accumulate import MicroBatches, accumulate, gradient_norm
+from uniapl_cli.training.diagnosis import gradient_report, term_gradients
+from uniapl_cli.training.learner import Learner
+from uniapl_cli.training.optim import Optimizer
+from uniapl_cli.training.terms import Term
+
+
+@dataclass(frozen=True)
+class Updater:
+    """A model and its optimiser."""
+
+    learner: Learner
+    optimizer: Optimizer
+    max_grad_norm: float
+    inner_epochs: int = 1
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """What is trained."""
+        return [p for p in self.learner.model.parameters() if p.requires_grad]
+
+    def update(
+        self,
+        step: int,
+        terms: Sequence[Term],
+        weights: Mapping[str, float],
+        batches: MicroBatches,
+        lr: float,
+    ) -> tuple[dict[str, Mean], float]:
+        """Update once an inner epoch; return the means over all of them and the last norm.
+
+        Raises TrainingError, before the update, when the gradient is not finite.
+        """
+        means: dict[str, Mean] = {}
+        for _ in range(self.inner_epochs):
+            found = accumulate(self.learner, terms, weights, batches)
+            norm = gradient_norm(self.parameters, self.max_grad_norm)
+            if not math.isfinite(norm):
+                raise TrainingError(non_finite(step, norm, found))
+            self.optimizer.step(lr)
+            means = {name: means[name] + m if name in means else m for name, m in found.items()}
+        return means, norm
+
+    def gradients(
+        self, terms: Sequence[Term], weights: Mapping[str, float], batches: MicroBatches
+    ) -> dict[str, float]:
+        """Return the norm of each term's weighted gradient, and the cosines between them.
+
+        A pass a term; nothing of it changes what training does.
+        """
+        by_name = {term.name: term for term in terms}
+
+        def add(name: str) -> None:
+            source = by_name[name].source
+            accumulate(self.learner, [by_name[name]], weights, {source: batches[source]})
+
+        return gradient_report(term_gradients(self.parameters, add), list(by_name))
+
+
+def non_finite(step: int, norm: float, means: Mapping[str, Mean]) -> str:
+    """Say what is known about a gradient that is not finite."""
+    terms = ", ".join(f"{name} {mean.value:.4g}" for name, mean in means.items())
+    return (
+        f"the gradient's norm at step {step} is {norm}; this update was not made. "
+        f"Terms: {terms}. Lower optim.lr; the newest checkpoint is from before it"
+    )
