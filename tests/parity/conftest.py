@@ -1,0 +1,95 @@
+"""TRL's own trainers, on policies of a few numbers. The peer is optional: without it, all skip."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from worlds import TABLE_WORDS, Agree, Table, World, difference
+
+TRL_KEEPS_NOTHING = {"use_cpu": True, "bf16": False, "report_to": "none"}
+
+
+@pytest.fixture(scope="session")
+def trl() -> Any:
+    """The peer; importing it takes seconds, so nothing here does at the top."""
+    return pytest.importorskip("trl", reason="trl is not installed: pip install -e '.[dev]'")
+
+
+@pytest.fixture
+def sharp(new_policy: Callable[..., Any]) -> Callable[[int], Any]:
+    """sharp(seed): a random policy that has opinions.
+
+    As initialised all tokens are about equally likely, and two policies too much alike to tell one
+    formula from another.
+    """
+
+    def make(seed: int) -> Any:
+        policy = new_policy(seed)
+        with torch.no_grad():
+            for weight in policy.model.parameters():
+                if weight.dim() == 2:
+                    weight.mul_(8)
+        return policy
+
+    return make
+
+
+@pytest.fixture(params=["model", "table"])
+def world(request: pytest.FixtureRequest, trl: Any, sharp: Callable[[int], Any]) -> World:
+    """A Qwen3 of one layer in float32, through both sides' heads; and a table in float64."""
+    if request.param == "table":
+        return World(*(Table(seed) for seed in (0, 0, 1, 1)), TABLE_WORDS, torch.float64, 1e-12)
+    policy, theirs, reference, their_reference = (sharp(seed) for seed in (0, 0, 1, 1))
+    models = policy, theirs.model.train(), reference, their_reference.model
+    return World(*models, len(policy.tokenizer), torch.float32, 1e-5)
+
+
+@pytest.fixture
+def trainer(
+    trl: Any, new_policy: Callable[..., Any], tokenizer: Any, tmp_path: Any
+) -> Callable[..., Any]:
+    """trainer(kind, world, examples, options): TRL's trainer of this kind, made as a user would.
+
+    Its model is the world's; a table is only handed to its loss.
+    """
+    from datasets import Dataset
+
+    def make(
+        kind: str, world: World, examples: list[Any], options: dict[str, Any], **more: Any
+    ) -> Any:
+        model = new_policy().model if isinstance(world.theirs, Table) else world.theirs
+        args = getattr(trl, f"{kind}Config")(
+            output_dir=str(tmp_path), **TRL_KEEPS_NOTHING, **options
+        )
+        made = getattr(trl, f"{kind}Trainer")(
+            model=model,
+            args=args,
+            train_dataset=Dataset.from_list(examples),
+            processing_class=copy.deepcopy(tokenizer),  # trainers change what they are given
+            **more,
+        )
+        made.model.train()
+        made.current_gradient_accumulation_steps = args.gradient_accumulation_steps
+        return made
+
+    return make
+
+
+@pytest.fixture
+def agree(record_property: Callable[[str, object], None]) -> Agree:
+    """agree(world, our loss, their loss): both are the same, and so is each parameter's gradient.
+
+    The differences are in what `pytest --junitxml FILE -o junit_family=xunit1` writes.
+    """
+
+    def check(world: World, ours: float, theirs: float) -> None:
+        found = difference(world, ours, theirs)
+        record_property("loss", found.loss)
+        record_property("gradient", found.gradient)
+        assert max(found.loss, found.gradient) < world.tolerance, found
+
+    return check
