@@ -10,13 +10,15 @@ import pytest
 import torch
 from worlds import TABLE_WORDS, Agree, Table, World, difference
 
-TRL_KEEPS_NOTHING = {"use_cpu": True, "bf16": False, "report_to": "none"}
+# Float32 on CPU, and no reports.
+PLAIN = {"use_cpu": True, "bf16": False, "report_to": "none"}
 
 
 @pytest.fixture(scope="session")
 def trl() -> Any:
     """The peer; importing it takes seconds, so nothing here does at the top."""
-    return pytest.importorskip("trl", reason="trl is not installed: pip install -e '.[dev]'")
+    reason = "trl 1.16 is not installed: pip install -e '.[dev]'"
+    return pytest.importorskip("trl", minversion="1.16", reason=reason)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def world(request: pytest.FixtureRequest, trl: Any, sharp: Callable[[int], Any])
     if request.param == "table":
         return World(*(Table(seed) for seed in (0, 0, 1, 1)), TABLE_WORDS, torch.float64, 1e-12)
     policy, theirs, reference, their_reference = (sharp(seed) for seed in (0, 0, 1, 1))
-    models = policy, theirs.model.train(), reference, their_reference.model
+    models = policy, theirs.model, reference, their_reference.model
     return World(*models, len(policy.tokenizer), torch.float32, 1e-5)
 
 
@@ -54,19 +56,25 @@ def trainer(
 ) -> Callable[..., Any]:
     """trainer(kind, world, examples, options): TRL's trainer of this kind, made as a user would.
 
-    Its model is the world's; a table is only handed to its loss.
+    With `reference` it has the world's. Tables are only handed to its loss: a trainer wants models.
     """
     from datasets import Dataset
 
     def make(
-        kind: str, world: World, examples: list[Any], options: dict[str, Any], **more: Any
+        kind: str,
+        world: World,
+        examples: list[dict[str, Any]],
+        options: dict[str, Any],
+        *,
+        reference: bool = False,
+        **more: Any,
     ) -> Any:
-        model = new_policy().model if isinstance(world.theirs, Table) else world.theirs
-        args = getattr(trl, f"{kind}Config")(
-            output_dir=str(tmp_path), **TRL_KEEPS_NOTHING, **options
-        )
+        tables = isinstance(world.theirs, Table)
+        args = getattr(trl, f"{kind}Config")(output_dir=str(tmp_path), **PLAIN, **options)
+        if reference:
+            more["ref_model"] = new_policy().model if tables else world.their_reference
         made = getattr(trl, f"{kind}Trainer")(
-            model=model,
+            model=new_policy().model if tables else world.theirs,
             args=args,
             train_dataset=Dataset.from_list(examples),
             processing_class=copy.deepcopy(tokenizer),  # trainers change what they are given
@@ -74,6 +82,8 @@ def trainer(
         )
         made.model.train()
         made.current_gradient_accumulation_steps = args.gradient_accumulation_steps
+        if reference:
+            made.ref_model = world.their_reference
         return made
 
     return make

@@ -30,6 +30,8 @@ def peer(world, trainer):
             "max_completion_length": LONGEST,
             "epsilon": clip_low,
             "epsilon_high": clip_high,
+            # By default TRL multiplies its KL by the ratio (DeepSeek-V3.2); ours is the plain k3.
+            "use_bias_correction_kl": False,
         }
         made = trainer(
             "GRPO",
