@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from worlds import TABLE_WORDS, Agree, Table, World, difference
+from worlds import Agree, Table, World, difference, tables
 
 # Float32 on CPU, and no reports.
 PLAIN = {"use_cpu": True, "bf16": False, "report_to": "none"}
@@ -44,7 +45,7 @@ def sharp(new_policy: Callable[..., Any]) -> Callable[[int], Any]:
 def world(request: pytest.FixtureRequest, trl: Any, sharp: Callable[[int], Any]) -> World:
     """A Qwen3 of one layer in float32, through both sides' heads; and a table in float64."""
     if request.param == "table":
-        return World(*(Table(seed) for seed in (0, 0, 1, 1)), TABLE_WORDS, torch.float64, 1e-12)
+        return tables()
     policy, theirs, reference, their_reference = (sharp(seed) for seed in (0, 0, 1, 1))
     models = policy, theirs.model, reference, their_reference.model
     return World(*models, len(policy.tokenizer), torch.float32, 1e-5)
@@ -69,18 +70,21 @@ def trainer(
         reference: bool = False,
         **more: Any,
     ) -> Any:
-        tables = isinstance(world.theirs, Table)
-        args = getattr(trl, f"{kind}Config")(output_dir=str(tmp_path), **PLAIN, **options)
+        in_tables = isinstance(world.theirs, Table)
         if reference:
-            more["ref_model"] = new_policy().model if tables else world.their_reference
-        made = getattr(trl, f"{kind}Trainer")(
-            model=new_policy().model if tables else world.theirs,
-            args=args,
-            train_dataset=Dataset.from_list(examples),
-            processing_class=copy.deepcopy(tokenizer),  # trainers change what they are given
-            **more,
-        )
+            more["ref_model"] = new_policy().model if in_tables else world.their_reference
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what TRL uses that others will remove
+            args = getattr(trl, f"{kind}Config")(output_dir=str(tmp_path), **PLAIN, **options)
+            made = getattr(trl, f"{kind}Trainer")(
+                model=new_policy().model if in_tables else world.theirs,
+                args=args,
+                train_dataset=Dataset.from_list(examples),
+                processing_class=copy.deepcopy(tokenizer),  # trainers change what they are given
+                **more,
+            )
         made.model.train()
+        # As the training loop does before its first step.
         made.current_gradient_accumulation_steps = args.gradient_accumulation_steps
         if reference:
             made.ref_model = world.their_reference

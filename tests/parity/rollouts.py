@@ -52,7 +52,9 @@ class Rollouts:
 
     def drift(self) -> Tensor:
         """Return how much likelier each token was to the sampler: a share of its row's, its own."""
-        rng = torch.Generator().manual_seed(22)  # some ratios clipped on either side, some above 1.6
+        rng = torch.Generator().manual_seed(
+            22
+        )  # some ratios clipped on either side, some above 1.6
         rows, tokens = (
             0.3 * torch.randn(n, dtype=torch.float64, generator=rng)
             for n in (len(ANSWERS), sum(ANSWERS))

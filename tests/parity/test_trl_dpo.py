@@ -8,6 +8,8 @@ from uniapl_cli.objectives import objectives
 from uniapl_cli.tensors import ChoiceBatch
 from uniapl_cli.training.terms import Term
 
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of what TRL calls
+
 # Lengths of a prompt, of the chosen answer and of the rejected one.
 LENGTHS = [(3, 9, 2), (6, 1, 12), (1, 4, 4), (2, 17, 1), (5, 3, 8)]
 
@@ -32,15 +34,15 @@ def peer(world, trainer):
 def ours(world, pairs, size, **options):
     """Go back through our loss of the pairs, `size` at a time; return it, and all means."""
     rows = [
-        (pair["prompt_ids"], pair[side]) for side in ("chosen_ids", "rejected_ids") for pair in pairs
+        (pair["prompt_ids"], pair[side])
+        for side in ("chosen_ids", "rejected_ids")
+        for pair in pairs
     ]
     objective = objectives["dpo"].bind(options)
     term = Term("dpo", "pairs", lambda scales: 1.0, objective, needs_reference=True)
     batches = {"pairs": ChoiceBatch(token_batch(rows))}
     clear(world.ours)
-    means = accumulated_means(
-        world.ours, [term], {"dpo": 1.0}, batches, size, world.our_reference
-    )
+    means = accumulated_means(world.ours, [term], {"dpo": 1.0}, batches, size, world.our_reference)
     return total(means, {"dpo": 1.0}), means
 
 

@@ -7,6 +7,8 @@ from worlds import Table, clear
 
 from uniapl_cli.objectives import advantages
 
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of what TRL calls
+
 # Narrow enough that some ratios are clipped; those of whole sequences lie closer to 1.
 CLIPS = {
     "token": {"clip_low": 0.15, "clip_high": 0.25},
@@ -130,9 +132,7 @@ def test_trls_gradient_accumulation_is_our_step(world, peer, agree, loss):
     inputs = rollouts.theirs(grpo)
     rows = torch.tensor([7, 0, 11, 4, 2, 9, 1, 10, 3, 6, 8, 5]).chunk(parts)
     losses = [
-        grpo.compute_loss(
-            world.theirs, {k: v[part] if v.dim() else v for k, v in inputs.items()}
-        )
+        grpo.compute_loss(world.theirs, {k: v[part] if v.dim() else v for k, v in inputs.items()})
         for part in rows
     ]
     clear(world.theirs)

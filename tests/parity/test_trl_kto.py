@@ -13,6 +13,8 @@ from uniapl_cli.objectives import objectives
 from uniapl_cli.tensors import LabelledBatch
 from uniapl_cli.training.terms import Term
 
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of what TRL calls
+
 LENGTHS = [(3, 9), (6, 1), (1, 4), (2, 17), (5, 2), (4, 6)]
 DESIRABLE = [True, False, True, True, False, True]
 WEIGHTS = {"desirable_weight": 0.75, "undesirable_weight": 1.5}
@@ -48,14 +50,12 @@ def ours(world, size, **options):
     own, mismatched = map(token_batch, rows_of(world))
     batches = {"labels": LabelledBatch(own, torch.tensor(DESIRABLE), mismatched)}
     clear(world.ours)
-    means = accumulated_means(
-        world.ours, [term], {"kto": 1.0}, batches, size, world.our_reference
-    )
+    means = accumulated_means(world.ours, [term], {"kto": 1.0}, batches, size, world.our_reference)
     return total(means, {"kto": 1.0}), means
 
 
 def compared(world, peer, agree, size, **options):
-    """Compare both sides and return the divergence that TRL found, before it is cut off at 0."""
+    """Compare both sides and return the baseline that TRL found."""
     kto = peer(world, **options)
     theirs = kto.compute_loss(world.theirs, kto.data_collator(examples(world)))
     theirs.backward()
@@ -71,7 +71,7 @@ def compared(world, peer, agree, size, **options):
 @pytest.mark.parametrize("size", [1, 4, 6])
 @pytest.mark.parametrize("options", [{"beta": 0.1}, {"beta": 0.3, **WEIGHTS}])
 def test_the_loss_with_its_baseline(world, peer, agree, options, size):
-    """Of two policies each is held against the other: one baseline is cut off at 0."""
-    divergences = [compared(each, peer, agree, size, **options) for each in (world, world.swapped())]
-    assert min(divergences) == 0
-    assert max(divergences) > 0.1
+    """Of two policies each is held against the other: one of the baselines is cut off at 0."""
+    both = [compared(each, peer, agree, size, **options) for each in (world, world.swapped())]
+    assert min(both) == 0
+    assert max(both) > 0.1

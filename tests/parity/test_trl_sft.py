@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer: its losses are our `nll` and `chord_is`, on answers of very different length."""
+"""TRL's SFTTrainer: its losses are our `nll` and `chord_is`."""
 
 import pytest
 from accumulating import accumulated_means
@@ -7,6 +7,7 @@ from worlds import clear, token_batch, total
 from uniapl_cli.objectives import objectives
 from uniapl_cli.training.terms import Term
 
+# Of a prompt and its answer.
 LENGTHS = [(3, 9), (6, 1), (1, 4), (2, 17), (5, 2), (4, 6)]
 # TRL's loss_type -> our objective. Dynamic fine-tuning weighs a token by its p, held constant.
 LOSSES = {"nll": "nll", "dft": "chord_is"}

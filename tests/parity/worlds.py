@@ -78,6 +78,11 @@ class World:
 Row = tuple[list[int], list[int]]
 
 
+def tables() -> World:
+    """Return the world of tables, in float64."""
+    return World(*(Table(seed) for seed in (0, 0, 1, 1)), TABLE_WORDS, torch.float64, 1e-12)
+
+
 def token_batch(rows: Sequence[Row], **fields: Any) -> TokenBatch:
     """Return the rows as we take them: prompt and answer joined, padded on the right."""
     return TokenBatch(*pad_rows(rows, 0), **fields)
@@ -118,8 +123,8 @@ def difference(world: World, ours: float, theirs: float) -> Difference:
     """Compare the losses, and the gradients that the two policies of the world have by now."""
     found, expected = parameters(world.ours), parameters(world.theirs)
     apart = [
-        float((found[name].grad - theirs.grad).norm() / theirs.grad.norm())
-        for name, theirs in expected.items()
+        float((found[name].grad - wanted.grad).norm() / wanted.grad.norm())
+        for name, wanted in expected.items()
     ]
     return Difference(abs(ours - theirs) / abs(theirs), max(apart))
 
