@@ -1,0 +1,109 @@
+"""TRL's own trainers, on policies of a few numbers. The peer is optional: without it, all skip."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from worlds import Agree, Table, World, difference, tables
+
+# Float32 on CPU, and no reports.
+PLAIN = {"use_cpu": True, "bf16": False, "report_to": "none"}
+
+
+@pytest.fixture(scope="session")
+def trl() -> Any:
+    """The peer; importing it takes seconds, so nothing here does at the top."""
+    reason = "trl 1.16 is not installed: pip install -e '.[dev]'"
+    return pytest.importorskip("trl", minversion="1.16", reason=reason)
+
+
+@pytest.fixture
+def sharp(new_policy: Callable[..., Any]) -> Callable[[int], Any]:
+    """sharp(seed): a random policy that has opinions.
+
+    As initialised all tokens are about equally likely, and two policies too much alike to tell one
+    formula from another.
+    """
+
+    def make(seed: int) -> Any:
+        policy = new_policy(seed)
+        with torch.no_grad():
+            for weight in policy.model.parameters():
+                if weight.dim() == 2:
+                    weight.mul_(8)
+        return policy
+
+    return make
+
+
+@pytest.fixture(params=["model", "table"])
+def world(request: pytest.FixtureRequest, trl: Any, sharp: Callable[[int], Any]) -> World:
+    """A Qwen3 of one layer in float32, through both sides' heads; and a table in float64."""
+    if request.param == "table":
+        return tables()
+    policy, theirs, reference, their_reference = (sharp(seed) for seed in (0, 0, 1, 1))
+    models = policy, theirs.model, reference, their_reference.model
+    return World(*models, len(policy.tokenizer), torch.float32, 1e-5)
+
+
+@pytest.fixture
+def trainer(
+    trl: Any, new_policy: Callable[..., Any], tokenizer: Any, tmp_path: Any
+) -> Callable[..., Any]:
+    """trainer(kind, world, examples, options): TRL's trainer of this kind, made as a user would.
+
+    With `reference` it has the world's. Tables are only handed to its loss: a trainer wants models.
+    """
+    from datasets import Dataset
+
+    def make(
+        kind: str,
+        world: World,
+        examples: list[dict[str, Any]],
+        options: dict[str, Any],
+        *,
+        reference: bool = False,
+        **more: Any,
+    ) -> Any:
+        in_tables = isinstance(world.theirs, Table)
+        if reference:
+            more["ref_model"] = new_policy().model if in_tables else world.their_reference
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what TRL uses that others will remove
+            args = getattr(trl, f"{kind}Config")(output_dir=str(tmp_path), **PLAIN, **options)
+            made = getattr(trl, f"{kind}Trainer")(
+                model=new_policy().model if in_tables else world.theirs,
+                args=args,
+                train_dataset=Dataset.from_list(examples),
+                processing_class=copy.deepcopy(tokenizer),  # trainers change what they are given
+                **more,
+            )
+        made.model.train()
+        # As the training loop does before its first step.
+        made.current_gradient_accumulation_steps = args.gradient_accumulation_steps
+        if reference:
+            made.ref_model = world.their_reference
+        return made
+
+    return make
+
+
+@pytest.fixture
+def agree(record_property: Callable[[str, object], None]) -> Agree:
+    """agree(world, our loss, their loss): both are the same, and so is each parameter's gradient.
+
+    The differences are in what `pytest --junitxml FILE -o junit_family=xunit1` writes.
+    """
+
+    def check(world: World, ours: float, theirs: float) -> None:
+        found = difference(world, ours, theirs)
+        record_property("loss", found.loss)
+        record_property("gradient", found.gradient)
+        assert max(found.loss, found.gradient) < world.tolerance, found
+
+    return check
