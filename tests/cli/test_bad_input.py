@@ -70,7 +70,10 @@ SETTINGS = [
     ("train grpo terms.preference.params.eps=1", "terms.preference: .* unknown parameter 'eps'"),
     ("train grpo terms.kl=null terms.preference=null", "no terms: nothing to train"),
     ("train grpo terms.kl.weight=0 terms.preference.weight=0", ".*nothing to train"),
-    ("train grpo signals.verifier.advantage=grup", "signals.verifier: unknown advantage 'grup'"),
+    (
+        "train grpo signals.verifier.advantage=grup",
+        "signals.verifier.advantage: unknown advantage 'grup'",
+    ),
     ("train grpo signals.verifier.scores.coeff={}", ".*unknown score 'coeff'. Did you mean 'coe"),
     ("train grpo signals.verifier.scores.verifier.mode=any", ".*mode = 'any' is not of type 'all'"),
     ("train grpo signals.verifier.scores.verifier.weight=big", "signals.verifier: .*weight"),

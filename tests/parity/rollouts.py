@@ -62,7 +62,13 @@ class Rollouts:
         return (rows.repeat_interleave(torch.tensor(ANSWERS)) + tokens).to(self.world.dtype)
 
     def ours(
-        self, loss: str, *, beta: float = 0.0, size: int = 5, **options: Any
+        self,
+        loss: str,
+        *,
+        beta: float = 0.0,
+        size: int = 5,
+        corrected: bool = False,
+        **options: Any,
     ) -> tuple[float, Mapping[str, Mean]]:
         """Go back through our loss, `size` rows at a time; return it, and all means."""
         surrogate = objectives["surrogate"].bind({"signal": "signal", **options})
@@ -70,7 +76,7 @@ class Rollouts:
         terms = [Term("grpo", "rows", objective=surrogate, **shared)]
         weights = {"grpo": 1.0}
         if beta:
-            kl = objectives["kl"].make
+            kl = objectives["kl"].bind({"use_bias_correction": corrected})
             terms.append(Term("kl", "rows", objective=kl, needs_reference=True, **shared))
             weights["kl"] = beta
         clear(self.world.ours)

@@ -32,8 +32,7 @@ def peer(world, trainer):
             "max_completion_length": LONGEST,
             "epsilon": clip_low,
             "epsilon_high": clip_high,
-            # By default TRL multiplies its KL by the ratio (DeepSeek-V3.2); ours is the plain k3.
-            "use_bias_correction_kl": False,
+            "use_bias_correction_kl": False,  # TRL's default is True, ours is not
         }
         made = trainer(
             "GRPO",
@@ -76,6 +75,15 @@ def test_a_batch(world, peer, agree, loss, beta, level):
         assert means["grpo/clipped"].value == pytest.approx(cut, rel=1e-6)
     if beta and loss in ("dapo", "bnpo"):
         assert means["kl"].value == pytest.approx(told(grpo, "kl"), rel=1e-5)
+
+
+def test_the_divergence_corrected_for_older_tokens(world, peer, agree):
+    """DeepSeek-V3.2's KL, TRL's default."""
+    rollouts = Rollouts(world)
+    grpo = peer(rollouts, loss_type="dapo", beta=0.4, use_bias_correction_kl=True)
+    theirs = grpo.compute_loss(world.theirs, rollouts.theirs(grpo))
+    theirs.backward()
+    agree(world, rollouts.ours("dapo", beta=0.4, corrected=True)[0], theirs.item())
 
 
 @pytest.mark.parametrize("delta", [1.3, 1.6])

@@ -91,6 +91,8 @@ class Training:
             max_grad_norm=given.get("max_grad_norm", 1.0),
             save_every=save_every,
             inner_epochs=given.get("inner_epochs", 1),
+            max_idle_updates=given.get("max_idle_updates", 0),
+            gradients_every=given.get("gradients_every", 0),
         )
 
     def weights(self):
@@ -114,7 +116,8 @@ def same(first, second):
 
 
 def figures(diary):
-    return [{k: v for k, v in row.items() if "seconds" not in k} for row in diary.rows]
+    took = ("seconds/", "tokens_per_second", "memory_gib")
+    return [{k: v for k, v in row.items() if not k.startswith(took)} for row in diary.rows]
 
 
 @pytest.mark.parametrize("stop_after", [1, 2, 3])
@@ -270,3 +273,35 @@ def test_inner_epochs_stop_and_go_on_to_the_bit(new_training):
     parts.run(Diary(stop_after=2), inner_epochs=3)
     parts.run(inner_epochs=3)
     assert same(whole.weights(), parts.weights())
+
+
+def test_looking_at_the_terms_one_by_one_changes_nothing(new_training):
+    plain, watched = new_training("plain"), new_training("watched")
+    plain.run()
+    watched.run(gradients_every=2)
+    assert same(plain.weights(), watched.weights())
+    names = {"gradients/sft", "gradients/rl", "gradients/cosine/sft~rl"}
+    told = [names <= row.keys() for row in watched.diary.rows]
+    assert told == [False, True, False, True]
+    assert not any(name.startswith("gradients/") for row in plain.diary.rows for name in row)
+
+
+def test_a_step_tells_what_it_took(new_training):
+    training = new_training()
+    training.run(steps=1)
+    (row,) = training.diary.rows
+    spent = row["seconds/sources"] + row["seconds/update"]
+    assert row["tokens_per_second"] == pytest.approx((3 + 9 + 1) / spent, rel=0.01)
+    assert 0.01 < row["memory_gib"] < 100
+
+
+def test_a_run_that_has_nothing_left_to_learn_stops(new_training):
+    """The gradient is 0 from the start: the run ends at the second update, not at the fourth."""
+    training = new_training()
+    for batch in training.batches:
+        batch.mask[:] = False
+    diary = Diary()
+    with pytest.raises(TrainingError, match="nothing is left to learn: .* 2 updates in a row"):
+        training.run(diary, max_idle_updates=2)
+    assert [row["step"] for row in diary.rows] == [1, 2]
+    assert training.run(Diary(), max_idle_updates=0) is True

@@ -13,16 +13,27 @@ Estimator = Literal["k1", "k2", "k3"]
 
 
 @objectives.register("kl", reference=True)
-def kl(logps: Tensor, batch: TokenBatch, *, estimator: Estimator = "k3") -> TokenLoss:
+def kl(
+    logps: Tensor,
+    batch: TokenBatch,
+    *,
+    estimator: Estimator = "k3",
+    use_bias_correction: bool = False,
+) -> TokenLoss:
     """Estimate KL(policy || reference) from sampled tokens. logps: (B, T).
 
     With d = ref_logp - logp: k1 = -d, k2 = d^2 / 2, k3 = exp(d) - d - 1 (Schulman). d = 1 gives -1,
     0.5 and 0.7183. k3 is never negative; the gradient of k2 is the divergence's own, and that of
-    k1, -1 for every token, is none at all: k1 belongs into a reward. Logged besides: k1 and k3.
+    k1, -1 for every token, is none at all: k1 belongs into a reward. `use_bias_correction` weighs
+    the estimate by exp(logp - old_logp), for tokens of an older policy (DeepSeek-V3.2, TRL).
     """
     assert batch.ref_logps is not None, "registered with reference=True"
     d = batch.ref_logps - logps
-    return TokenLoss(estimate(d, estimator), {"k1": -d.detach()})
+    found = estimate(d, estimator)
+    if use_bias_correction:
+        assert batch.old_logps is not None, "rollouts carry their sampler's log-probabilities"
+        found = (logps - batch.old_logps).clamp(-20.0, 20.0).exp() * found
+    return TokenLoss(found, {"k1": -d.detach()})
 
 
 def estimate(d: Tensor, estimator: Estimator) -> Tensor:

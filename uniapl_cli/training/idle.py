@@ -42,7 +42,7 @@ def reasons(metrics: Mapping[str, float]) -> Iterator[str]:
             yield (
                 f"All {source} to a prompt are worth the same to '{signal}' (mean reward "
                 f"{metrics[f'{about}/mean']:.3g}), so none is better than another: take easier or "
-                "harder prompts, more training.samples, or be content with the last checkpoint."
+                "harder prompts, more training.samples, or end the run here (training.steps)."
             )
     if not known:
         yield (

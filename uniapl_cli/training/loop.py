@@ -62,7 +62,7 @@ def train(
     """
     start = checkpoints.resume(learner, optimizer, streams)
     reporter.rewind(start)
-    updater = Updater(learner, optimizer, max_grad_norm, inner_epochs)
+    updater = Updater(learner, optimizer, max_grad_norm, inner_epochs, gradients_every)
     idle = Idle(max_idle_updates)
     for step in range(start, steps):
         began = time.perf_counter()
@@ -72,13 +72,10 @@ def train(
         rows = {name: part.batch for name, part in drawn.items()}
         batches = prepare(learner, active, rows, micro_batch_sizes, reference)
         done = step + 1
-        told = {}
-        if gradients_every and done % gradients_every == 0:
-            told = updater.gradients(active, weights, batches)
+        told = updater.diagnose(done, active, weights, batches)
         means, norm = updater.update(done, active, weights, batches, lr(step))
         figures = {"lr": lr(step), "grad_norm": norm, **plan.scales(step), **told}
         metrics = {**summary(weights, means), **figures, **source_metrics(drawn)}
-        idle.note(done, norm, metrics)
         metrics |= cost(learner, batches, began, sampled)
         stopping = reporter.stop_asked
         reporter.report(done, metrics, drawn)
@@ -86,6 +83,7 @@ def train(
             checkpoints.save(done, learner, optimizer, streams)
         if stopping:
             return done == steps
+        idle.note(done, norm, metrics)
     return True
 
 

@@ -19,12 +19,13 @@ from uniapl_cli.training.terms import Term
 
 @dataclass(frozen=True)
 class Updater:
-    """A model and its optimiser."""
+    """A model and its optimiser. Every `gradients_every` steps it looks at the terms one by one."""
 
     learner: Learner
     optimizer: Optimizer
     max_grad_norm: float
     inner_epochs: int = 1
+    gradients_every: int = 0
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -53,13 +54,19 @@ class Updater:
             means = {name: means[name] + m if name in means else m for name, m in found.items()}
         return means, norm
 
-    def gradients(
-        self, terms: Sequence[Term], weights: Mapping[str, float], batches: MicroBatches
+    def diagnose(
+        self,
+        step: int,
+        terms: Sequence[Term],
+        weights: Mapping[str, float],
+        batches: MicroBatches,
     ) -> dict[str, float]:
-        """Return the norm of each term's weighted gradient, and the cosines between them.
+        """Return the norms of the terms' weighted gradients and the cosines between them, if due.
 
         A pass a term; nothing of it changes what training does.
         """
+        if not self.gradients_every or step % self.gradients_every:
+            return {}
         by_name = {term.name: term for term in terms}
 
         def add(name: str) -> None:
