@@ -26,7 +26,7 @@ log = logging.getLogger("uniapl")
 
 ROLLOUT_SOURCES = ("rollouts", "demonstration_rollouts")
 NEEDS = ("teacher", "reference", "constraints")
-SOURCES = ("demonstrations", *ROLLOUT_SOURCES)
+SOURCES = ("demonstrations", *ROLLOUT_SOURCES, "choices", "labels")
 
 
 def plan(config: schema.Config, sources: tuple[str, ...] = SOURCES) -> Plan:

@@ -31,6 +31,7 @@ from uniapl_cli.training.checkpoint import Checkpoints
 from uniapl_cli.training.learner import Learner, Policy, save_folder
 from uniapl_cli.training.loop import train as run_loop
 from uniapl_cli.training.optim import Optimizer, optimizers
+from uniapl_cli.training.preferences import Choices, Labels
 from uniapl_cli.training.schedules import schedule
 from uniapl_cli.training.signals import Signal
 from uniapl_cli.training.sources import Demonstrations, Rollouts, Source
@@ -114,7 +115,11 @@ def make_sources(config: schema.Config, method: Plan, policy: Policy) -> dict[st
     for name in {term.signal: 0 for term in active if term.signal is not None}:
         signals[name] = signal(name, config.signals[name] or schema.Signal(), supplies)
     generator = models.generator(config, policy.model, chat)
-    sources: dict[str, Source] = {"demonstrations": Demonstrations("demonstrations", chat)}
+    sources: dict[str, Source] = {
+        "demonstrations": Demonstrations("demonstrations", chat),
+        "choices": Choices("preferences", chat),
+        "labels": Labels("preferences", chat),
+    }
     samples = dict(
         zip(
             ROLLOUT_SOURCES,

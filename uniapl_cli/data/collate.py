@@ -12,7 +12,6 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.errors import DataError
 from uniapl_cli.types import Example
 
-
 Answer = Literal["response", "rejected"]
 
 
