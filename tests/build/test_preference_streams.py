@@ -1,14 +1,20 @@
 """What is read for choices and for labels, and what is refused before anything is loaded."""
 
+import json
 import logging
 
 import pytest
 
+from uniapl_cli.build.data import check_columns
+from uniapl_cli.build.filtering import filter_gt
 from uniapl_cli.build.streams import fit_streams, make_streams
 from uniapl_cli.build.training import train
+from uniapl_cli.chat import Chat
 from uniapl_cli.errors import ConfigError, DataError, RunError
 from uniapl_cli.files import write_rows
+from uniapl_cli.training.preferences import Choices
 from uniapl_cli.training.terms import Plan, Term
+from uniapl_cli.verifiers import Case, Judge
 
 PAIRS = [
     {"prompt": f"Say {n}.", "chosen": "So it is.", "rejected": "No, never." + " no" * n}
@@ -117,3 +123,57 @@ def test_a_rejected_answer_may_be_long_where_only_the_good_one_is_imitated(read,
     config, streams = read(["choices"], rows, "data.max_response_tokens=80")
     streams["demonstrations"] = streams.pop("preferences")
     fit_streams(config, method("demonstrations"), new_policy(), streams)
+
+
+@pytest.fixture
+def filtered(tiny_config, tmp_path):
+    """filtered(files, *overrides): the config whose filter has read them, and its counts."""
+
+    def make(files, *overrides):
+        responses, found = tmp_path / "responses.jsonl", tmp_path / "pairs.jsonl"
+        responses.write_text("".join(file.read_text() for file in files))
+        filtering = [f"filter.responses={responses}", f"filter.out={tmp_path / 'kept.jsonl'}"]
+        filtering += ["filter.rejected=null", f"filter.pairs={found}"]
+        config = tiny_config("sft", "run", *filtering, f"data.preferences={found}", *overrides)
+        return config, filter_gt(config)
+
+    return make
+
+
+def test_verified_responses_become_pairs_to_learn_from(filtered, tiny_data, tokenizer):
+    """filter-gt -> pairs -> choices: what is chosen passes its constraints, the rest does not."""
+    config, counts = filtered([tiny_data["good"], tiny_data["poor"]], "training.preferences=16")
+    assert counts["pairs"] > counts["prompts without a pair"]
+    items = (stream := make_streams(config, method("choices"))["preferences"]).items
+    assert len(items) == counts["pairs"]
+    prompts = {json.loads(line)["prompt"] for line in tiny_data["good"].read_text().splitlines()}
+    assert {item.prompt_text for item in items} <= prompts
+    judge = Judge()
+    for name, expected in {"response": True, "rejected": False}.items():
+        cases = [Case(getattr(item, name), item.constraints) for item in items]
+        assert {verdict.passed for verdict in judge(cases)} == {expected}
+    chat, drawn = Chat(tokenizer), stream.next()
+    answers = Choices("preferences", chat).draw(drawn, 0, [], lambda count: []).batch.answers
+    texts = [
+        chat.text(tokens[1:][mask].tolist())
+        for tokens, mask in zip(answers.tokens, answers.mask, strict=True)
+    ]
+    assert texts == [item.response for item in drawn] + [item.rejected for item in drawn]
+
+
+def test_pairs_are_prompts_to_verify_and_responses_to_filter(filtered, tiny_data, tmp_path):
+    config, counts = filtered([tiny_data["good"], tiny_data["poor"]])
+    items = make_streams(config, method("choices"))["preferences"].items
+    check_columns(items, {"constraints": True, "teacher": True}, "a rollouts' term")
+    config.filter.responses, config.filter.pairs = config.filter.pairs, None
+    again = filter_gt(config)
+    assert (again["kept"], again["rejected"]) == (counts["pairs"], 0)
+
+
+def test_two_things_are_not_written_into_one_file(filtered, tiny_data, tmp_path):
+    for taken, what in {"kept": "kept rows", "rejected": "rejected rows"}.items():
+        given = [f"filter.{key}={tmp_path / key}.jsonl" for key in ("pairs", "rejected")]
+        given[0] = f"filter.pairs={tmp_path / taken}.jsonl"
+        with pytest.raises(DataError, match=f"{what} and pairs cannot share .*: set filter.pairs"):
+            filtered([tiny_data["good"]], *given)
+    assert not (tmp_path / "kept.jsonl").exists()
