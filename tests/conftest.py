@@ -27,6 +27,7 @@ SHORT = (
     "training.steps=4",
     "training.demonstrations=4",
     "training.prompts=2",
+    "training.preferences=4",
     "training.samples=4",
     "training.micro_batch_size=3",
     "sampling.max_new_tokens=16",
@@ -78,7 +79,10 @@ def new_batch() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """Files of shipped prompts with the oracle's answers; `good` and `poor` have two a prompt."""
+    """Files of shipped prompts with the oracle's answers; `good` and `poor` have two a prompt.
+
+    `pairs` has an answer of each kind a prompt.
+    """
     from uniapl_cli.files import write_rows
     from uniapl_cli.tiny.assets import resolve
     from uniapl_cli.tiny.oracle import demonstrations
@@ -94,6 +98,10 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
         "good": [*demonstrations(few, 1), *demonstrations(few, 2)],
         "poor": [*demonstrations(few, 3, ignore=0.9), *demonstrations(few, 4, ignore=0.9)],
     }
+    sides = zip(made["good"][:32], made["poor"][:32], strict=True)
+    made["pairs"] = [
+        {**good, "chosen": good["response"], "rejected": poor["response"]} for good, poor in sides
+    ]
     for name, part in made.items():
         write_rows(folder / f"{name}.jsonl", part)
     return {name: folder / f"{name}.jsonl" for name in made}
@@ -114,6 +122,7 @@ def tiny_config(tiny_data: Mapping[str, Path], tmp_path: Path) -> Callable[..., 
         else:
             file, data = EXPERIMENTS / f"{method}.yaml", tiny_data["few"]
             common += [f"data.demonstrations={data}", f"data.prompts={data}", FRACTION]
+            common += [f"data.preferences={tiny_data['pairs']}"]
         return read_config(file, [*common, *overrides], method)
 
     return make

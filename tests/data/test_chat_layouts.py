@@ -1,4 +1,4 @@
-"""Plain conversations, and pairs of a better and a worse answer."""
+"""Plain conversations, pairs of a better and a worse answer, and answers with a label."""
 
 import pytest
 
@@ -92,8 +92,9 @@ def test_a_bad_conversation_is_refused(refused, columns, message):
 )
 def test_a_pair_may_be_written_so(read, columns, prompt):
     example = read("preference", **columns)
-    assert (example.id, example.prompt, example.response) == ("1", prompt, "So.")
-    assert example.row == columns  # where `rejected` stays
+    assert (example.id, example.prompt) == ("1", prompt)
+    assert (example.response, example.rejected) == ("So.", "Dunno.")
+    assert example.row == columns
     assert read("preference", **columns, response="Since.").response == "Since."
 
 
@@ -120,7 +121,65 @@ def test_a_pair_may_be_written_so(read, columns, prompt):
             {"prompt": "Why?", "chosen": [USER, ANSWER], "rejected": "b"},
             "chosen and rejected do not answer the same turns",
         ),
+        (
+            {"prompt": [USER], "chosen": [ANSWER, USER, ANSWER], "rejected": "b"},
+            "'chosen' must be one turn, or begin with the prompt's",
+        ),
     ],
 )
 def test_a_bad_pair_is_refused(refused, columns, message):
     assert message in refused("preference", **columns)
+
+
+ASKINGS = [
+    ({"prompt": "Why?", "completion": "So."}, ASKED),
+    ({"prompt": [SYSTEM, USER], "completion": [ANSWER]}, BRIEFLY),
+    ({"messages": [USER], "completion": "So."}, ASKED),
+    ({"completion": [USER, ANSWER]}, ASKED),
+    ({"prompt": "Why?", "completion": "So.", "system": "Be brief."}, BRIEFLY),
+]
+
+
+@pytest.mark.parametrize(("columns", "prompt"), ASKINGS)
+def test_a_label_says_which_answer_a_completion_is(read, columns, prompt):
+    good, bad = (read("labelled", **columns, label=label) for label in (True, False))
+    assert good.prompt == bad.prompt == prompt
+    assert (good.response, good.rejected) == ("So.", None)
+    assert (bad.response, bad.rejected) == (None, "So.")
+
+
+def test_a_response_by_the_teacher_stands_beside_a_bad_completion(read):
+    columns = {"prompt": "Why?", "completion": "Dunno.", "response": "Since."}
+    assert read("labelled", **columns, label=True).response == "Since."
+    bad = read("labelled", **columns, label=False)
+    assert (bad.response, bad.rejected) == ("Since.", "Dunno.")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        *(
+            ({"label": label}, f"'label' must be true (a good completion) or false, got {said}")
+            for label, said in [(1, "1"), ("true", "'true'"), (None, "None"), (0.0, "0.0")]
+        ),
+        ({}, "'label' must be true (a good completion) or false, got None"),
+        ({"label": True, "completion": None}, "'completion' is needed; got ['prompt', "),
+        ({"label": True, "completion": [USER]}, "'completion' must be the assistant's"),
+        ({"label": True, "prompt": ""}, "a 'prompt' or 'messages' is needed"),
+    ],
+)
+def test_a_bad_label_is_refused(refused, columns, message):
+    assert message in refused("labelled", **{"prompt": "Why?", "completion": "So.", **columns})
+
+
+@pytest.mark.parametrize(
+    ("layout", "columns"),
+    [
+        ("preference", {"chosen": "So.", "rejected": "Dunno."}),
+        ("labelled", {"completion": "So.", "label": True}),
+    ],
+)
+def test_answers_may_have_instructions(read, layout, columns):
+    kwargs = {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+    example = read(layout, prompt="Why?", **columns, **kwargs)
+    assert example.constraints == (Constraint("punctuation:no_comma", {}),)

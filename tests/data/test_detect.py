@@ -14,6 +14,7 @@ KNOWN = {
     "multi_if": ["turn_1_prompt", "turn_1_instruction_id_list", "turn_1_kwargs", "key"],
     "messages": ["messages", "id"],
     "preference": ["prompt", "chosen", "rejected"],
+    "labelled": ["prompt", "completion", "label"],
 }
 
 
@@ -29,6 +30,14 @@ def test_every_layout_is_tried():
 @pytest.mark.parametrize("more", [[], ["response", "sample", "model", "finish_reason"]])
 def test_the_columns_tell_the_layout_also_after_teacher_gen(layout, columns, more):
     assert detect(row([*columns, *more])) == layout
+
+
+@pytest.mark.parametrize("layout", ["messages", "preference", "labelled"])
+def test_ifevals_columns_do_not_hide_what_else_is_there(layout):
+    """A file of answers with constraints can be trained on and verified."""
+    ifeval = ["instruction_id_list", "kwargs"]
+    expected = "ifeval" if layout == "messages" else layout
+    assert detect(row([*KNOWN[layout], "messages", *ifeval])) == expected
 
 
 def test_a_prompt_alone_is_enough():

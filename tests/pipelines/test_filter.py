@@ -1,31 +1,10 @@
 """Which rows are kept, by rows made by hand."""
 
 import pytest
+from filter_cases import COMMA, QUOTED, TITLE, row, rows, run
 
-from uniapl_cli.data import Tolerance
 from uniapl_cli.errors import DataError
-from uniapl_cli.files import Row, read_rows
-from uniapl_cli.pipelines.filter import filter_rows, in_chunks, joined, judge_rows
-from uniapl_cli.runs.console import bar
-from uniapl_cli.verifiers import Judge, constraints
-
-COMMA, QUOTED, TITLE = "punctuation:no_comma", "startend:quotation", "detectable_format:title"
-
-
-def row(key, response=None, *ids, prompt="Hi", **columns):
-    values = {"key": key, "prompt": prompt, **columns}
-    values |= {"instruction_id_list": list(ids), "kwargs": [{} for _ in ids]} if ids else {}
-    values |= {} if response is None else {"response": response}
-    return Row(f"rows.jsonl:{key}", values)
-
-
-def run(given, out, rejected=None, *, mode="strict", tolerance=0, choice="all"):
-    judge = Judge()
-    chunks = in_chunks(
-        given, lambda chunk: judge_rows(chunk, "ifeval", constraints, judge, mode), None, 1
-    )
-    with bar("filter", None) as shown:
-        return filter_rows(chunks, out, rejected, Tolerance(tolerance), shown, choice=choice)
+from uniapl_cli.pipelines.filter import joined
 
 
 @pytest.fixture
@@ -38,10 +17,6 @@ def given():
         row("loose", "Sure!\n<<A title>> \n**Bye**", TITLE, QUOTED),
         row("loose too", 'Sure,\n"Quoted."', COMMA, QUOTED),
     ]
-
-
-def rows(path) -> dict[str, dict]:
-    return {row.values["key"]: row.values for row in read_rows(path)}
 
 
 def test_rows_that_pass_are_kept_and_the_others_say_why(given, tmp_path):

@@ -13,6 +13,7 @@ STEP = (
     "training.steps",
     "training.demonstrations",
     "training.prompts",
+    "training.preferences",
     "training.samples",
     "training.demonstration_samples",
     "training.micro_batch_size",

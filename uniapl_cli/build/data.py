@@ -11,6 +11,7 @@ from typing import Literal
 from uniapl_cli.chat import Chat
 from uniapl_cli.config import schema
 from uniapl_cli.data import Examples, Rows, Tolerance, check, layout_of, layouts, open_rows
+from uniapl_cli.data.collate import Answer
 from uniapl_cli.data.layouts import Layout
 from uniapl_cli.errors import ConfigError, DataError
 from uniapl_cli.files import write_rows
@@ -65,14 +66,12 @@ class Limits:
     answer: int
     context: int
 
-    def broken(self, prompt: int, response: int) -> str | None:
-        """Say which limit a row's lengths in tokens break, or None."""
+    def broken(self, prompt: int, response: int, name: str = "response") -> str | None:
+        """Say which limit a row's lengths in tokens break, or None; `name` is the response's."""
         if prompt > self.prompt:
             return f"the prompt has {prompt} tokens, data.max_prompt_tokens is {self.prompt}"
         if response > self.response:
-            return (
-                f"the response has {response} tokens, data.max_response_tokens is {self.response}"
-            )
+            return f"the {name} has {response} tokens, data.max_response_tokens is {self.response}"
         if prompt + max(response, self.answer) > self.context:
             longer = "of response" if response > self.answer else "of sampling.max_new_tokens"
             return (
@@ -87,18 +86,15 @@ def fitting(
     given: Examples,
     limits: Limits,
     overlong: Literal["error", "drop"],
-    *,
-    responses: bool,
+    answers: Sequence[Answer] = (),
 ) -> Examples:
-    """Return the examples that fit the limits; `responses` counts the demonstrations' too.
+    """Return the examples that fit the limits, by their prompt and those of `answers` they have.
 
     A longer one is an error, or is left out, counted and reported, as `overlong` says.
     """
     kept = []
     for place, example in enumerate(given):
-        prompt = len(chat.prompt_ids(example.prompt))
-        response = len(chat.response_ids(example.response or "")) if responses else 0
-        broken = limits.broken(prompt, response)
+        broken = _broken(chat, example, limits, answers)
         if broken is None:
             kept.append(place)
         elif overlong == "error":
@@ -109,6 +105,39 @@ def fitting(
     if not kept:
         raise DataError(f"all {len(given)} rows are too long: nothing is left to train on")
     return given.select(kept)
+
+
+def _broken(chat: Chat, example: Example, limits: Limits, answers: Sequence[Answer]) -> str | None:
+    prompt = len(chat.prompt_ids(example.prompt))
+    reasons = [limits.broken(prompt, 0)]
+    for name in answers:
+        if (text := getattr(example, name)) is not None:
+            said = "response" if name == "response" else "rejected response"
+            reasons.append(limits.broken(prompt, len(chat.response_ids(text)), said))
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def check_answers(given: Sequence[Example], source: str, why: str) -> None:
+    """Refuse examples without the answers that choices or labels need. Raises DataError."""
+    for example in given:
+        there = (example.response is not None, example.rejected is not None)
+        if source == "choices" and not all(there):
+            lacking = "chosen" if there[1] else "rejected"
+            raise DataError(
+                f"{example.origin}: no {lacking} answer, and {why} compares two: 'chosen' and "
+                "'rejected' are needed (completions with a label are for KTO)"
+            )
+        if not any(there):
+            raise DataError(
+                f"{example.origin}: no answer, and {why} learns from them: 'completion' and "
+                "'label', or 'chosen' and 'rejected', are needed"
+            )
+    first = given[0].prompt
+    if source == "labels" and all(example.prompt == first for example in given):
+        raise DataError(
+            f"{given[0].origin}: all rows have the same prompt, and {why} holds each prompt "
+            "against the answer to another"
+        )
 
 
 def check_columns(given: Sequence[Example], needs: dict[str, bool], why: str) -> None:

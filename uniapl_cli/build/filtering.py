@@ -13,7 +13,7 @@ from typing import Any
 from uniapl_cli.build import data
 from uniapl_cli.build.checks import positive
 from uniapl_cli.build.sandboxes import start_sandbox
-from uniapl_cli.config import schema
+from uniapl_cli.config import schema, stages
 from uniapl_cli.config.load import require
 from uniapl_cli.data import BadRow, layout_of, open_rows
 from uniapl_cli.data.columns import prompt
@@ -34,8 +34,7 @@ def filter_gt(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]
     require(config, ["filter"])
     given = config.filter
     positive(config, "filter.workers")
-    if given.rejected is not None and Path(given.rejected) == Path(given.out):
-        raise DataError(f"kept and rejected rows cannot share '{given.out}': set filter.rejected")
+    apart(given)
     rows = open_rows(resolve(given.responses), config.data.split)
     source, telling = rows.attempts(), rows
     if given.constraints is not None:
@@ -61,10 +60,24 @@ def filter_gt(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]
                 tolerance=tolerance,
                 progress=shown,
                 choice=given.choice,
+                pairs=Path(given.pairs) if given.pairs else None,
             ),
         )
     data.report_bad(config, tolerance)
     return {**result, "out": given.out}
+
+
+def apart(given: stages.Filter) -> None:
+    """Refuse to write two things into one file. Raises DataError."""
+    taken = {Path(given.out): "kept rows"}
+    for name, what in {"rejected": "rejected rows", "pairs": "pairs"}.items():
+        path: str | None = getattr(given, name)
+        if path is not None and Path(path) in taken:
+            raise DataError(
+                f"{taken[Path(path)]} and {what} cannot share '{path}': set filter.{name}"
+            )
+        if path is not None:
+            taken[Path(path)] = what
 
 
 def run(
@@ -75,7 +88,8 @@ def run(
     write: Callable[[Iterable[list[Filtered]]], dict[str, Any]],
 ) -> dict[str, Any]:
     """Judge the rows here, or in as many processes as there are workers."""
-    setting = (layout, config.filter.mode, start_sandbox(config, workers=1))
+    halves = config.filter.pairs is not None
+    setting = (layout, config.filter.mode, halves, start_sandbox(config, workers=1))
     if workers == 1:
         worker = Worker(*setting)
         try:
@@ -90,20 +104,21 @@ def run(
 class Worker:
     """Judges chunks of rows with a sandbox of its own."""
 
-    def __init__(self, layout: str, mode: Mode, start: Callable[[], Sandbox]) -> None:
-        self.layout, self.mode, self.judge = layout, mode, Judge(start)
+    def __init__(self, layout: str, mode: Mode, halves: bool, start: Callable[[], Sandbox]) -> None:
+        self.layout, self.mode, self.halves, self.judge = layout, mode, halves, Judge(start)
 
     def __call__(self, rows: list[Row | BadRow]) -> list[Filtered]:
         """Judge some rows."""
-        return judge_rows(rows, self.layout, constraints, self.judge, self.mode)
+        judged = (rows, self.layout, constraints, self.judge, self.mode)
+        return judge_rows(*judged, halves=self.halves)
 
 
 _worker: Worker | None = None
 
 
-def _start(layout: str, mode: Mode, start: Callable[[], Sandbox]) -> None:
+def _start(layout: str, mode: Mode, halves: bool, start: Callable[[], Sandbox]) -> None:
     global _worker
-    _worker = Worker(layout, mode, start)
+    _worker = Worker(layout, mode, halves, start)
 
 
 def _work(rows: list[Row | BadRow]) -> list[Filtered]:

@@ -16,6 +16,7 @@ from uniapl_cli.config import schema
 from uniapl_cli.errors import ConfigError, unknown
 from uniapl_cli.training.accumulate import Reference
 from uniapl_cli.training.learner import Policy
+from uniapl_cli.training.preferences import Choices, Labels
 from uniapl_cli.training.reference import RolloutLogps
 from uniapl_cli.training.signals import Signal
 from uniapl_cli.training.sources import Demonstrations, Rollouts, Source
@@ -49,7 +50,11 @@ def make_sources(
     for name in {term.signal: 0 for term in active if term.signal is not None}:
         signals[name] = signal(name, config.signals[name] or schema.Signal(), supplies)
     generator = models.generator(config, policy.model, chat)
-    sources: dict[str, Source] = {"demonstrations": Demonstrations("demonstrations", chat)}
+    sources: dict[str, Source] = {
+        "demonstrations": Demonstrations("demonstrations", chat),
+        "choices": Choices("preferences", chat),
+        "labels": Labels("preferences", chat),
+    }
     counts = (config.training.samples, config.training.demonstration_samples)
     for name, count in zip(ROLLOUT_SOURCES, counts, strict=True):
         sources[name] = Rollouts(

@@ -101,12 +101,13 @@ class Data:
 
     demonstrations: str | None = key(None, "D_SFT: prompts with the teacher's responses")
     prompts: str | None = key(None, "D_PREF: prompts with their constraints")
+    preferences: str | None = key(None, "D_PREF as answers: chosen and rejected, or labelled ones")
     layout: str = key("auto", "how rows are read: auto, or one of `uniapl list layouts`")
     split: str | None = key(None, "split of a data set from the hub or a saved folder")
     tolerance: int = key(0, "bad rows to put up with")
     bad_rows: str | None = key(None, "JSONL for bad rows and what is wrong with them")
     max_prompt_tokens: int = key(1024, "longest prompt, chat template included")
-    max_response_tokens: int = key(1024, "longest demonstration")
+    max_response_tokens: int = key(1024, "longest demonstration, or answer of a preference")
     overlong: Literal["error", "drop"] = key(
         "error", "what becomes of a longer row; drop counts and reports"
     )
@@ -127,6 +128,7 @@ class Training:
     steps: int = key(MISSING, "optimiser steps")
     demonstrations: int = key(32, "demonstrations a step")
     prompts: int = key(16, "prompts a step")
+    preferences: int = key(32, "rows of data.preferences a step")
     samples: int = key(8, "rollouts a prompt (the group)")
     demonstration_samples: int = key(2, "rollouts a demonstration's prompt, for A-SFT's anchor")
     micro_batch_size: int = key(32, "rows a forward pass")
@@ -159,7 +161,7 @@ class Term:
     """One summand of the gradient: weight times an objective's mean over a source's tokens."""
 
     objective: str = key(MISSING, "see `uniapl list objectives`")
-    source: str = key(MISSING, "demonstrations, rollouts, demonstration_rollouts")
+    source: str = key(MISSING, "demonstrations, rollouts, demonstration_rollouts, choices, labels")
     weight: str = key("1", "arithmetic over the schedules' names: (1 - alpha) * lambda_adv")
     params: dict[str, Any] = key({}, "keyword arguments of the objective")
     reduction: Any = key("token", "token, sequence, constant or {kind: constant, length: 1024}")

@@ -53,6 +53,7 @@ class Filter:
     constraints: str | None = key(None, "JSONL with the prompts' constraints, if kept apart")
     out: str = key(MISSING, "JSONL of the rows that pass")
     rejected: str | None = key(None, "JSONL of the others, with the ids they fail")
+    pairs: str | None = key(None, "JSONL for DPO: a prompt's passing responses beside failing ones")
     mode: Literal["strict", "loose"] = key("strict", "which verdict decides")
     choice: Literal["all", "first", "shortest"] = key("all", "of a prompt's passing responses")
     workers: int | None = key(None, "processes; null takes all cores")

@@ -1,4 +1,4 @@
-"""Conversations: plain ones, and pairs of a better and a worse answer."""
+"""Conversations: plain ones, pairs of a better and a worse answer, and answers with a label."""
 
 from __future__ import annotations
 
@@ -21,21 +21,52 @@ def messages(row: Row, build: columns.Build) -> Example:
     return columns.answered(row, prompt, answer, columns.instructions(row, build))
 
 
-@layouts.register("preference", columns=[{"chosen", "rejected"}])
+@layouts.register(
+    "preference",
+    columns=[{"chosen", "rejected"}, {"chosen", "rejected", "instruction_id_list", "kwargs"}],
+)
 def preference(row: Row, build: columns.Build) -> Example:
     """Read pairs: `prompt`, `chosen`, `rejected`, each text or turns; `chosen` is the response.
 
     Where `chosen` and `rejected` are whole conversations, they hold the prompt, and `prompt` need
-    not be there. `rejected` is checked and stays in `row`: an Example has no other place for it. A
-    `response` column, as teacher-gen writes it, takes the place of `chosen`.
+    not be there. A `response` column, as teacher-gen writes it, takes the place of `chosen`.
+    Optional columns: `key` (or `id`), `reference`, and ifeval's.
     """
     before, chosen = _answer(row, "chosen")
-    if before != _answer(row, "rejected")[0]:
+    other, rejected = _answer(row, "rejected")
+    if before != other:
         raise DataError(f"{row.origin}: chosen and rejected do not answer the same turns")
+    prompt, constraints = _asked(row, before), columns.instructions(row, build)
+    return columns.answered(row, prompt, chosen, constraints, rejected=rejected)
+
+
+@layouts.register(
+    "labelled",
+    columns=[{"completion", "label"}, {"completion", "label", "instruction_id_list", "kwargs"}],
+)
+def labelled(row: Row, build: columns.Build) -> Example:
+    """Read TRL's rows for KTO: `prompt`, `completion`, each text or turns, and a boolean `label`.
+
+    A completion labelled true is the response, one labelled false the rejected answer. A `response`
+    column, as teacher-gen writes it, is the response in either case. Optional columns: `key` (or
+    `id`), `reference`, and ifeval's.
+    """
+    before, answer = _answer(row, "completion")
+    label = row.values.get("label")
+    if not isinstance(label, bool):
+        raise DataError(
+            f"{row.origin}: 'label' must be true (a good completion) or false, got {label!r:.60}"
+        )
+    good, bad = (answer, None) if label else (None, answer)
+    prompt, constraints = _asked(row, before), columns.instructions(row, build)
+    return columns.answered(row, prompt, good, constraints, rejected=bad)
+
+
+def _asked(row: Row, before: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return the prompt: the turns before the answer, or else the row's own `prompt`."""
     if not before and isinstance(row.values.get("prompt"), list):
         before = columns.turns(row, "prompt")
-    prompt = _with_system(row, before or columns.prompt(row))
-    return columns.answered(row, prompt, chosen, columns.instructions(row, build))
+    return _with_system(row, before or columns.prompt(row))
 
 
 def _with_system(row: Row, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -60,4 +91,6 @@ def _answer(row: Row, name: str) -> tuple[tuple[Message, ...], str]:
     before, answer = columns.split_answer(columns.turns(row, name))
     if answer is None:
         raise DataError(f"{row.origin}: the last turn of '{name}' must be the assistant's")
+    if before and before[0].role == "assistant":
+        raise DataError(f"{row.origin}: '{name}' must be one turn, or begin with the prompt's")
     return before, answer

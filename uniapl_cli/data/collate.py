@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,12 +12,22 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.errors import DataError
 from uniapl_cli.types import Example
 
+Answer = Literal["response", "rejected"]
+
 
 def encode_demonstration(chat: Chat, example: Example) -> tuple[list[int], list[int]]:
     """Return the ids of the prompt and of the teacher's response, stop token included."""
     if example.response is None:
         raise DataError(f"{example.origin}: no 'response'; run uniapl teacher-gen on the prompts")
-    return chat.prompt_ids(example.prompt), chat.response_ids(example.response)
+    return encode_answer(chat, example, "response")
+
+
+def encode_answer(chat: Chat, example: Example, name: Answer) -> tuple[list[int], list[int]]:
+    """Return the ids of the prompt and of one of its answers, stop token included."""
+    answer: str | None = getattr(example, name)
+    if answer is None:
+        raise DataError(f"{example.origin}: there is no {name} answer to the prompt")
+    return chat.prompt_ids(example.prompt), chat.response_ids(answer)
 
 
 def pad_rows(

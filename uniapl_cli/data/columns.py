@@ -90,6 +90,8 @@ def answered(
     prompt: tuple[Message, ...],
     answer: str | None,
     constraints: tuple[Constraint, ...],
+    *,
+    rejected: str | None = None,
 ) -> Example:
     """Return the Example of a prompt that ends with the user's turn.
 
@@ -104,6 +106,7 @@ def answered(
         prompt=prompt,
         constraints=constraints,
         response=answer if response is None else response,
+        rejected=rejected,
         reference=text(row, "reference"),
         row=row.values,
         origin=row.origin,

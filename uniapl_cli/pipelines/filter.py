@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -19,6 +17,8 @@ from uniapl_cli.data.layouts import layouts
 from uniapl_cli.data.rows import BadRow
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, dump, replacing
+from uniapl_cli.pipelines.pairs import Half, Pairs, half
+from uniapl_cli.pipelines.repeats import Repeats, digest
 from uniapl_cli.runs.console import Bar
 from uniapl_cli.types import Example, Verdict
 from uniapl_cli.verifiers import Case, Judge
@@ -41,6 +41,7 @@ class Filtered:
     response: int = 0
     length: int = 0
     constrained: bool = True
+    half: Half | None = None
     bad: BadRow | None = None
 
     @property
@@ -50,15 +51,24 @@ class Filtered:
 
 
 def judge_rows(
-    rows: Sequence[Row | BadRow], layout: str, build: Build, judge: Judge, mode: Mode
+    rows: Sequence[Row | BadRow],
+    layout: str,
+    build: Build,
+    judge: Judge,
+    mode: Mode,
+    *,
+    halves: bool = False,
 ) -> list[Filtered]:
-    """Read and judge some rows. A row written carries `verdict: {strict, loose[, errors]}`."""
+    """Read and judge some rows. A row written carries `verdict: {strict, loose[, errors]}`.
+
+    With `halves`, what pairs are made of comes along.
+    """
     found = [_read(row, layout, build) for row in rows]
     good = [example for example in found if isinstance(example, Example)]
     cases = [Case(str(e.response), e.constraints, e.origin) for e in good]
     verdicts = iter(judge(cases))
     return [
-        _filtered(example, next(verdicts), mode)
+        _filtered(example, next(verdicts), mode, halves)
         if isinstance(example, Example)
         else Filtered("", bad=example)
         for example in found
@@ -73,7 +83,7 @@ def _read(row: Row | BadRow, layout: str, build: Build) -> Example | BadRow:
     return found
 
 
-def _filtered(example: Example, verdict: Verdict, mode: Mode) -> Filtered:
+def _filtered(example: Example, verdict: Verdict, mode: Mode, halves: bool) -> Filtered:
     ids = [constraint.id for constraint in example.constraints]
     decisive = verdict.strict if mode == "strict" else verdict.loose
     failed = [id for id, ok in zip(ids, decisive, strict=True) if not ok]
@@ -89,28 +99,8 @@ def _filtered(example: Example, verdict: Verdict, mode: Mode) -> Filtered:
         response=digest(str(example.response)),
         length=len(str(example.response)),
         constrained=bool(ids),
+        half=half(example, decisive, verdict.errors) if halves else None,
     )
-
-
-def digest(text: str) -> int:
-    """Return 64 bits by which equal texts are told without keeping them."""
-    told = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(told, "big")
-
-
-class Repeats:
-    """Counts how many numbers came before: 8 bytes each, where a set would take 100."""
-
-    def __init__(self) -> None:
-        self.buckets = [array("Q") for _ in range(256)]
-
-    def add(self, number: int) -> None:
-        """Take note of a 64-bit number."""
-        self.buckets[number >> 56].append(number)
-
-    def count(self) -> int:
-        """Return how many numbers were there already when they came."""
-        return sum(len(bucket) - len(set(bucket)) for bucket in self.buckets)
 
 
 @dataclass
@@ -152,12 +142,14 @@ def filter_rows(
     progress: Bar,
     *,
     choice: Choice = "all",
+    pairs: Path | None = None,
 ) -> dict[str, Any]:
     """Write the rows that pass to `out`, the others to `rejected`, and return the counts.
 
     A row without constraints cannot be verified: it is rejected and counted as such. Of the rows of
     one prompt that pass, `choice` keeps all, the first, or the shortest response (which holds one
-    row a prompt in memory). Both files appear only when all is done.
+    row a prompt in memory). `pairs` gets passing responses beside failing ones, whatever `choice`
+    keeps. All files appear only when all is done.
     """
     tally, kept = Tally(), 0
     shortest: dict[int, Filtered] = {}
@@ -165,12 +157,15 @@ def filter_rows(
     with ExitStack() as files:
         keep = files.enter_context(replacing(out))
         drop = files.enter_context(replacing(rejected)) if rejected else None
+        pairing = Pairs(files.enter_context(replacing(pairs))) if pairs else None
         for row in (row for chunk in chunks for row in chunk):
             progress.advance()
             if row.bad is not None:
                 tolerance.take(row.bad)
                 continue
             tally.add(row)
+            if pairing and row.half:
+                pairing.add(row.half)
             if not row.passed:
                 if drop:
                     drop.write(row.line)
@@ -185,7 +180,8 @@ def filter_rows(
         for row in shortest.values():
             keep.write(row.line)
             kept += 1
-    return tally.summary(kept, len(tolerance.bad))
+    made = pairing.summary() if pairing else {}
+    return {**tally.summary(kept, len(tolerance.bad)), **made}
 
 
 def joined(

@@ -106,8 +106,10 @@ def with_baseline(learner: Learner, micros: Sequence[LossBatch]) -> Sequence[Los
     found = []
     for side in (micro.mismatched for micro in labelled):
         assert side.ref_logps is not None, "prepared with a reference"
-        found.append(((learner.forward(side) - side.ref_logps) * side.mask).sum(1))
-    baseline = torch.cat(found).mean().clamp(min=0)
+        gains = ((learner.forward(side) - side.ref_logps) * side.mask).sum(1)
+        found.append(gains[side.mask.any(1)])  # a prompt without another's answer has no gain
+    gains = torch.cat(found)
+    baseline = (gains.sum() / max(len(gains), 1)).clamp(min=0)
     return [replace(micro, baseline=baseline) for micro in labelled]
 
 

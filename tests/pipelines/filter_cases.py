@@ -1,0 +1,38 @@
+"""Rows to filter, and a filter's run over them in this process."""
+
+from uniapl_cli.data import Tolerance
+from uniapl_cli.files import Row, read_rows
+from uniapl_cli.pipelines.filter import filter_rows, in_chunks, judge_rows
+from uniapl_cli.runs.console import bar
+from uniapl_cli.verifiers import Judge, constraints
+
+COMMA, QUOTED, TITLE = "punctuation:no_comma", "startend:quotation", "detectable_format:title"
+
+
+def row(key, response=None, *ids, prompt="Hi", **columns):
+    values = {"key": key, "prompt": prompt, **columns}
+    values |= {"instruction_id_list": list(ids), "kwargs": [{} for _ in ids]} if ids else {}
+    values |= {} if response is None else {"response": response}
+    return Row(f"rows.jsonl:{key}", values)
+
+
+def run(given, out, rejected=None, *, mode="strict", tolerance=0, choice="all", pairs=None):
+    judge, halves = Judge(), pairs is not None
+
+    def work(chunk):
+        return judge_rows(chunk, "ifeval", constraints, judge, mode, halves=halves)
+
+    with bar("filter", None) as shown:
+        return filter_rows(
+            in_chunks(given, work, None, 1),
+            out,
+            rejected,
+            Tolerance(tolerance),
+            shown,
+            choice=choice,
+            pairs=pairs,
+        )
+
+
+def rows(path) -> dict[str, dict]:
+    return {row.values["key"]: row.values for row in read_rows(path)}
