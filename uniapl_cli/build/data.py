@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,16 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.config import schema
 from uniapl_cli.data import Examples, Rows, Tolerance, check, layout_of, layouts, open_rows
 from uniapl_cli.data.layouts import Layout
-from uniapl_cli.errors import ConfigError, DataError
+from uniapl_cli.errors import ConfigError, DataError, ModelError
 from uniapl_cli.files import write_rows
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.types import Example
 from uniapl_cli.verifiers import constraints
 
 log = logging.getLogger("uniapl")
+
+LEFT_OUT = "rows are too long and were left out"
+CUT = "responses are too long and are cut at their end, without a stop token"
 
 
 def opened(config: schema.Config, name: str) -> tuple[Rows, Layout]:
@@ -86,29 +90,50 @@ def fitting(
     chat: Chat,
     given: Examples,
     limits: Limits,
-    overlong: Literal["error", "drop"],
+    overlong: Literal["error", "drop", "truncate"],
     *,
     responses: bool,
 ) -> Examples:
     """Return the examples that fit the limits; `responses` counts the demonstrations' too.
 
-    A longer one is an error, or is left out, counted and reported, as `overlong` says.
+    As `overlong` says, a longer one is an error, or is left out, or stays to have its response cut
+    when it is encoded; these are counted and reported. A prompt is never cut.
     """
-    kept = []
+    kept: list[int] = []
+    counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
     for place, example in enumerate(given):
-        prompt = len(chat.prompt_ids(example.prompt))
-        response = len(chat.response_ids(example.response or "")) if responses else 0
+        prompt, response = lengths(chat, example, responses)
         broken = limits.broken(prompt, response)
         if broken is None:
             kept.append(place)
-        elif overlong == "error":
-            raise DataError(f"{example.origin}: {broken}: shorten it, or set data.overlong=drop")
-    if len(kept) < len(given):
-        left_out = len(given) - len(kept)
-        log.warning("%d of %d rows are too long and were left out", left_out, len(given))
+            continue
+        curable = limits.broken(prompt, min(response, 1)) is None
+        if overlong == "error":
+            cure = "drop or truncate" if curable else "drop"
+            raise DataError(f"{example.origin}: {broken}: shorten it, or set data.overlong={cure}")
+        fate = CUT if curable and overlong == "truncate" else LEFT_OUT
+        counts[fate] += 1
+        first.setdefault(fate, f"{example.origin}: {broken}")
+        if fate == CUT:
+            kept.append(place)
+    for fate, count in counts.items():
+        log.warning("%d of %d %s; the first: %s", count, len(given), fate, first[fate])
     if not kept:
-        raise DataError(f"all {len(given)} rows are too long: nothing is left to train on")
+        raise DataError(
+            f"all {len(given)} rows are too long: nothing is left to train on; the first: "
+            f"{first[LEFT_OUT]}"
+        )
     return given.select(kept)
+
+
+def lengths(chat: Chat, example: Example, responses: bool) -> tuple[int, int]:
+    """Return the tokens of a row's prompt and, if they count, of its response."""
+    try:
+        prompt = len(chat.prompt_ids(example.prompt))
+    except ModelError as error:
+        raise DataError(f"{example.origin}: {error}") from None
+    return prompt, len(chat.response_ids(example.response or "")) if responses else 0
 
 
 def check_columns(given: Sequence[Example], needs: dict[str, bool], why: str) -> None:
