@@ -49,7 +49,8 @@ class Chat:
         """
         said = "Yes."
         asked = [{"role": "user", "content": "Ready?"}, {"role": "assistant", "content": said}]
-        closing = self._rendered(asked, add_generation_prompt=False).rpartition(said)[2]
+        _, found, rest = self._rendered(asked, add_generation_prompt=False).rpartition(said)
+        closing = rest if found else ""
         added = self.tokenizer.added_tokens_decoder
         for token in self.tokenizer.encode(closing, add_special_tokens=False):
             if token in added and added[token].content.strip():
