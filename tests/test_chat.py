@@ -1,11 +1,11 @@
 """Messages to ids and back, through the tokenizer's own template."""
 
-import copy
+from pathlib import Path
 
 import pytest
 
-from uniapl_cli.chat import Chat, load_tokenizer
-from uniapl_cli.errors import ModelError
+from uniapl_cli.chat import Chat, load_tokenizer, read_template
+from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.types import Message
 
 ASK = (Message("user", "Hi"),)
@@ -66,14 +66,82 @@ def test_a_cut_off_response_is_decoded_whole(tokenizer):
     assert chat.text([]) == ""
 
 
+CHATML = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+
+def test_the_stop_token_is_what_closes_a_turn_and_not_eos(new_tokenizer):
+    base = new_tokenizer(CHATML, read_template("qwen2.5"))
+    assert base.eos_token == "<|endoftext|>"
+    chat = Chat(base)
+    assert chat.stop_id == base.convert_tokens_to_ids("<|im_end|>")
+    assert chat.response_ids("Yes.")[-1] == chat.stop_id
+    assert chat.text(chat.response_ids("Yes.")) == "Yes."
+
+
+def test_a_mark_that_is_not_special_can_close_a_turn(new_tokenizer):
+    base = new_tokenizer(CHATML[:2], read_template("qwen2.5"), plain=CHATML[2:])
+    assert Chat(base).stop_id == base.convert_tokens_to_ids("<|im_end|>")
+
+
+def test_where_the_template_closes_with_no_token_it_is_eos(new_tokenizer):
+    lines = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    spaced = new_tokenizer(["</s>"], lines, plain=["\n"])
+    assert Chat(spaced).stop_id == spaced.eos_token_id
+    spaced.chat_template = "<|none|>{{ messages[0].content }}"  # holds no answer at all
+    assert Chat(spaced).stop_id == spaced.eos_token_id
+    spaced.eos_token = None
+    with pytest.raises(ModelError, match="no eos token, and its chat template ends a turn with no"):
+        Chat(spaced)
+
+
+def test_a_template_of_marks_that_the_tokenizer_lacks_is_refused(new_tokenizer):
+    with pytest.raises(ModelError, match=r"ends a turn with <\|im_end\|>, which is no token"):
+        Chat(new_tokenizer(["</s>"], read_template("qwen2.5")))
+
+
+def test_a_tokenizer_without_a_template_is_refused(new_tokenizer):
+    with pytest.raises(ModelError, match="no chat template"):
+        Chat(new_tokenizer(CHATML, None))
+
+
+@pytest.mark.parametrize("template", ["{% if %}", "{{ raise_exception('no users') }}"])
+def test_a_template_that_fails_is_an_error_of_one_line(new_tokenizer, template):
+    with pytest.raises(ModelError, match="the chat template fails: .*(Expected|no users)"):
+        Chat(new_tokenizer(CHATML, template))
+
+
+def test_qwen_2_5_has_a_system_line_of_its_own(new_tokenizer):
+    said = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+    chat = Chat(new_tokenizer(CHATML, read_template("qwen2.5")))
+    assert chat.render(ASK) == TURN.format("system", said) + TURN.format("user", "Hi") + OPEN
+    told = (Message("system", "Be brief."), *ASK)
+    assert (
+        chat.render(told) == TURN.format("system", "Be brief.") + TURN.format("user", "Hi") + OPEN
+    )
+
+
+def test_the_tiny_worlds_template_is_qwen_3s(tokenizer):
+    assert tokenizer.chat_template == read_template("qwen3")
+
+
+def test_a_template_is_read_from_a_file(tmp_path):
+    (tmp_path / "my.jinja").write_text("é{{ messages }}", encoding="utf-8")
+    assert read_template(str(tmp_path / "my.jinja")) == "é{{ messages }}"
+
+
 @pytest.mark.parametrize(
-    ("attribute", "message"), [("chat_template", "no chat template"), ("eos_token", "no eos token")]
+    ("given", "said"),
+    [
+        ("qwen25", "unknown template 'qwen25'. Did you mean 'qwen2.5'. .*or the path of a .jinja"),
+        ("absent.jinja", "cannot read 'absent.jinja': No such file"),
+        ("latin.jinja", "cannot read 'latin.jinja': it is not UTF-8"),
+    ],
 )
-def test_a_tokenizer_that_cannot_chat_is_refused(tokenizer, attribute, message):
-    lacking = copy.deepcopy(tokenizer)
-    setattr(lacking, attribute, None)
-    with pytest.raises(ModelError, match=message):
-        Chat(lacking)
+def test_a_template_that_cannot_be_read_is_an_error(tmp_path, monkeypatch, given, said):
+    monkeypatch.chdir(tmp_path)
+    Path("latin.jinja").write_bytes(b"\xe9")
+    with pytest.raises(ConfigError, match=said):
+        read_template(given)
 
 
 @pytest.mark.parametrize("content", [None, "{", "{}", '{"added_tokens": []}'])

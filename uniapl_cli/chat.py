@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.errors import ModelError
+from uniapl_cli.errors import ConfigError, ModelError, unknown
 from uniapl_cli.types import Message
+
+TEMPLATES = Path(__file__).with_name("templates")
 
 # What servers put before a response when they were told not to think.
 EMPTY_THINKING = re.compile(r"\A\s*<think>\s*</think>\s*")
+# What is never text in a template.
+SPECIAL = re.compile(r"<\|.+?\|>")
 
 
 @dataclass(frozen=True)
@@ -33,22 +38,52 @@ class Chat:
                 f"the tokenizer of {self.tokenizer.name_or_path} has no chat template: use the "
                 "chat model's tokenizer, or add a chat_template.jinja to the model's folder"
             )
-        if self.tokenizer.eos_token_id is None:
-            raise ModelError(f"the tokenizer of {self.tokenizer.name_or_path} has no eos token")
+        _ = self.stop_id  # so that what cannot chat is refused now
 
-    @property
+    @cached_property
     def stop_id(self) -> int:
-        """The token that ends a response, and the last one a demonstration is trained on."""
+        """The token that ends a response, and the last one a demonstration is trained on.
+
+        It is what the template closes an assistant's turn with. A base model's eos is often
+        another token, which a chat never holds. Where the template closes with no token, it is eos.
+        """
+        said = "Yes."
+        asked = [{"role": "user", "content": "Ready?"}, {"role": "assistant", "content": said}]
+        _, found, rest = self._rendered(asked, add_generation_prompt=False).rpartition(said)
+        closing = rest if found else ""
+        added = self.tokenizer.added_tokens_decoder
+        for token in self.tokenizer.encode(closing, add_special_tokens=False):
+            if token in added and added[token].content.strip():
+                return token
+        name = self.tokenizer.name_or_path
+        if spelt := SPECIAL.search(closing):
+            raise ModelError(
+                f"the chat template ends a turn with {spelt[0]}, which is no token of the "
+                f"tokenizer of {name}: choose another template with chat.template"
+            )
+        if self.tokenizer.eos_token_id is None:
+            raise ModelError(
+                f"the tokenizer of {name} has no eos token, and its chat template ends a turn "
+                "with no other: nothing would end a response"
+            )
         return self.tokenizer.eos_token_id
 
     def render(self, prompt: Sequence[Message]) -> str:
         """Return the prompt as text, up to the point where the response begins."""
-        return self.tokenizer.apply_chat_template(
-            turns(prompt, self.system),
-            tokenize=False,
-            add_generation_prompt=True,
-            enable_thinking=self.thinking,
-        )
+        return self._rendered(turns(prompt, self.system), add_generation_prompt=True)
+
+    def _rendered(self, listed: list[dict[str, str]], *, add_generation_prompt: bool) -> str:
+        from jinja2 import TemplateError
+
+        try:
+            return self.tokenizer.apply_chat_template(
+                listed,
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+                enable_thinking=self.thinking,
+            )
+        except TemplateError as error:
+            raise ModelError(f"the chat template fails: {first_line(error)}") from error
 
     def prompt_ids(self, prompt: Sequence[Message]) -> list[int]:
         """Return the ids of the rendered prompt."""
@@ -79,6 +114,22 @@ def turns(prompt: Sequence[Message], system: str | None) -> list[dict[str, str]]
     if system is not None and listed[0]["role"] != "system":
         listed.insert(0, {"role": "system", "content": system})
     return listed
+
+
+def read_template(given: str) -> str:
+    """Return the chat template of that name, or in the .jinja file at that path.
+
+    Raises ConfigError.
+    """
+    known = {path.stem: path for path in TEMPLATES.glob("*.jinja")}
+    path = known.get(given, Path(given))
+    if path.suffix != ".jinja":
+        raise ConfigError(f"{unknown('template', given, known)}, or the path of a .jinja file")
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ConfigError(f"cannot read '{given}': {reason}") from None
 
 
 def load_tokenizer(path: str | Path, revision: str | None = None) -> Any:

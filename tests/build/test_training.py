@@ -255,15 +255,3 @@ def test_a_method_without_an_anchor_needs_no_discriminator(train_tiny):
     train_tiny("grpo", "run", "discriminator.path=null")
     with pytest.raises(ConfigError, match="needs a discriminator: set discriminator.path"):
         train_tiny("agrpo", "other", "discriminator.path=null")
-
-
-def test_an_overlong_row_is_an_error_or_left_out(train_tiny, tiny_data, tmp_path, caplog):
-    rows = [json.loads(line) for line in tiny_data["few"].read_text().splitlines()[:8]]
-    rows[3]["response"] *= 40
-    write_rows(tmp_path / "rows.jsonl", rows)
-    given = [f"data.demonstrations={tmp_path / 'rows.jsonl'}", "data.max_response_tokens=200"]
-    with pytest.raises(DataError, match="rows.jsonl:4: the response has .* shorten it, or set"):
-        train_tiny("sft", "run", *given)
-    with caplog.at_level(logging.WARNING, "uniapl"):
-        train_tiny("sft", "run", *given, "data.overlong=drop")
-    assert "1 of 8 rows are too long and were left out" in caplog.text

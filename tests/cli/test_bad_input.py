@@ -98,6 +98,11 @@ SETTINGS = [
     ("train sft generation.backend=vlm", "unknown generator 'vlm'. Known: local"),
     ("train sft data.layout=ifevel", "unknown layout 'ifevel'. Did you mean 'ifeval'"),
     ("train sft data.demonstrations=null", "data.demonstrations is not set, and term 'imitation'"),
+    (
+        "train sft chat.template=qwen25",
+        "chat.template: unknown template 'qwen25'. Did you mean 'qw",
+    ),
+    ("train sft chat.template=a.jinja", "chat.template: cannot read 'a.jinja': No such file"),
     ("train sft data.max_prompt_tokens=3", "demo.jsonl:1: the prompt has .*data.overlong=drop"),
     ("train sft optim.name=adam", "optim.name: unknown optimizer 'adam'. Did you mean 'adamw'"),
     ("train sft optim.lr=fast", "optim.lr = 'fast': a number is needed, or {shape: const"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,16 @@ from uniapl_cli.config import schema
 from uniapl_cli.data import Examples, Rows, Tolerance, check, layout_of, layouts, open_rows
 from uniapl_cli.data.collate import Answer
 from uniapl_cli.data.layouts import Layout
-from uniapl_cli.errors import ConfigError, DataError
+from uniapl_cli.errors import ConfigError, DataError, ModelError
 from uniapl_cli.files import write_rows
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.types import Example
 from uniapl_cli.verifiers import constraints
 
 log = logging.getLogger("uniapl")
+
+LEFT_OUT = "rows are too long and were left out"
+CUT = "responses are too long and are cut at their end, without a stop token"
 
 
 def opened(config: schema.Config, name: str) -> tuple[Rows, Layout]:
@@ -85,35 +89,57 @@ def fitting(
     chat: Chat,
     given: Examples,
     limits: Limits,
-    overlong: Literal["error", "drop"],
+    overlong: Literal["error", "drop", "truncate"],
     answers: Sequence[Answer] = (),
 ) -> Examples:
     """Return the examples that fit the limits, by their prompt and those of `answers` they have.
 
-    A longer one is an error, or is left out, counted and reported, as `overlong` says.
+    As `overlong` says, a longer one is an error, or is left out, or stays to have its response cut
+    when it is encoded; these are counted and reported. A prompt is never cut.
     """
-    kept = []
+    kept: list[int] = []
+    counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
     for place, example in enumerate(given):
         broken = _broken(chat, example, limits, answers)
         if broken is None:
             kept.append(place)
-        elif overlong == "error":
-            raise DataError(f"{example.origin}: {broken}: shorten it, or set data.overlong=drop")
-    if len(kept) < len(given):
-        left_out = len(given) - len(kept)
-        log.warning("%d of %d rows are too long and were left out", left_out, len(given))
+            continue
+        # A judged answer, cut, is not the one that was judged.
+        judged = "rejected" in answers
+        curable = not judged and _broken(chat, example, limits, answers, cut=True) is None
+        if overlong == "error":
+            cure = "drop or truncate" if curable else "drop"
+            raise DataError(f"{example.origin}: {broken}: shorten it, or set data.overlong={cure}")
+        fate = CUT if curable and overlong == "truncate" else LEFT_OUT
+        counts[fate] += 1
+        first.setdefault(fate, f"{example.origin}: {broken}")
+        if fate == CUT:
+            kept.append(place)
+    for fate, count in counts.items():
+        log.warning("%d of %d %s; the first: %s", count, len(given), fate, first[fate])
     if not kept:
-        raise DataError(f"all {len(given)} rows are too long: nothing is left to train on")
+        raise DataError(
+            f"all {len(given)} rows are too long: nothing is left to train on; the first: "
+            f"{first[LEFT_OUT]}"
+        )
     return given.select(kept)
 
 
-def _broken(chat: Chat, example: Example, limits: Limits, answers: Sequence[Answer]) -> str | None:
-    prompt = len(chat.prompt_ids(example.prompt))
+def _broken(
+    chat: Chat, example: Example, limits: Limits, answers: Sequence[Answer], *, cut: bool = False
+) -> str | None:
+    """Say what makes a row too long, or None; `cut` says it of the row once it is cut."""
+    try:
+        prompt = len(chat.prompt_ids(example.prompt))
+    except ModelError as error:
+        raise DataError(f"{example.origin}: {error}") from None
     reasons = [limits.broken(prompt, 0)]
     for name in answers:
         if (text := getattr(example, name)) is not None:
             said = "response" if name == "response" else "rejected response"
-            reasons.append(limits.broken(prompt, len(chat.response_ids(text)), said))
+            length = 1 if cut else len(chat.response_ids(text))
+            reasons.append(limits.broken(prompt, length, said))
     return next((reason for reason in reasons if reason is not None), None)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from uniapl_cli.build.choices import located
-from uniapl_cli.chat import Chat
+from uniapl_cli.chat import Chat, read_template
 from uniapl_cli.config import schema
 from uniapl_cli.discriminators import Discriminator, discriminators
 from uniapl_cli.errors import ConfigError, ModelError
@@ -68,7 +68,19 @@ def trained_policy(config: schema.Config) -> Policy:
         options = dataclasses.asdict(given)
         seed = derive(config.seed, "adapter")
         located("model.adapter", lambda: adapt(loaded.model, **options, seed=seed))
+    stop_at(chat(config, loaded.tokenizer).stop_id, loaded)
     return loaded
+
+
+def stop_at(token: int, loaded: Policy) -> None:
+    """Note the token as the end of a response, so that other tools stop there too."""
+    generation = loaded.model.generation_config
+    listed = generation.eos_token_id
+    listed = listed if isinstance(listed, list) else [listed]
+    if token not in listed:
+        generation.eos_token_id = [token, *(other for other in listed if other is not None)]
+    if loaded.tokenizer.eos_token_id != token:
+        loaded.tokenizer.eos_token = loaded.tokenizer.convert_ids_to_tokens(token)
 
 
 def reference(config: schema.Config, started: Policy) -> Policy:
@@ -82,8 +94,25 @@ def reference(config: schema.Config, started: Policy) -> Policy:
 
 
 def chat(config: schema.Config, tokenizer: Any) -> Chat:
-    """Return the tokenizer's chat with the run's choices."""
+    """Return the policy's chat with the run's choices.
+
+    A template that they name is set on the tokenizer, and so saved with it.
+    """
+    named = check_template(config.chat)
+    if named is not None:
+        tokenizer.chat_template = named
+    elif not tokenizer.chat_template:
+        raise ConfigError(
+            f"the tokenizer of {tokenizer.name_or_path} has no chat template: set "
+            "chat.template=qwen2.5 (or qwen3, or the path of a .jinja file)"
+        )
     return Chat(tokenizer, config.chat.thinking, config.chat.system)
+
+
+def check_template(given: schema.Chat) -> str | None:
+    """Return the chat template that is named, if one is. Raises ConfigError."""
+    named = given.template
+    return None if named is None else located("chat.template", lambda: read_template(named))
 
 
 def generator(config: schema.Config, model: Any, chat: Chat) -> Generator:

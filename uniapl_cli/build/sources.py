@@ -12,6 +12,7 @@ from uniapl_cli.build.method import BATCHES, ROLLOUT_SOURCES
 from uniapl_cli.build.sandboxes import judge
 from uniapl_cli.build.signals import facts_of, signal
 from uniapl_cli.build.streams import stream_of
+from uniapl_cli.chat import Chat
 from uniapl_cli.config import schema
 from uniapl_cli.errors import ConfigError, unknown
 from uniapl_cli.training.accumulate import Reference
@@ -51,7 +52,7 @@ def make_sources(
         signals[name] = signal(name, config.signals[name] or schema.Signal(), supplies)
     generator = models.generator(config, policy.model, chat)
     sources: dict[str, Source] = {
-        "demonstrations": Demonstrations("demonstrations", chat),
+        "demonstrations": demonstrations(config, policy, chat),
         "choices": Choices("preferences", chat),
         "labels": Labels("preferences", chat),
     }
@@ -70,6 +71,14 @@ def make_sources(
             mask_truncated=config.training.mask_truncated_completions,
         )
     return sources
+
+
+def demonstrations(config: schema.Config, policy: Policy, chat: Chat) -> Demonstrations:
+    """Return the source of the teacher's responses, cut if the config has them cut."""
+    if config.data.overlong != "truncate":
+        return Demonstrations("demonstrations", chat)
+    longest, context = config.data.max_response_tokens, models.context(policy.model)
+    return Demonstrations("demonstrations", chat, longest, context)
 
 
 def rollout_logps(

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from uniapl_cli.build import models
 from uniapl_cli.build.choices import located
+from uniapl_cli.chat import Chat
 from uniapl_cli.config import schema
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.generation import LocalTeacher, ServerTeacher, Teacher, dialects
@@ -37,7 +38,8 @@ def teacher(config: schema.Config) -> Teacher:
     if config.teacher.server.url is not None:
         return _server(config)
     policy = models.policy(config.teacher, config.run)
-    chat = models.chat(config, policy.tokenizer)
+    # By its own template: chat.template is what the policy learns.
+    chat = Chat(policy.tokenizer, config.chat.thinking, config.chat.system)
     return LocalTeacher(models.generator(config, policy.model, chat), chat)
 
 

@@ -55,6 +55,7 @@ def train(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any]:
     streams = make_streams(config, method)
     make_optimizer(config)
     models.check_adapter(config.model)
+    models.check_template(config.chat)
     run = RunDirectory(Path(config.run.dir))
     check_directory(run, config)
     if dry_run:

@@ -89,8 +89,11 @@ class Teacher(Model):
 
 @dataclass
 class Chat:
-    """How messages become a prompt, through the tokenizer's own template."""
+    """How messages become a prompt, through a chat template."""
 
+    template: str | None = key(
+        None, "the policy's: qwen2.5, qwen3 or a .jinja file; null keeps its tokenizer's own"
+    )
     thinking: bool = key(False, "let a Qwen3-style template open a think block")
     system: str | None = key(None, "system message put before prompts that have none")
 
@@ -108,8 +111,8 @@ class Data:
     bad_rows: str | None = key(None, "JSONL for bad rows and what is wrong with them")
     max_prompt_tokens: int = key(1024, "longest prompt, chat template included")
     max_response_tokens: int = key(1024, "longest demonstration, or answer of a preference")
-    overlong: Literal["error", "drop"] = key(
-        "error", "what becomes of a longer row; drop counts and reports"
+    overlong: Literal["error", "drop", "truncate"] = key(
+        "error", "a longer row: drop leaves it out, truncate cuts its response; both are counted"
     )
 
 

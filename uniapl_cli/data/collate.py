@@ -15,11 +15,23 @@ from uniapl_cli.types import Example
 Answer = Literal["response", "rejected"]
 
 
-def encode_demonstration(chat: Chat, example: Example) -> tuple[list[int], list[int]]:
-    """Return the ids of the prompt and of the teacher's response, stop token included."""
+def encode_demonstration(
+    chat: Chat,
+    example: Example,
+    max_response_tokens: int | None = None,
+    context: int | None = None,
+) -> tuple[list[int], list[int]]:
+    """Return the ids of the prompt and of the teacher's response, stop token included.
+
+    A response of more than `max_response_tokens`, or than the prompt leaves of `context`, is cut at
+    its end: the stop token goes too, for the teacher did not stop there.
+    """
     if example.response is None:
         raise DataError(f"{example.origin}: no 'response'; run uniapl teacher-gen on the prompts")
-    return encode_answer(chat, example, "response")
+    prompt, response = encode_answer(chat, example, "response")
+    if context is not None:
+        response = response[: max(context - len(prompt), 0)]
+    return prompt, response[:max_response_tokens]
 
 
 def encode_answer(chat: Chat, example: Example, name: Answer) -> tuple[list[int], list[int]]:

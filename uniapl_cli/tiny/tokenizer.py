@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from uniapl_cli.chat import read_template
 from uniapl_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,40 +25,6 @@ _PIECES = (
 )
 # What the chat format adds between the special tokens, often enough to be merged.
 _CHAT = ("system\n", "user\n", "assistant\n", "\n\n") * 100
-
-# Qwen3's chat format without tools. An answer to the last question shows its thoughts, be they
-# none; older answers have theirs removed.
-CHAT_TEMPLATE = r"""
-{%- set last = namespace(question=messages | length) -%}
-{%- for message in messages -%}
-  {%- if message.role == 'user' -%}{%- set last.question = loop.index0 -%}{%- endif -%}
-{%- endfor -%}
-{%- for message in messages -%}
-  {%- if message.role not in ('system', 'user', 'assistant') -%}
-    {{- raise_exception("no role '" + message.role + "': system, user and assistant are known") -}}
-  {%- endif -%}
-  {%- set thought, said = '', message.content -%}
-  {%- if message.role == 'assistant' and message.reasoning_content is string -%}
-    {%- set thought = message.reasoning_content -%}
-  {%- elif message.role == 'assistant' and '</think>' in said -%}
-    {%- set thought = said.split('</think>')[0].split('<think>')[-1].strip('\n') -%}
-    {%- set said = said.split('</think>')[-1].lstrip('\n') -%}
-  {%- endif -%}
-  {{- '<|im_start|>' + message.role + '\n' -}}
-  {%- if loop.index0 > last.question and (loop.last or thought) -%}
-    {{- '<think>\n' + thought.strip('\n') + '\n</think>\n\n' + said.lstrip('\n') -}}
-  {%- else -%}
-    {{- said -}}
-  {%- endif -%}
-  {{- '<|im_end|>\n' -}}
-{%- endfor -%}
-{%- if add_generation_prompt -%}
-  {{- '<|im_start|>assistant\n' -}}
-  {%- if enable_thinking is defined and enable_thinking is false -%}
-    {{- '<think>\n\n</think>\n\n' -}}
-  {%- endif -%}
-{%- endif -%}
-"""
 
 
 def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
@@ -96,5 +63,5 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
         model_max_length=MAX_LENGTH,
         padding_side="left",
         clean_up_tokenization_spaces=False,
-        chat_template=CHAT_TEMPLATE,
+        chat_template=read_template("qwen3"),
     )

@@ -46,16 +46,19 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Demonstrations:
-    """The teacher's responses."""
+    """The teacher's responses, those beyond the limits cut at their end."""
 
     stream: str
     chat: Chat
+    max_response_tokens: int | None = None
+    context: int | None = None
 
     def draw(
         self, items: Sequence[Example], step: int, signals: Sequence[str], more: More
     ) -> Drawn:
         """Encode the demonstrations; the mask covers each response and its stop token."""
-        pairs = [encode_demonstration(self.chat, example) for example in items]
+        limits = (self.max_response_tokens, self.context)
+        pairs = [encode_demonstration(self.chat, example, *limits) for example in items]
         tokens, mask = pad_rows(pairs, self.chat.tokenizer.pad_token_id or 0)
         lengths = [len(response) for _, response in pairs]
         return Drawn(TokenBatch(tokens, mask), {"length": sum(lengths) / len(lengths)})
