@@ -49,9 +49,8 @@ def half(example: Example, followed: Sequence[bool], errors: Sequence[str | None
 class Pairs:
     """Writes the n-th response to a prompt that passes beside the n-th that fails.
 
-    A pair is written as soon as both are there, wherever they stand. In memory are the responses
-    that still wait for another; of what teacher-gen writes, a prompt's few at a time at first, and
-    in the end those of the prompts whose responses all pass or all fail.
+    A pair is written as soon as both are there, wherever they stand. Kept in memory are the
+    responses that wait for another: in the end, what is left over of each prompt.
     """
 
     def __init__(self, file: TextIO) -> None:
