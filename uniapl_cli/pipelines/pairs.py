@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -55,7 +55,7 @@ class Pairs:
 
     def __init__(self, file: TextIO) -> None:
         self.file = file
-        self.waiting: dict[int, deque[tuple[bool, str, str]]] = defaultdict(deque)
+        self.waiting: dict[int, list[tuple[bool, str, str]]] = defaultdict(list)
         self.made: Counter[int] = Counter()
 
     def add(self, half: Half) -> None:
@@ -64,7 +64,7 @@ class Pairs:
         if not waiting or waiting[0][0] == half.good:
             waiting.append(mine)
             return
-        other = waiting.popleft()
+        other = waiting.pop(0)
         (_, key, chosen), (_, _, rejected) = (mine, other) if half.good else (other, mine)
         row = {
             "key": f"{key}-{self.made[half.task]}",
