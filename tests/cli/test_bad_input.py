@@ -128,7 +128,10 @@ SETTINGS = [
     ("teacher-gen teach.samples=0", "teach.samples = 0: 1 is the least"),
     ("teacher-gen teach.sampling.max_new_tokens=600", "demo.jsonl:1: .* context of 512: shorten"),
     ("filter-gt filter.mode=lax", "override .* 'filter.mode' is 'lax' .*Did you mean 'loose'"),
-    ("filter-gt filter.rejected=kept.jsonl", "kept and rejected rows cannot share 'kept.jsonl'"),
+    (
+        "filter-gt filter.rejected=kept.jsonl",
+        "kept rows and rejected rows cannot share 'kept.jsonl'",
+    ),
     ("pretrain-polar polar.trajectories=[demo.jsonl]", "trajectories of at least two policies"),
     ("pretrain-polar polar.separator=<x>", "the tokenizer of .* has no token '<x>'"),
     ("pretrain-polar polar.corruptions=[shuffel]", "unknown corruption 'shuffel'. Did you mean 's"),

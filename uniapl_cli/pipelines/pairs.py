@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -49,14 +49,13 @@ def half(example: Example, followed: Sequence[bool], errors: Sequence[str | None
 class Pairs:
     """Writes the n-th response to a prompt that passes beside the n-th that fails.
 
-    A pair is written as soon as both are there, wherever they stand. In memory are the responses
-    that still wait for another; of what teacher-gen writes, a prompt's few at a time at first, and
-    in the end those of the prompts whose responses all pass or all fail.
+    A pair is written as soon as both are there, wherever they stand. Kept in memory are the
+    responses that wait for another: in the end, what is left over of each prompt.
     """
 
     def __init__(self, file: TextIO) -> None:
         self.file = file
-        self.waiting: dict[int, deque[tuple[bool, str, str]]] = defaultdict(deque)
+        self.waiting: dict[int, list[tuple[bool, str, str]]] = defaultdict(list)
         self.made: Counter[int] = Counter()
 
     def add(self, half: Half) -> None:
@@ -65,7 +64,7 @@ class Pairs:
         if not waiting or waiting[0][0] == half.good:
             waiting.append(mine)
             return
-        other = waiting.popleft()
+        other = waiting.pop(0)
         (_, key, chosen), (_, _, rejected) = (mine, other) if half.good else (other, mine)
         row = {
             "key": f"{key}-{self.made[half.task]}",
