@@ -65,3 +65,22 @@ def pack(
         from uniapl_cli.tiny.pack import pack as gather
 
         print_result(gather(recipe, out), json)
+
+
+@app.command()
+def truth(
+    rows: Annotated[Path, typer.Argument(help="JSONL of the embedded world's prompts.")],
+    out: Annotated[Path, typer.Argument(help="JSONL to write.")],
+    json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Copy rows with the oracle's answer in the column `reference`, as ground truth.
+
+    Example: uniapl tiny truth work/tiny/kept.jsonl work/tiny/truth.jsonl
+    """
+    with session(debug):
+        from uniapl_cli.files import read_rows, write_rows
+        from uniapl_cli.tiny.oracle import references
+
+        given = [row.values for row in read_rows(rows)]
+        print_result({"rows": write_rows(out, references(given, seed=0)), "out": str(out)}, json)
