@@ -79,8 +79,6 @@ def truth(
     Example: uniapl tiny truth work/tiny/kept.jsonl work/tiny/truth.jsonl
     """
     with session(debug):
-        from uniapl_cli.files import read_rows, write_rows
-        from uniapl_cli.tiny.oracle import references
+        from uniapl_cli.tiny.world import write_truth
 
-        given = [row.values for row in read_rows(rows)]
-        print_result({"rows": write_rows(out, references(given, seed=0)), "out": str(out)}, json)
+        print_result({"rows": write_truth(rows, out), "out": str(out)}, json)
