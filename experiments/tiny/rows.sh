@@ -9,13 +9,14 @@ here=experiments/tiny
 export OUT=${OUT:-work/table}
 read -ra seeds <<<"${SEEDS:-0 1 2}"
 list=$(grep -v '^ *\(#\|$\)')
-read -ra rows <<<"${ROWS:-$(awk '{printf "%s ", $1}' <<<"$list")}"
+known=$(awk '{print $1}' <<<"$list" | paste -sd ' ')
+read -ra rows <<<"${ROWS:-$known}"
 
 # The rows that are asked for, and which of them wait for others.
 first=() later=()
 for row in "${rows[@]}"; do
     line=$(awk -v row="$row" '$1 == row' <<<"$list")
-    [ -n "$line" ] || { echo "no row '$row'; there are:" $(awk '{print $1}' <<<"$list") >&2; exit 2; }
+    [ -n "$line" ] || { echo "no row '$row'; there are: $known" >&2; exit 2; }
     case $(awk '{print $4}' <<<"$line") in
         -) first+=("$line") ;;
         *) later+=("$line") ;;
