@@ -6,10 +6,10 @@ export PATH := $(abspath $(VENV)/bin):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check style tiny-models clean
+.PHONY: help install demo table table4 lambda test test-fast check style tiny-models clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 install: $(INSTALLED)  ## make the virtual environment .venv and install into it
 
@@ -20,6 +20,15 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED)  ## run the whole pipeline on the embedded world: a few minutes on a CPU
 	experiments/tiny/pipeline.sh
+
+table: $(INSTALLED)  ## nine ways of training on the embedded world, three seeds each: under 40 minutes
+	experiments/tiny/table.sh
+
+table4: $(INSTALLED)  ## the paper's Tables 4 and 6 on the embedded world; shares rows with table
+	experiments/tiny/table4.sh
+
+lambda: $(INSTALLED)  ## the sweep of the anchor's weight on the embedded world
+	experiments/tiny/lambda.sh
 
 test: $(INSTALLED)  ## run all tests
 	pytest

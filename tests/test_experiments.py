@@ -11,6 +11,7 @@ from uniapl_cli.cli.session import METHODS, read_config
 from uniapl_cli.config.load import require
 
 FILES = sorted((ROOT / "experiments").rglob("*.yaml"))
+SCRIPTS = sorted((ROOT / "experiments").rglob("*.sh"))
 PACKAGED = sorted(METHODS.glob("*.yaml"))
 # Files that others include; no command is run on them alone.
 FRAGMENTS = {"tiny/anchored.yaml", "tiny/eval.yaml", "tiny/recipe/common.yaml", "tiny/world.yaml"}
@@ -28,8 +29,8 @@ def told(path: Path) -> list[str]:
 
 
 def test_all_of_them_are_tried():
-    assert len(FILES) == 22
-    assert len(PACKAGED) == 13
+    assert len(FILES) == 31
+    assert len(PACKAGED) == 14
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
@@ -50,10 +51,10 @@ def test_each_composes_with_its_method(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
-@pytest.mark.parametrize("method", ["sft", "grpo", "asft", "agrpo", "unified", "chord"])
+@pytest.mark.parametrize("method", ["sft", "grpo", "asft", "agrpo", "unified", "chord", "achord"])
 def test_every_file_goes_under_every_method(path, method):
     # `mu` is CHORD's own schedule: a number of steps without the rest is no shape.
-    if name(path) != "tiny/chord.yaml" or method == "chord":
+    if name(path) not in ("tiny/chord.yaml", "tiny/achord.yaml") or method in ("chord", "achord"):
         check_method(read_config(path, [], method))
 
 
@@ -69,7 +70,38 @@ def test_each_packaged_method_reads_as_its_equation():
         assert path.read_text("utf-8").startswith("# g = ")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "experiments").rglob("*.sh")), ids=name)
+# The lines `NAME METHOD FILE FORMER` of the scripts that make tables.
+LISTED = {
+    path.name: re.findall(r"^(\S+) +(\S+) +(\S+\.yaml) +(\S+)$", text, re.MULTILINE)
+    for path in SCRIPTS
+    if "LIST" in (text := path.read_text("utf-8")) and path.name != "rows.sh"
+}
+
+
+def test_the_tables_have_their_rows():
+    names = {script: [row[0] for row in rows] for script, rows in LISTED.items()}
+    staged = ["sft-grpo", "asft-agrpo"]
+    assert sorted(names["table.sh"]) == sorted(
+        [*staged, "sft", "grpo", "asft", "agrpo", "unified", "chord", "achord"]
+    )
+    assert len(names["table4.sh"]) == 8
+
+
+@pytest.mark.parametrize("script", LISTED)
+def test_each_row_of_a_table_is_made_as_its_file_says(script):
+    rows = LISTED[script]
+    for row, method, file, former in rows:
+        path = ROOT / "experiments" / "tiny" / file
+        assert [command.split()[2] for command in told(path)] == [method]
+        config = read_config(path, [], method)
+        assert config.run.dir == f"work/tiny/{row}"
+        assert config.eval.model == config.run.dir
+        assert config.eval.out == f"work/tiny/eval/{row}"
+        assert config.model.path == ("tiny:base" if former == "-" else f"work/tiny/{former}")
+        assert former in ("-", *(name for name, *_ in rows))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name)
 def test_scripts_stop_at_the_first_error(path):
     text = path.read_text("utf-8")
     assert text.startswith("#!/usr/bin/env bash\n")

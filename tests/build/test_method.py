@@ -46,6 +46,15 @@ EQUATIONS = {
             "kl": ("rollouts", 0.01),
         },
     ),
+    "achord": (
+        RATES,
+        {
+            "imitation": ("demonstrations", 0.9),
+            "preference": ("rollouts", 0.1),
+            "adversarial": ("rollouts", 0.01),
+            "kl": ("rollouts", 0.01),
+        },
+    ),
 }
 ASFT = {
     "imitation": ("demonstrations", 0.25),

@@ -19,6 +19,7 @@ JSON = {
     "data inspect": "data inspect demo.jsonl model.path=tiny:base --json",
     "config check": "config check -m unified --json",
     "config keys": "config keys --json",
+    "tiny truth": "tiny truth demo.jsonl truth.jsonl --json",
     "tiny world": "tiny world world --train 2 --heldout 2 --practice 1500 --json",
 }
 # tiny pack needs all that the recipe makes: see test_recipe.py.
@@ -123,6 +124,17 @@ def test_show_chooses_the_columns(uniapl):
     refused = uniapl("report ev/eval.json --show greedy/lenght")
     assert refused.exit_code == 2
     assert "Did you mean 'greedy/length'" in refused.stderr
+
+
+def test_seeds_become_a_row_with_an_interval(uniapl):
+    for seed in (0, 1):
+        made = uniapl(f"eval eval.name=base-{seed} eval.out=ev{seed} seed={seed}")
+        assert made.exit_code == 0, made.stderr
+    files = "ev0/eval.json ev1/eval.json --over-seeds"
+    (row,) = json.loads(uniapl(f"report {files} --json").stdout)["evaluations"]
+    assert (row["name"], row["seeds"]) == ("base", ["0", "1"])
+    assert row["draws"]["greedy"]["length"].keys() == {"mean", "interval", "n", "values"}
+    assert "half its 95% interval" in uniapl(f"report {files}").stdout
 
 
 def test_training_again_tells_the_same_and_does_nothing(uniapl, tree):

@@ -7,7 +7,8 @@ import pytest
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.tiny import world
-from uniapl_cli.tiny.world import splits, write_world
+from uniapl_cli.tiny.world import splits, write_truth, write_world
+from uniapl_cli.verifiers import constraints, judge
 
 SIZES = {"train": 40, "heldout": 20, "practice": 1500}
 
@@ -84,3 +85,19 @@ def test_the_task_needs_no_torch():
         "sys.exit(bool({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_ground_truth_follows_every_instruction_and_changes_nothing_else(written, tmp_path):
+    given, out = written / "train.jsonl", tmp_path / "truth.jsonl"
+    assert write_truth(given, out) == 40
+    rows = read(out)
+    for row in rows:
+        asked = constraints(row["instruction_id_list"], row["kwargs"])
+        assert judge(row.pop("reference"), asked).passed
+    assert rows == read(given)
+
+
+def test_another_worlds_row_has_no_ground_truth(tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"prompt": "Hello", "kwargs": [], "topic": "sea"}\n')
+    with pytest.raises(DataError, match="in.jsonl:1: no 'instruction_id_list': no row of the"):
+        write_truth(tmp_path / "in.jsonl", tmp_path / "truth.jsonl")

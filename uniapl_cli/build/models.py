@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from uniapl_cli.build.choices import located
+from uniapl_cli.build.locations import model_location
 from uniapl_cli.chat import Chat, read_template
 from uniapl_cli.config import schema
 from uniapl_cli.discriminators import Discriminator, discriminators
@@ -17,7 +18,6 @@ from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.generation import Generator, generators
 from uniapl_cli.precision import weights
 from uniapl_cli.seeding import derive
-from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.adapter import adapt, adapted_layers, require_peft
 from uniapl_cli.training.learner import Policy, WithoutAdapter, load_policy
 
@@ -40,7 +40,7 @@ def policy(model: schema.Model, run: schema.Run, *, trained: bool = False) -> Po
     """Load a language model and its tokenizer."""
     place = device(run)
     return load_policy(
-        resolve(model.path),
+        model_location(model.path),
         place,
         dtype=weights(model.dtype, place, trained=trained),
         attention=model.attention,
@@ -138,7 +138,7 @@ def discriminator_maker(config: schema.Config) -> tuple[str, Callable[..., Discr
         )
     entry = discriminators[given.kind]
     make = located("discriminator.params", lambda: entry.bind(given.params, **polar_options(given)))
-    return resolve(given.path), make
+    return model_location(given.path), make
 
 
 def free_params(config: schema.Config) -> Sequence[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from uniapl_cli.build import data, models
 from uniapl_cli.build.checks import STEP, positive
+from uniapl_cli.build.locations import model_location
 from uniapl_cli.build.method import plan
 from uniapl_cli.build.run import check_directory, finished, open_run
 from uniapl_cli.build.training import execute, make_optimizer
@@ -22,7 +23,6 @@ from uniapl_cli.discriminators.serialise import Format
 from uniapl_cli.precision import weights
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.seeding import derive
-from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.comparisons import Comparisons, PairMaker, corruptions, gather
 from uniapl_cli.training.learner import PolarLearner
 from uniapl_cli.training.streams import Stream
@@ -53,7 +53,7 @@ def pretrain_polar(config: schema.Config, *, dry_run: bool = False) -> dict[str,
     check_directory(run, config)
     if not run.finished:
         polar = new_polar(
-            resolve(config.polar.init), config.polar.separator, config.polar.tail, form
+            model_location(config.polar.init), config.polar.separator, config.polar.tail, form
         )
         learner = PolarLearner(polar, models.device(config.run))
         sources = {"comparisons": Comparisons("comparisons", polar, maker, config.seed)}

@@ -16,20 +16,39 @@ Show = Annotated[
     typer.Option("--show", metavar="DRAWS/METRIC", help="A column; may be given several times."),
 ]
 
+OverSeeds = Annotated[
+    bool,
+    typer.Option(
+        "--over-seeds",
+        help="One row for NAME-0, NAME-1 ...: means over seeds with 95% intervals (Student's t).",
+    ),
+]
 
-def report(files: Files, show: Show = None, json: AsJson = False, debug: Debug = False) -> None:
+
+def report(
+    files: Files,
+    show: Show = None,
+    over_seeds: OverSeeds = False,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> None:
     """Put evaluations side by side, with standard errors.
 
     Example: uniapl report work/tiny/eval/*/eval.json --show greedy/prompt_strict
     """
     with session(debug):
-        from uniapl_cli.pipelines.report import compare, read_evaluations
+        from uniapl_cli.pipelines.report import compare, compare_seeds, read_evaluations
+        from uniapl_cli.pipelines.seeds import over_seeds as by_name
         from uniapl_cli.runs.console import table
 
         results = read_evaluations(files)
-        columns, rows = compare(results, show or [])
+        shown, spread = compare, "mean ± standard error"
+        if over_seeds:
+            results = by_name(results)
+            shown, spread = compare_seeds, "mean over seeds ± half its 95% interval"
+        columns, rows = shown(results, show or [])
 
         def human(_: Any) -> Any:
-            return table(f"{results[0]['data']} (mean ± standard error)", columns, rows)
+            return table(f"{results[0]['data']} ({spread})", columns, rows)
 
         print_result({"evaluations": results}, json, human)

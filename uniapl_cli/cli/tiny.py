@@ -65,3 +65,20 @@ def pack(
         from uniapl_cli.tiny.pack import pack as gather
 
         print_result(gather(recipe, out), json)
+
+
+@app.command()
+def truth(
+    rows: Annotated[Path, typer.Argument(help="JSONL of the embedded world's prompts.")],
+    out: Annotated[Path, typer.Argument(help="JSONL to write.")],
+    json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Copy rows with the oracle's answer in the column `reference`, as ground truth.
+
+    Example: uniapl tiny truth work/tiny/kept.jsonl work/tiny/truth.jsonl
+    """
+    with session(debug):
+        from uniapl_cli.tiny.world import write_truth
+
+        print_result({"rows": write_truth(rows, out), "out": str(out)}, json)

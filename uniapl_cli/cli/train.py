@@ -12,7 +12,8 @@ from uniapl_cli.cli.session import print_result, read_config, session
 Method = Annotated[
     str,
     typer.Argument(
-        metavar="METHOD", help="sft, grpo, asft, agrpo, unified, chord, or a method's YAML file."
+        metavar="METHOD",
+        help="sft, grpo, asft, agrpo, unified, chord, achord, or a method's YAML file.",
     ),
 ]
 

@@ -32,7 +32,7 @@ class Run:
 class Model:
     """A language model to load."""
 
-    path: str = key(MISSING, "a folder, a hub name, or tiny:base, tiny:teacher")
+    path: str = key(MISSING, "a folder, a run directory, a hub name, or tiny:base, tiny:teacher")
     revision: str | None = key(None, "branch, tag or commit on the hub")
     dtype: str = key("auto", "of the weights: auto (see the README), float32, bfloat16, float16")
     attention: str = key("sdpa", "attention implementation of transformers: sdpa, eager, ...")
@@ -186,7 +186,7 @@ class Discriminator:
     """What compares a rollout with the teacher's response."""
 
     kind: str = key("polar", "see `uniapl list discriminators`")
-    path: str | None = key(None, "folder or hub name; tiny:polar")
+    path: str | None = key(None, "folder, run directory or hub name; tiny:polar")
     dtype: str = key("auto", "of the weights: auto (float32 on CPU, bfloat16 on CUDA), float32 ...")
     revision: str | None = key(None, "commit or branch on the hub")
     attention: str = key("sdpa", "implementation: sdpa, eager, flash_attention_2")

@@ -75,7 +75,7 @@ def _greedy() -> dict[str, Draw | None]:
 class Eval:
     """uniapl eval: measure a model on held-out prompts."""
 
-    model: str = key(MISSING, "folder or hub name of the model to measure")
+    model: str = key(MISSING, "folder, run directory or hub name of the model to measure")
     name: str | None = key(None, "what the report calls it; null takes the model's path")
     data: str = key(MISSING, "JSONL with prompts and constraints")
     out: str = key(MISSING, "folder for eval.json and responses.jsonl")

@@ -45,6 +45,17 @@ def compare(results: Sequence[Mapping[str, Any]], show: Sequence[str]) -> tuple[
     return ["model", *(name.replace("/", " ").replace("_", " ") for name in chosen)], rows
 
 
+def compare_seeds(
+    results: Sequence[Mapping[str, Any]], show: Sequence[str]
+) -> tuple[Columns, Rows]:
+    """Return what `compare` does of rows over seeds, with the number of seeds."""
+    columns, rows = compare(results, show)
+    for row, result in zip(rows, results, strict=True):
+        n = len(result["seeds"])
+        row.insert(1, str(n) if n > 1 else "1, no interval")
+    return [columns[0], "seeds", *columns[1:]], rows
+
+
 def one_model(result: Mapping[str, Any]) -> tuple[Columns, Rows]:
     """Return a row a metric and a column a way of drawing."""
     draws = result["draws"]
@@ -63,5 +74,15 @@ def _cell(result: Mapping[str, Any], name: str) -> str:
         return "-"
     scale, digits = (100, 1) if metric in PERCENT else (1, 2)
     mean = f"{found['mean'] * scale:.{digits}f}"
-    se = found["se"]
-    return mean if se is None else f"{mean} ± {se * scale:.{digits}f}"
+    spread = _spread(found)
+    cell = mean if spread is None else f"{mean} ± {spread * scale:.{digits}f}"
+    missing = len(found.get("values", ())) - found["n"]
+    return cell if missing <= 0 else f"{cell} (n={found['n']})"
+
+
+def _spread(figure: Mapping[str, Any]) -> float | None:
+    """Return half the interval over seeds, or the standard error of one evaluation."""
+    if "values" not in figure:
+        return figure["se"]
+    between = figure["interval"]
+    return None if between is None else (between[1] - between[0]) / 2

@@ -16,6 +16,12 @@ def demonstrations(rows: Sequence[Row], seed: int, *, ignore: float = 0.0) -> li
     return [{**row, "response": answer(row, rng, ignore=ignore)} for row in rows]
 
 
+def references(rows: Sequence[Row], seed: int) -> list[Row]:
+    """Return the rows with the oracle's answer to each as the data set's own, `reference`."""
+    rng = random.Random(seed)
+    return [{**row, "reference": answer(row, rng)} for row in rows]
+
+
 def answer(row: Row, rng: random.Random, *, ignore: float = 0.0) -> str:
     """Answer a prompt; each of its instructions is forgotten with probability `ignore`."""
     pairs = zip(row["instruction_id_list"], row["kwargs"], strict=True)

@@ -20,7 +20,10 @@ MAX_INSTRUCTIONS = 3
 
 
 class Row(TypedDict):
-    """A line of IFEval's layout, with the topic, and in demonstrations the response."""
+    """A line of IFEval's layout, with the topic; demonstrations have a response too.
+
+    `reference` is the data set's own answer, where there is one.
+    """
 
     key: str
     prompt: str
@@ -28,6 +31,7 @@ class Row(TypedDict):
     kwargs: list[dict[str, Any]]
     topic: str
     response: NotRequired[str]
+    reference: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from uniapl_cli.errors import DataError
+from uniapl_cli.files import can_write, read_rows, write_rows
 from uniapl_cli.seeding import derive
 from uniapl_cli.tiny.models import BASE, TEACHER, new_model
-from uniapl_cli.tiny.oracle import demonstrations
+from uniapl_cli.tiny.oracle import demonstrations, references
 from uniapl_cli.tiny.task import Row, rows
 from uniapl_cli.tiny.tokenizer import train_tokenizer
 
@@ -60,6 +61,20 @@ def write_world(
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
+
+
+def write_truth(given: Path, out: Path, *, seed: int = 0) -> int:
+    """Copy this world's rows with the oracle's answer as `reference`; return how many there are.
+
+    Raises DataError for a row of another world.
+    """
+    copied = []
+    for row in read_rows(given):
+        if missing := {"topic", "instruction_id_list", "kwargs"} - row.values.keys():
+            raise DataError(f"{row.origin}: no '{min(missing)}': no row of the embedded world")
+        copied.append(cast(Row, row.values))
+    can_write(out.parent)
+    return write_rows(out, references(copied, derive(seed, "truth")))
 
 
 def _fill(folder: Path, drawn: Mapping[str, Sequence[Row]], seed: int) -> None:

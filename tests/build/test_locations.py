@@ -1,0 +1,71 @@
+"""A model is named by its folder, or by the run that made it."""
+
+import pytest
+
+from uniapl_cli.build import models
+from uniapl_cli.build.locations import model_location
+from uniapl_cli.build.training import train
+from uniapl_cli.cli.session import METHODS, read_config
+from uniapl_cli.config.render import to_yaml
+from uniapl_cli.errors import ConfigError, ModelError
+from uniapl_cli.tiny.assets import resolve
+
+
+@pytest.fixture
+def new_run(tmp_path):
+    """new_run(method, finished): a folder as such a run leaves it."""
+
+    def make(method, *, finished):
+        run = tmp_path / "run"
+        (run / "final" if finished else run).mkdir(parents=True)
+        config = read_config(None, [], str(METHODS / f"{method}.yaml"))
+        (run / "config.yaml").write_text(to_yaml(config))
+        return run
+
+    return make
+
+
+def test_a_finished_run_is_the_model_that_it_ended_with(new_run):
+    run = new_run("sft", finished=True)
+    assert model_location(str(run)) == str(run / "final")
+
+
+@pytest.mark.parametrize(("method", "command"), [("sft", "train sft"), ("polar", "pretrain-polar")])
+def test_an_unfinished_run_is_refused_with_the_command_that_finishes_it(new_run, method, command):
+    run = new_run(method, finished=False)
+    with pytest.raises(ModelError) as caught:
+        model_location(str(run))
+    told = f"'{run}' is a run that has not finished; finish it: uniapl {command} --config {run}"
+    assert str(caught.value) == f"{told}/config.yaml"
+
+
+def test_a_models_own_folder_is_no_run(new_run):
+    run = new_run("sft", finished=False)
+    (run / "config.json").write_text("{}")
+    assert model_location(str(run)) == str(run)
+    assert model_location(str(run.parent)) == str(run.parent)
+
+
+@pytest.mark.parametrize("name", ["Qwen/Qwen3-0.6B", "gpt2"])
+def test_a_hubs_name_is_left_alone(name):
+    assert model_location(name) == name
+
+
+def test_a_shipped_model_is_a_folder():
+    assert model_location("tiny:base") == resolve("tiny:base")
+    with pytest.raises(ConfigError, match="unknown shipped file 'bsae'"):
+        model_location("tiny:bsae")
+
+
+def test_a_stage_before_this_one_that_was_never_begun_is_asked_for(tmp_path):
+    with pytest.raises(ModelError, match=r"there is no folder '.*/sft'; .* train that first"):
+        model_location(str(tmp_path / "sft"))
+
+
+def test_a_stage_starts_from_the_runs_that_it_names(train_tiny, tiny_config):
+    former = train_tiny("sft", "former")
+    later = tiny_config("grpo", "later", f"model.path={former}", "training.steps=1")
+    started = models.trained_policy(later).model.state_dict()
+    ended = models.policy(tiny_config("sft", "x", f"model.path={former}/final").model, later.run)
+    assert all(started[name].equal(value) for name, value in ended.model.state_dict().items())
+    assert train(later)["last"]["step"] == 1
