@@ -6,9 +6,9 @@ import pytest
 import torch
 from rollout_cases import example, rollout
 
-from uniapl_cli.errors import TrainingError
+from uniapl_cli.errors import DataError, TrainingError
 from uniapl_cli.objectives import advantages
-from uniapl_cli.training.signals import Signal, Weighted, equal
+from uniapl_cli.training.signals import Scored, Signal, Weighted, equal
 
 GROUPS = [0, 0, 1, 1]
 ROLLOUTS = [rollout(group=group, of=example(f"row{place}")) for place, group in enumerate(GROUPS)]
@@ -47,3 +47,38 @@ def test_a_score_that_is_no_number_names_its_row(bad):
 def test_groups_of_one_value_are_found(values, alike):
     found = equal(torch.tensor(values, dtype=torch.float64), torch.tensor([0, 0, 5, 5]))
     assert found.tolist() == [bool(one) for one in alike]
+
+
+def failing(score):
+    return Signal("signal", [Weighted("mine", 1.0, score)], advantages["raw"].make)
+
+
+def test_a_score_that_fails_is_named_with_the_row_it_fails_on():
+    def score(rollouts):
+        return [1 / (rollout.example.id != "row2") for rollout in rollouts]
+
+    with pytest.raises(TrainingError, match="rows.jsonl:row2: score 'mine' failed: ZeroDivision"):
+        failing(score).judge(ROLLOUTS)
+
+
+def test_a_score_that_fails_on_the_whole_step_only_says_so():
+    def score(rollouts):
+        assert len(rollouts) == 1
+        return [1.0]
+
+    with pytest.raises(TrainingError, match="none of them by itself: score 'mine' failed"):
+        failing(score).judge(ROLLOUTS)
+
+
+def test_a_score_that_cannot_go_on_speaks_for_itself():
+    def score(rollouts):
+        raise DataError("rows.jsonl:7: no teacher")
+
+    with pytest.raises(DataError, match="^rows.jsonl:7: no teacher$"):
+        failing(score).judge(ROLLOUTS)
+
+
+@pytest.mark.parametrize("numbers", [[1.0], Scored([1.0] * 4, {"r": [0.0] * 3})])
+def test_a_score_gives_one_number_a_rollout(numbers):
+    with pytest.raises(TrainingError, match="score 'mine' gave . numbers .* for 4 rollouts"):
+        failing(lambda _: numbers).judge(ROLLOUTS)

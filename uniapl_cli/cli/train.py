@@ -13,7 +13,8 @@ Method = Annotated[
     str,
     typer.Argument(
         metavar="METHOD",
-        help="sft, grpo, asft, agrpo, unified, chord, achord, or a method's YAML file.",
+        help="sft, grpo, asft, agrpo, unified, chord, achord, dpo, kto, adpo, akto, unified_dpo, "
+        "unified_kto, or a method's YAML file.",
     ),
 ]
 

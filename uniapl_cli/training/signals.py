@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from uniapl_cli.errors import TrainingError
+from uniapl_cli.errors import TrainingError, UniAPLError
 from uniapl_cli.objectives.advantages import Advantage
 from uniapl_cli.types import Rollout
 
@@ -30,6 +30,35 @@ class Weighted:
     name: str
     weight: float
     score: Callable[[Sequence[Rollout]], list[float] | Scored]
+
+    def __call__(self, rollouts: Sequence[Rollout]) -> Scored:
+        """Score rollouts. Raises TrainingError, with the row, where the score itself fails."""
+        try:
+            found = self.score(rollouts)
+        except UniAPLError:
+            raise
+        except Exception as error:
+            raise TrainingError(
+                f"{self._culprit(rollouts)}: score '{self.name}' failed: "
+                f"{type(error).__name__}: {error}; --debug shows where"
+            ) from error
+        told = found if isinstance(found, Scored) else Scored(found)
+        for name, numbers in {self.name: told.values, **told.more}.items():
+            if len(numbers) != len(rollouts):
+                raise TrainingError(
+                    f"score '{self.name}' gave {len(numbers)} numbers ('{name}') for "
+                    f"{len(rollouts)} rollouts: one each is needed"
+                )
+        return told
+
+    def _culprit(self, rollouts: Sequence[Rollout]) -> str:
+        """Return the row of the first rollout on which the score fails by itself."""
+        for rollout in rollouts:
+            try:
+                self.score([rollout])
+            except Exception:  # noqa: BLE001  whatever it was, this is the row
+                return rollout.example.origin or rollout.example.id
+        return "rollouts of a step, none of them by itself"
 
 
 # By name, one number a rollout: each score's, and under `SCORE_NAME` what else it told: `coef_r`.
@@ -66,8 +95,7 @@ class Signal:
         """Score the rollouts. Raises TrainingError, with the row, where a score is not finite."""
         raw: Measured = {}
         for part in self.scores:
-            found = part.score(rollouts)
-            told = found if isinstance(found, Scored) else Scored(found)
+            told = part(rollouts)
             raw[part.name] = told.values
             raw |= {f"{part.name}_{name}": numbers for name, numbers in told.more.items()}
         for name, numbers in raw.items():
