@@ -103,12 +103,25 @@ def test_tables_share_their_rows(script):
 
 def test_a_row_that_fails_is_told_and_made_by_the_next_call(script):
     done, calls = script("table", FAIL="made/sft-4", **THREE)
-    assert done.returncode == 1 and done.stdout == ""
+    assert done.returncode == 1
     assert "sft-4: error: told to fail     (all of it: made/sft-4.log)" in done.stderr
-    assert not any("report" in call or "sft-grpo" in call for call in calls)
+    assert "not all rows were made; the same command again goes on" in done.stderr
+    shown = calls[-1].split()
+    assert shown[:2] == ["uniapl", "report"]
+    assert "made/sft-3/eval/eval.json" in shown and "made/sft-4/eval/eval.json" not in shown
     done, calls = script("table", **THREE)
     assert done.returncode == 0
-    assert sorted(training(calls)) == ["sft-4", "sft-grpo-3", "sft-grpo-4"]
+    assert training(calls) == ["sft-4"]
+
+
+def test_a_stage_alone_brings_the_one_that_it_starts_from(script):
+    done, calls = script("table4", ROWS="sft-grpo rlvr-coef", SEEDS="7", OUT="made")
+    assert done.returncode == 0, done.stderr
+    order = training(calls)
+    assert order[0] == "sft-7"
+    assert sorted(order[1:]) == ["rlvr-coef-7", "sft-grpo-7"]
+    shown = [word for word in calls[-1].split() if word.endswith("eval.json")]
+    assert not any("made/sft-7/" in word for word in shown)
 
 
 def test_rows_of_other_overrides_are_not_mixed(script):

@@ -84,10 +84,16 @@ def method_file(method: str) -> Path:
     """Return the YAML of a packaged method, or of the user's own. Raises UniAPLError."""
     if method.endswith((".yaml", ".yml")):
         return Path(method)
-    known = {path.stem: path for path in METHODS.glob("*.yaml") if path.stem != "polar"}
+    known = packaged()
     if method not in known:
         raise UniAPLError(f"{unknown('method', method, known)}; or give a method's YAML file")
     return known[method]
+
+
+def packaged() -> dict[str, Path]:
+    """Return the methods that `uniapl train` knows by name, and their files."""
+    files = sorted(METHODS.glob("*.yaml"))
+    return {path.stem: path for path in files if path.stem != "polar"}
 
 
 def print_result(

@@ -7,15 +7,11 @@ from typing import Annotated
 import typer
 
 from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides
-from uniapl_cli.cli.session import print_result, read_config, session
+from uniapl_cli.cli.session import packaged, print_result, read_config, session
 
 Method = Annotated[
     str,
-    typer.Argument(
-        metavar="METHOD",
-        help="sft, grpo, asft, agrpo, unified, chord, achord, dpo, kto, adpo, akto, unified_dpo, "
-        "unified_kto, or a method's YAML file.",
-    ),
+    typer.Argument(metavar="METHOD", help=f"{', '.join(packaged())}, or a method's YAML file."),
 ]
 
 
