@@ -132,7 +132,7 @@ def check_method(config: schema.Config) -> dict[str, Any]:
 class _NoDiscriminator:
     """Stands in for a discriminator where only names and parameters are checked."""
 
-    def score(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def score(self, comparisons: Sequence[Comparison], *, alone: bool = False) -> list[float]:
         raise AssertionError("checks never score")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from uniapl_cli.build.checks import not_negative
 from uniapl_cli.build.method import located
 from uniapl_cli.chat import Chat
 from uniapl_cli.config import schema
@@ -72,6 +73,7 @@ def discriminator_maker(config: schema.Config) -> tuple[str, Callable[..., Discr
         raise ConfigError(
             "the anchor needs a discriminator: set discriminator.path (a folder, or tiny:polar)"
         )
+    not_negative(config, "discriminator.cache_mb")
     entry = discriminators[given.kind]
     make = located("discriminator.params", lambda: entry.bind(given.params, **polar_options(given)))
     return resolve(given.path), make

@@ -24,7 +24,7 @@ log = logging.getLogger("uniapl")
 
 PIPE = "-"
 # What of the discriminator's section changes no score.
-FREE = ("batch_tokens", "share_prefixes")
+FREE = ("batch_tokens", "share_prefixes", "cache_mb")
 
 
 def score_rows(config: schema.Config, *, dry_run: bool = False) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ from uniapl_cli.build.sandboxes import judge
 from uniapl_cli.build.streams import fit_streams, make_streams, stream_of
 from uniapl_cli.config import schema
 from uniapl_cli.config.load import require
+from uniapl_cli.discriminators import Remembering
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.runs.console import StopRequest, bar
 from uniapl_cli.runs.directory import RunDirectory
@@ -107,7 +108,7 @@ def make_sources(config: schema.Config, method: Plan, policy: Policy) -> dict[st
     active = method.ever_active(config.training.steps)
     chat = models.chat(config, policy.tokenizer)
     supplies: dict[str, Callable[[], Any]] = {
-        "discriminator": cache(lambda: models.discriminator(config)),
+        "discriminator": cache(lambda: Remembering(models.discriminator(config))),
         "judge": cache(lambda: judge(config)),
     }
     signals: dict[str, Signal] = {}
@@ -155,6 +156,7 @@ def make_optimizer(config: schema.Config) -> Callable[[Any], Optimizer]:
             "e.g. [0.9, 0.999]"
         )
     not_negative(config, "optim.weight_decay", "optim.eps", "run.sample_every")
+    not_negative(config, "discriminator.cache_mb")
     above_zero(config, "optim.muon_lr_ratio", "training.max_grad_norm")
     lr = schedule("optim.lr", given.lr, config.training.steps)
     lowest = min(lr(step) for step in range(config.training.steps))

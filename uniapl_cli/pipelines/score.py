@@ -189,7 +189,7 @@ def _scored(
         return [{"score": r, "coef": coefficient(r)} for r in discriminator.score(compared)]
     return [
         {"score": r, "coef": coefficient(r), "own": own}
-        for r, own in zip(*centred(discriminator, compared), strict=True)
+        for r, own in zip(*centred(discriminator.score, discriminator.score, compared), strict=True)
     ]
 
 
