@@ -127,17 +127,23 @@ def states_bytes(backbone, prefix):
     return 2 * 4 * config.num_hidden_layers * heads * len(prefix)
 
 
+@pytest.fixture
+def long(monkeypatch):
+    """Prefixes of 12 ids are long, as those of 128 are."""
+    monkeypatch.setattr("uniapl_cli.discriminators.scorer.LONG", 12)
+
+
 @pytest.fixture(scope="module")
 def steps():
     """What three steps score: their rows with prefixes, the last step's prompts all seen before."""
-    made = [rows_of(random.Random(seed), 5) for seed in range(2)]
+    made = [rows_of(random.Random(seed), 4) for seed in range(2)]
     made.append([row for rows in made for row in rows[:12]])
     return [(rows, prefixes_of(rows)) for rows in made]
 
 
 @pytest.mark.parametrize("budget", [60, 10**6])
 @pytest.mark.parametrize("alone", [True, False])
-def test_what_was_scored_before_changes_no_bit(backbone, head, steps, budget, alone):
+def test_what_was_scored_before_changes_no_bit(long, backbone, head, steps, budget, alone):
     """Cached, not cached, some of it cached; in any order of the steps, and after a restart."""
 
     def fresh(limit):
@@ -145,15 +151,15 @@ def test_what_was_scored_before_changes_no_bit(backbone, head, steps, budget, al
         return Scorer(backbone, head, batch_tokens=budget, share=True, prefixes=prefixes)
 
     without = [fresh(0)(*step, alone=alone) for step in steps]
-    for limit in (1, 9000, 10**9):
-        for order in ([0, 1, 2], [2, 1, 0], [1, 2, 1, 0, 2]):
-            scorer = fresh(limit)
-            for number in order:
-                assert scorer(*steps[number], alone=alone) == without[number]
+    for limit, order in ((1, [0, 1, 2]), (30000, [2, 1, 0]), (10**9, [1, 2, 1, 0, 2])):
+        scorer = fresh(limit)
+        for number in order:
+            assert scorer(*steps[number], alone=alone) == without[number]
         assert (scorer.prefixes.hits > 0) == (limit > 1)
+        assert scorer.prefixes.bytes <= limit
 
 
-def test_alone_a_score_has_the_same_bits_in_any_company(backbone, head, steps):
+def test_alone_a_score_has_the_same_bits_in_any_company(long, backbone, head, steps):
     rows, begins = steps[0]
     for share in (True, False):
         scorer = Scorer(backbone, head, batch_tokens=10**6, share=share)
@@ -162,32 +168,40 @@ def test_alone_a_score_has_the_same_bits_in_any_company(backbone, head, steps):
         assert scorer(rows[4:], begins[4:], alone=True) == one[4:]
 
 
-@pytest.mark.parametrize("limit", [0, 9000, 30000, 10**9])
-def test_what_is_kept_stays_within_the_bound(backbone, head, steps, limit):
+@pytest.mark.parametrize("limit", [0, 30000, 60000, 10**9])
+def test_what_is_kept_stays_within_the_bound(long, backbone, head, steps, limit):
     prefixes = Prefixes(limit)
     scorer = Scorer(backbone, head, batch_tokens=200, share=True, prefixes=prefixes)
     for rows, begins in steps:
         scorer(rows, begins, alone=True)
     held = [state for states in prefixes._held.values() for state in states]
     assert sum(state.untyped_storage().nbytes() for state in held) == prefixes.bytes <= limit
-    asked = {begin for _, begins in steps for begin in begins}
+    asked = {begin for _, begins in steps for begin in begins if len(begin) >= 12}
     whole = sum(states_bytes(backbone, begin) for begin in asked)
     assert (prefixes.bytes == whole) == (whole <= limit)
     assert (limit > 0) == bool(held)
 
 
-def test_a_prefix_that_is_kept_is_not_computed_again(backbone, head, steps):
+def test_a_prefix_that_is_kept_is_not_computed_again(long, backbone, head, steps):
     rows, begins = steps[0]
     scorer = Scorer(backbone, head, batch_tokens=10**6, share=True, prefixes=Prefixes(10**9))
-    first = scorer(rows, begins)
-    asked = scorer.prefixes.misses
-    assert asked > 3 and scorer.prefixes.hits == 0
     seen = []
     hook = backbone.embed_tokens.register_forward_hook(lambda _, args, __: seen.append(args[0]))
+    first = scorer(rows, begins)
+    asked, computed = scorer.prefixes.misses, len(seen)
+    assert asked > 1 and scorer.prefixes.hits == 0
     assert scorer(rows, begins) == first
     hook.remove()
     assert (scorer.prefixes.misses, scorer.prefixes.hits) == (asked, asked)
-    assert not {tuple(ids) for batch in seen for ids in batch.tolist()} & set(begins)
+    assert len(seen) - computed == computed - asked
+
+
+def test_that_the_memory_for_prefixes_is_used_up_is_said_once(long, backbone, head, steps, caplog):
+    scorer = Scorer(backbone, head, batch_tokens=10**6, share=True, prefixes=Prefixes(30000))
+    with caplog.at_level("INFO", "uniapl"):
+        for step in steps * 2:
+            scorer(*step)
+    assert caplog.text.count("discriminator.cache_mb is used up by ") == 1
 
 
 def test_only_last_hidden_states_reach_the_head(backbone):

@@ -130,15 +130,14 @@ class PolarDiscriminator:
     ) -> list[Row]:
         """Return what any candidate's row has before it: reference, separator and the prompt again.
 
-        How much of a prompt is cut off depends on the candidate, so a cut one is left out.
+        That is nothing where the prompt was cut: how much depends on the candidate.
         """
         prompts = dict.fromkeys(c.prompt for c in comparisons)
         openings = {prompt: self.polar.serialiser.opening(prompt) for prompt in prompts}
         return [
-            (
-                *row[: row.index(self.polar.separator_id) + 1],
-                *([] if cut.prompt else openings[comparison.prompt]),
-            )
+            ()
+            if cut.prompt
+            else (*row[: row.index(self.polar.separator_id) + 1], *openings[comparison.prompt])
             for comparison, row, cut in zip(comparisons, rows, cuts, strict=True)
         ]
 

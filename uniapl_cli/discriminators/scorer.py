@@ -16,6 +16,9 @@ from transformers import DynamicCache
 from uniapl_cli.discriminators.batches import Family, Row, batches, families
 from uniapl_cli.discriminators.prefixes import Prefixes, States
 
+# From so many ids on, a prefix by itself takes no longer than in a batch with others.
+LONG = 128
+
 # (last hidden states (R, H)) -> scores (R,)
 Head = Callable[[Tensor], Tensor]
 
@@ -27,8 +30,8 @@ class Scorer:
     shared, the keys and values of up to twice as many. One row alone may be longer.
 
     In another batch a score's last bits differ, and a run that was resumed would not be the one
-    that was not. So a prefix, which is kept from one call to the next, is always computed alone;
-    which rows are computed together is settled by the call's rows, whatever was kept before.
+    that was not. So a prefix that is kept from one call to the next, a long one, is always computed
+    alone; what else is computed together is settled by the call's rows, whatever was kept before.
     """
 
     def __init__(
@@ -78,7 +81,7 @@ class Scorer:
     def _shared(
         self, groups: Sequence[Family], rows: Sequence[Row], budget: int
     ) -> dict[int, float]:
-        """Score the rows of some families: the prefixes one by one, then the ends in batches."""
+        """Score the rows of some families: the prefixes first, then the ends in batches."""
         states = self._stacked([group.prefix for group in groups])
         owner = {place: number for number, group in enumerate(groups) for place in group.shared}
         starts = {place: start for group in groups for place, start in group.shared.items()}
@@ -95,20 +98,26 @@ class Scorer:
 
     def _stacked(self, prefixes: Sequence[Row]) -> States:
         """Return the states of prefixes as one batch (P, heads, S, width), padded on the right."""
+        long = [place for place, ids in enumerate(prefixes) if len(ids) >= LONG]
+        short = [place for place, ids in enumerate(prefixes) if len(ids) < LONG]
+        together = self._states([prefixes[place] for place in short]) if short else []
+        if not long:
+            return together
         stack: States = []
-        for number, ids in enumerate(prefixes):
-            states = self.prefixes.get(ids, self._states)
+        width = max(map(len, prefixes))
+        for place in long:
+            states = self.prefixes.get(prefixes[place], lambda ids: self._states([ids]))
             if not stack:
-                sizes = len(prefixes), max(map(len, prefixes))
-                stack = [s.new_zeros(sizes[0], s.shape[1], sizes[1], s.shape[3]) for s in states]
-            for whole, part in zip(stack, states, strict=True):
-                whole[number, :, : len(ids)] = part[0]
+                stack = [s.new_zeros(len(prefixes), s.shape[1], width, s.shape[3]) for s in states]
+            _put(stack, [place], states)
+        if short:
+            _put(stack, short, together)
         return stack
 
-    def _states(self, ids: Row) -> States:
-        """Compute a prefix by itself."""
+    def _states(self, prefixes: Sequence[Row]) -> States:
+        """Compute prefixes in one go."""
         cache = DynamicCache(config=self.backbone.config)
-        tokens, _ = self._padded([ids])
+        tokens, _ = self._padded(prefixes)
         self.backbone(input_ids=tokens, past_key_values=cache, use_cache=True)
         return [state for layer in cache.layers for state in (layer.keys, layer.values)]
 
@@ -139,6 +148,12 @@ class Scorer:
     def _read(self, hidden: Tensor, lengths: Tensor) -> list[float]:
         """Return the scores, read at each row's last token."""
         return self.head(hidden[torch.arange(len(hidden)), lengths - 1]).tolist()
+
+
+def _put(stack: States, places: list[int], states: States) -> None:
+    """Write the states of the prefixes at some places into those of all."""
+    for whole, part in zip(stack, states, strict=True):
+        whole[places, :, : part.shape[2]] = part
 
 
 def can_share(config: Any) -> bool:
