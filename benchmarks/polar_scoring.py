@@ -113,7 +113,6 @@ def measure(rounds: int, words: int, budget: int, folder: Path) -> dict[str, obj
 
     alone, shared = judge(budget, share=False), judge(budget, share=True)
     kept = judge(budget, share=True, cache_mb=2**12)
-    kept.score(comparisons)
     contestants: dict[str, Contestant] = {
         "one_at_a_time": lambda rows: [alone.score([row])[0] for row in rows],
         "padded_in_order": padded(alone, 16),
@@ -128,6 +127,7 @@ def measure(rounds: int, words: int, budget: int, folder: Path) -> dict[str, obj
         }
         for tokens in BUDGETS
     }
+    kept.score(comparisons)
     scores: dict[str, list[float]] = {}
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):

@@ -93,7 +93,7 @@ def test_asked_alone_a_score_has_the_same_bits_in_any_company(saved, comparisons
 def step():
     """Four candidates for each of four prompts, the prefixes long enough to be kept."""
     rng = random.Random(1)
-    pairs = [(" ".join(rng.choices(WORDS, k=45)), random_text(rng)) for _ in range(4)]
+    pairs = [(" ".join(rng.choices(WORDS, k=64)), random_text(rng)) for _ in range(4)]
     return [Comparison(*pair, random_text(rng), "row") for pair in pairs for _ in range(4)]
 
 
