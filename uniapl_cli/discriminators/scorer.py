@@ -92,7 +92,7 @@ class Scorer:
             owners = torch.tensor([owner[place] for place in batch], device=self.device)
             begins = torch.tensor([starts[place] for place in batch], device=self.device)
             suffix, sizes = self._padded([rows[place][starts[place] :] for place in batch])
-            hidden = self._continue([state[owners] for state in states], begins, suffix)
+            hidden = self._continue(states, owners, begins, suffix)
             scores |= zip(batch, self._read(hidden, sizes), strict=True)
         return scores
 
@@ -121,14 +121,14 @@ class Scorer:
         self.backbone(input_ids=tokens, past_key_values=cache, use_cache=True)
         return [state for layer in cache.layers for state in (layer.keys, layer.values)]
 
-    def _continue(self, states: States, starts: Tensor, suffix: Tensor) -> Tensor:
-        """Return the hidden states of the ends (R, L), each behind the `start` ids of its prefix.
+    def _continue(self, states: States, owners: Tensor, starts: Tensor, suffix: Tensor) -> Tensor:
+        """Return the hidden states of the ends (R, L), each behind `starts` ids of its owner's prefix.
 
         The places between them, padding or what a row does not share, are masked.
         """
         cache = DynamicCache(config=self.backbone.config)
         for number, (keys, values) in enumerate(zip(states[::2], states[1::2], strict=True)):
-            cache.update(keys, values, number)
+            cache.update(keys[owners], values[owners], number)
         before = torch.arange(cache.get_seq_length(), device=self.device) < starts.unsqueeze(1)
         steps = torch.arange(suffix.shape[1], device=self.device)
         return self.backbone(
