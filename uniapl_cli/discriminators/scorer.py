@@ -122,7 +122,7 @@ class Scorer:
         return [state for layer in cache.layers for state in (layer.keys, layer.values)]
 
     def _continue(self, states: States, owners: Tensor, starts: Tensor, suffix: Tensor) -> Tensor:
-        """Return the hidden states of the ends (R, L), each behind `starts` ids of its owner's prefix.
+        """Return the hidden states of the ends (R, L), each behind `starts` ids of its owner.
 
         The places between them, padding or what a row does not share, are masked.
         """
