@@ -1,11 +1,13 @@
 """Comparisons a second of the POLAR scorer: shared prefixes, padded batches, one pair at a time.
 
 64 prompts with 8 candidates each, prompt + reference twice a candidate's length, on a random model
-of 24 thin layers. Rounds of the contestants take turns in one process and are timed in seconds of
-the processor, so that what else the machine does counts little. Peak memory is each contestant's
-own, of a forked process, at several budgets.
+of 24 thin layers. `kept_prefixes` is a second epoch, whose long prefixes are kept from the first.
+Rounds of the contestants take turns in one process and are timed in seconds of the processor, so
+that what else the machine does counts little. Peak memory is each contestant's own, of a forked
+process, at several budgets.
 
     python -m benchmarks.polar_scoring
+    python -m benchmarks.polar_scoring --words 100      (prefixes long enough to be kept)
 """
 
 import argparse
@@ -105,17 +107,18 @@ def measure(rounds: int, words: int, budget: int, folder: Path) -> dict[str, obj
     thin_model(folder)
     comparisons = work(words)
 
-    def judge(tokens: int, *, share: bool) -> PolarDiscriminator:
-        return PolarDiscriminator(
-            folder, "cpu", torch.float32, batch_tokens=tokens, share_prefixes=share
-        )
+    def judge(tokens: int, *, share: bool, cache_mb: int = 0) -> PolarDiscriminator:
+        options = {"batch_tokens": tokens, "share_prefixes": share, "cache_mb": cache_mb}
+        return PolarDiscriminator(folder, "cpu", torch.float32, **options)
 
     alone, shared = judge(budget, share=False), judge(budget, share=True)
+    kept = judge(budget, share=True, cache_mb=2**12)
     contestants: dict[str, Contestant] = {
         "one_at_a_time": lambda rows: [alone.score([row])[0] for row in rows],
         "padded_in_order": padded(alone, 16),
         "padded_by_length": alone.score,
         "shared_prefixes": shared.score,
+        "kept_prefixes": kept.score,
     }
     peaks = {
         str(tokens): {
@@ -124,6 +127,7 @@ def measure(rounds: int, words: int, budget: int, folder: Path) -> dict[str, obj
         }
         for tokens in BUDGETS
     }
+    kept.score(comparisons)
     scores: dict[str, list[float]] = {}
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
@@ -147,6 +151,7 @@ def measure(rounds: int, words: int, budget: int, folder: Path) -> dict[str, obj
             name: max(abs(a - b) for a, b in zip(first, found, strict=True))
             for name, found in scores.items()
         },
+        "kept_prefixes_mb": round(kept.scorer.prefixes.bytes / 2**20, 1),
         "peak_mb_by_batch_tokens": peaks,
         # Prefixes and one batch's copy of them: twice the budget's keys and values at the most.
         "keys_and_values_mb_at_most": {

@@ -38,7 +38,7 @@ class Chat:
                 f"the tokenizer of {self.tokenizer.name_or_path} has no chat template: use the "
                 "chat model's tokenizer, or add a chat_template.jinja to the model's folder"
             )
-        _ = self.stop_id  # so that what cannot chat is refused now
+        _ = self.stop_id, self.lead  # so that what cannot chat is refused now
 
     @cached_property
     def stop_id(self) -> int:
@@ -52,9 +52,11 @@ class Chat:
         _, found, rest = self._rendered(asked, add_generation_prompt=False).rpartition(said)
         closing = rest if found else ""
         added = self.tokenizer.added_tokens_decoder
-        for token in self.tokenizer.encode(closing, add_special_tokens=False):
-            if token in added and added[token].content.strip():
-                return token
+        closers = [t for t in self._encoded(closing) if t in added and added[t].content.strip()]
+        # A mark such as </think> may come before the token that ends the turn.
+        closers.sort(key=lambda token: not added[token].special)
+        if closers:
+            return closers[0]
         name = self.tokenizer.name_or_path
         if spelt := SPECIAL.search(closing):
             raise ModelError(
@@ -67,6 +69,29 @@ class Chat:
                 "with no other: nothing would end a response"
             )
         return self.tokenizer.eos_token_id
+
+    @cached_property
+    def lead(self) -> str:
+        """White space that the template writes between prompt and response, as Mistral's does.
+
+        It is encoded with the response: " The" is often one token. A tokenizer that puts a space
+        before any text, as Llama 2's does, needs none.
+        """
+        asked, said = [{"role": "user", "content": "Ready?"}], "Yes."
+        prompt = self._rendered(asked, add_generation_prompt=True)
+        if "Ready?" not in prompt:
+            raise ModelError(
+                "the chat template leaves a question's text out: name one that takes contents as "
+                "plain text with chat.template"
+            )
+        answered = [*asked, {"role": "assistant", "content": said}]
+        before = self._rendered(answered, add_generation_prompt=False).rpartition(said)[0]
+        lead = before.removeprefix(prompt)
+        parted = self._encoded(prompt) + self._encoded(lead + said)
+        return lead if lead.isspace() and self._encoded(before + said) == parted else ""
+
+    def _encoded(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, add_special_tokens=False)
 
     def render(self, prompt: Sequence[Message]) -> str:
         """Return the prompt as text, up to the point where the response begins."""
@@ -98,14 +123,15 @@ class Chat:
         """
         if not self.thinking:
             response = EMPTY_THINKING.sub("", response)
-        ids = self.tokenizer.encode(response, add_special_tokens=False, split_special_tokens=True)
+        text = self.lead + response
+        ids = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
         return [*ids, self.stop_id]
 
     def text(self, token_ids: Sequence[int]) -> str:
         """Return the text of generated ids, without the stop token."""
         if token_ids and token_ids[-1] == self.stop_id:
             token_ids = token_ids[:-1]
-        return self.tokenizer.decode(token_ids, skip_special_tokens=False)
+        return self.tokenizer.decode(token_ids, skip_special_tokens=False).removeprefix(self.lead)
 
 
 def turns(prompt: Sequence[Message], system: str | None) -> list[dict[str, str]]:

@@ -84,6 +84,22 @@ def test_micro_batches_are_of_sources_that_there_are(tiny_config, sizes, said):
     assert said in str(caught.value)
 
 
+def test_what_the_anchor_remembers_changes_no_bit(
+    tiny_data, train_tiny, weights, logged, monkeypatch
+):
+    """Each step is an epoch: what the first computes, the others may remember, a resume not."""
+    monkeypatch.setattr("uniapl_cli.discriminators.scorer.LONG", 20)
+    given = [f"data.prompts={tiny_data['eight']}", "training.prompts=8", "schedules.lambda_adv=1"]
+    given += ["signals.anchor.scores.coef.centre=true"]
+    run = train_tiny("agrpo", "run", *given, "discriminator.cache_mb=64")
+    expected, lines = weights(run), logged(run)
+    assert weights(train_tiny("agrpo", "other", *given, "discriminator.cache_mb=0")) == expected
+    back_to_step_2(run)
+    train_tiny("agrpo", "run", *given, "discriminator.cache_mb=1")
+    assert weights(run) == expected
+    assert logged(run) == lines
+
+
 def test_two_and_two_steps_are_not_just_two(train_tiny, weights):
     """The comparison above would be empty if the last two steps changed nothing."""
     run = train_tiny("unified", "run")

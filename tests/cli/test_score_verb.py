@@ -65,9 +65,26 @@ def test_a_bad_row_in_a_pipe_is_named_by_its_line(pipe):
     assert "error: stdin:5: not JSON" in result.stderr
 
 
+@pytest.mark.parametrize("source", ["-", "rows.jsonl"])
+def test_tolerated_bad_rows_are_left_out_and_written_down(pipe, folder, source):
+    lines = f'{{"prompt": "Hi", "reference": "So."}}\n{LINES}{{\n'
+    (folder / "rows.jsonl").write_text(lines)
+    words = f"score.input={source} score.out=o.jsonl data.tolerance=2 data.bad_rows=bad.jsonl"
+    told = json.loads(pipe(f"{words} --json", lines).stdout)
+    assert (told["rows"], told["bad rows"]) == (3, 2)
+    assert len((folder / "o.jsonl").read_text().splitlines()) == 3
+    bad = [json.loads(line) for line in (folder / "bad.jsonl").read_text().splitlines()]
+    name = "stdin" if source == "-" else source
+    assert [row["reason"].partition(": ")[0] for row in bad] == [f"{name}:1", f"{name}:5"]
+    again = pipe(f"{words} data.tolerance=1", lines)
+    assert again.exit_code == 2 and f"{name}:5: not JSON" in again.stderr
+    unwritten = pipe(f"score.input={source} score.out=p.jsonl data.tolerance=1", lines)
+    assert "say where bad rows go with data.bad_rows=FILE" in unwritten.stderr
+
+
 def test_a_dry_run_of_a_pipe_counts(pipe):
     result = pipe("score.input=- score.out=- --dry-run --json")
-    assert json.loads(result.stdout) == {"rows": 3, "out": "-"}
+    assert json.loads(result.stdout) == {"rows": 3, "bad rows": 0, "out": "-"}
 
 
 def test_the_same_command_goes_on(pipe, folder):
@@ -84,6 +101,10 @@ def test_the_same_command_goes_on(pipe, folder):
     [
         ("score.input=-", "'score.out' .* is not set"),
         ("score.input=- score.out=o.jsonl score.chunk=0", "score.chunk = 0: 1 is the least"),
+        (
+            "score.input=- score.out=o.jsonl discriminator.cache_mb=-1",
+            "discriminator.cache_mb = -1: 0 is the least",
+        ),
         ("score.input=absent.jsonl score.out=o.jsonl", "no such file: 'absent.jsonl'"),
         (
             "score.input=- score.out=o.jsonl discriminator.params.scale=2.0",

@@ -60,8 +60,8 @@ CASES = {
         "<|eot_id|>",
         "<|start_header_id|>assistant<|end_header_id|>\n\n",
     ),
-    # The space before an answer is neither in the prompt nor in what people write.
-    "mistral": Case(MISTRAL, ("</s>", "<s>", "[INST]", "[/INST]"), "</s>", "[/INST]", False, False),
+    # The space before an answer is neither in the prompt nor in what people write: `chat.lead`.
+    "mistral": Case(MISTRAL, ("</s>", "<s>", "[INST]", "[/INST]"), "</s>", "[/INST]"),
 }
 ASK = (Message("user", "Tell me about the harbour."),)
 TALK = (Message("user", "Hi"), Message("assistant", "Hello."), Message("user", "And the boats?"))
@@ -92,7 +92,7 @@ def learnt(chat, prompt, response):
 @pytest.mark.parametrize("prompt", [ASK, TALK])
 def test_what_carries_loss_is_the_response_and_the_stop_token(case, chat, prompt, answer):
     before, after = learnt(chat, prompt, answer)
-    assert chat.tokenizer.decode(after) == answer + case.stop
+    assert chat.tokenizer.decode(after) == chat.lead + answer + case.stop
     assert after[-1] == chat.tokenizer.convert_tokens_to_ids(case.stop)
     assert after.count(after[-1]) == 1
     assert chat.tokenizer.decode(before) == chat.render(prompt)
@@ -105,7 +105,7 @@ def test_the_ids_are_those_of_the_whole_conversation(case, chat, prompt):
     said = [{"role": m.role, "content": m.content} for m in prompt]
     said.append({"role": "assistant", "content": answer})
     whole = chat.tokenizer.apply_chat_template(said, tokenize=False, enable_thinking=chat.thinking)
-    assert whole.startswith(chat.render(prompt) + answer) is case.preserving
+    assert whole.startswith(chat.render(prompt) + chat.lead + answer) is case.preserving
     if case.preserving:
         before, after = learnt(chat, prompt, answer)
         ids = chat.tokenizer.encode(whole, add_special_tokens=False)

@@ -80,6 +80,12 @@ def test_text_that_spells_a_special_token_stays_text(folder):
     assert len(spelt) > 1 and not set(spelt) & set(judge(folder).tokenizer.all_special_ids)
 
 
+def test_asked_alone_a_score_has_the_same_bits_in_any_company(folder, comparisons):
+    alone = [judge(folder).score([comparison], alone=True)[0] for comparison in comparisons]
+    assert judge(folder).score(comparisons[::-1], alone=True)[::-1] == alone
+    assert alone == pytest.approx(judge(folder).score(comparisons), abs=1e-5)
+
+
 def test_nothing_to_score(folder):
     assert judge(folder).score([]) == []
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.polar import PolarDiscriminator, PolarModel, load_polar, new_polar
+from uniapl_cli.discriminators.serialise import Cut
 from uniapl_cli.errors import ModelError
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.tiny.models import new_model
@@ -78,6 +79,41 @@ def test_scores_come_back_in_the_order_of_the_comparisons(folder, comparisons):
     judge = discriminator(folder)
     backwards = judge.score(comparisons[::-1])
     assert backwards[::-1] == pytest.approx(judge.score(comparisons), abs=1e-5)
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_asked_alone_a_score_has_the_same_bits_in_any_company(saved, comparisons, share):
+    judge = discriminator(saved, share_prefixes=share, cache_mb=1)
+    alone = [judge.score([comparison], alone=True)[0] for comparison in comparisons]
+    assert judge.score(comparisons[::-1], alone=True)[::-1] == alone
+    assert alone == pytest.approx(judge.score(comparisons), abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def step():
+    """Four candidates for each of four prompts, the prefixes long enough to be kept."""
+    rng = random.Random(1)
+    pairs = [(" ".join(rng.choices(WORDS, k=64)), random_text(rng)) for _ in range(4)]
+    return [Comparison(*pair, random_text(rng), "row") for pair in pairs for _ in range(4)]
+
+
+def test_a_second_epoch_has_the_bits_of_the_first(saved, step):
+    first = discriminator(saved).score(step)
+    judge = discriminator(saved, cache_mb=1)
+    judge.score(step[:9])
+    assert judge.score(step) == first == judge.score(step)
+    assert (judge.scorer.prefixes.misses, judge.scorer.prefixes.hits) == (4, 2 + 4)
+
+
+def test_a_prefix_is_what_every_candidate_of_a_prompt_begins_with(fresh, saved):
+    """Whatever the first token of the candidate does to the last one of the prompt."""
+    judge = discriminator(saved)
+    given = [Comparison("Tell me.", "The sea.", text) for text in ("", "\n", "\n\nSo.", "The sea.")]
+    rows = [tuple(fresh.encode(comparison)) for comparison in given]
+    (prefix,) = set(judge._prefixes(given, rows, [Cut()] * 4))
+    assert fresh.tokenizer.decode(prefix) == f"Tell me.\nThe sea.{SEPARATOR}Tell me.\n"
+    assert all(row[: len(prefix) - 1] == prefix[:-1] for row in rows)
+    assert set(judge._prefixes(given, rows, [Cut(prompt=1)] * 4)) == {()}
 
 
 def test_a_row_alone_scores_as_in_company(folder, comparisons):

@@ -45,7 +45,7 @@ def score(judge):
 
     def of(ids):
         with lock:
-            return judge.scorer([list(ids)], judge.polar.separator_id)[0]
+            return judge.scorer([tuple(ids)], [()])[0]
 
     return of
 
@@ -349,7 +349,8 @@ def test_servers_of_an_official_checkpoint_are_sent_its_ids(serve, comparisons):
 
     def script(body, _):
         with lock:
-            scores = here.scorer(body["input"], here.polar.separator_id)
+            rows = [tuple(row) for row in body["input"]]
+            scores = here.scorer(rows, [()] * len(rows))
         return {"data": [{"index": n, "data": [[0.0], [s]]} for n, s in enumerate(scores)]}
 
     given = {"engine": "vllm", "addresses": [serve(script).address], "chunk": 5}

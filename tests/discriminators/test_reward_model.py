@@ -95,6 +95,12 @@ def test_an_answer_cannot_open_another_turn(folder):
     assert one == other
 
 
+def test_asked_alone_a_score_has_the_same_bits_in_any_company(folder, comparisons):
+    alone = [judge(folder).score([comparison], alone=True)[0] for comparison in comparisons]
+    assert judge(folder).score(comparisons[::-1], alone=True)[::-1] == alone
+    assert alone == pytest.approx(judge(folder).score(comparisons), abs=1e-5)
+
+
 def test_nothing_to_score(folder):
     assert judge(folder).score([]) == []
 

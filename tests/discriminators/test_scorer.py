@@ -9,23 +9,30 @@ from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaModel, Qwen3Config
 
 from uniapl_cli.discriminators.batches import Family, batches, families
+from uniapl_cli.discriminators.prefixes import Prefixes
 from uniapl_cli.discriminators.scorer import Scorer, can_share
 
 SEPARATOR = 1
 
 
-def rows_of(rng: random.Random, groups: int) -> list[list[int]]:
+def rows_of(rng: random.Random, groups: int) -> list[tuple[int, ...]]:
     """Rows of several prompts with a few candidates each, some of them alike, in no order."""
-    rows = []
+    rows: list[tuple[int, ...]] = []
     for _ in range(groups):
         prompt = rng.choices(range(3, 40), k=rng.randint(0, 20))
         reference = rng.choices(range(3, 40), k=rng.randint(0, 15))
         for _ in range(rng.randint(1, 5)):
             candidate = rng.choices(range(3, 40), k=rng.randint(0, 15))
-            rows.append([*prompt, *reference, SEPARATOR, *prompt, *candidate, 2])
+            rows.append((*prompt, *reference, SEPARATOR, *prompt, *candidate, 2))
             rows += [rows[-1]] * (rng.random() < 0.2)
     rng.shuffle(rows)
     return rows
+
+
+def prefixes_of(rows):
+    """What the rows begin like: all up to the separator, and some of the prompt after it."""
+    heads = [row[: row.index(SEPARATOR) + 1] for row in rows]
+    return [head + head[: len(head) // 2] for head in heads]
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +77,13 @@ def test_a_score_depends_on_its_row_alone(backbone, head, alone, budget, share, 
     assert scorer.share == share
     for seed in range(4):
         rows = rows_of(random.Random(seed), 6)
-        found = scorer(rows, SEPARATOR)
+        begins = prefixes_of(rows)
+        found = scorer(rows, begins)
         assert len({round(score, 4) for score in found}) > 8
         assert found == pytest.approx(alone(rows), abs=1e-5)
-        assert scorer(rows[::-1], SEPARATOR)[::-1] == pytest.approx(found, abs=1e-5)
-        assert scorer(rows[:5], SEPARATOR) == pytest.approx(found[:5], abs=1e-5)
-        assert scorer(rows, SEPARATOR) == found
+        assert scorer(rows[::-1], begins[::-1])[::-1] == pytest.approx(found, abs=1e-5)
+        assert scorer(rows[:5], begins[:5]) == pytest.approx(found[:5], abs=1e-5)
+        assert scorer(rows, begins) == found
     backbone.set_attn_implementation("sdpa")
 
 
@@ -83,14 +91,14 @@ def test_the_same_row_is_computed_once_and_a_prefix_too(backbone, head):
     seen = []
     hook = backbone.embed_tokens.register_forward_hook(lambda _, args, __: seen.append(args[0]))
     scorer = Scorer(backbone, head, batch_tokens=1000, share=True)
-    prefix = [5, 6, 7, SEPARATOR, 5, 6]
-    rows = [[*prefix, 8, 2], [*prefix, 9, 9, 2], [*prefix, 8, 2], [4, SEPARATOR, 4, 2]]
-    scores = scorer(rows, SEPARATOR)
+    prefix = (5, 6, 7, SEPARATOR, 5, 6)
+    rows = [(*prefix, 8, 2), (*prefix, 9, 9, 2), (*prefix, 8, 2), (4, SEPARATOR, 4, 2)]
+    scores = scorer(rows, [*[prefix] * 3, (4, SEPARATOR)])
     hook.remove()
     assert scores[0] == scores[2]
     assert [ids.tolist() for ids in seen] == [
         [[4, SEPARATOR, 4, 2]],
-        [prefix],
+        [list(prefix)],
         [[9, 9, 2], [8, 2, 0]],
     ]
 
@@ -106,9 +114,94 @@ def test_no_batch_holds_more_than_the_budget(backbone, head, budget):
         sizes.append((len(ids), ids.shape[1] + (cache.get_seq_length() if cache else 0)))
 
     hook = backbone.register_forward_pre_hook(note, with_kwargs=True)
-    Scorer(backbone, head, batch_tokens=budget, share=True)(rows_of(random.Random(3), 9), SEPARATOR)
+    rows = rows_of(random.Random(3), 9)
+    Scorer(backbone, head, batch_tokens=budget, share=True)(rows, prefixes_of(rows))
     hook.remove()
     assert sizes and all(rows == 1 or rows * width <= budget for rows, width in sizes)
+
+
+def states_bytes(backbone, prefix):
+    """Keys and values in float32 of a prefix, by the model's shape."""
+    config = backbone.config
+    heads = config.num_key_value_heads * config.head_dim
+    return 2 * 4 * config.num_hidden_layers * heads * len(prefix)
+
+
+@pytest.fixture
+def long(monkeypatch):
+    """Prefixes of 12 ids are long, as those of 128 are."""
+    monkeypatch.setattr("uniapl_cli.discriminators.scorer.LONG", 12)
+
+
+@pytest.fixture(scope="module")
+def steps():
+    """What three steps score: their rows with prefixes, the last step's prompts all seen before."""
+    made = [rows_of(random.Random(seed), 4) for seed in range(2)]
+    made.append([row for rows in made for row in rows[:12]])
+    return [(rows, prefixes_of(rows)) for rows in made]
+
+
+@pytest.mark.parametrize("budget", [60, 10**6])
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_was_scored_before_changes_no_bit(long, backbone, head, steps, budget, alone):
+    """Cached, not cached, some of it cached; in any order of the steps, and after a restart."""
+
+    def fresh(limit):
+        prefixes = Prefixes(limit)
+        return Scorer(backbone, head, batch_tokens=budget, share=True, prefixes=prefixes)
+
+    without = [fresh(0)(*step, alone=alone) for step in steps]
+    for limit, order in ((1, [0, 1, 2]), (30000, [2, 1, 0]), (10**9, [1, 2, 1, 0, 2])):
+        scorer = fresh(limit)
+        for number in order:
+            assert scorer(*steps[number], alone=alone) == without[number]
+        assert (scorer.prefixes.hits > 0) == (limit > 1)
+        assert scorer.prefixes.bytes <= limit
+
+
+def test_alone_a_score_has_the_same_bits_in_any_company(long, backbone, head, steps):
+    rows, begins = steps[0]
+    for share in (True, False):
+        scorer = Scorer(backbone, head, batch_tokens=10**6, share=share)
+        one = [scorer([r], [b], alone=True)[0] for r, b in zip(rows, begins, strict=True)]
+        assert scorer(rows, begins, alone=True) == one
+        assert scorer(rows[4:], begins[4:], alone=True) == one[4:]
+
+
+@pytest.mark.parametrize("limit", [0, 30000, 60000, 10**9])
+def test_what_is_kept_stays_within_the_bound(long, backbone, head, steps, limit):
+    prefixes = Prefixes(limit)
+    scorer = Scorer(backbone, head, batch_tokens=200, share=True, prefixes=prefixes)
+    for rows, begins in steps:
+        scorer(rows, begins, alone=True)
+    held = [state for states in prefixes._held.values() for state in states]
+    assert sum(state.untyped_storage().nbytes() for state in held) == prefixes.bytes <= limit
+    asked = {begin for _, begins in steps for begin in begins if len(begin) >= 12}
+    whole = sum(states_bytes(backbone, begin) for begin in asked)
+    assert (prefixes.bytes == whole) == (whole <= limit)
+    assert (limit > 0) == bool(held)
+
+
+def test_a_prefix_that_is_kept_is_not_computed_again(long, backbone, head, steps):
+    rows, begins = steps[0]
+    scorer = Scorer(backbone, head, batch_tokens=10**6, share=True, prefixes=Prefixes(10**9))
+    seen = []
+    hook = backbone.embed_tokens.register_forward_hook(lambda _, args, __: seen.append(args[0]))
+    first = scorer(rows, begins)
+    asked, computed = scorer.prefixes.misses, len(seen)
+    assert asked > 1 and scorer.prefixes.hits == 0
+    assert scorer(rows, begins) == first
+    hook.remove()
+    assert (scorer.prefixes.misses, scorer.prefixes.hits) == (asked, asked)
+    assert len(seen) - computed == computed - asked
+
+
+def test_that_the_memory_for_prefixes_is_used_up_is_said_once(long, backbone, head, steps, caplog):
+    scorer = Scorer(backbone, head, batch_tokens=10**6, share=True, prefixes=Prefixes(30000))
+    with caplog.at_level("INFO", "uniapl"):
+        for step in steps * 2:
+            scorer(*step)
+    assert caplog.text.count("discriminator.cache_mb is used up by ") == 1
 
 
 def test_only_last_hidden_states_reach_the_head(backbone):
@@ -119,20 +212,24 @@ def test_only_last_hidden_states_reach_the_head(backbone):
         return hidden.sum(1)
 
     rows = rows_of(random.Random(1), 4)
-    Scorer(backbone, head, batch_tokens=10**6, share=True)(rows, SEPARATOR)
-    assert sum(shape[0] for shape in shapes) == len({tuple(row) for row in rows})
+    Scorer(backbone, head, batch_tokens=10**6, share=True)(rows, prefixes_of(rows))
+    assert sum(shape[0] for shape in shapes) == len(set(rows))
     assert {shape[1:] for shape in shapes} == {(32,)}
 
 
 def test_nothing_to_score(backbone, head):
-    assert Scorer(backbone, head, batch_tokens=9, share=True)([], SEPARATOR) == []
+    assert Scorer(backbone, head, batch_tokens=9, share=True)([], []) == []
 
 
 def test_families_are_told_by_ids():
-    rows = [(5, 1, 5, 7, 2), (5, 1, 5, 8, 2), (5, 1, 6, 2), (4, 1, 4, 2), (5, 1, 5, 7)]
-    assert families(rows, 1) == [Family((0, 1, 2, 4), 2), Family((3,), 0)]
-    # A row that begins another one keeps its last id.
-    assert families([(5, 1, 5, 7), (5, 1, 5, 7, 2)], 1) == [Family((0, 1), 3)]
+    rows = [(5, 1, 5, 7, 2), (5, 1, 6, 2), (4, 1, 4, 2), (3, 1, 2)]
+    prefixes = [(5, 1, 5), (5, 1, 5), (4, 1, 4), ()]
+    assert families(rows, prefixes) == [
+        Family((5, 1, 5), {0: 3, 1: 2}),
+        Family((4, 1, 4), {2: 3}),
+    ]
+    # A row that is no longer than its prefix keeps its last id.
+    assert families([(5, 1, 5)], [(5, 1, 5)]) == [Family((5, 1, 5), {0: 2})]
 
 
 @settings(max_examples=60, deadline=None)

@@ -25,7 +25,7 @@ class Lengths:
     def __init__(self):
         self.seen = []
 
-    def score(self, comparisons):
+    def score(self, comparisons, *, alone=False):
         self.seen += comparisons
         return [-abs(len(c.candidate) - len(c.reference)) / 4 for c in comparisons]
 

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from rollout_cases import NO_COMMA, Lengths, completion, example, rollout
 
-from uniapl_cli.discriminators import coefficient
+from uniapl_cli.discriminators import Remembering, coefficient
 from uniapl_cli.errors import ConfigError, DataError
 from uniapl_cli.training.scores import coef, coef_gt, polar, polar_gt, scores
 from uniapl_cli.training.scores import verifier as verifier_score
@@ -42,7 +42,7 @@ def test_a_cut_off_response_earns_nothing_where_a_stop_is_required(require_stop,
 def test_the_candidate_is_compared_with_the_teacher_of_its_own_row():
     rows = [example("a", "<think>\n\n</think>\n\nhello"), example("b", "good bye")]
     judge = Lengths()
-    found = polar([rollout("hello!!!", of=row) for row in rows], discriminator=judge)
+    found = polar([rollout("hello!!!", of=row) for row in rows], discriminator=Remembering(judge))
     assert found == [-0.75, 0.0]
     assert [(c.prompt, c.reference, c.candidate, c.id) for c in judge.seen] == [
         ("Say a.", "hello", "hello!!!", "rows.jsonl:a"),
@@ -51,7 +51,14 @@ def test_the_candidate_is_compared_with_the_teacher_of_its_own_row():
 
 
 class Biased(Lengths):
-    def score(self, comparisons):
+    """It notes which of what it saw was asked alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.alone = []
+
+    def score(self, comparisons, *, alone=False):
+        self.alone += comparisons if alone else []
         return [10 + score for score in super().score(comparisons)]
 
 
@@ -59,15 +66,31 @@ def test_a_centred_score_is_zero_for_the_teachers_own_response():
     rows = [example("a", "hello"), example("b", "good bye")]
     rollouts = [rollout(text, of=row) for row in rows for text in ("hello", "good bye")]
     judge = Biased()
-    assert polar(rollouts, discriminator=judge, centre=True) == [0, -0.75, -0.75, 0]
-    assert polar(rollouts, discriminator=judge) == [10, 9.25, 9.25, 10]
+    given = Remembering(judge)
+    assert polar(rollouts, discriminator=given, centre=True) == [0, -0.75, -0.75, 0]
+    assert polar(rollouts, discriminator=given) == [10, 9.25, 9.25, 10]
     assert len(judge.seen) == 4 + 2 + 4  # the teacher once a row
+
+
+@pytest.mark.parametrize(
+    "score", [partial(polar, centre=True), partial(coef, centre=True), coef_gt]
+)
+def test_the_teachers_scores_are_asked_once_a_run_and_alone(score):
+    """So their bits are the same after a resume, which remembers none of them."""
+    rows = [with_truth(example(name, f"so {name}"), "it is so.") for name in "abc"]
+    steps = [[rollout(f"step {n}", of=row) for row in rows[:n] * 2] for n in (1, 2, 3, 3)]
+    judge = Biased()
+    given = Remembering(judge)
+    found = [score(step, discriminator=given) for step in steps]
+    assert len(judge.alone) == len(rows) == len({c.prompt for c in judge.alone})
+    assert len(judge.seen) == sum(map(len, steps)) + len(rows)
+    assert found == [score(step, discriminator=Remembering(Biased())) for step in steps]
 
 
 @pytest.mark.parametrize("centre", [True, False])
 def test_coef_is_the_coefficient_of_the_score(centre):
     rollouts = [rollout("hello"), rollout("the teacher says so.")]
-    given = {"discriminator": Lengths(), "centre": centre}
+    given = {"discriminator": Remembering(Lengths()), "centre": centre}
     found, scores = coef(rollouts, **given), polar(rollouts, **given)
     assert found.values == [coefficient(r) for r in scores]
     assert found.more == {"r": scores}
@@ -82,7 +105,7 @@ def test_with_the_data_sets_answer_the_teacher_is_what_0_means():
     rows = [with_truth(example("a", "hello"), "hello!!!"), with_truth(example("b", "so"), "so.")]
     rollouts = [rollout(text, of=row) for row in rows for text in ("hello", "hello!!!", "so")]
     judge = Lengths()
-    found = polar_gt(rollouts, discriminator=judge)
+    found = polar_gt(rollouts, discriminator=Remembering(judge))
     assert found.more == {
         "r_s": [-0.75, 0, -1.5, -0.5, -1.25, -0.25],
         "r_t": [-0.75] * 3 + [-0.25] * 3,
@@ -90,7 +113,7 @@ def test_with_the_data_sets_answer_the_teacher_is_what_0_means():
     assert found.values == [0, 0.75, -0.75, -0.25, -1, 0]
     assert {c.reference for c in judge.seen} == {"hello!!!", "so."}
     assert len(judge.seen) == 6 + 2  # the teacher once a row
-    anchored = coef_gt(rollouts, discriminator=judge)
+    anchored = coef_gt(rollouts, discriminator=Remembering(judge))
     assert anchored.values == [coefficient(r) for r in found.values]
     assert anchored.more == {"r": found.values, **found.more}
 
@@ -99,10 +122,10 @@ def test_with_the_data_sets_answer_the_teacher_is_what_0_means():
 def test_without_the_data_sets_answer_the_row_is_named(name):
     assert scores[name].facts == {"teacher": True, "reference": True}
     with pytest.raises(DataError, match="rows.jsonl:x: no 'reference' to compare"):
-        scores[name].make([rollout(of=example("x"))], discriminator=Lengths())
+        scores[name].make([rollout(of=example("x"))], discriminator=Remembering(Lengths()))
     orphan = with_truth(example("x", None), "so")
     with pytest.raises(DataError, match="rows.jsonl:x: no teacher 'response'"):
-        scores[name].make([rollout(of=orphan)], discriminator=Lengths())
+        scores[name].make([rollout(of=orphan)], discriminator=Remembering(Lengths()))
 
 
 @pytest.mark.parametrize("name", ["polar", "coef"])
@@ -110,7 +133,7 @@ def test_without_a_teacher_the_row_is_named(name):
     orphan = rollout(of=example("x", None, (NO_COMMA,)))
     assert scores[name].facts == {"teacher": True}
     with pytest.raises(DataError, match="rows.jsonl:x: no teacher 'response'"):
-        scores[name].make([orphan], discriminator=Lengths())
+        scores[name].make([orphan], discriminator=Remembering(Lengths()))
 
 
 def test_the_length_is_in_tokens():

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from uniapl_cli.build.checks import not_negative
 from uniapl_cli.build.choices import located
 from uniapl_cli.build.locations import model_location
 from uniapl_cli.chat import Chat, read_template
@@ -136,6 +137,7 @@ def discriminator_maker(config: schema.Config) -> tuple[str, Callable[..., Discr
         raise ConfigError(
             "the anchor needs a discriminator: set discriminator.path (a folder, or tiny:polar)"
         )
+    not_negative(config, "discriminator.cache_mb")
     entry = discriminators[given.kind]
     make = located("discriminator.params", lambda: entry.bind(given.params, **polar_options(given)))
     return model_location(given.path), make

@@ -107,7 +107,11 @@ def check_directory(run: RunDirectory, config: schema.Config) -> None:
             raise RunError(f"'{run.path}' is not empty and holds no run: choose another run.dir")
         return
     before = load(run.config, schema=schema.Config)
-    free = ("run.", *(f"discriminator.params.{name}:" for name in models.free_params(config)))
+    free = (
+        "run.",
+        "discriminator.cache_mb:",
+        *(f"discriminator.params.{name}:" for name in models.free_params(config)),
+    )
     changed = [line for line in differences(before, config) if not line.startswith(free)]
     if changed:
         raise RunError(

@@ -14,6 +14,7 @@ from uniapl_cli.build.signals import facts_of, signal
 from uniapl_cli.build.streams import stream_of
 from uniapl_cli.chat import Chat
 from uniapl_cli.config import schema
+from uniapl_cli.discriminators import Remembering
 from uniapl_cli.errors import ConfigError, unknown
 from uniapl_cli.training.accumulate import Reference
 from uniapl_cli.training.learner import Policy
@@ -42,7 +43,7 @@ def make_sources(
     active = method.ever_active(config.training.steps)
     chat = models.chat(config, policy.tokenizer)
     supplies: dict[str, Callable[[], Any]] = {
-        "discriminator": cache(lambda: models.discriminator(config)),
+        "discriminator": cache(lambda: Remembering(models.discriminator(config))),
         "judge": cache(lambda: judge(config)),
         "reference": lambda: rollout_logps(config, policy, reference),
         "max_new_tokens": lambda: config.sampling.max_new_tokens,

@@ -134,8 +134,8 @@ def make_optimizer(config: schema.Config) -> Callable[[Any], Optimizer]:
             f"optim.betas = {given.betas}: two numbers from 0 to below 1 are needed, "
             "e.g. [0.9, 0.999]"
         )
-    whole = ("run.sample_every", "run.gradients_every", "training.max_idle_updates")
-    not_negative(config, "optim.weight_decay", "optim.eps", *whole)
+    not_negative(config, "optim.weight_decay", "optim.eps", "discriminator.cache_mb")
+    not_negative(config, "run.sample_every", "run.gradients_every", "training.max_idle_updates")
     above_zero(config, "optim.muon_lr_ratio", "training.max_grad_norm")
     lr = schedule("optim.lr", given.lr, config.training.steps)
     lowest = min(lr(step) for step in range(config.training.steps))

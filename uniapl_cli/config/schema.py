@@ -192,6 +192,9 @@ class Discriminator:
     attention: str = key("sdpa", "implementation: sdpa, eager, flash_attention_2")
     batch_tokens: int = key(16384, "tokens one scoring batch may hold")
     share_prefixes: bool = key(True, "compute what a prompt's candidates have in common once")
+    cache_mb: int = key(
+        256, "memory for long prefixes kept between steps; 0 keeps none; scores are the same"
+    )
     wrapper: Literal["sft", "pretrain"] = key("sft", "a newline after the prompt, or nothing")
     tail: Literal["id", "text"] = key("id", "the last token as POLAR was trained, or spelt out")
     max_length: int = key(16384, "tokens of a whole input; the prompt keeps its end")

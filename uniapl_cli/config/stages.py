@@ -97,7 +97,9 @@ class Score:
     output: str = key("output", "column of what is scored: a text, or messages")
     prefix: str = key("", "put before the names of the new columns")
     centre: bool = key(False, "subtract the reference's own score, kept as `own`")
-    strip_thinking: bool = key(True, "leave out thoughts; POLAR itself reads none of the output's")
+    strip_thinking: bool = key(
+        True, "leave out thoughts; false keeps them, but the output's never reach the POLAR kinds"
+    )
     chunk: int = key(256, "rows scored, and then written, at a time")
 
 

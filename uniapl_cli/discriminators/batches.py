@@ -11,31 +11,24 @@ Row = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Family:
-    """Rows that begin alike: their places, and how many ids they share."""
+    """Rows that begin as one prefix does: their places, and how far each of them does."""
 
-    places: tuple[int, ...]
-    shared: int
+    prefix: Row
+    shared: dict[int, int]
 
 
-def families(rows: Sequence[Row], separator: int) -> list[Family]:
-    """Group the rows that are the same up to the separator, and measure what they share.
+def families(rows: Sequence[Row], prefixes: Sequence[Row]) -> list[Family]:
+    """Group the rows that have the same prefix, and measure what they share with it.
 
     It is ids that are compared: texts that begin alike need not be cut into tokens alike. Each row
-    keeps at least its last id to itself, and a row without siblings shares nothing.
+    keeps at least its last id to itself; one that begins otherwise is in no family.
     """
-    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        groups[row[: row.index(separator) + 1]].append(place)
-    found = []
-    for places in groups.values():
-        members = [rows[place] for place in places]
-        # Of sorted rows, the first and the last differ earliest.
-        pairs = zip(min(members), max(members), strict=False)
-        shortest = min(map(len, members))
-        common = next((i for i, (a, b) in enumerate(pairs) if a != b), shortest)
-        shared = min(common, shortest - 1) if len(places) > 1 else 0
-        found.append(Family(tuple(places), shared))
-    return found
+    groups: dict[Row, dict[int, int]] = defaultdict(dict)
+    for place, (row, prefix) in enumerate(zip(rows, prefixes, strict=True)):
+        pairs = enumerate(zip(row[:-1], prefix, strict=False))
+        if shared := next((i for i, (a, b) in pairs if a != b), min(len(row) - 1, len(prefix))):
+            groups[prefix][place] = shared
+    return [Family(prefix, shared) for prefix, shared in groups.items()]
 
 
 def batches(places: Iterable[int], widths: Sequence[int], budget: int) -> Iterator[list[int]]:

@@ -13,9 +13,10 @@ from uniapl_cli.types import Comparison
 class Discriminator(Protocol):
     """Scores how close candidates are to their references."""
 
-    def score(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def score(self, comparisons: Sequence[Comparison], *, alone: bool = False) -> list[float]:
         """Return one finite score a comparison, in their order; higher is closer.
 
+        With `alone` each is computed by itself, slower: the others have no part in its last bits.
         Raises UniAPLError that names the comparison's id when one cannot be scored.
         """
         ...
@@ -27,15 +28,17 @@ discriminators: Registry[Callable[..., Discriminator]] = Registry("discriminator
 
 
 def centred(
-    discriminator: Discriminator, comparisons: Sequence[Comparison]
+    score: Callable[[Sequence[Comparison]], list[float]],
+    fixed: Callable[[Sequence[Comparison]], list[float]],
+    comparisons: Sequence[Comparison],
 ) -> tuple[list[float], list[float]]:
-    """Return the scores minus the references' own, and the references' own.
+    """Return the scores minus the references' own, and the references' own, asked of `fixed`.
 
     The reference's own score is that of it as its own candidate, asked once a reference: a centred
     score of 0 so means "as close as can be".
     """
-    scores = discriminator.score(comparisons)
+    scores = score(comparisons)
     unique = {(c.prompt, c.reference): replace(c, candidate=c.reference) for c in comparisons}
-    own = dict(zip(unique, discriminator.score(list(unique.values())), strict=True))
+    own = dict(zip(unique, fixed(list(unique.values())), strict=True))
     best = [own[c.prompt, c.reference] for c in comparisons]
-    return [score - top for score, top in zip(scores, best, strict=True)], best
+    return [found - top for found, top in zip(scores, best, strict=True)], best

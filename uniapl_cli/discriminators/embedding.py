@@ -47,14 +47,14 @@ class EmbeddingDiscriminator:
         self.with_prompt, self.batch_tokens = with_prompt, batch_tokens
         self.context = getattr(self.model.config, "max_position_embeddings", None)
 
-    def score(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def score(self, comparisons: Sequence[Comparison], *, alone: bool = False) -> list[float]:
         """Return one score a comparison; a text that several share is embedded once."""
         pairs = [(self._text(c, c.reference), self._text(c, c.candidate)) for c in comparisons]
         names: dict[str, str] = {}
         for pair, comparison in zip(pairs, comparisons, strict=True):
             for text in pair:
                 names.setdefault(text, comparison.id)
-        found = dict(zip(names, self._embed(names), strict=True))
+        found = dict(zip(names, self._embed(names, alone), strict=True))
         scores = []
         for (reference, candidate), comparison in zip(pairs, comparisons, strict=True):
             cosine = nn.functional.cosine_similarity(found[reference], found[candidate], dim=0)
@@ -67,13 +67,13 @@ class EmbeddingDiscriminator:
     def _text(self, comparison: Comparison, answer: str) -> str:
         return f"{comparison.prompt}\n{answer}" if self.with_prompt else answer
 
-    def _embed(self, names: dict[str, str]) -> list[Tensor]:
+    def _embed(self, names: dict[str, str], alone: bool) -> list[Tensor]:
         """Return the (H,) float32 embeddings of texts, given with the rows they came from."""
         rows = [self._ids(text, name) for text, name in names.items()]
         refuse_overlong(list(names.values()), rows, self.context)
         embedded: dict[int, Tensor] = {}
         lengths = [len(row) for row in rows]
-        for places in batches(range(len(rows)), lengths, self.batch_tokens):
+        for places in batches(range(len(rows)), lengths, 1 if alone else self.batch_tokens):
             embedded.update(zip(places, self._mean([rows[p] for p in places]), strict=True))
         return [embedded[place] for place in range(len(rows))]
 

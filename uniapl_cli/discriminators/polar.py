@@ -19,10 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from uniapl_cli.chat import first_line, load_tokenizer
+from uniapl_cli.discriminators.batches import Row
 from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.discriminators.internlm2 import find, is_official, load_official
+from uniapl_cli.discriminators.prefixes import Prefixes
 from uniapl_cli.discriminators.scorer import Scorer
-from uniapl_cli.discriminators.serialise import OFFICIAL, Format, Serialiser, report_cuts
+from uniapl_cli.discriminators.serialise import OFFICIAL, Cut, Format, Serialiser, report_cuts
 from uniapl_cli.errors import ModelError
 from uniapl_cli.tensors import PairBatch
 from uniapl_cli.types import Comparison
@@ -77,6 +79,7 @@ class PolarDiscriminator:
         *,
         batch_tokens: int = 16384,
         share_prefixes: bool = True,
+        cache_mb: int = 0,
         attention: str = "sdpa",
         revision: str | None = None,
         wrapper: Literal["sft", "pretrain"] = "sft",
@@ -96,10 +99,14 @@ class PolarDiscriminator:
         self.context = getattr(self.polar.model.config, "max_position_embeddings", math.inf)
         self.truncations: Counter[str] = Counter()
         self.scorer = Scorer(
-            self.polar.backbone, self.polar.head, batch_tokens=batch_tokens, share=share_prefixes
+            self.polar.backbone,
+            self.polar.head,
+            batch_tokens=batch_tokens,
+            share=share_prefixes,
+            prefixes=Prefixes(cache_mb * 2**20),
         )
 
-    def score(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def score(self, comparisons: Sequence[Comparison], *, alone: bool = False) -> list[float]:
         """Return one score a comparison, whatever batch it fell into."""
         rows, cuts = [], []
         for comparison in comparisons:
@@ -109,14 +116,30 @@ class PolarDiscriminator:
                     f"{comparison.id}: {len(ids)} tokens to score exceed the discriminator's "
                     f"context of {self.context}; shorten the response"
                 )
-            rows.append(ids)
+            rows.append(tuple(ids))
             cuts.append(cut)
         self.truncations += report_cuts(comparisons, cuts)
-        scores = self.scorer(rows, self.polar.separator_id)
+        scores = self.scorer(rows, self._prefixes(comparisons, rows, cuts), alone=alone)
         for comparison, score in zip(comparisons, scores, strict=True):
             if not math.isfinite(score):
                 raise ModelError(f"{comparison.id}: the discriminator's score is {score}")
         return scores
+
+    def _prefixes(
+        self, comparisons: Sequence[Comparison], rows: Sequence[Row], cuts: Sequence[Cut]
+    ) -> list[Row]:
+        """Return what any candidate's row has before it: reference, separator and the prompt again.
+
+        That is nothing where the prompt was cut: how much depends on the candidate.
+        """
+        prompts = dict.fromkeys(c.prompt for c in comparisons)
+        openings = {prompt: self.polar.serialiser.opening(prompt) for prompt in prompts}
+        return [
+            ()
+            if cut.prompt
+            else (*row[: row.index(self.polar.separator_id) + 1], *openings[comparison.prompt])
+            for comparison, row, cut in zip(comparisons, rows, cuts, strict=True)
+        ]
 
 
 def load_polar(

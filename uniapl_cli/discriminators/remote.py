@@ -58,8 +58,11 @@ class PolarServers:
     extra: Mapping[str, Any] = field(default_factory=dict)
     sleep: Callable[[float], None] | None = None
 
-    def score(self, comparisons: Sequence[Comparison]) -> list[float]:
-        """Return one score a comparison; ModelError names the one that could not be scored."""
+    def score(self, comparisons: Sequence[Comparison], *, alone: bool = False) -> list[float]:
+        """Return one score a comparison; ModelError names the one that could not be scored.
+
+        `alone` changes nothing: what is computed together is the servers' own choice.
+        """
         encoded = [self.serialiser.encode(comparison) for comparison in comparisons]
         report_cuts(comparisons, [cut for _, cut in encoded])
         rows = [ids for ids, _ in encoded]

@@ -56,14 +56,14 @@ class RewardModelDiscriminator:
         self.context = getattr(self.model.config, "max_position_embeddings", None)
         self.specials = specials_of(self.tokenizer)
 
-    def score(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def score(self, comparisons: Sequence[Comparison], *, alone: bool = False) -> list[float]:
         """Return one score a comparison; an answer that several share is scored once."""
         names: dict[tuple[str, str], str] = {}
         for comparison in comparisons:
             names.setdefault((comparison.prompt, comparison.candidate), comparison.id)
             if self.against == "reference":
                 names.setdefault((comparison.prompt, comparison.reference), comparison.id)
-        found = dict(zip(names, self._scores(names), strict=True))
+        found = dict(zip(names, self._scores(names, alone), strict=True))
         for pair, score in found.items():
             if not math.isfinite(score):
                 raise ModelError(f"{names[pair]}: the discriminator's score is {score}")
@@ -73,12 +73,12 @@ class RewardModelDiscriminator:
             for c in comparisons
         ]
 
-    def _scores(self, names: dict[tuple[str, str], str]) -> list[float]:
+    def _scores(self, names: dict[tuple[str, str], str], alone: bool) -> list[float]:
         rows = [self._ids(prompt, answer) for prompt, answer in names]
         refuse_overlong(list(names.values()), rows, self.context)
         scores: dict[int, float] = {}
         lengths = [len(row) for row in rows]
-        for places in batches(range(len(rows)), lengths, self.batch_tokens):
+        for places in batches(range(len(rows)), lengths, 1 if alone else self.batch_tokens):
             scores.update(zip(places, self._forward([rows[p] for p in places]), strict=True))
         return [scores[place] for place in range(len(rows))]
 

@@ -14,6 +14,10 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from uniapl_cli.discriminators.batches import Family, Row, batches, families
+from uniapl_cli.discriminators.prefixes import Prefixes, States
+
+# From so many ids on, a prefix by itself takes no longer than in a batch with others.
+LONG = 128
 
 # (last hidden states (R, H)) -> scores (R,)
 Head = Callable[[Tensor], Tensor]
@@ -23,70 +27,115 @@ class Scorer:
     """Scores rows with a decoder, for reading only.
 
     No computation holds more than `batch_tokens` places, padding included; while prefixes are
-    shared, the keys and values of up to twice as many. One row alone may be longer. Nothing is
-    kept from one call to the next: in another batch a score's last bits differ, and a run that was
-    resumed would not be the one that was not.
+    shared, the keys and values of up to twice as many. One row alone may be longer.
+
+    In another batch a score's last bits differ, and a run that was resumed would not be the one
+    that was not. So a prefix that is kept from one call to the next, a long one, is always computed
+    alone; what else is computed together is settled by the call's rows, whatever was kept before.
     """
 
-    def __init__(self, backbone: Any, head: Head, *, batch_tokens: int, share: bool) -> None:
+    def __init__(
+        self,
+        backbone: Any,
+        head: Head,
+        *,
+        batch_tokens: int,
+        share: bool,
+        prefixes: Prefixes | None = None,
+    ) -> None:
         self.backbone = backbone
         self.head = head
         self.batch_tokens = batch_tokens
         self.share = share and can_share(backbone.config)
         self.device = next(backbone.parameters()).device
+        self.prefixes = prefixes or Prefixes(0)
 
     @torch.inference_mode()
-    def __call__(self, rows: Sequence[Sequence[int]], separator: int) -> list[float]:
-        """Return a score a row, in their order. Rows that are the same are computed once."""
-        distinct = list(dict.fromkeys(map(tuple, rows)))
+    def __call__(
+        self, rows: Sequence[Row], prefixes: Sequence[Row], *, alone: bool = False
+    ) -> list[float]:
+        """Return a score a row, in their order. Rows that are the same are computed once.
+
+        prefixes: what each row begins like, as far as that goes, whatever its candidate. With
+        `alone` no two rows are computed together.
+        """
+        asked = list(zip(rows, prefixes, strict=True))
+        place_of = {pair: place for place, pair in enumerate(dict.fromkeys(asked))}
+        distinct = [row for row, _ in place_of]
+        budget = 1 if alone else self.batch_tokens
+        groups = families(distinct, [prefix for _, prefix in place_of]) if self.share else []
+        # A row without siblings is sooner computed in a batch of such rows than in two parts.
+        groups = [family for family in groups if alone or len(family.shared) > 1]
+        shared = {place for family in groups for place in family.shared}
+        single = [place for place in range(len(distinct)) if place not in shared]
         scores: dict[int, float] = {}
-        groups = families(distinct, separator) if self.share else []
-        groups = [family for family in groups if family.shared]
-        shared = {place for family in groups for place in family.places}
-        lengths = [len(row) for row in distinct]
-        alone = [place for place in range(len(distinct)) if place not in shared]
-        for batch in batches(alone, lengths, self.batch_tokens):
+        for batch in batches(single, [len(row) for row in distinct], budget):
             ids, ends = self._padded([distinct[place] for place in batch])
             hidden = self.backbone(input_ids=ids, use_cache=False).last_hidden_state
             scores |= zip(batch, self._read(hidden, ends), strict=True)
-        prefixes = [family.shared for family in groups]
-        for chosen in batches(range(len(groups)), prefixes, self.batch_tokens):
-            scores |= self._shared([groups[i] for i in chosen], distinct)
-        order = {row: place for place, row in enumerate(distinct)}
-        return [scores[order[tuple(row)]] for row in rows]
+        widths = [len(family.prefix) for family in groups]
+        for chosen in batches(range(len(groups)), widths, budget):
+            scores |= self._shared([groups[i] for i in chosen], distinct, budget)
+        return [scores[place_of[pair]] for pair in asked]
 
-    def _shared(self, groups: Sequence[Family], rows: Sequence[Row]) -> dict[int, float]:
-        """Score the rows of some families: the prefixes in one go, then the ends in batches."""
-        ids, starts = self._padded([rows[group.places[0]][: group.shared] for group in groups])
-        cache = DynamicCache(config=self.backbone.config)
-        self.backbone(input_ids=ids, past_key_values=cache, use_cache=True)
-        owner = {place: number for number, group in enumerate(groups) for place in group.places}
-        ends = {place: rows[place][groups[owner[place]].shared :] for place in owner}
-        width = ids.shape[1]
-        prices = [width + len(ends.get(place, ())) for place in range(len(rows))]
+    def _shared(
+        self, groups: Sequence[Family], rows: Sequence[Row], budget: int
+    ) -> dict[int, float]:
+        """Score the rows of some families: the prefixes first, then the ends in batches."""
+        states = self._stacked([group.prefix for group in groups])
+        owner = {place: number for number, group in enumerate(groups) for place in group.shared}
+        starts = {place: start for group in groups for place, start in group.shared.items()}
+        width = max(len(group.prefix) for group in groups)
+        prices = [width + len(row) - starts.get(place, 0) for place, row in enumerate(rows)]
         scores: dict[int, float] = {}
-        for batch in batches(owner, prices, self.batch_tokens):
+        for batch in batches(owner, prices, budget):
             owners = torch.tensor([owner[place] for place in batch], device=self.device)
-            suffix, sizes = self._padded([ends[place] for place in batch])
-            hidden = self._continue(cache, owners, starts[owners], suffix)
+            begins = torch.tensor([starts[place] for place in batch], device=self.device)
+            suffix, sizes = self._padded([rows[place][starts[place] :] for place in batch])
+            hidden = self._continue(states, owners, begins, suffix)
             scores |= zip(batch, self._read(hidden, sizes), strict=True)
         return scores
 
-    def _continue(self, cache: Any, owners: Tensor, starts: Tensor, suffix: Tensor) -> Tensor:
-        """Return the hidden states of the ends, each behind its owner's prefix.
+    def _stacked(self, prefixes: Sequence[Row]) -> States:
+        """Return the states of prefixes as one batch (P, heads, S, width), padded on the right."""
+        long = [place for place, ids in enumerate(prefixes) if len(ids) >= LONG]
+        short = [place for place, ids in enumerate(prefixes) if len(ids) < LONG]
+        together = self._states([prefixes[place] for place in short]) if short else []
+        if not long:
+            return together
+        stack: States = []
+        width = max(map(len, prefixes))
+        for place in long:
+            states = self.prefixes.get(prefixes[place], lambda ids: self._states([ids]))
+            if not stack:
+                stack = [s.new_zeros(len(prefixes), s.shape[1], width, s.shape[3]) for s in states]
+            _put(stack, [place], states)
+        if short:
+            _put(stack, short, together)
+        return stack
 
-        Prefixes are padded on the right, so the places between a prefix and its end are masked.
+    def _states(self, prefixes: Sequence[Row]) -> States:
+        """Compute prefixes in one go."""
+        cache = DynamicCache(config=self.backbone.config)
+        tokens, _ = self._padded(prefixes)
+        self.backbone(input_ids=tokens, past_key_values=cache, use_cache=True)
+        return [state for layer in cache.layers for state in (layer.keys, layer.values)]
+
+    def _continue(self, states: States, owners: Tensor, starts: Tensor, suffix: Tensor) -> Tensor:
+        """Return the hidden states of the ends (R, L), each behind `starts` ids of its owner.
+
+        The places between them, padding or what a row does not share, are masked.
         """
-        copy = DynamicCache(config=self.backbone.config)
-        for number, layer in enumerate(cache.layers):
-            copy.update(layer.keys[owners], layer.values[owners], number)
+        cache = DynamicCache(config=self.backbone.config)
+        for number, (keys, values) in enumerate(zip(states[::2], states[1::2], strict=True)):
+            cache.update(keys[owners], values[owners], number)
         before = torch.arange(cache.get_seq_length(), device=self.device) < starts.unsqueeze(1)
         steps = torch.arange(suffix.shape[1], device=self.device)
         return self.backbone(
             input_ids=suffix,
             attention_mask=torch.cat([before, torch.ones_like(suffix, dtype=torch.bool)], 1).long(),
             position_ids=starts.unsqueeze(1) + steps,
-            past_key_values=copy,
+            past_key_values=cache,
             use_cache=True,
         ).last_hidden_state
 
@@ -99,6 +148,12 @@ class Scorer:
     def _read(self, hidden: Tensor, lengths: Tensor) -> list[float]:
         """Return the scores, read at each row's last token."""
         return self.head(hidden[torch.arange(len(hidden)), lengths - 1]).tolist()
+
+
+def _put(stack: States, places: list[int], states: States) -> None:
+    """Write the states of the prefixes at some places into those of all."""
+    for whole, part in zip(stack, states, strict=True):
+        whole[places, :, : part.shape[2]] = part
 
 
 def can_share(config: Any) -> bool:

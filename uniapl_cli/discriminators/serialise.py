@@ -101,6 +101,7 @@ class Serialiser:
         self.separator_id = separator_id
         self.tail_id = tail_id
         self.format = format
+        self.glue = "\n" if format.wrapper == "sft" else ""
         bos = tokenizer.bos_token_id
         self.start = [] if bos is None else [bos]
         self.specials = specials_of(tokenizer)
@@ -117,15 +118,21 @@ class Serialiser:
             self._clean(answer(comparison.candidate)),
         )
         prompt, reference, candidate = texts
-        glue = "\n" if self.format.wrapper == "sft" else ""
         end = "" if self.format.tail == "id" else self.tokenizer.convert_ids_to_tokens(self.tail_id)
         ids = [
             *self.start,
-            *self._ids(f"{prompt}{glue}{reference}"),
+            *self._ids(f"{prompt}{self.glue}{reference}"),
             self.separator_id,
-            *self._ids(f"{prompt}{glue}{candidate}{end}"),
+            *self._ids(f"{prompt}{self.glue}{candidate}{end}"),
         ]
         return [*ids, self.tail_id] if self.format.tail == "id" else ids, cut
+
+    def opening(self, prompt: str) -> list[int]:
+        """Return the ids of a prompt as they stand before a candidate.
+
+        Which candidate may change the last of them: some tokens span the place where it begins.
+        """
+        return self._ids(f"{self._clean(prompt)}{self.glue}")
 
     def _fit(self, prompt: str, reference: str, candidate: str) -> tuple[list[str], Cut]:
         """Cut the texts to the format's lengths; as in the client, each counts one for its bos."""

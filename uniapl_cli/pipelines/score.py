@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any, Protocol
 
+from uniapl_cli.data import BadRow, Tolerance
 from uniapl_cli.discriminators import Discriminator, centred, coefficient
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, append_rows, drop_torn_line, dump, parse_row, read_rows, replacing
@@ -55,6 +56,14 @@ class Columns:
             self._text(row, "output", clean),
             row.origin,
         )
+
+    def fault(self, row: Row) -> BadRow | None:
+        """Return what is wrong with a row that cannot be compared."""
+        try:
+            self.comparison(row)
+        except DataError as error:
+            return BadRow(row.values, str(error))
+        return None
 
     def _text(self, row: Row, which: str, clean: Callable[[str], str]) -> str:
         name = getattr(self, which)
@@ -189,7 +198,7 @@ def _scored(
         return [{"score": r, "coef": coefficient(r)} for r in discriminator.score(compared)]
     return [
         {"score": r, "coef": coefficient(r), "own": own}
-        for r, own in zip(*centred(discriminator, compared), strict=True)
+        for r, own in zip(*centred(discriminator.score, discriminator.score, compared), strict=True)
     ]
 
 
@@ -202,8 +211,23 @@ def _same(old: Row, row: Row | None) -> None:
         raise DataError(f"{old.origin}: not the row at {row.origin}: {OTHERWISE}")
 
 
-def stdin_rows() -> Iterator[Row]:
+def stdin_rows() -> Iterator[Row | BadRow]:
     """Yield the JSONL rows of stdin as they come; blank lines are passed over."""
     for number, line in enumerate(sys.stdin.buffer, 1):
         if line.strip():
-            yield parse_row(line.rstrip(), f"stdin:{number}")
+            try:
+                yield parse_row(line.rstrip(), f"stdin:{number}")
+            except DataError as error:
+                yield BadRow(line.rstrip().decode(errors="replace"), str(error))
+
+
+def good_rows(
+    rows: Iterable[Row | BadRow], columns: Columns, tolerance: Tolerance
+) -> Iterator[Row]:
+    """Yield the rows that can be scored; `tolerance` takes the others."""
+    for row in rows:
+        bad = row if isinstance(row, BadRow) else columns.fault(row)
+        if bad is not None:
+            tolerance.take(bad)
+        elif isinstance(row, Row):
+            yield row

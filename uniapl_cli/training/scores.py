@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from uniapl_cli.discriminators import Discriminator, centred, coefficient
+from uniapl_cli.discriminators import Remembering, centred, coefficient
 from uniapl_cli.errors import ConfigError, DataError
 from uniapl_cli.objectives.kl import estimate
 from uniapl_cli.registry import Registry
@@ -94,7 +94,7 @@ def kl(
 
 @scores.register("polar", teacher=True)
 def polar(
-    rollouts: Sequence[Rollout], *, discriminator: Discriminator, centre: bool = False
+    rollouts: Sequence[Rollout], *, discriminator: Remembering, centre: bool = False
 ) -> list[float]:
     """The discriminator's score r of the rollout against the teacher's response.
 
@@ -106,7 +106,7 @@ def polar(
 
 @scores.register("coef", teacher=True)
 def coef(
-    rollouts: Sequence[Rollout], *, discriminator: Discriminator, centre: bool = False
+    rollouts: Sequence[Rollout], *, discriminator: Remembering, centre: bool = False
 ) -> Scored:
     """The anchor: 1 - 8 (sigmoid(r) - 0.5)^2 of the score above. Paper, Algorithm 1."""
     found = distances(rollouts, discriminator, centre)
@@ -114,33 +114,30 @@ def coef(
 
 
 @scores.register("polar_gt", teacher=True, reference=True)
-def polar_gt(rollouts: Sequence[Rollout], *, discriminator: Discriminator) -> Scored:
+def polar_gt(rollouts: Sequence[Rollout], *, discriminator: Remembering) -> Scored:
     """r = r_s - r_t: rollout and teacher, both against the data set's own answer. Paper, B.2."""
     return margins(rollouts, discriminator)
 
 
 @scores.register("coef_gt", teacher=True, reference=True)
-def coef_gt(rollouts: Sequence[Rollout], *, discriminator: Discriminator) -> Scored:
+def coef_gt(rollouts: Sequence[Rollout], *, discriminator: Remembering) -> Scored:
     """The anchor with the data set's own answer as the reference: the coefficient of polar_gt."""
     found = margins(rollouts, discriminator)
     return Scored([coefficient(r) for r in found.values], {"r": found.values, **found.more})
 
 
-def distances(
-    rollouts: Sequence[Rollout], discriminator: Discriminator, centre: bool
-) -> list[float]:
+def distances(rollouts: Sequence[Rollout], discriminator: Remembering, centre: bool) -> list[float]:
     """Return the scores of the rollouts against the teacher's responses."""
     pairs = [comparison(r, r.completion.text) for r in rollouts]
-    return centred(discriminator, pairs)[0] if centre else discriminator.score(pairs)
+    if not centre:
+        return discriminator.score(pairs)
+    return centred(discriminator.score, discriminator.fixed, pairs)[0]
 
 
-def margins(rollouts: Sequence[Rollout], discriminator: Discriminator) -> Scored:
+def margins(rollouts: Sequence[Rollout], discriminator: Remembering) -> Scored:
     """Return how much closer than the teacher's the rollouts are to the data set's own answers."""
     students = discriminator.score([against_truth(r, r.completion.text) for r in rollouts])
-    unique = {r.example.id: r for r in rollouts}
-    asked = [against_truth(r, str(r.example.response)) for r in unique.values()]
-    of = dict(zip(unique, discriminator.score(asked), strict=True))
-    teachers = [of[r.example.id] for r in rollouts]
+    teachers = discriminator.fixed([against_truth(r, str(r.example.response)) for r in rollouts])
     values = [s - t for s, t in zip(students, teachers, strict=True)]
     return Scored(values, {"r_s": students, "r_t": teachers})
 
