@@ -10,7 +10,7 @@ import pytest
 from uniapl_cli.build.run import open_run
 from uniapl_cli.build.training import train
 from uniapl_cli.cli.session import METHODS
-from uniapl_cli.errors import ConfigError, DataError, RunError
+from uniapl_cli.errors import ConfigError, DataError, RunError, TrainingError
 from uniapl_cli.files import write_rows
 from uniapl_cli.runs.directory import RunDirectory
 
@@ -68,6 +68,42 @@ def test_with_options_two_and_two_steps_are_four_too(method, train_tiny, weights
     assert logged(run) == lines
     assert all(line["grad_norm"] > 0 for line in lines)
     assert weights(train_tiny(method, "plain")) != expected
+
+
+def test_inner_epochs_are_further_updates(train_tiny, weights):
+    one, two = (train_tiny("sft", str(n), f"training.inner_epochs={n}") for n in (1, 2))
+    assert weights(one) != weights(two)
+
+
+def test_the_terms_gradients_are_reported_when_due(train_tiny, logged):
+    lines = logged(train_tiny("grpo", "run", "run.gradients_every=2"))
+    told = [{name for name in line if name.startswith("gradients/")} for line in lines]
+    due = {"gradients/preference", "gradients/kl", "gradients/cosine/preference~kl"}
+    assert told[0] == told[2] == set()
+    assert due >= told[1] >= {"gradients/preference"}
+
+
+NOTHING = ["signals.verifier.scores={verifier: null, length: {weight: 0}}", "terms.kl=null"]
+
+
+def test_a_run_with_nothing_to_learn_ends_and_says_why(train_tiny):
+    with pytest.raises(TrainingError, match="exactly 0 for 3 updates in a row, up to step 3. All"):
+        train_tiny("grpo", "run", *NOTHING, "training.max_idle_updates=3")
+
+
+def test_health_is_told_once_also_over_a_resume(train_tiny, caplog):
+    with caplog.at_level(logging.INFO, "uniapl"):
+        run = train_tiny("grpo", "run", "run.save_every=1")
+        assert caplog.text.count("note: step 3: 'preference' reads") == 1
+        caplog.clear()
+        shutil.rmtree(run / "final")
+        shutil.rmtree(run / "checkpoints" / "step-00000004")
+        train_tiny("grpo", "run")
+        assert "resuming after step 3" in caplog.text
+        assert "note:" not in caplog.text
+        caplog.clear()
+        train_tiny("grpo", "quiet", "run.health=false")
+        assert "note:" not in caplog.text
 
 
 @pytest.mark.parametrize(
