@@ -62,7 +62,11 @@ SAME = [
 ]
 
 
-@pytest.mark.parametrize(("general", "choices", "special", "its"), SAME)
+# Two of them in the quick run.
+CASES = [*SAME[:2], *(pytest.param(*case, marks=pytest.mark.slow) for case in SAME[2:])]
+
+
+@pytest.mark.parametrize(("general", "choices", "special", "its"), CASES)
 def test_a_special_case_is_the_other_method_to_the_bit(
     general, choices, special, its, train_tiny, weights, logged
 ):

@@ -5,6 +5,7 @@ import statistics
 import subprocess
 import sys
 import time
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def calls(tree: ast.AST) -> list[ast.Call]:
 
 def test_the_package_was_found():
     assert len(FILES) > 90
+
+
+def test_no_folder_of_tests_is_left_out(request):
+    """pytest's own list of folders not to look into has `build` on it."""
+    skipped = request.config.getini("norecursedirs")
+    folders = {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert "build" in folders
+    assert not [name for name in folders for pattern in skipped if fnmatch(name, pattern)]
 
 
 def test_the_import_contracts_hold():

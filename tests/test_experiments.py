@@ -50,6 +50,7 @@ def test_each_composes_with_its_method(path):
     read_config(path, ["method=none"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=name)
 @pytest.mark.parametrize("method", ["sft", "grpo", "asft", "agrpo", "unified", "chord", "achord"])
 def test_every_file_goes_under_every_method(path, method):

@@ -24,7 +24,12 @@ def back_to_step_2(folder):
     shutil.rmtree(folder / "checkpoints" / "step-00000004")
 
 
-@pytest.mark.parametrize("method", ALL)
+# One of each kind of batch in the quick run, all of them in the whole one.
+QUICK = ("unified", "kto", "polar")
+EACH = [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in ALL]
+
+
+@pytest.mark.parametrize("method", EACH)
 def test_two_and_two_steps_are_four_to_the_bit(method, train_tiny, weights, logged):
     run = train_tiny(method, "run")
     expected, lines = weights(run), logged(run)
@@ -58,6 +63,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", OPTIONS)
 def test_with_options_two_and_two_steps_are_four_too(method, train_tiny, weights, logged):
     run = train_tiny(method, "run", *OPTIONS[method])
@@ -120,6 +126,7 @@ def test_micro_batches_are_of_sources_that_there_are(tiny_config, sizes, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.slow
 def test_what_the_anchor_remembers_changes_no_bit(
     tiny_data, train_tiny, weights, logged, monkeypatch
 ):
@@ -146,6 +153,7 @@ def test_two_and_two_steps_are_not_just_two(train_tiny, weights):
     assert final != weights(train_tiny("unified", "other", "seed=1"))
 
 
+@pytest.mark.slow
 def test_the_same_run_twice_is_the_same_to_the_bit(train_tiny, weights):
     assert weights(train_tiny("unified", "a")) == weights(train_tiny("unified", "b"))
 

@@ -44,6 +44,7 @@ def test_the_first_stops_the_run_with_its_place_and_reason(uniapl, thousand, fol
     assert not (folder / "kept.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_one_more_than_is_tolerated_stops_it_too(uniapl, thousand, folder):
     result = uniapl(f"{thousand} data.tolerance=9 data.bad_rows=bad.jsonl")
     assert result.exit_code == 2
@@ -51,7 +52,7 @@ def test_one_more_than_is_tolerated_stops_it_too(uniapl, thousand, folder):
     assert not (folder / "kept.jsonl").exists()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_tolerated_ones_land_in_their_file_and_are_counted(uniapl, thousand, folder, workers):
     told = f"data.tolerance=10 data.bad_rows=bad.jsonl filter.workers={workers} --json"
     result = uniapl(f"{thousand} {told}")

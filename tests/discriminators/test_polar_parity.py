@@ -114,6 +114,7 @@ def test_what_was_cut_is_counted_and_told(judge, rows, caplog):
     assert "2 comparisons in part: 2 candidates cut (first: a-long-01, candidate by 17" in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["pickle", "pickles", "shards"])
 def test_weights_in_other_files(judge, rows, tmp_path, layout):
     for name in ("config.json", "tokenizer.model", "tokenizer_config.json"):
@@ -138,6 +139,7 @@ def test_weights_in_other_files(judge, rows, tmp_path, layout):
             load_polar(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize(("dtype", "near"), [("bfloat16", 0.5), ("float16", 0.05)])
 def test_other_attention_and_dtypes(rows, attention, dtype, near):
@@ -196,12 +198,14 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "change", "message"), REFUSED)
 def test_any_other_checkpoint_is_refused(tmp_path, name, change, message):
     with pytest.raises(ModelError, match=message):
         load_polar(altered(tmp_path, name, change))
 
 
+@pytest.mark.slow
 def test_dynamic_rope_scaling_changes_nothing_within_the_context(judge, rows, tmp_path):
     scaled = {"type": "dynamic", "factor": 2.0}
     folder = altered(tmp_path, "config.json", lambda v: v.update(rope_scaling=scaled))

@@ -169,7 +169,12 @@ TROUBLES = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
+SLOW = ("too slow", "trickling in")
+
+
+@pytest.mark.parametrize(
+    "trouble", [pytest.param(t, marks=[pytest.mark.slow] if t in SLOW else []) for t in TROUBLES]
+)
 def test_trouble_is_asked_away_or_told_with_the_row(serve, honest, judge, comparisons, trouble):
     rows = comparisons[:4]
     server = serve(failing(honest(), *[TROUBLES[trouble]] * 2))
@@ -343,6 +348,7 @@ def test_what_is_no_score(found):
 
 @pytest.mark.shared
 @pytest.mark.skipif(not OFFICIAL.is_dir(), reason="shared/data/polar/tiny_a is not here")
+@pytest.mark.slow
 def test_servers_of_an_official_checkpoint_are_sent_its_ids(serve, comparisons):
     here = PolarDiscriminator(OFFICIAL, "cpu", torch.float32)
     lock = threading.Lock()

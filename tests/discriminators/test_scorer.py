@@ -68,7 +68,7 @@ def alone(backbone, head):
     return score
 
 
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("attention", ["sdpa", pytest.param("eager", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("share", [True, False])
 @pytest.mark.parametrize("budget", [1, 60, 300, 10**6])
 def test_a_score_depends_on_its_row_alone(backbone, head, alone, budget, share, attention):

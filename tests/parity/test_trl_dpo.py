@@ -8,7 +8,10 @@ from uniapl_cli.objectives import objectives
 from uniapl_cli.tensors import ChoiceBatch
 from uniapl_cli.training.terms import Term
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of what TRL calls
+pytestmark = [
+    pytest.mark.slow,  # seconds to import the peer
+    pytest.mark.filterwarnings("ignore::FutureWarning"),  # of what it calls
+]
 
 # Lengths of a prompt, of the chosen answer and of the rejected one.
 LENGTHS = [(3, 9, 2), (6, 1, 12), (1, 4, 4), (2, 17, 1), (5, 3, 8)]

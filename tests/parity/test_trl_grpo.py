@@ -7,7 +7,10 @@ from worlds import Table, clear
 
 from uniapl_cli.objectives import advantages
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of what TRL calls
+pytestmark = [
+    pytest.mark.slow,  # seconds to import the peer
+    pytest.mark.filterwarnings("ignore::FutureWarning"),  # of what it calls
+]
 
 # Narrow enough that some ratios are clipped; those of whole sequences lie closer to 1.
 CLIPS = {

@@ -13,7 +13,10 @@ from uniapl_cli.objectives import objectives
 from uniapl_cli.tensors import LabelledBatch
 from uniapl_cli.training.terms import Term
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of what TRL calls
+pytestmark = [
+    pytest.mark.slow,  # seconds to import the peer
+    pytest.mark.filterwarnings("ignore::FutureWarning"),  # of what it calls
+]
 
 LENGTHS = [(3, 9), (6, 1), (1, 4), (2, 17), (5, 2), (4, 6)]
 DESIRABLE = [True, False, True, True, False, True]

@@ -7,6 +7,8 @@ from worlds import clear, token_batch, total
 from uniapl_cli.objectives import objectives
 from uniapl_cli.training.terms import Term
 
+pytestmark = pytest.mark.slow  # seconds to import the peer
+
 # Of a prompt and its answer.
 LENGTHS = [(3, 9), (6, 1), (1, 4), (2, 17), (5, 2), (4, 6)]
 # TRL's loss_type -> our objective. Dynamic fine-tuning weighs a token by its p, held constant.

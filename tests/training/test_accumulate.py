@@ -5,7 +5,8 @@ import torch
 from accumulating import accumulated_means
 
 from uniapl_cli.objectives import objectives
-from uniapl_cli.training.accumulate import gradient_norm
+from uniapl_cli.tensors import LabelledBatch
+from uniapl_cli.training.accumulate import gradient_norm, prepare, with_baseline
 from uniapl_cli.training.terms import Term
 
 NLL = objectives["nll"].make
@@ -139,3 +140,25 @@ def test_a_gradient_is_scaled_down_to_its_limit(limit, after):
         parameter.grad = torch.tensor(gradient)
     assert gradient_norm(parameters, limit) == pytest.approx(5.0)
     assert gradient_norm(parameters, 1e9) == pytest.approx(after, rel=1e-5)
+
+
+def test_a_prompt_without_anothers_answer_takes_no_part_in_ktos_baseline(new_policy, new_batch):
+    """Two rows of which one has no mismatched answer: the baseline is the other's gain alone."""
+    policy, reference = new_policy(0), new_policy(1)
+    batches = []
+    for lengths in ([4, 0], [4, 5]):
+        mismatched = new_batch(lengths, seed=3, ref_logps=None)
+        desirable = torch.tensor([True, False])
+        batches.append(LabelledBatch(new_batch([3, 6], ref_logps=None), desirable, mismatched))
+    kto = term("term", "s", objectives["kto"].make, needs_reference=True)
+
+    def baseline(batch):
+        given = prepare(policy, [kto], {"s": batch}, {"s": 2}, reference)
+        (micro,) = with_baseline(policy, given["s"])
+        return float(micro.baseline)
+
+    side = batches[0].mismatched
+    gains = ((policy.forward(side) - reference.forward(side)) * side.mask).sum(1).detach()
+    assert baseline(batches[0]) == pytest.approx(max(float(gains[0]), 0.0), rel=1e-5)
+    assert float(gains[0]) > 0
+    assert baseline(batches[1]) != pytest.approx(baseline(batches[0]), rel=1e-3)

@@ -11,7 +11,7 @@ from uniapl_cli.errors import TrainingError
 from uniapl_cli.objectives import objectives
 from uniapl_cli.training.accumulate import gradient_norm
 from uniapl_cli.training.checkpoint import Checkpoints
-from uniapl_cli.training.loop import train
+from uniapl_cli.training.loop import draw, train
 from uniapl_cli.training.schedules import schedule, weight
 from uniapl_cli.training.sources import Drawn
 from uniapl_cli.training.streams import Stream
@@ -264,7 +264,20 @@ def test_the_figures_of_a_step_are_means_over_its_inner_epochs(new_training):
     only = terms({}, sft="1")
     one.run(steps=1, plan=only)
     two.run(steps=1, plan=only, inner_epochs=2)
-    assert two.diary.rows[0]["sft"] < one.diary.rows[0]["sft"]
+    after = new_training("by hand")
+    first, both = one.diary.rows[0]["sft"], two.diary.rows[0]["sft"]
+    policy = after.new_policy()
+    optimizer = after.new_optimizer(policy.model)
+    (batch,) = Stream("rows", after.batches, 1, 0).next()
+    losses = []
+    for _ in range(2):
+        means = accumulated_means(policy, only.active(0), only.weights(0), {"source": batch}, 2)
+        losses.append(means["sft"].value)
+        gradient_norm(list(policy.model.parameters()), 1.0)
+        optimizer.step(0.01)
+    assert losses[0] == pytest.approx(first)
+    assert both == pytest.approx(sum(losses) / 2)
+    assert losses[1] < losses[0]
 
 
 def test_inner_epochs_stop_and_go_on_to_the_bit(new_training):
@@ -305,3 +318,21 @@ def test_a_run_that_has_nothing_left_to_learn_stops(new_training):
         training.run(diary, max_idle_updates=2)
     assert [row["step"] for row in diary.rows] == [1, 2]
     assert training.run(Diary(), max_idle_updates=0) is True
+
+
+def test_a_source_may_draw_further_items_of_its_stream(new_training):
+    """What is drawn in addition is gone for the next step, and the saved position says so."""
+    training = new_training()
+    stream = Stream("rows", training.batches, 1, 0)
+    seen = []
+
+    class Greedy(Given):
+        def draw(self, items, step, signals, more):
+            seen.append((items, more(1)))
+            return Drawn(items[0])
+
+    drawn = draw(terms({}, sft="1").active(0), {"source": Greedy()}, {"rows": stream}, 0)
+    order = Stream("rows", training.batches, 1, 0)
+    assert drawn["source"].batch is order.next()[0]
+    assert seen[0][1] == order.next()
+    assert stream.state_dict() == order.state_dict()

@@ -141,7 +141,7 @@ def test_the_length_is_in_tokens():
 
 
 @pytest.mark.parametrize(
-    ("tokens", "punishment"), [(1, 0.0), (6, 0.0), (7, -0.25), (9, -0.75), (10, -1.0)]
+    ("tokens", "punishment"), [(1, 0.0), (6, 0.0), (7, -0.25), (9, -0.75), (10, -1.0), (12, -1.0)]
 )
 def test_the_soft_punishment_of_long_responses(tokens, punishment):
     """DAPO, eq. 13: none up to the buffer, then in a line to -1."""

@@ -192,6 +192,19 @@ def test_prompts_that_teach_nothing_are_replaced_until_they_teach(chat):
     assert len(drawn.batch.mask) == 9
 
 
+def test_a_prompt_stays_if_any_signal_that_resamples_learns_from_it(chat):
+    """The one learns from no prompt; the other from the second alone, and that is kept."""
+    further = Further("bb", "bb")
+    source = rollouts(
+        chat,
+        signal=judged_apart("resample", lambda r: 1.0),
+        other=judged_apart("resample", alike),
+    )
+    drawn = replace(source, max_resamples=3).draw(ROWS, 0, ["signal", "other"], further)
+    assert further.asked == [2]
+    assert [row["id"] for row in drawn.samples] == ["bb"] * 9
+
+
 def test_resampling_ends_at_its_bound_with_a_full_batch(chat):
     further = Further(*"defghij")
     source = rollouts(chat, signal=judged_apart("resample", lambda r: 1.0))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from uniapl_cli.objectives import objectives
+from uniapl_cli.objectives import objectives, reductions
 from uniapl_cli.tensors import TokenBatch, TokenLoss
 from uniapl_cli.training.schedules import schedule, weight
 from uniapl_cli.training.terms import Plan, Term
@@ -34,6 +34,18 @@ def test_the_loss_is_the_mean_over_the_tokens():
     assert mean.value == 2.5
     assert int(mean.count) == int(term.count(BATCH)) == 4
     assert metrics == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "golden"),
+    [("sequence", {}, 3.0), ("constant", {"length": 4}, 1.25), ("constant", {"length": 1}, 5.0)],
+)
+def test_a_reduction_decides_what_a_token_weighs(name, options, golden):
+    reduction = reductions[name].bind(options)
+    term = Term("t", "s", lambda _: 1.0, lambda outputs, _: TokenLoss(outputs), reduction=reduction)
+    mean, _ = term.loss(LOSSES, BATCH)
+    assert mean.value == pytest.approx(golden)
+    assert mean.count == term.count(BATCH)
 
 
 def test_metrics_are_means_over_the_same_tokens_and_carry_no_gradient():

@@ -31,9 +31,9 @@ def micro_batch_sizes(config: schema.Config) -> dict[str, int]:
     for name, size in given.items():
         if name not in BATCHES:
             raise ConfigError(f"training.micro_batch_sizes: {unknown('source', name, BATCHES)}")
-        if size is not None and size < 1:
+        if size < 1:
             raise ConfigError(f"training.micro_batch_sizes.{name} = {size}: 1 is the least")
-    return {name: given.get(name) or config.training.micro_batch_size for name in BATCHES}
+    return {name: given.get(name, config.training.micro_batch_size) for name in BATCHES}
 
 
 def make_sources(

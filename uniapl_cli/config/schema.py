@@ -135,7 +135,7 @@ class Training:
     samples: int = key(8, "rollouts a prompt (the group)")
     demonstration_samples: int = key(2, "rollouts a demonstration's prompt, for A-SFT's anchor")
     micro_batch_size: int = key(32, "rows a forward pass")
-    micro_batch_sizes: dict[str, int | None] = key({}, "those of sources: {rollouts: 8}")
+    micro_batch_sizes: dict[str, int] = key({}, "those of sources: {rollouts: 8}")
     inner_epochs: int = key(1, "updates a step makes from its batches (PPO's epochs)")
     mask_truncated_completions: bool = key(
         False, "leave responses cut off at sampling.max_new_tokens out of every loss"
