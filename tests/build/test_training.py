@@ -241,6 +241,15 @@ def test_how_often_is_saved_and_shown_is_no_other_config(train_tiny):
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-00000004"]
 
 
+def test_a_run_that_ran_out_of_memory_goes_on_in_smaller_batches(train_tiny, logged):
+    run = train_tiny("agrpo", "run")
+    back_to_step_2(run)
+    sizes = ["training.micro_batch_size=1", "training.micro_batch_sizes={rollouts: 2}"]
+    sizes += ["generation.batch_tokens=500", "discriminator.batch_tokens=500"]
+    train_tiny("agrpo", "run", *sizes)
+    assert [line["step"] for line in logged(run)] == STEPS
+
+
 def test_a_folder_of_something_else_is_refused(train_tiny, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("")

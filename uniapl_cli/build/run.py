@@ -30,6 +30,16 @@ SHOWN = (
     "grad_norm",
 )
 
+# What may differ when a run goes on: where and how often it reports, and what decides only how much
+# memory a step takes. Other batches may round the last bits otherwise; no more than that.
+FREE = (
+    "run.",
+    "training.micro_batch_size",
+    "generation.batch_tokens:",
+    "discriminator.batch_tokens:",
+    "discriminator.cache_mb:",
+)
+
 
 class Reporter:
     """Writes the loop's figures to the run directory and shows them on the console."""
@@ -108,8 +118,7 @@ def check_directory(run: RunDirectory, config: schema.Config) -> None:
         return
     before = load(run.config, schema=schema.Config)
     free = (
-        "run.",
-        "discriminator.cache_mb:",
+        *FREE,
         *(f"discriminator.params.{name}:" for name in models.free_params(config)),
     )
     changed = [line for line in differences(before, config) if not line.startswith(free)]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 import torch
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.data.collate import encode_answer, pad_rows
 from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, TokenBatch
-from uniapl_cli.training.sources import Drawn
+from uniapl_cli.training.sources import Drawn, More
 from uniapl_cli.types import Example
 
 Encoded = tuple[list[int], list[int]]
@@ -27,11 +26,7 @@ class Choices:
     chat: Chat
 
     def draw(
-        self,
-        items: Sequence[Example],
-        step: int,
-        signals: Sequence[str],
-        more: Callable[[int], Sequence[Any]],
+        self, items: Sequence[Example], step: int, signals: Sequence[str], more: More
     ) -> Drawn:
         """Encode both answers of each row; the mask covers an answer and its stop token."""
         chosen = [encode_answer(self.chat, example, "response") for example in items]
@@ -48,11 +43,7 @@ class Labels:
     chat: Chat
 
     def draw(
-        self,
-        items: Sequence[Example],
-        step: int,
-        signals: Sequence[str],
-        more: Callable[[int], Sequence[Any]],
+        self, items: Sequence[Example], step: int, signals: Sequence[str], more: More
     ) -> Drawn:
         """Encode the answers, good ones first, and each one's prompt with another's answer."""
         good = [encode_answer(self.chat, e, "response") for e in items if e.response is not None]
