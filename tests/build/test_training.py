@@ -98,17 +98,20 @@ def test_a_run_with_nothing_to_learn_ends_and_says_why(train_tiny):
 
 
 def test_health_is_told_once_also_over_a_resume(train_tiny, caplog):
+    """Three steps in a row are needed for a note: after step 3, another three would tell it again."""
+    given = ["training.steps=7", "run.save_every=1", "run.keep_checkpoints=9"]
     with caplog.at_level(logging.INFO, "uniapl"):
-        run = train_tiny("grpo", "run", "run.save_every=1")
+        run = train_tiny("grpo", "run", *given)
         assert caplog.text.count("note: step 3: 'preference' reads") == 1
         caplog.clear()
         shutil.rmtree(run / "final")
-        shutil.rmtree(run / "checkpoints" / "step-00000004")
-        train_tiny("grpo", "run")
+        for step in range(4, 8):
+            shutil.rmtree(run / "checkpoints" / f"step-{step:08d}")
+        train_tiny("grpo", "run", *given)
         assert "resuming after step 3" in caplog.text
         assert "note:" not in caplog.text
         caplog.clear()
-        train_tiny("grpo", "quiet", "run.health=false")
+        train_tiny("grpo", "quiet", *given, "run.health=false")
         assert "note:" not in caplog.text
 
 
