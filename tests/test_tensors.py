@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from uniapl_cli.tensors import Mean, PairBatch, TokenBatch, last_true
+from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, Mean, PairBatch, TokenBatch, last_true
 
 LENGTHS = [2, 17, 1, 5, 17, 0]
 
@@ -129,3 +129,45 @@ def test_last_true_is_one_more_than_the_last_place():
 def test_a_token_batch_needs_only_tokens_and_mask():
     batch = TokenBatch(torch.zeros(2, 4, dtype=torch.long), torch.ones(2, 3, dtype=torch.bool))
     assert [part.old_logps for part in batch.split(1)] == [None, None]
+
+
+def rows_of(batch):
+    """The batch's rows as lists of the tokens that count, which no two rows here share."""
+    pairs = zip(batch.tokens, batch.mask, strict=True)
+    return [tokens[1:][mask].tolist() for tokens, mask in pairs]
+
+
+@pytest.mark.parametrize("size", [1, 2, 9])
+def test_both_answers_of_a_prompt_stay_together(new_batch, size):
+    whole = ChoiceBatch(new_batch([3, 9, 1, 2, 4, 8]))
+    chosen, rejected = rows_of(whole.answers)[:3], rows_of(whole.answers)[3:]
+    found = []
+    for micro in whole.split(size):
+        rows = rows_of(micro.answers)
+        assert len(micro.mask) == len(rows) // 2 <= size
+        found += zip(rows[: len(rows) // 2], rows[len(rows) // 2 :], strict=True)
+    assert sorted(found) == sorted(zip(chosen, rejected, strict=True))
+    assert found[0][0] == chosen[1], "the longest first"
+
+
+@pytest.mark.parametrize("size", [1, 2, 9])
+def test_an_answer_keeps_its_label_and_its_mismatched_row(new_batch, size):
+    desirable = torch.tensor([True, False, False])
+    whole = LabelledBatch(new_batch([3, 9, 1]), desirable, new_batch([2, 4, 8], seed=1))
+    known = zip(rows_of(whole.answers), desirable.tolist(), rows_of(whole.mismatched), strict=True)
+    found = []
+    for micro in whole.split(size):
+        labels = micro.desirable.tolist()
+        sides = rows_of(micro.answers), labels, rows_of(micro.mismatched)
+        found += zip(*sides, strict=True)
+    assert sorted(found) == sorted(known)
+
+
+def test_a_choice_needs_two_answers_a_prompt(new_batch):
+    with pytest.raises(ValueError, match="two answers a prompt are needed, got 3 rows"):
+        ChoiceBatch(new_batch([1, 2, 3]))
+
+
+def test_every_answer_has_a_label(new_batch):
+    with pytest.raises(ValueError, match="desirable must be bool"):
+        LabelledBatch(new_batch([1, 2]), torch.tensor([True]), new_batch([1, 2]))

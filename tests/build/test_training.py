@@ -98,7 +98,7 @@ def test_a_run_with_nothing_to_learn_ends_and_says_why(train_tiny):
 
 
 def test_health_is_told_once_also_over_a_resume(train_tiny, caplog):
-    """Three steps in a row are needed for a note: after step 3, another three would tell it again."""
+    """A note takes three steps in a row: those after the resume would be enough to tell it again."""
     given = ["training.steps=7", "run.save_every=1", "run.keep_checkpoints=9"]
     with caplog.at_level(logging.INFO, "uniapl"):
         run = train_tiny("grpo", "run", *given)
