@@ -98,7 +98,7 @@ def test_a_run_with_nothing_to_learn_ends_and_says_why(train_tiny):
 
 
 def test_health_is_told_once_also_over_a_resume(train_tiny, caplog):
-    """A note takes three steps in a row: those after the resume would be enough to tell it again."""
+    """A note takes three steps in a row: those after the resume would be enough for another."""
     given = ["training.steps=7", "run.save_every=1", "run.keep_checkpoints=9"]
     with caplog.at_level(logging.INFO, "uniapl"):
         run = train_tiny("grpo", "run", *given)

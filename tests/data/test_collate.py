@@ -70,3 +70,18 @@ def test_place_refuses_another_number_of_values_than_tokens():
     _, mask = pad_rows([([1, 2], [3, 4, 5])], 0)
     with pytest.raises(RuntimeError):
         place([[0.1, 0.2]], mask)
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"), [((None, None), 99), ((3, None), 3), ((None, -1), 1), ((3, -1), 1)]
+)
+def test_a_response_is_cut_to_its_limit_and_to_the_context(chat, limits, kept):
+    """`context` is given here as what it leaves beyond the prompt, below 0 for one token."""
+    longest, left = limits
+    asked = (Message("user", "Hi"),)
+    row = Example(id="1", prompt=asked, response="A response of many words, most of them cut off.")
+    prompt, whole = encode_demonstration(chat, row)
+    context = None if left is None else len(prompt) - left
+    found = encode_demonstration(chat, row, longest, context)
+    assert found == (prompt, whole[:kept])
+    assert (found[1][-1] == chat.stop_id) is (kept >= len(whole))
