@@ -77,6 +77,7 @@ def test_a_special_case_is_the_other_method_to_the_bit(
     assert all(row["grad_norm"] > 0.01 for row in logged(first))
 
 
+@pytest.mark.slow
 def test_other_weights_are_not_the_special_case(train_tiny, weights):
     unified = [train_tiny("unified", f"a{a}", f"schedules.alpha={a}") for a in (0.9, 1)]
     assert weights(unified[0]) != weights(unified[1])
@@ -90,6 +91,7 @@ def test_a_weight_of_zero_is_a_term_left_out_to_the_bit(train_tiny, weights):
     assert weights(zero) == weights(absent)
 
 
+@pytest.mark.slow
 def test_the_micro_batch_changes_nothing_but_rounding(train_tiny, logged):
     norms = [
         [row["grad_norm"] for row in logged(train_tiny("unified", str(size), *one_step(size)))]

@@ -88,6 +88,7 @@ def test_a_weight_of_zero_is_a_term_left_out_to_the_bit(method, gradient):
         assert torch.equal(gradient(terms, {**weights, term.name: 0.0}), gradient(rest, weights))
 
 
+@pytest.mark.slow
 def test_an_empty_source_can_be_gone_back_through(method, gradient, batches):
     terms, weights = method
     for source in {term.source for term in terms}:

@@ -25,6 +25,7 @@ def grpo(train_tiny):
     return train_tiny("grpo", "run", *ADAPTER)
 
 
+@pytest.mark.slow
 def test_the_first_step_is_at_the_reference_and_the_others_are_not(grpo, logged):
     kl = [line["kl"] for line in logged(grpo)]
     assert kl[0] == 0.0

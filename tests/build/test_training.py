@@ -146,6 +146,7 @@ def test_what_the_anchor_remembers_changes_no_bit(
     assert logged(run) == lines
 
 
+@pytest.mark.slow
 def test_two_and_two_steps_are_not_just_two(train_tiny, weights):
     """The comparison above would be empty if the last two steps changed nothing."""
     run = train_tiny("unified", "run")

@@ -151,6 +151,7 @@ def test_other_attention_and_dtypes(rows, attention, dtype, near):
     assert scores == pytest.approx([row["expected_score_fp32"] for row in few], abs=near)
 
 
+@pytest.mark.slow
 def test_a_saved_official_checkpoint_is_one_of_ours(judge, rows, tmp_path):
     from uniapl_cli.training.learner import save_folder
 
@@ -214,6 +215,7 @@ def test_dynamic_rope_scaling_changes_nothing_within_the_context(judge, rows, tm
     assert same.score(comparisons) == judge.score(comparisons)
 
 
+@pytest.mark.slow
 def test_pickles_of_anything_but_tensors_are_refused(tmp_path):
     folder = altered(tmp_path, "config.json", lambda values: None)
     (folder / "model.safetensors").unlink()
@@ -243,6 +245,7 @@ def test_an_attention_that_is_not_there_is_refused():
         load_polar(TINY, attention="nonsense")
 
 
+@pytest.mark.slow
 def test_tokenizer_json_goes_before_tokenizer_model(judge, rows, tmp_path):
     folder = altered(tmp_path, "config.json", lambda values: None)
     judge.polar.tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))

@@ -1,10 +1,13 @@
 """Attacks on the machine's resources. Each is bounded, for where it is not contained."""
 
+import pytest
+
 
 def test_an_endless_loop(contained):
     assert contained("while True: pass") == "ran longer than 1 s"
 
 
+@pytest.mark.slow
 def test_sleeping(contained):
     assert contained("import time; time.sleep(9)") == "ran longer than 1 s"
 
@@ -14,10 +17,12 @@ def test_a_catastrophic_regular_expression(contained):
     assert error == "ran longer than 1 s"
 
 
+@pytest.mark.slow
 def test_a_large_power(contained):
     assert contained("return 7 ** 7 ** 9 > 0") == "ran longer than 1 s"
 
 
+@pytest.mark.slow
 def test_a_loop_that_catches_everything(contained):
     body = """
 import signal
@@ -145,6 +150,7 @@ raise Rude
     assert contained(body) == "an exception that cannot be printed"
 
 
+@pytest.mark.slow
 def test_an_error_that_takes_for_ever_to_print(contained):
     body = """
 class Slow(Exception):
