@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from accumulating import no_more
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +62,7 @@ def test_sft_lowers_the_loss_on_rows_it_has_not_seen(train_tiny, tiny_data, toke
     from uniapl_cli.verifiers import constraints
 
     others = list(read_examples(tiny_data["others"], "ifeval", constraints))
-    batch = Demonstrations("demonstrations", Chat(tokenizer)).draw(others, 0, []).batch
+    batch = Demonstrations("demonstrations", Chat(tokenizer)).draw(others, 0, [], no_more).batch
 
     def loss(path):
         return -load_policy(path, "cpu").forward(batch)[batch.mask].mean().item()

@@ -23,6 +23,7 @@ def start(folder, enough):
 
     def training(run: str) -> subprocess.Popen:
         settings = [f"training.steps={STEPS}", "optim.lr=0.003", "run.save_every=1000"]
+        settings += ["training.max_idle_updates=0"]  # one easy row is soon learnt
         words = ["train", "grpo", *enough["train"], *settings, f"run.dir={run}"]
         return program(folder, words)
 

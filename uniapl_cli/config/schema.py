@@ -143,7 +143,7 @@ class Training:
     max_resamples: int = key(3, "times a step, where a signal's zero_variance is resample")
     max_grad_norm: float = key(1.0, "gradients are scaled down to this norm")
     max_idle_updates: int = key(
-        20, "steps in a row without any gradient after which a run stops, saying why; 0: never"
+        50, "steps in a row without any gradient after which a run stops, saying why; 0: never"
     )
 
 

@@ -34,8 +34,8 @@ def reasons(metrics: Mapping[str, float]) -> Iterator[str]:
         known = True
         if last == "truncated":
             yield (
-                f"All of {about} were cut off at sampling.max_new_tokens, and count for nothing "
-                "with training.mask_truncated_completions=true: raise the former."
+                f"All of {about} were cut off at sampling.max_new_tokens: raise it; with "
+                "training.mask_truncated_completions=true such responses count for nothing."
             )
         else:
             source, _, signal = about.partition("/")
