@@ -32,6 +32,7 @@ def test_the_first_step_is_at_the_reference_and_the_others_are_not(grpo, logged)
     assert all(value > 0 for value in kl[1:])
 
 
+@pytest.mark.slow
 def test_two_and_two_steps_are_four_to_the_bit(grpo, train_tiny, weights, logged):
     expected, lines = weights(grpo), logged(grpo)
     adapter = (grpo / "final/adapter/adapter_model.safetensors").read_bytes()

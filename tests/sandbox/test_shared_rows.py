@@ -56,6 +56,7 @@ def plainly(source: str, text: str) -> tuple[bool | None, str | None]:
         return None, f"{type(error).__name__}: {error}"[:500]
 
 
+@pytest.mark.slow
 def test_autoif_s_functions_are_judged_as_by_plain_execution(pool):
     work = list(rows())
     expected = [[plainly(source, text) for source in sources] for sources, text in work]
