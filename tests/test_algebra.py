@@ -83,6 +83,7 @@ def test_other_weights_are_not_the_special_case(train_tiny, weights):
     assert weights(unified[0]) != weights(unified[1])
 
 
+@pytest.mark.slow
 def test_a_weight_of_zero_is_a_term_left_out_to_the_bit(train_tiny, weights):
     zero = train_tiny("unified", "zero", "schedules.lambda_adv=0")
     absent = train_tiny(

@@ -37,6 +37,7 @@ def thousand(folder):
     return "filter-gt filter.responses=rows.jsonl"
 
 
+@pytest.mark.slow
 def test_the_first_stops_the_run_with_its_place_and_reason(uniapl, thousand, folder):
     result = uniapl(thousand)
     assert result.exit_code == 2

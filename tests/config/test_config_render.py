@@ -57,6 +57,7 @@ def path() -> Iterator[Path]:
         yield Path(folder) / "config.yaml"
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(configs)
 @example(Config())

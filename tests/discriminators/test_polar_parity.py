@@ -24,6 +24,7 @@ ASKED = [3993, 505, 410, 6872, 446, 5772, 5426]
 GOLDEN = {"Beijing.": [3591, 24004, 281], "Shanghai.": [2166, 30326, 281]}
 
 pytestmark = [
+    pytest.mark.slow,  # each reads a checkpoint
     pytest.mark.shared,
     pytest.mark.skipif(not TINY.is_dir(), reason="shared/data/polar/tiny_a is not here"),
 ]
@@ -77,7 +78,7 @@ def test_the_ids_are_the_official_clients(judge, rows):
     assert len(rows) == 80 and different == STRICTER
 
 
-@pytest.mark.parametrize("share", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.parametrize("share", [True, False])
 def test_the_scores_are_the_official_models(judge, rows, share):
     if not share:
         judge = PolarDiscriminator(TINY, "cpu", torch.float32, share_prefixes=False)
@@ -114,7 +115,6 @@ def test_what_was_cut_is_counted_and_told(judge, rows, caplog):
     assert "2 comparisons in part: 2 candidates cut (first: a-long-01, candidate by 17" in message
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["pickle", "pickles", "shards"])
 def test_weights_in_other_files(judge, rows, tmp_path, layout):
     for name in ("config.json", "tokenizer.model", "tokenizer_config.json"):
@@ -139,7 +139,6 @@ def test_weights_in_other_files(judge, rows, tmp_path, layout):
             load_polar(tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize(("dtype", "near"), [("bfloat16", 0.5), ("float16", 0.05)])
 def test_other_attention_and_dtypes(rows, attention, dtype, near):
@@ -151,7 +150,6 @@ def test_other_attention_and_dtypes(rows, attention, dtype, near):
     assert scores == pytest.approx([row["expected_score_fp32"] for row in few], abs=near)
 
 
-@pytest.mark.slow
 def test_a_saved_official_checkpoint_is_one_of_ours(judge, rows, tmp_path):
     from uniapl_cli.training.learner import save_folder
 
@@ -199,14 +197,12 @@ REFUSED = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "change", "message"), REFUSED)
 def test_any_other_checkpoint_is_refused(tmp_path, name, change, message):
     with pytest.raises(ModelError, match=message):
         load_polar(altered(tmp_path, name, change))
 
 
-@pytest.mark.slow
 def test_dynamic_rope_scaling_changes_nothing_within_the_context(judge, rows, tmp_path):
     scaled = {"type": "dynamic", "factor": 2.0}
     folder = altered(tmp_path, "config.json", lambda v: v.update(rope_scaling=scaled))
@@ -215,7 +211,6 @@ def test_dynamic_rope_scaling_changes_nothing_within_the_context(judge, rows, tm
     assert same.score(comparisons) == judge.score(comparisons)
 
 
-@pytest.mark.slow
 def test_pickles_of_anything_but_tensors_are_refused(tmp_path):
     folder = altered(tmp_path, "config.json", lambda values: None)
     (folder / "model.safetensors").unlink()
@@ -245,7 +240,6 @@ def test_an_attention_that_is_not_there_is_refused():
         load_polar(TINY, attention="nonsense")
 
 
-@pytest.mark.slow
 def test_tokenizer_json_goes_before_tokenizer_model(judge, rows, tmp_path):
     folder = altered(tmp_path, "config.json", lambda values: None)
     judge.polar.tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))

@@ -143,6 +143,7 @@ def steps():
     return [(rows, prefixes_of(rows)) for rows in made]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [60, 10**6])
 @pytest.mark.parametrize("alone", [True, False])
 def test_what_was_scored_before_changes_no_bit(long, backbone, head, steps, budget, alone):

@@ -68,6 +68,7 @@ def test_workers_run_at_the_same_time(pool):
     assert time.monotonic() - started < 0.75
 
 
+@pytest.mark.slow
 def test_time_of_the_processor_is_limited_apart_from_time_on_the_clock():
     idle = "import time\ndef evaluate(): time.sleep(1.2); return True"
     busy = "def evaluate():\n    while True: pass"
@@ -199,6 +200,7 @@ def test_autoif(pool):
     assert [[o.value for o in row] for row in rows] == [[False], [True, True], []]
 
 
+@pytest.mark.slow
 def test_many_times_one_interpreter_a_call(pool):
     sources = [
         "def evaluate(text): return 'e' not in text.lower()",

@@ -33,6 +33,7 @@ def error(status, said="no", **headers):
     return Reply(status, json.dumps({"error": {"message": said}}).encode(), named)
 
 
+@pytest.mark.slow
 def test_every_sample_is_a_request_of_its_own_and_knows_its_place(serve, asked):
     def slow_at_first(body, number):
         answer = echo(body, number)
@@ -104,6 +105,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_what_may_pass_is_asked_again(serve, asked, fault):
     server = serve(first(fault))

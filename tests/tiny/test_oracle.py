@@ -14,6 +14,7 @@ def verdict(row):
     return judge(row["response"], constraints(row["instruction_id_list"], row["kwargs"]))
 
 
+@pytest.mark.slow
 def test_every_answer_follows_its_instructions(demonstrated):
     assert [row["response"] for row in demonstrated if not verdict(row).passed] == []
 

@@ -48,6 +48,7 @@ def test_texts_of_too_few_words_are_refused():
         train_tokenizer(["Write about the harbour."])
 
 
+@pytest.mark.slow
 def test_training_again_gives_the_same_tokenizer(tokenizer, demonstrated):
     # In another process, whose hashes are seeded otherwise.
     code = (

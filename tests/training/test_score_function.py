@@ -144,6 +144,7 @@ def test_the_anchors_gradient_is_that_of_l_adv(policy, weight):
     assert close(found / weight, slope(policy, -expectation(policy, COEF.get)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "share"), [("leave_one_out", 1.0), ("centred", 1 / 2), ("raw", 1.0)]
 )

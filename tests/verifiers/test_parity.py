@@ -66,6 +66,7 @@ def test_every_deterministic_decision_is_the_official_one(name):
     assert len({d.id for d in found}) == 22
 
 
+@pytest.mark.slow
 def test_the_language_decisions_are_nearly_all_the_official_ones():
     found = [d for name in FILES for d in decisions(name) if d.id in LANGDETECT]
     strict = sum(d.ours[0] == d.official[0] for d in found)
