@@ -316,3 +316,9 @@ def test_the_sequences_ratio_with_a_token_mean_is_warned_of(caplog):
         assert not caplog.records
         plan(config(level))
     assert "terms.preference.reduction: 'token' weighs a response by its length" in caplog.text
+
+
+def test_kl_in_the_reward_goes_with_a_term_that_has_the_reference_for_another_reason():
+    """DPO compares with the reference too, and counts no divergence."""
+    made = plan(config("signals.anchor.scores.kl.weight=-0.001", method="unified_dpo"))
+    assert any(term.needs_reference for term in made.terms)

@@ -58,6 +58,8 @@ def check_signals(config: schema.Config, terms: Sequence[Term]) -> None:
             training.demonstration_samples,
         ),
     }
+    objectives = {name: made.objective for name, made in config.terms.items() if made is not None}
+    divergence = any(objectives[term.name] == "kl" for term in terms)
     for term in terms:
         if term.signal is None:
             continue
@@ -75,7 +77,7 @@ def check_signals(config: schema.Config, terms: Sequence[Term]) -> None:
                 f"{where}: zero_variance: resample would take other prompts than the "
                 "demonstrations' own: use keep or drop here"
             )
-        if "kl" in scores_of(given) and any(t.needs_reference for t in terms if t is not term):
+        if "kl" in scores_of(given) and divergence:
             raise ConfigError(
                 f"{where}: the divergence from the reference would count twice, in the reward and "
                 "as a term: remove scores.kl, or the term (terms.kl=null)"

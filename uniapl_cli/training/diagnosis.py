@@ -24,6 +24,7 @@ def term_gradients(
     devices = sorted({p.device.index or 0 for p in parameters if p.is_cuda})
 
     def gradient_of(name: str) -> list[Tensor]:
+        """Return the gradient of one term alone."""
         before = [parameter.grad for parameter in parameters]
         for parameter in parameters:
             parameter.grad = None
