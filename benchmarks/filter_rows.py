@@ -55,11 +55,14 @@ def measure(rows: int, folder: Path, workers: int) -> dict[str, object]:
     command += [f"filter.workers={workers}", f"filter.rejected={folder / 'rejected.jsonl'}"]
     began = time.perf_counter()
     code = (
-        "import resource, subprocess, sys; r = subprocess.run(sys.argv[1:], capture_output=True); "
+        "import resource, subprocess, sys; "
+        "r = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True); "
         "sys.stdout.buffer.write(r.stdout); "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr.decode())
     seconds = time.perf_counter() - began
     result = json.loads(done.stdout)
     assert result["kept"] + result["rejected"] == rows

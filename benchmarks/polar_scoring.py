@@ -27,7 +27,7 @@ import transformers
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
 from uniapl_cli.chat import load_tokenizer
-from uniapl_cli.discriminators.polar import PolarDiscriminator
+from uniapl_cli.discriminators.polar import Polar, PolarDiscriminator
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.learner import save_folder
 from uniapl_cli.types import Comparison
@@ -108,8 +108,8 @@ def measure(rounds: int, words: int, budget: int, folder: Path) -> dict[str, obj
     comparisons = work(words)
 
     def judge(tokens: int, *, share: bool, cache_mb: int = 0) -> PolarDiscriminator:
-        options = {"batch_tokens": tokens, "share_prefixes": share, "cache_mb": cache_mb}
-        return PolarDiscriminator(folder, "cpu", torch.float32, **options)
+        options = Polar(batch_tokens=tokens, share_prefixes=share, cache_mb=cache_mb)
+        return options.make(str(folder), "cpu")
 
     alone, shared = judge(budget, share=False), judge(budget, share=True)
     kept = judge(budget, share=True, cache_mb=2**12)

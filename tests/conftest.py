@@ -25,17 +25,18 @@ EXPERIMENTS = Path(__file__).parent.parent / "experiments" / "tiny"
 # Four steps that take half a second. Fractions, so that four rollouts a prompt differ in reward.
 SHORT = (
     "training.steps=4",
-    "training.demonstrations=4",
-    "training.prompts=2",
-    "training.preferences=4",
-    "training.samples=4",
     "training.micro_batch_size=3",
+    "sources.demonstrations.rows_per_step=4",
+    "sources.rollouts.prompts_per_step=2",
+    "sources.rollouts.num_generations=4",
+    "sources.choices.rows_per_step=4",
+    "sources.labels.rows_per_step=4",
     "sampling.max_new_tokens=16",
     "run.save_every=2",
     "run.log_every=1",
     "optim.lr=0.003",
 )
-FRACTION = "signals.verifier.scores.verifier.mode=fraction"
+FRACTION = "rewards.verifier.functions.verifier.mode=fraction"
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +102,7 @@ def new_batch() -> Callable[..., Any]:
         mask = (places >= prompt) & (places < ends)
         tokens = torch.randint(1024, (rows, width + 1), generator=rng)
         logps = [-8 + 0.1 * torch.randn(rows, width, generator=rng) for _ in range(2)]
-        values = {name: torch.randn(rows, generator=rng) for name in ("signal", "anchor")}
+        values = {name: torch.randn(rows, generator=rng) for name in ("verifier", "anchor")}
         given = {"old_logps": logps[0], "ref_logps": logps[1], "advantages": values}
         return TokenBatch(tokens, mask, **{**given, **fields})
 
@@ -147,7 +148,7 @@ def tiny_config(tiny_data: Mapping[str, Path], tmp_path: Path) -> Callable[..., 
         common = [*SHORT, f"run.dir={tmp_path / name}"]
         if method == "polar":
             files = f"[{tiny_data['good']},{tiny_data['poor']}]"
-            common += ["polar.init=tiny:base", "polar.pairs=4"]
+            common += ["polar.init=tiny:base", "sources.comparisons.pairs_per_step=4"]
             common += [f"polar.trajectories={files}", f"polar.heldout={files}"]
             method, file = str(METHODS / "polar.yaml"), EXPERIMENTS / "recipe" / "polar.yaml"
         else:
@@ -162,8 +163,8 @@ def tiny_config(tiny_data: Mapping[str, Path], tmp_path: Path) -> Callable[..., 
 @pytest.fixture
 def train_tiny(tiny_config: Callable[..., Any]) -> Callable[..., Path]:
     """train_tiny(method, name, *overrides): train it and return the run's folder."""
-    from uniapl_cli.build.polar import pretrain_polar
-    from uniapl_cli.build.training import train
+    from uniapl_cli.commands.pretrain_polar import pretrain_polar
+    from uniapl_cli.commands.train import train
 
     def run(method: str, name: str, *overrides: str) -> Path:
         config = tiny_config(method, name, *overrides)

@@ -7,14 +7,18 @@ from accumulating import accumulated_means
 from uniapl_cli.objectives import objectives
 from uniapl_cli.training.terms import Term
 
+
+def bound(name, **options):
+    return objectives.bind(objectives.options(name, **options))
+
+
 # term: (source, weight, objective with its options bound)
-SURROGATE = objectives["surrogate"]
 UNIFIED = {
-    "imitation": ("demonstrations", 0.3, objectives["nll"].bind({})),
-    "preference": ("rollouts", 0.7, SURROGATE.bind({"signal": "signal"})),
-    "adversarial_sft": ("demonstration_rollouts", 0.15, SURROGATE.bind({"signal": "anchor"})),
-    "adversarial_pref": ("rollouts", 0.35, SURROGATE.bind({"signal": "anchor"})),
-    "kl": ("rollouts", 0.2, objectives["kl"].bind({})),
+    "imitation": ("demonstrations", 0.3, bound("nll")),
+    "preference": ("rollouts", 0.7, bound("surrogate", reward="verifier")),
+    "adversarial_sft": ("demonstration_rollouts", 0.15, bound("surrogate", reward="anchor")),
+    "adversarial_pref": ("rollouts", 0.35, bound("surrogate", reward="anchor")),
+    "kl": ("rollouts", 0.2, bound("kl")),
 }
 
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from uniapl_cli.chat import Chat, load_tokenizer, read_template
+from uniapl_cli.chat import Chat, ChatOptions, load_tokenizer, read_template
 from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.types import Message
 
@@ -90,24 +91,27 @@ def test_where_the_template_closes_with_no_token_it_is_eos(new_tokenizer):
     spaced.chat_template = "<|none|>{{ messages[0].content }}"  # holds no answer at all
     assert Chat(spaced).stop_id == spaced.eos_token_id
     spaced.eos_token = None
-    with pytest.raises(ModelError, match="no eos token, and its chat template ends a turn with no"):
+    with pytest.raises(ModelError):
         Chat(spaced)
 
 
 def test_a_template_of_marks_that_the_tokenizer_lacks_is_refused(new_tokenizer):
-    with pytest.raises(ModelError, match=r"ends a turn with <\|im_end\|>, which is no token"):
+    with pytest.raises(ModelError) as caught:
         Chat(new_tokenizer(["</s>"], read_template("qwen2.5")))
+    assert caught.value.got == "<|im_end|>"
 
 
 def test_a_tokenizer_without_a_template_is_refused(new_tokenizer):
-    with pytest.raises(ModelError, match="no chat template"):
+    with pytest.raises(ModelError):
         Chat(new_tokenizer(CHATML, None))
 
 
-@pytest.mark.parametrize("template", ["{% if %}", "{{ raise_exception('no users') }}"])
+@pytest.mark.parametrize("template", ["{% if %}", "{{ raise_exception('no\nusers') }}"])
 def test_a_template_that_fails_is_an_error_of_one_line(new_tokenizer, template):
-    with pytest.raises(ModelError, match="the chat template fails: .*(Expected|no users)"):
+    with pytest.raises(ModelError) as caught:
         Chat(new_tokenizer(CHATML, template))
+    assert caught.value.got
+    assert "\n" not in str(caught.value)
 
 
 def test_qwen_2_5_has_a_system_line_of_its_own(new_tokenizer):
@@ -130,18 +134,25 @@ def test_a_template_is_read_from_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ("qwen25", "unknown template 'qwen25'. Did you mean 'qwen2.5'. .*or the path of a .jinja"),
-        ("absent.jinja", "cannot read 'absent.jinja': No such file"),
-        ("latin.jinja", "cannot read 'latin.jinja': it is not UTF-8"),
-    ],
+    ("name", "suggestion"), [("qwen25", "qwen2.5"), ("absent.jinja", None), ("latin.jinja", None)]
 )
-def test_a_template_that_cannot_be_read_is_an_error(tmp_path, monkeypatch, given, said):
+def test_a_template_that_cannot_be_read_is_an_error_of_the_options(
+    tmp_path, monkeypatch, name, suggestion
+):
     monkeypatch.chdir(tmp_path)
     Path("latin.jinja").write_bytes(b"\xe9")
-    with pytest.raises(ConfigError, match=said):
-        read_template(given)
+    with pytest.raises(ConfigError) as caught:
+        read_template(name)
+    assert (caught.value.got, caught.value.suggestion) == (name, suggestion)
+    with pytest.raises(ValidationError) as refused:
+        ChatOptions(template=name)
+    [error] = refused.value.errors()
+    assert error["loc"] == ("template",)
+    assert error["ctx"]["error"].args[0].got == name
+
+
+def test_a_template_that_can_be_read_is_an_option():
+    assert ChatOptions(template="qwen3").template == "qwen3"
 
 
 @pytest.mark.parametrize("content", [None, "{", "{}", '{"added_tokens": []}'])
@@ -149,8 +160,9 @@ def test_a_folder_without_a_tokenizer_is_refused(tmp_path, content):
     if content:
         (tmp_path / "tokenizer.json").write_text(content)
         (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "Qwen2Tokenizer"}')
-    with pytest.raises(ModelError, match="no tokenizer in"):
+    with pytest.raises(ModelError) as caught:
         load_tokenizer(tmp_path)
+    assert caught.value.got == str(tmp_path)
 
 
 def test_an_empty_think_block_is_not_said_twice(tokenizer):

@@ -25,23 +25,18 @@ def test_blank_lines_count_as_lines_but_not_as_rows(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        (b'{"a": 1', r":2: not JSON: Expecting ',' delimiter \(column 8\)"),
-        (b"[1]", ":2: a JSON object is needed, got list"),
-        (b'"a"', ":2: a JSON object is needed, got str"),
-        (b'{"a": "\xff"}', ":2: not UTF-8 text: invalid start byte"),
-        (b'{"a": "\\ud83d"}', r":2: not text: half of a surrogate pair \(\\ud83d\)"),
-        (b"[" * 100_000, ":2: not JSON: nested too deeply"),
-        (b'{"a": ' + b"1" * 5000 + b"}", ":2: not JSON: "),
-    ],
+    "line",
+    [b'{"a": 1', b"[1]", b'"a"', b'{"a": "\xff"}', b'{"a": "\\ud83d"}', b"[" * 100_000]
+    + [b'{"a": ' + b"1" * 5000 + b"}"],
     ids=["torn", "list", "text", "not UTF-8", "half a surrogate pair", "deep", "huge number"],
 )
-def test_a_line_that_is_no_object_is_an_error_with_its_line(tmp_path, line, message):
+def test_a_line_that_is_no_object_is_an_error_with_its_line(tmp_path, line):
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b'{"a": 1}\n' + line + b'\n{"a": 2}\n')
-    with pytest.raises(DataError, match=f"^{path}{message}"):
+    with pytest.raises(DataError) as caught:
         list(read_rows(path))
+    assert (caught.value.file, caught.value.line) == (str(path), 2)
+    assert "\n" not in str(caught.value)
 
 
 def test_rows_before_a_bad_line_are_read(tmp_path):
@@ -50,19 +45,13 @@ def test_rows_before_a_bad_line_are_read(tmp_path):
     assert next(read_rows(path)).values == {"a": 1}
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("absent.jsonl", "no such file: '.*absent.jsonl'"),
-        ("folder", "'.*folder' is a folder; a JSONL file is needed"),
-        ("file/rows.jsonl", "no such file: '.*file/rows.jsonl'"),
-    ],
-)
-def test_what_is_no_file_is_an_error(tmp_path, name, message):
+@pytest.mark.parametrize("name", ["absent.jsonl", "folder", "file/rows.jsonl"])
+def test_what_is_no_file_is_an_error(tmp_path, name):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError) as caught:
         list(read_rows(tmp_path / name))
+    assert caught.value.got == str(tmp_path / name)
 
 
 def test_replacing_shows_the_new_file_only_at_the_end(tmp_path):
@@ -97,8 +86,9 @@ def test_replacing_leaves_nothing_where_there_was_nothing(tmp_path):
 def test_a_place_that_cannot_be_written_is_an_error_before_the_work(tmp_path, name):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=f"cannot write '.*{name}'"), replacing(tmp_path / name):
+    with pytest.raises(DataError) as caught, replacing(tmp_path / name):
         raise AssertionError("the work had begun")
+    assert caught.value.got == str(tmp_path / name)
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder"]
 
 
@@ -119,18 +109,19 @@ def test_appended_rows_follow_those_that_are_there(tmp_path):
 
 def test_appending_where_nothing_can_be_written_is_an_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="cannot write"):
-        append_rows(tmp_path / "file" / "rows.jsonl", [{"a": 1}])
+    path = tmp_path / "file" / "rows.jsonl"
+    with pytest.raises(DataError) as caught:
+        append_rows(path, [{"a": 1}])
+    assert caught.value.got == str(path)
 
 
-@pytest.mark.parametrize("cut", range(1, len(dump(ODD).encode())))
-def test_a_line_torn_anywhere_is_cut_off(tmp_path, cut):
+def test_a_line_torn_anywhere_is_cut_off(tmp_path):
     path = tmp_path / "rows.jsonl"
-    whole = dump({"a": 1}).encode()
-    path.write_bytes(whole + dump(ODD).encode()[:-cut])
-    torn = cut < len(dump(ODD).encode())
-    assert drop_torn_line(path) is torn
-    assert path.read_bytes() == whole
+    whole, torn = dump({"a": 1}).encode(), dump(ODD).encode()
+    for cut in range(1, len(torn)):
+        path.write_bytes(whole + torn[:-cut])
+        assert drop_torn_line(path)
+        assert path.read_bytes() == whole
 
 
 def test_a_whole_file_is_left_alone(tmp_path):

@@ -6,28 +6,29 @@ import pytest
 import torch
 from accumulating import accumulated_means
 
-from uniapl_cli.build.method import BATCHES, plan
-from uniapl_cli.cli.session import METHODS, read_config
+from uniapl_cli.cli.session import packaged, read_config
+from uniapl_cli.commands.method import plan
+from uniapl_cli.sources import sources
 from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, TokenBatch
 
 # Weights that no two terms share, so that one in another's place shows.
 RATES = {"alpha": 0.3, "lambda_adv": 0.17, "beta_kl": 0.23, "mu": 0.4}
-NAMES = sorted(path.stem for path in METHODS.glob("*.yaml") if path.stem != "polar")
+NAMES = sorted(packaged())
 
 
 @pytest.fixture(params=NAMES)
 def method(request):
     """The terms of each packaged method, and their weights at the first step."""
-    config = read_config(None, ["training.steps=1"], request.param)
-    given = [f"schedules.{name}={value}" for name, value in RATES.items()]
-    chosen = [text for text in given if text.split(".")[1].split("=")[0] in config.schedules]
-    made = plan(read_config(None, ["training.steps=1", *chosen], request.param))
+    common = ["training.steps=1", "discriminator.path=tiny:polar"]
+    schedules = read_config(None, common, request.param).schedules
+    rates = [f"schedules.{name}={RATES[name]}" for name in schedules]
+    made = plan(read_config(None, [*common, *rates], request.param))
     return list(made.terms), made.weights(0)
 
 
 @pytest.fixture(scope="module")
 def batches(new_batch):
-    """A batch of every source, of uneven rows, with the advantages of both signals."""
+    """A batch of every source, of uneven rows, with the advantages of both rewards."""
     values = {name: torch.tensor([0.7, -1.1, 0.4, -0.2]) for name in ("verifier", "anchor")}
 
     def rows(lengths, seed):
@@ -60,7 +61,7 @@ def gradient(new_policy, batches):
 
 def test_there_is_a_batch_for_every_source(batches):
     assert {name: type(batch) for name, batch in batches.items()} == {
-        name: kind for name, kind in BATCHES.items() if name != "comparisons"
+        name: sources[name].traits["batch"] for name in sources if name != "comparisons"
     }
 
 

@@ -9,7 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import field_validator
+
 from uniapl_cli.errors import ConfigError, ModelError, unknown
+from uniapl_cli.options import Options, key
 from uniapl_cli.types import Message
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -18,6 +21,26 @@ TEMPLATES = Path(__file__).with_name("templates")
 EMPTY_THINKING = re.compile(r"\A\s*<think>\s*</think>\s*")
 # What is never text in a template.
 SPECIAL = re.compile(r"<\|.+?\|>")
+
+
+class ChatOptions(Options):
+    """How messages become a prompt, through a chat template."""
+
+    template: str | None = key(
+        None, "the policy's: qwen2.5, qwen3 or a .jinja file; null keeps its tokenizer's own"
+    )
+    thinking: bool = key(False, "let a Qwen3-style template open a think block")
+    system: str | None = key(None, "system message put before prompts that have none")
+
+    @field_validator("template")
+    @classmethod
+    def _can_be_read(cls, template: str | None) -> str | None:
+        if template is not None:
+            try:
+                read_template(template)
+            except ConfigError as error:
+                raise ValueError(error) from None
+        return template
 
 
 @dataclass(frozen=True)
@@ -35,8 +58,10 @@ class Chat:
     def __post_init__(self) -> None:
         if not self.tokenizer.chat_template:
             raise ModelError(
-                f"the tokenizer of {self.tokenizer.name_or_path} has no chat template: use the "
-                "chat model's tokenizer, or add a chat_template.jinja to the model's folder"
+                f"the tokenizer of {self.tokenizer.name_or_path} has no chat template",
+                "Use the chat model's tokenizer, or add a chat_template.jinja to the model's "
+                "folder",
+                got=self.tokenizer.name_or_path,
             )
         _ = self.stop_id, self.lead  # so that what cannot chat is refused now
 
@@ -61,12 +86,15 @@ class Chat:
         if spelt := SPECIAL.search(closing):
             raise ModelError(
                 f"the chat template ends a turn with {spelt[0]}, which is no token of the "
-                f"tokenizer of {name}: choose another template with chat.template"
+                f"tokenizer of {name}",
+                "Choose another template with chat.template",
+                got=spelt[0],
             )
         if self.tokenizer.eos_token_id is None:
             raise ModelError(
                 f"the tokenizer of {name} has no eos token, and its chat template ends a turn "
-                "with no other: nothing would end a response"
+                "with no other: nothing would end a response",
+                got=name,
             )
         return self.tokenizer.eos_token_id
 
@@ -81,8 +109,8 @@ class Chat:
         prompt = self._rendered(asked, add_generation_prompt=True)
         if "Ready?" not in prompt:
             raise ModelError(
-                "the chat template leaves a question's text out: name one that takes contents as "
-                "plain text with chat.template"
+                "the chat template leaves a question's text out",
+                "Name one that takes contents as plain text with chat.template",
             )
         answered = [*asked, {"role": "assistant", "content": said}]
         before = self._rendered(answered, add_generation_prompt=False).rpartition(said)[0]
@@ -108,11 +136,16 @@ class Chat:
                 enable_thinking=self.thinking,
             )
         except TemplateError as error:
-            raise ModelError(f"the chat template fails: {first_line(error)}") from error
+            reason = first_line(error)
+            raise ModelError(f"the chat template fails: {reason}", got=reason) from error
 
     def prompt_ids(self, prompt: Sequence[Message]) -> list[int]:
         """Return the ids of the rendered prompt."""
         return self.tokenizer.encode(self.render(prompt), add_special_tokens=False)
+
+    def encode_prompts(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of rendered prompts: what `prompt_ids` gives of each, in less time."""
+        return self._batch(texts)
 
     def response_ids(self, response: str) -> list[int]:
         """Return the ids of a whole response, its stop token included.
@@ -121,11 +154,36 @@ class Chat:
         here. Text that spells a special token stays text, or a demonstration would stop in its
         middle.
         """
-        if not self.thinking:
-            response = EMPTY_THINKING.sub("", response)
-        text = self.lead + response
+        text = self._to_encode(response)
         ids = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
         return [*ids, self.stop_id]
+
+    def encode_responses(self, responses: Sequence[str]) -> list[list[int]]:
+        """Return the ids of responses: what `response_ids` gives of each, in less time."""
+        texts = list(map(self._to_encode, responses))
+        return [[*ids, self.stop_id] for ids in self._batch(texts, split_special_tokens=True)]
+
+    def _to_encode(self, response: str) -> str:
+        return self.lead + (response if self.thinking else EMPTY_THINKING.sub("", response))
+
+    def _batch(self, texts: Sequence[str], **choices: bool) -> list[list[int]]:
+        choices = {"add_special_tokens": False, **choices}
+        if not self._encodes_plainly:
+            return [self.tokenizer.encode(text, **choices) for text in texts]
+        # This sets the backend to neither cut nor pad, and to the choices, as for each text alone.
+        self.tokenizer.encode("", **choices)
+        batch = self.tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [encoding.ids for encoding in batch]
+
+    @property
+    def _encodes_plainly(self) -> bool:
+        """Whether `encode` does no more than the backend does; some models' tokenizers do."""
+        from transformers import PreTrainedTokenizerFast as Fast
+
+        own = type(self.tokenizer)
+        return issubclass(own, Fast) and all(
+            getattr(own, name) is getattr(Fast, name) for name in ("encode", "_encode_plus")
+        )
 
     def text(self, token_ids: Sequence[int]) -> str:
         """Return the text of generated ids, without the stop token."""
@@ -150,12 +208,14 @@ def read_template(given: str) -> str:
     known = {path.stem: path for path in TEMPLATES.glob("*.jinja")}
     path = known.get(given, Path(given))
     if path.suffix != ".jinja":
-        raise ConfigError(f"{unknown('template', given, known)}, or the path of a .jinja file")
+        error = unknown("template", given, known, ConfigError)
+        error.advice += ", or the path of a .jinja file"
+        raise error
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise ConfigError(f"cannot read '{given}': {reason}") from None
+        raise ConfigError(f"cannot read '{given}': {reason}", got=given) from None
 
 
 def load_tokenizer(path: str | Path, revision: str | None = None) -> Any:
@@ -167,7 +227,8 @@ def load_tokenizer(path: str | Path, revision: str | None = None) -> Any:
     except Exception as error:
         # A damaged tokenizer.json makes transformers and tokenizers raise errors of any kind.
         where = "" if Path(path).exists() else "there is no such folder, and on the hub: "
-        raise ModelError(f"no tokenizer in '{path}': {where}{first_line(error)}") from error
+        problem = f"no tokenizer in '{path}': {where}{first_line(error)}"
+        raise ModelError(problem, got=str(path)) from error
 
 
 def first_line(error: Exception) -> str:

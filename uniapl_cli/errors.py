@@ -3,14 +3,67 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Self, TypeVar
 
 # More names than this are not listed where one of them is likely to be meant.
 SHOWN = 24
+_LOCATION = re.compile(r"(?P<file>.+?):(?:(?P<line>\d+)(?::\d+)?|\[(?P<row>\d+)\])", re.DOTALL)
 
 
 class UniAPLError(Exception):
-    """A mistake that the person at the keyboard can mend; the command line exits 2 on it."""
+    """A mistake that the person at the keyboard can mend; the command line exits 2 on it.
+
+    `problem` says what is wrong, `advice` what to do. The rest is for programs, and for the text:
+    `where` is the place, `file:line`, `file:[row]` or what else the message begins with; `key` the
+    config's key; `got` what was there; `allowed` the names that may be; `suggestion` the one that
+    was probably meant.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        advice: str = "",
+        *,
+        where: str | None = None,
+        key: str | None = None,
+        got: Any = None,
+        allowed: Sequence[str] = (),
+        suggestion: str | None = None,
+    ) -> None:
+        super().__init__(problem, advice)
+        self.problem, self.advice = problem, advice
+        self.where, self.key = where, key
+        self.got, self.allowed, self.suggestion = got, tuple(allowed), suggestion
+
+    @property
+    def file(self) -> str | None:
+        """The file that the mistake is in."""
+        found = _LOCATION.fullmatch(self.where or "")
+        return found["file"] if found else None
+
+    @property
+    def line(self) -> int | None:
+        """The line of the file, from 1; in a table without lines, the row, from 0."""
+        found = _LOCATION.fullmatch(self.where or "")
+        return int(found["line"] or found["row"]) if found else None
+
+    def at(self, where: str | None = None, key: str | None = None) -> Self:
+        """Fill in what the raiser did not know, and return the error."""
+        if self.key is None and key is not None:
+            self.key = key
+            if not self.problem.startswith((key, f"'{key}'")) and self.where is None:
+                self.problem = f"{key}: {self.problem}"
+        self.where = where if self.where is None else self.where
+        return self
+
+    def __str__(self) -> str:
+        hint = f" Did you mean '{self.suggestion}'?" if self.suggestion else ""
+        advice = f" {self.advice}" if self.advice else ""
+        stop = "." if (hint or advice) and self.problem[-1:] not in ".?!" else ""
+        text = f"{self.problem}{stop}{hint}{advice}"
+        return " ".join((f"{self.where}: {text}" if self.where else text).splitlines())
 
 
 class ConfigError(UniAPLError):
@@ -18,7 +71,7 @@ class ConfigError(UniAPLError):
 
 
 class DataError(UniAPLError):
-    """A row or a file of data is wrong; the message starts with `file:line`."""
+    """A row or a file of data is wrong; `where` is `file:line`."""
 
 
 class ModelError(UniAPLError):
@@ -37,17 +90,25 @@ class TrainingError(UniAPLError):
     """Training cannot go on: a non-finite gradient, or nothing left to learn from."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
     """Return the known name that `name` was most likely meant to be, or None."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return matches[0] if matches else None
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Say that `name` is no known `kind`: name the nearest, and all there are if they are few."""
-    known = sorted(known)
-    guess = nearest(name, known)
-    hint = f" Did you mean '{guess}'?" if guess else ""
-    if guess and len(known) > SHOWN:
-        return f"unknown {kind} '{name}'.{hint} ({len(known)} are known)"
-    return f"unknown {kind} '{name}'.{hint} Known: {', '.join(known) or '(none)'}"
+E = TypeVar("E", bound=UniAPLError)
+
+
+def unknown(
+    kind: str,
+    name: str,
+    known: Iterable[str],
+    error: type[E] = UniAPLError,  # type: ignore[assignment]
+) -> E:
+    """Return the error that `name` is no known `kind`: the nearest, and all if they are few."""
+    allowed = sorted(known)
+    guess = nearest(name, allowed)
+    listed = f"Known: {', '.join(allowed) or '(none)'}"
+    if guess and len(allowed) > SHOWN:
+        listed = f"({len(allowed)} are known)"
+    return error(f"unknown {kind} '{name}'", listed, got=name, allowed=allowed, suggestion=guess)

@@ -32,32 +32,34 @@ def read_rows(path: Path) -> Iterator[Row]:
                 if line.strip():
                     yield parse_row(line.rstrip(), f"{path}:{number}")
     except (FileNotFoundError, NotADirectoryError):
-        raise DataError(f"no such file: '{path}'") from None
+        raise DataError(f"no such file: '{path}'", got=str(path)) from None
     except IsADirectoryError:
-        raise DataError(f"'{path}' is a folder; a JSONL file is needed") from None
+        raise DataError(f"'{path}' is a folder; a JSONL file is needed", got=str(path)) from None
     except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror}") from None
+        raise DataError(f"'{path}' cannot be read: {error.strerror}", got=str(path)) from None
 
 
 def parse_row(line: bytes, origin: str) -> Row:
-    """Read one line of JSONL. Raises DataError that starts with `origin`."""
+    """Read one line of JSONL. Raises DataError whose `where` is `origin`."""
     try:
         values = json.loads(line.decode())
         if not isinstance(values, dict):
-            raise DataError(f"{origin}: a JSON object is needed, got {type(values).__name__}")
+            kind = type(values).__name__
+            raise DataError(f"a JSON object is needed, got {kind}", where=origin, got=kind)
         if b"\\u" in line:
             dump(values).encode()
     except UnicodeDecodeError as error:
-        raise DataError(f"{origin}: not UTF-8 text: {error.reason}") from None
+        raise DataError(f"not UTF-8 text: {error.reason}", where=origin) from None
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"
-        raise DataError(f"{origin}: not text: half of a surrogate pair ({half})") from None
+        problem = f"not text: half of a surrogate pair ({half})"
+        raise DataError(problem, where=origin, got=half) from None
     except json.JSONDecodeError as error:
-        raise DataError(f"{origin}: not JSON: {error.msg} (column {error.colno})") from None
+        raise DataError(f"not JSON: {error.msg} (column {error.colno})", where=origin) from None
     except RecursionError:
-        raise DataError(f"{origin}: not JSON: nested too deeply") from None
+        raise DataError("not JSON: nested too deeply", where=origin) from None
     except ValueError as error:
-        raise DataError(f"{origin}: not JSON: {error}") from None
+        raise DataError(f"not JSON: {error}", where=origin) from None
     return Row(origin, values)
 
 
@@ -65,13 +67,13 @@ def parse_row(line: bytes, origin: str) -> Row:
 def replacing(path: Path) -> Iterator[TextIO]:
     """Open a file for writing that takes `path`'s place only when the block ends well."""
     if path.is_dir():
-        raise DataError(f"cannot write '{path}': it is a folder")
+        raise DataError(f"cannot write '{path}': it is a folder", got=str(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         file = scratch.open("w", encoding="utf-8")
     except OSError as error:
-        raise DataError(f"cannot write '{path}': {error.strerror}") from None
+        raise DataError(f"cannot write '{path}': {error.strerror}", got=str(path)) from None
     try:
         with file:
             yield file
@@ -86,9 +88,9 @@ def can_write(folder: Path) -> None:
     """Refuse a folder that cannot be made or written, without making it. Raises DataError."""
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not there.is_dir():
-        raise DataError(f"cannot write '{folder}': '{there}' is no folder")
+        raise DataError(f"cannot write '{folder}': '{there}' is no folder", got=str(folder))
     if not os.access(there, os.W_OK):
-        raise DataError(f"cannot write '{folder}': permission denied")
+        raise DataError(f"cannot write '{folder}': permission denied", got=str(folder))
 
 
 def dump(row: Mapping[str, Any]) -> str:
@@ -114,7 +116,7 @@ def append_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise DataError(f"cannot write '{path}': {error.strerror}") from None
+        raise DataError(f"cannot write '{path}': {error.strerror}", got=str(path)) from None
 
 
 def drop_torn_line(path: Path) -> bool:

@@ -36,14 +36,14 @@ def pause(wait: float | None, attempt: int, seed: int) -> float:
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return how many seconds the server asks to wait: Retry-After as a number or as a date."""
-    given = headers.get("retry-after")
-    if given is None:
+    wish = headers.get("retry-after")
+    if wish is None:
         return None
     try:
-        seconds = float(given)
+        seconds = float(wish)
     except ValueError:
         try:
-            then = parsedate_to_datetime(given)
+            then = parsedate_to_datetime(wish)
         except ValueError:
             return None
         seconds = (then - datetime.now(UTC)).total_seconds() if then.tzinfo else math.nan

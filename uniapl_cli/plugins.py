@@ -1,18 +1,35 @@
-"""Other packages' objectives, scores, verifiers and so on: installed ones that ask to be loaded."""
+"""Other people's objectives, rewards, verifiers and so on: installed packages and single files."""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from traceback import extract_tb
 
 from uniapl_cli.errors import UniAPLError
 
 GROUP = "uniapl"
+# In front of the names under which a user's own files are imported.
+PREFIX = "uniapl_plugin_"
 
 
-def load_plugins() -> list[str]:
-    """Import what installed packages name in the entry-point group `uniapl`; return their names.
+def load_plugins(files: Sequence[Path] = ()) -> list[str]:
+    """Import what installed packages name in the entry-point group `uniapl`, then the user's files.
 
     Importing is all: their decorated definitions register themselves. A config can choose among
-    what is registered, and never name code. Raises UniAPLError with the package that is at fault.
+    what is registered, and never name code. What was loaded before is left alone. Returns the
+    names of the entry points and of the files; raises UniAPLError with the one that is at fault.
     """
+    loaded = _load_installed()
+    for file in files:
+        _load_file(Path(file).resolve())
+        loaded.append(str(file))
+    return loaded
+
+
+def _load_installed() -> list[str]:
     from importlib.metadata import entry_points  # --help needs none of it
 
     loaded = []
@@ -21,10 +38,59 @@ def load_plugins() -> list[str]:
             point.load()
         except Exception as error:  # noqa: BLE001  anything may go wrong in a package of others
             package = point.dist.name if point.dist is not None else point.value
-            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise UniAPLError(
-                f"plug-in '{point.name}' of package '{package}' cannot be loaded: {reason}. "
-                f"Mend it, or: pip uninstall {package}"
+                f"plug-in '{point.name}' of package '{package}' cannot be loaded: {_reason(error)}",
+                f"Mend it, or: pip uninstall {package}",
+                got=package,
             ) from error
         loaded.append(point.name)
     return loaded
+
+
+def _load_file(path: Path) -> None:
+    _check_file(path)
+    name = f"{PREFIX}{path.stem}"
+    if name in sys.modules:
+        other = sys.modules[name].__file__
+        if other != str(path):
+            advice = "Rename one: plug-ins are told apart by their files' names"
+            raise UniAPLError(
+                f"there is another plug-in of this name, {other}", advice, where=str(path)
+            )
+        return
+    spec = spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None, "a .py file has a loader"
+    module = sys.modules[name] = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  anything may go wrong in a user's file
+        del sys.modules[name]
+        message = f"the plug-in cannot be loaded: {_reason(error)}"
+        raise UniAPLError(message, where=_where(path, error)) from error
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no Python file. Raises UniAPLError."""
+    if path.is_dir():
+        raise UniAPLError("the plug-in is a folder, not a Python file", where=str(path))
+    if not path.exists():
+        raise UniAPLError("there is no such plug-in file", where=str(path))
+    if path.suffix != ".py":
+        raise UniAPLError("a plug-in is a Python file, .py", where=str(path), got=path.suffix)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError: {error.msg}"
+    first = (str(error) or "no reason given").splitlines()[0]
+    return f"{type(error).__name__}: {first}"
+
+
+def _where(path: Path, error: BaseException) -> str:
+    """Return `file:line` of the last line of the file that was run, or could not be read."""
+    lines = [
+        frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(path)
+    ]
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        lines.append(error.lineno)
+    return f"{path}:{lines[-1]}" if lines and lines[-1] else str(path)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
-from uniapl_cli.errors import ConfigError, unknown
-
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -22,15 +21,13 @@ def arithmetic(device: torch.device | str) -> AbstractContextManager[Any]:
     return nullcontext()
 
 
-def weights(name: str, device: torch.device | str, *, trained: bool) -> torch.dtype:
-    """Return what weights are kept in. Raises ConfigError for an unknown name.
+def weights(dtype: Dtype, device: torch.device | str, *, trained: bool) -> torch.dtype:
+    """Return what weights are kept in.
 
     "auto" is float32 on CPU and for what is trained, since updates vanish in bfloat16's rounding;
     bfloat16 on CUDA for what is only read.
     """
-    if name == "auto":
+    if dtype == "auto":
         frugal = torch.device(device).type == "cuda" and not trained
         return torch.bfloat16 if frugal else torch.float32
-    if name not in DTYPES:
-        raise ConfigError(unknown("dtype", name, ["auto", *DTYPES]))
-    return DTYPES[name]
+    return DTYPES[dtype]

@@ -3,99 +3,103 @@
 from __future__ import annotations
 
 import inspect
-import types
-import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, Literal, TypeVar
 
-from uniapl_cli.errors import UniAPLError, unknown
+from pydantic import Field, create_model, model_validator
+from pydantic_core import core_schema
+
+from uniapl_cli.errors import unknown
+from uniapl_cli.options import Options
 
 T = TypeVar("T", bound=Callable[..., Any])
+KIND = "kind"
 
 
 @dataclass(frozen=True)
 class Entry(Generic[T]):
-    """A registered definition: its keyword-only parameters are what a config may set."""
+    """A registered definition, the options a config may set of it, and what is known of it.
+
+    `definition` is an Options class, or a function or class whose keyword-only parameters are the
+    options, but for those that the program supplies. `traits` is what the program must know of it
+    before it is made.
+    """
 
     kind: str
     name: str
-    make: T
-    facts: Mapping[str, Any]
+    definition: T
+    options: type[Options]
+    traits: Mapping[str, Any]
 
-    @cached_property
-    def parameters(self) -> dict[str, inspect.Parameter]:
-        """The keyword-only parameters, with their annotations resolved."""
-        signature = inspect.signature(self.make, eval_str=True)
-        return {
-            name: parameter
-            for name, parameter in signature.parameters.items()
-            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        }
+    @property
+    def summary(self) -> str:
+        """The first line of the definition's docstring."""
+        return (inspect.getdoc(self.definition) or "").partition("\n")[0]
 
-    def describe(self, given: Sequence[str] = ()) -> str:
-        """List what the definition takes: `signal, clip_low = 0.2`; `given` names are left out."""
-        shown = [
-            name if parameter.default is parameter.empty else f"{name} = {parameter.default!r}"
-            for name, parameter in self.parameters.items()
-            if name not in given
-        ]
-        return ", ".join(shown) or "nothing"
-
-    def check(self, params: Mapping[str, Any], given: Sequence[str] = ()) -> None:
-        """Refuse parameters that the definition does not take, lacks, or takes in another type.
-
-        `given` names the parameters that the program itself supplies. The definition's own fact
-        `sensible`, a function of all its parameters, may refuse values. Raises UniAPLError.
-        """
-        about = f"{self.kind} '{self.name}'"
-        takes = f"It takes: {self.describe(given)}"
-        allowed = {n: p for n, p in self.parameters.items() if n not in given}
-        for name, value in params.items():
-            if name not in allowed:
-                raise UniAPLError(f"{about}: {unknown('parameter', name, allowed)}. {takes}")
-            annotation = allowed[name].annotation
-            if not conforms(value, annotation):
-                raise UniAPLError(
-                    f"{about}: {name} = {value!r} is not of type {spell(annotation)}. {takes}"
-                )
-        for name, parameter in allowed.items():
-            if parameter.default is parameter.empty and name not in params:
-                raise UniAPLError(f"{about}: '{name}' is missing. {takes}")
-        if sensible := self.facts.get("sensible"):
-            sensible(**{n: p.default for n, p in allowed.items()} | dict(params))
-
-    def bind(self, params: Mapping[str, Any], **given: Any) -> Callable[..., Any]:
-        """Return the definition with `params` (checked) and what it takes of `given` filled in."""
-        self.check(params, tuple(given))
-        wanted = {name: value for name, value in given.items() if name in self.parameters}
-        return partial(self.make, **params, **wanted)
+    def takes(self) -> dict[str, Any]:
+        """Return the options by name, as pydantic's FieldInfo."""
+        return {name: f for name, f in self.options.model_fields.items() if name != KIND}
 
 
 class Registry(Generic[T]):
-    """All definitions of one kind, by name."""
+    """All definitions of one kind of thing, by name.
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    `base` holds the options that all of them have. `supplied` names parameters that the program
+    fills in, and a config cannot.
+    """
+
+    def __init__(
+        self, kind: str, *, base: type[Options] = Options, supplied: tuple[str, ...] = ()
+    ) -> None:
+        self.kind, self.base, self.supplied = kind, base, supplied
         self._entries: dict[str, Entry[T]] = {}
+        self._in_schema = False
 
-    def register(self, name: str, **facts: Any) -> Callable[[T], T]:
-        """Decorate a definition. `facts` are what the program must know of it beforehand."""
+    def register(self, name: str, **traits: Any) -> Callable[[T], T]:
+        """Decorate a definition: an Options class, or a function with keyword-only parameters.
 
-        def decorate(make: T) -> T:
+        The trait `sensible`, a function of all options, raises ValueError for values that do not go
+        together.
+        """
+
+        def decorate(definition: T) -> T:
             if name in self._entries:
-                other = self._entries[name].make
-                raise ValueError(f"{self.kind} '{name}' is registered twice: {other} and {make}")
-            self._entries[name] = Entry(self.kind, name, make, facts)
-            return make
+                other = self._entries[name].definition
+                raise ValueError(
+                    f"{self.kind} '{name}' is registered twice: {other} and {definition}"
+                )
+            if self._in_schema:
+                raise ValueError(
+                    f"{self.kind} '{name}' is registered too late: import it before the schema"
+                )
+            options = self._options(name, definition, traits.get("sensible"))
+            self._entries[name] = Entry(self.kind, name, definition, options, traits)
+            return definition
 
         return decorate
+
+    def _options(self, name: str, definition: Any, sensible: Any) -> type[Options]:
+        """Return the options of a definition, with its name as the field `kind`."""
+        kind: dict[str, Any] = {KIND: (Literal[name], Field(name, repr=False))}
+        if inspect.isclass(definition) and issubclass(definition, Options):
+            return create_model(definition.__name__, __base__=definition, **kind)
+        known = {*self.supplied, *self.base.model_fields}
+        parameters = {
+            p.name: (p.annotation, ... if p.default is p.empty else p.default)
+            for p in inspect.signature(definition, eval_str=True).parameters.values()
+            if p.kind is p.KEYWORD_ONLY and p.name not in known
+        }
+        checks = {"sensible": _check(sensible)} if sensible else {}
+        return create_model(  # type: ignore[call-overload]
+            name, __base__=self.base, __validators__=checks, **parameters, **kind
+        )
 
     def __getitem__(self, name: str) -> Entry[T]:
         """Return the entry; an unknown name raises UniAPLError with the nearest known one."""
         if name not in self._entries:
-            raise UniAPLError(unknown(self.kind, name, self._entries))
+            raise unknown(self.kind, name, self._entries)
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:
@@ -107,36 +111,113 @@ class Registry(Generic[T]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def entry(self, options: Options) -> Entry[T]:
+        """Return the entry whose options these are."""
+        return self[getattr(options, KIND)]
 
-def conforms(value: Any, annotation: Any) -> bool:
-    """Whether `value` is of the annotated type. An int is a float; a bool is not an int."""
-    if annotation in (Any, inspect.Parameter.empty):
-        return True
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (typing.Union, types.UnionType):
-        return any(conforms(value, option) for option in arguments)
-    if origin is typing.Literal:
-        return value in arguments
-    if annotation is None or annotation is type(None):
-        return value is None
-    if isinstance(value, bool):
-        return annotation is bool
-    if annotation is float:
-        return isinstance(value, (int, float))
-    if origin in (list, Sequence):
-        return isinstance(value, (list, tuple)) and all(conforms(v, arguments[0]) for v in value)
-    if origin in (dict, Mapping):
-        return isinstance(value, Mapping) and all(conforms(v, arguments[1]) for v in value.values())
-    return isinstance(value, origin or annotation)
+    def options(self, name: str, **values: Any) -> Options:
+        """Return an entry's options with these values, checked; the others are the defaults."""
+        return self[name].options.model_validate(values)
+
+    def bind(self, options: Options, **supplied: Any) -> Callable[..., Any]:
+        """Return the function whose options these are, with them and what it takes of the rest."""
+        definition = self.entry(options).definition
+        own = {name: getattr(options, name) for name in type(options).model_fields}
+        parameters = inspect.signature(definition).parameters
+        return partial(
+            definition, **{n: v for n, v in {**own, **supplied}.items() if n in parameters}
+        )
+
+    def wants(self, options: Options, name: str) -> bool:
+        """Whether the definition whose options these are takes what is supplied as `name`."""
+        return name in inspect.signature(self.entry(options).definition).parameters
 
 
-def spell(annotation: Any) -> str:
-    """Write a type as a reader would: `int`, `list[str]`, `'at least' or 'less than'`."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Literal:
-        return " or ".join(repr(argument) for argument in arguments)
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(spell(argument) for argument in arguments)
-    if origin is Sequence:
-        return f"list[{spell(arguments[0])}]"
-    return getattr(annotation, "__name__", str(annotation)) if origin is None else str(annotation)
+def _check(sensible: Callable[..., None]) -> Any:
+    def check(self: Options) -> Options:
+        sensible(**{name: getattr(self, name) for name in type(self).model_fields if name != KIND})
+        return self
+
+    return model_validator(mode="after")(check)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The type of a field that chooses an entry: `NAME`, or `{kind: NAME, option: value}`.
+
+    `Annotated[Options, Choice(registry)]`. Without a kind it is `default`. A bare number is
+    `{kind: number[0], number[1]: NUMBER}`.
+    """
+
+    registry: Registry[Any]
+    default: str | None = None
+    number: tuple[str | None, str] | None = None
+
+    def spelt(self, value: Any, default: str | None = None) -> Any:
+        """Return a value as a mapping with its kind, where it stands for one."""
+        if isinstance(value, str):
+            return {KIND: value}
+        default = default or self.default
+        if self.number and isinstance(value, (int, float)) and not isinstance(value, bool):
+            kind, option = self.number
+            value = {KIND: kind, option: value} if kind else {option: value}
+        if isinstance(value, dict) and KIND not in value and default is not None:
+            return {KIND: default, **value}
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Return a union of all entries' options, tagged by their names."""
+        self.registry._in_schema = True
+        members: dict[Any, Any] = {
+            name: handler.generate_schema(self.registry[name].options) for name in self.registry
+        }
+        return core_schema.no_info_before_validator_function(
+            self.spelt, core_schema.tagged_union_schema(members, discriminator=_kind)
+        )
+
+
+@dataclass(frozen=True)
+class Named:
+    """The type of a map whose entries choose by their own name: `{NAME: {option: value}}`.
+
+    `Annotated[dict[str, Options], Named(Choice(registry))]`. An entry may have a `kind` of its own.
+    """
+
+    choice: Choice
+
+    def spelt(self, value: Any) -> Any:
+        """Return the map with the kind of each entry filled in."""
+        if not isinstance(value, dict):
+            return value
+        default = {name: name if name in self.choice.registry else None for name in value}
+        return {name: self.choice.spelt(item, default[name]) for name, item in value.items()}
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Return a map of the choice."""
+        one = self.choice.__get_pydantic_core_schema__(source, handler)
+        entries = core_schema.dict_schema(core_schema.str_schema(), one, strict=True)
+        return core_schema.no_info_before_validator_function(self.spelt, entries)
+
+
+@dataclass(frozen=True)
+class NameOf:
+    """The type of a text that names an entry or is one of `others`: `Annotated[str, NameOf(r)]`."""
+
+    registry: Registry[Any]
+    others: tuple[str, ...] = ()
+
+    def check(self, name: str) -> str:
+        """Return the name. Raises ValueError, of the UniAPLError that it is unknown."""
+        if name not in self.registry and name not in self.others:
+            raise ValueError(unknown(self.registry.kind, name, [*self.others, *self.registry]))
+        return name
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Return a text that is checked."""
+        return core_schema.no_info_after_validator_function(
+            self.check, core_schema.str_schema(strict=True)
+        )
+
+
+def _kind(value: Any) -> Any:
+    return value.get(KIND) if isinstance(value, dict) else getattr(value, KIND, None)

@@ -2,44 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
 
-Batch = TypeVar("Batch", bound="LossBatch")
 
+class Batch(ABC):
+    """Rows of places where a loss may count. Any split of the rows is a batch again.
 
-class LossBatch(Protocol):
-    """Rows of places where a loss may count. Any split of the rows is a batch again."""
+    A batch answers for itself: training asks it, and never what kind it is.
+    """
 
-    @property
-    def mask(self) -> Tensor:
-        """(B, T) bool: the places that count."""
-        ...
+    if TYPE_CHECKING:  # at run time a dataclass would take this property for its field's default
 
-    def split(self: Batch, rows: int) -> Iterator[Batch]:
+        @property
+        def mask(self) -> Tensor:
+            """(B, T) bool: the places that count."""
+
+    @abstractmethod
+    def split(self, rows: int) -> Iterator[Self]:
         """Yield micro-batches of at most `rows` rows."""
-        ...
 
-    def to(self: Batch, device: torch.device) -> Batch:
+    @abstractmethod
+    def to(self, device: torch.device) -> Self:
         """Return the batch on `device`."""
-        ...
+
+    def model_input(self) -> Batch:
+        """Return what the model reads of the batch."""
+        return self
+
+    def mask_for(self, reward: str | None) -> Tensor:
+        """Return the mask, (B, T) bool, of the places that count for a reward."""
+        return self.mask
+
+    def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> Self:
+        """Return the batch with the log-probabilities (B, T) that the frozen reference `read`s."""
+        raise TypeError(f"a {type(self).__name__} has no log-probabilities")
+
+    @classmethod
+    def complete(cls, micros: Sequence[Self], forward: Callable[[Any], Tensor]) -> Sequence[Self]:
+        """Return the micro-batches of a step with what each must know of all of them.
+
+        `forward` is the model that is trained; it is asked anew before each update.
+        """
+        return micros
 
 
-# The fields of a TokenBatch that hold a (B,) tensor for each signal.
+# The fields of a TokenBatch that hold a (B,) tensor for each reward.
 MAPS = ("advantages", "counted")
 
 
 @dataclass(frozen=True)
-class TokenBatch:
+class TokenBatch(Batch):
     """Token sequences, padded on the right, and what the objectives need to know of each token.
 
     tokens: (B, T+1) ids. mask: (B, T) bool; `mask[b, t]` says that predicting `tokens[b, t+1]`
     counts. old_logps, ref_logps: (B, T) log-probabilities under the sampler and under the frozen
-    reference. advantages: (B,) for each signal. counted: (B,) bool for a signal some of whose rows
+    reference. advantages: (B,) for each reward. counted: (B,) bool for a reward some of whose rows
     do not count, zero-variance groups that are dropped. temperature divides the logits, as it did
     when the tokens were sampled. A causal model never looks right, so no attention mask is needed.
     """
@@ -62,9 +85,9 @@ class TokenBatch:
             if value is not None and value.shape != shape:
                 raise ValueError(f"{name} must be {shape}, got {tuple(value.shape)}")
         for name in MAPS:
-            for signal, value in getattr(self, name).items():
+            for reward, value in getattr(self, name).items():
                 if value.shape != (rows,):
-                    raise ValueError(f"{name}['{signal}'] must be ({rows},), got {value.shape}")
+                    raise ValueError(f"{name}['{reward}'] must be ({rows},), got {value.shape}")
 
     def split(self, rows: int) -> Iterator[TokenBatch]:
         """Yield micro-batches of at most `rows` rows of similar length, each cut to its longest."""
@@ -86,6 +109,15 @@ class TokenBatch:
         """Return the batch on `device`."""
         return self._each(lambda name, value: value.to(device, non_blocking=True))
 
+    def mask_for(self, reward: str | None) -> Tensor:
+        """Return the mask without the rows that do not count for the reward."""
+        counted = self.counted.get(reward or "")
+        return self.mask if counted is None else self.mask & counted.unsqueeze(1)
+
+    def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> TokenBatch:
+        """Return the batch with the reference's log-probabilities."""
+        return replace(self, ref_logps=read(self))
+
     def _each(self, change: Callable[[str, Tensor], Tensor]) -> TokenBatch:
         """Return the batch with `change(field's name, tensor)` in place of every tensor."""
         new: dict[str, Any] = {
@@ -100,7 +132,7 @@ class TokenBatch:
 
 
 @dataclass(frozen=True)
-class ChoiceBatch:
+class ChoiceBatch(Batch):
     """Prompts with a chosen and a rejected answer each: one loss a prompt.
 
     answers: 2B rows, the chosen answers of all prompts before the rejected ones of all prompts.
@@ -132,9 +164,17 @@ class ChoiceBatch:
         """Return the batch on `device`."""
         return ChoiceBatch(self.answers.to(device))
 
+    def model_input(self) -> TokenBatch:
+        """Return the answers."""
+        return self.answers
+
+    def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> ChoiceBatch:
+        """Return the answers with the reference's log-probabilities."""
+        return ChoiceBatch(self.answers.with_reference(read))
+
 
 @dataclass(frozen=True)
-class LabelledBatch:
+class LabelledBatch(Batch):
     """Answers that are known to be good or bad: one loss an answer.
 
     answers: B rows. desirable: (B,) bool. mismatched: B rows, each prompt with another's answer,
@@ -170,9 +210,38 @@ class LabelledBatch:
         parts = self.answers.to(device), self.desirable.to(device), self.mismatched.to(device)
         return LabelledBatch(*parts, baseline)
 
+    def model_input(self) -> TokenBatch:
+        """Return the answers."""
+        return self.answers
+
+    def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> LabelledBatch:
+        """Return the answers, also the mismatched ones, with the reference's log-probabilities."""
+        answers, mismatched = (b.with_reference(read) for b in (self.answers, self.mismatched))
+        return replace(self, answers=answers, mismatched=mismatched)
+
+    @classmethod
+    @torch.no_grad()
+    def complete(
+        cls, micros: Sequence[LabelledBatch], forward: Callable[[Any], Tensor]
+    ) -> list[LabelledBatch]:
+        """Return the micro-batches with KTO's baseline of all of them.
+
+        The baseline is max(0, the mean of log p / p_ref over mismatched answers), as in TRL.
+        """
+        gains = torch.cat([micro.mismatched_gains(forward) for micro in micros])
+        baseline = (gains.sum() / max(len(gains), 1)).clamp(min=0)
+        return [replace(micro, baseline=baseline) for micro in micros]
+
+    def mismatched_gains(self, forward: Callable[[Any], Tensor]) -> Tensor:
+        """Return log p / p_ref of each mismatched answer; a prompt without one has none."""
+        side = self.mismatched
+        assert side.ref_logps is not None, "prepared with a reference"
+        gains = ((forward(side) - side.ref_logps) * side.mask).sum(1)
+        return gains[side.mask.any(1)]
+
 
 @dataclass(frozen=True)
-class PairBatch:
+class PairBatch(Batch):
     """Pairs of sequences, padded on the right, of which the first should score higher.
 
     tokens: (B, 2, L) ids. lengths: (B, 2); the score is read at the last token of each.

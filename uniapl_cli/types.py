@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from uniapl_cli.options import Options, key
+
 FinishReason = Literal["stop", "length"]
 
 
@@ -52,14 +54,13 @@ class Example:
         return "\n".join(message.content for message in self.prompt)
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(Options):
     """How tokens are drawn. `temperature` 0 is greedy; `top_p` 1 and `top_k` 0 cut nothing off."""
 
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
-    max_new_tokens: int = 512
+    temperature: float = key(1.0, "0 is greedy", ge=0)
+    top_p: float = key(1.0, "nucleus; 1 cuts nothing off", gt=0, le=1)
+    top_k: int = key(0, "0 cuts nothing off", ge=0)
+    max_new_tokens: int = key(512, "longest response", ge=1)
 
 
 @dataclass(frozen=True, slots=True)

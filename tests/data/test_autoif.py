@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from uniapl_cli.data import read_examples
 from uniapl_cli.data.detect import detect
 from uniapl_cli.data.layouts import layouts
 from uniapl_cli.errors import DataError
@@ -19,7 +18,7 @@ TURNS = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ye
 
 def read(**values):
     row = Row("rows.jsonl:3", values)
-    return layouts[detect(row)].make(row, constraints)
+    return layouts[detect(row)].definition(row, constraints)
 
 
 def test_a_row_with_functions_has_each_distinct_one_as_a_constraint():
@@ -46,8 +45,9 @@ def test_a_teachers_response_takes_the_place_of_the_rows_own():
 
 @pytest.mark.parametrize("given", [[], "code", [1], [[1, 2]], None, [""]])
 def test_what_is_no_function_is_refused_with_its_place(given):
-    with pytest.raises(DataError, match="^rows.jsonl:3: "):
+    with pytest.raises(DataError) as caught:
         read(eval_funcs=given, messages=TURNS)
+    assert caught.value.where == "rows.jsonl:3"
 
 
 @pytest.mark.shared
@@ -60,7 +60,7 @@ def test_what_is_no_function_is_refused_with_its_place(given):
         ("qwenlm_dpo_query_w_funcs", 21),
     ],
 )
-def test_the_real_rows_are_read(name, rows):
-    found = list(read_examples(SHARED / "autoif" / f"{name}.jsonl", "auto", constraints))
+def test_the_real_rows_are_read(read_all, name, rows):
+    found = read_all(SHARED / "autoif" / f"{name}.jsonl", "auto")
     assert len(found) == rows
     assert all(example.constraints and example.response for example in found)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from uniapl_cli.chat import Chat
-from uniapl_cli.data.collate import encode_demonstration, pad_rows, place
-from uniapl_cli.errors import DataError
+from uniapl_cli.data.collate import pad_ids, pad_rows, place
+from uniapl_cli.data.encode import encode
 from uniapl_cli.types import Example, Message
 
 ANSWERS = {
@@ -23,10 +23,8 @@ def chat(request, tokenizer):
 
 @pytest.fixture
 def pairs(chat):
-    return [
-        encode_demonstration(chat, Example(id="1", prompt=(Message("user", p),), response=r))
-        for p, r in ANSWERS.items()
-    ]
+    examples = [Example("1", (Message("user", p),), response=r) for p, r in ANSWERS.items()]
+    return [(item.prompt, item.response) for item in encode(chat, examples)]
 
 
 def test_the_mask_covers_the_response_and_its_stop_token(chat, pairs):
@@ -53,12 +51,6 @@ def test_what_stands_behind_the_mask_is_padding(pairs):
     assert mask.shape[1] + 1 == max(len(p) + len(r) for p, r in pairs)
 
 
-def test_a_row_without_a_response_is_an_error_that_says_what_to_run(tokenizer):
-    example = Example(id="1", prompt=(Message("user", "Hi"),), origin="rows.jsonl:3")
-    with pytest.raises(DataError, match="rows.jsonl:3: no 'response'; run uniapl teacher-gen"):
-        encode_demonstration(Chat(tokenizer), example)
-
-
 def test_place_puts_each_number_where_its_token_is_predicted():
     tokens, mask = pad_rows([([1, 2], [3, 4, 5]), ([1, 2, 3], [4])], 0)
     placed = place([[0.1, 0.2, 0.3], [0.4]], mask)
@@ -72,16 +64,5 @@ def test_place_refuses_another_number_of_values_than_tokens():
         place([[0.1, 0.2]], mask)
 
 
-@pytest.mark.parametrize(
-    ("limits", "kept"), [((None, None), 99), ((3, None), 3), ((None, -1), 1), ((3, -1), 1)]
-)
-def test_a_response_is_cut_to_its_limit_and_to_the_context(chat, limits, kept):
-    """`context` is given here as what it leaves beyond the prompt, below 0 for one token."""
-    longest, left = limits
-    asked = (Message("user", "Hi"),)
-    row = Example(id="1", prompt=asked, response="A response of many words, most of them cut off.")
-    prompt, whole = encode_demonstration(chat, row)
-    context = None if left is None else len(prompt) - left
-    found = encode_demonstration(chat, row, longest, context)
-    assert found == (prompt, whole[:kept])
-    assert (found[1][-1] == chat.stop_id) is (kept >= len(whole))
+def test_ids_are_padded_on_the_right():
+    assert pad_ids([[1, 2, 3], [4]], 9).tolist() == [[1, 2, 3], [4, 9, 9]]

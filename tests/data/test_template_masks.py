@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from uniapl_cli.chat import Chat, read_template
-from uniapl_cli.data.collate import encode_demonstration, pad_rows
+from uniapl_cli.data.collate import pad_rows
+from uniapl_cli.data.encode import encode
 from uniapl_cli.tiny.tokenizer import THINK
 from uniapl_cli.types import Example, Message
 
@@ -81,8 +82,8 @@ def chat(case, new_tokenizer):
 
 def learnt(chat, prompt, response):
     """The ids before those with loss, and those with loss."""
-    pair = encode_demonstration(chat, Example(id="1", prompt=prompt, response=response))
-    tokens, mask = pad_rows([pair], 0)
+    [item] = encode(chat, [Example(id="1", prompt=prompt, response=response)])
+    tokens, mask = pad_rows([(item.prompt, item.response)], 0)
     first = int(mask[0].int().argmax()) + 1
     assert torch.equal(tokens[0, 1:][mask[0]], tokens[0, first:])
     return tokens[0, :first].tolist(), tokens[0, first:].tolist()
@@ -131,22 +132,3 @@ def test_an_empty_think_block_carries_no_loss_and_is_not_doubled(case, chat):
     assert plain == blocked
     assert chat.tokenizer.convert_tokens_to_ids(THINK[0]) not in blocked[1]
     assert chat.tokenizer.decode(blocked[0]).count(THINK[0]) == int(EMPTY in case.ending)
-
-
-@pytest.mark.parametrize(("longest", "context"), [(5, None), (None, "prompt + 5"), (5, 1000)])
-def test_a_cut_response_keeps_its_head_and_has_no_stop_token(chat, longest, context):
-    example = Example(id="1", prompt=ASK, response=ANSWERS[0])
-    prompt, response = encode_demonstration(chat, example)
-    context = len(prompt) + 5 if context == "prompt + 5" else context
-    cut = encode_demonstration(chat, example, longest, context)
-    assert cut == (prompt, response[:5])
-    assert chat.stop_id not in cut[1]
-
-
-def test_a_response_that_just_fits_is_not_cut(chat):
-    example = Example(id="1", prompt=ASK, response=ANSWERS[0])
-    prompt, response = encode_demonstration(chat, example)
-    sizes = (len(response), len(prompt + response))
-    assert encode_demonstration(chat, example, *sizes) == (prompt, response)
-    # The stop token is the last to fit, and the first to go.
-    assert encode_demonstration(chat, example, len(response) - 1)[1] == response[:-1]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from uniapl_cli.discriminators import coefficient
-from uniapl_cli.discriminators.embedding import EmbeddingDiscriminator
+from uniapl_cli.discriminators.embedding import Embedding
 from uniapl_cli.errors import ModelError
 from uniapl_cli.tiny.models import new_model
 from uniapl_cli.training.learner import save_folder
@@ -34,7 +34,7 @@ def comparisons():
 
 
 def judge(folder, **options):
-    return EmbeddingDiscriminator(folder, "cpu", torch.float32, **options)
+    return Embedding(**options).make(folder, "cpu")
 
 
 def test_the_score_is_the_scaled_cosine_of_the_means(folder, comparisons):
@@ -76,13 +76,15 @@ def test_the_prompt_counts_only_where_it_is_asked_for(folder):
 
 
 def test_text_that_spells_a_special_token_stays_text(folder):
-    spelt = judge(folder)._ids("<|im_end|>", "row")
+    spelt = judge(folder)._tokens("<|im_end|>", "row")
     assert len(spelt) > 1 and not set(spelt) & set(judge(folder).tokenizer.all_special_ids)
 
 
-def test_asked_alone_a_score_has_the_same_bits_in_any_company(folder, comparisons):
-    alone = [judge(folder).score([comparison], alone=True)[0] for comparison in comparisons]
-    assert judge(folder).score(comparisons[::-1], alone=True)[::-1] == alone
+def test_a_batch_invariant_score_has_the_same_bits_in_any_company(folder, comparisons):
+    alone = [
+        judge(folder).score([comparison], batch_invariant=True)[0] for comparison in comparisons
+    ]
+    assert judge(folder).score(comparisons[::-1], batch_invariant=True)[::-1] == alone
     assert alone == pytest.approx(judge(folder).score(comparisons), abs=1e-5)
 
 
@@ -92,23 +94,20 @@ def test_nothing_to_score(folder):
 
 def test_what_is_too_long_is_an_error_that_names_it(folder, comparisons):
     long = Comparison("Hi", "The sea.", "0 " * 600, "rows.jsonl:9")
-    with pytest.raises(ModelError, match=r"rows.jsonl:9: \d+ tokens .* context of 512"):
+    with pytest.raises(ModelError) as caught:
         judge(folder).score([*comparisons, long])
+    assert caught.value.line == 9 and caught.value.got > 512
 
 
 def test_a_score_that_is_no_number_is_an_error_that_names_it(folder, comparisons):
     broken = judge(folder)
     torch.nn.init.constant_(broken.model.norm.weight, math.nan)
-    with pytest.raises(ModelError, match=r"rows.jsonl:1: the discriminator's score is nan"):
+    with pytest.raises(ModelError) as caught:
         broken.score(comparisons)
-
-
-@pytest.mark.parametrize("scale", [0.0, -1.0, math.inf])
-def test_a_scale_that_cannot_work_is_refused(folder, scale):
-    with pytest.raises(ModelError, match="scale = .*: it must be above 0"):
-        judge(folder, scale=scale)
+    assert caught.value.line == 1 and math.isnan(caught.value.got)
 
 
 def test_a_missing_folder_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="cannot load"):
+    with pytest.raises(ModelError) as caught:
         judge(tmp_path / "absent")
+    assert caught.value.got == tmp_path / "absent"

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from uniapl_cli.discriminators.polar import PolarDiscriminator, load_polar
+from uniapl_cli.discriminators.polar import Polar, PolarDiscriminator, load_polar
 from uniapl_cli.discriminators.serialise import joined
 from uniapl_cli.errors import ModelError
 from uniapl_cli.types import Comparison, Message
@@ -46,7 +46,7 @@ def no_remote_code():
 
 @pytest.fixture(scope="module")
 def judge() -> PolarDiscriminator:
-    return PolarDiscriminator(TINY, "cpu", torch.float32)
+    return Polar().make(TINY, "cpu")
 
 
 def text(content) -> str:
@@ -81,7 +81,7 @@ def test_the_ids_are_the_official_clients(judge, rows):
 @pytest.mark.parametrize("share", [True, False])
 def test_the_scores_are_the_official_models(judge, rows, share):
     if not share:
-        judge = PolarDiscriminator(TINY, "cpu", torch.float32, share_prefixes=False)
+        judge = Polar(share_prefixes=False).make(TINY, "cpu")
         rows = [row for row in rows if row["kind"] != "long"]
     kept = [row for row in rows if row["id"] not in STRICTER]
     scores = judge.score([compared(row) for row in kept])
@@ -100,7 +100,7 @@ def test_the_published_ids(judge, candidate):
 
 def test_the_tail_as_text_is_what_the_fast_tokenizer_makes_of_it(judge):
     comparison = Comparison("What is the capital of China?", "Beijing.", "Beijing.")
-    spelt = PolarDiscriminator(TINY, "cpu", torch.float32, tail="text").polar.encode(comparison)
+    spelt = Polar(tail="text").make(TINY, "cpu").polar.encode(comparison)
     ids = judge.polar.encode(comparison)
     # The full stop before it is swallowed.
     assert spelt == [*ids[:-2], 8012, 2010, 15927, 18827, 284, 5926, 332]
@@ -112,7 +112,7 @@ def test_what_was_cut_is_counted_and_told(judge, rows, caplog):
     judge.score(long)
     assert judge.truncations == {"candidate": 2}
     (message,) = caplog.messages
-    assert "2 comparisons in part: 2 candidates cut (first: a-long-01, candidate by 17" in message
+    assert "2 candidates" in message and "a-long-01" in message
 
 
 @pytest.mark.parametrize("layout", ["pickle", "pickles", "shards"])
@@ -131,18 +131,19 @@ def test_weights_in_other_files(judge, rows, tmp_path, layout):
         where = {name: f for f, part in zip(files, parts, strict=True) for name in part}
         (tmp_path / f"{stem}.{end}.index.json").write_text(json.dumps({"weight_map": where}))
     comparisons = [compared(row) for row in rows[:6]]
-    other = PolarDiscriminator(tmp_path, "cpu", torch.float32)
+    other = Polar().make(tmp_path, "cpu")
     assert other.score(comparisons) == judge.score(comparisons)
     if len(parts) > 1:
         (tmp_path / files[1]).unlink()
-        with pytest.raises(ModelError, match=f"names {files[1]}: no such file"):
+        with pytest.raises(ModelError) as caught:
             load_polar(tmp_path)
+        assert caught.value.got == files[1]
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize(("dtype", "near"), [("bfloat16", 0.5), ("float16", 0.05)])
 def test_other_attention_and_dtypes(rows, attention, dtype, near):
-    judge = PolarDiscriminator(TINY, "cpu", getattr(torch, dtype), attention=attention)
+    judge = Polar(dtype=dtype, attention=attention).make(TINY, "cpu")
     assert judge.polar.backbone.config._attn_implementation == attention
     assert judge.polar.backbone.rotary_emb.inv_freq.dtype == torch.float32
     few = [row for row in rows if row["group"]]
@@ -154,7 +155,7 @@ def test_a_saved_official_checkpoint_is_one_of_ours(judge, rows, tmp_path):
     from uniapl_cli.training.learner import save_folder
 
     save_folder(tmp_path / "final", judge.polar.model, judge.polar.tokenizer)
-    again = PolarDiscriminator(tmp_path / "final", "cpu", torch.float32)
+    again = Polar().make(tmp_path / "final", "cpu")
     comparisons = [compared(row) for row in rows if row["kind"] != "long"]
     assert list(map(again.polar.encode, comparisons)) == list(map(judge.polar.encode, comparisons))
     assert again.score(comparisons) == judge.score(comparisons)
@@ -171,43 +172,51 @@ def altered(tmp_path, name, change):
     return folder
 
 
+def layer(number):
+    """Return the names of a layer's weights."""
+    attention = [f"self_attn.{part}_proj" for part in "kqvo"]
+    mlp = [f"mlp.{part}_proj" for part in ("gate", "up", "down")]
+    norms = ["input_layernorm", "post_attention_layernorm"]
+    return sorted(f"model.layers.{number}.{part}.weight" for part in (*attention, *mlp, *norms))
+
+
 def reward_ends(values):
     values["added_tokens_decoder"]["92527"] = values["added_tokens_decoder"].pop("92397")
 
 
+# The file, what is changed in it, and what is then wrong; TINY stands for the folder.
 REFUSED = [
-    ("tokenizer_config.json", reward_ends, "is InternLM2-Reward or alike, not POLAR"),
-    (
-        "tokenizer_config.json",
-        lambda v: v["added_tokens_decoder"].pop("92397"),
-        r"tokenizer has no <\|reward\|>",
-    ),
-    ("config.json", lambda v: v.pop("reward_token_id"), "config.json lacks reward_token_id"),
-    ("config.json", lambda v: v.update(bias=True), "bias = True has no Llama equivalent"),
-    ("config.json", lambda v: v.update(rope_scaling={"type": "linear"}), "rope_scaling = .*linear"),
-    ("config.json", lambda v: v.update(num_hidden_layers=3), "it lacks the weights model.layers.2"),
-    ("config.json", lambda v: v.update(num_hidden_layers=1), "it has model.layers.1"),
-    ("config.json", lambda v: v.update(vocab_size=92545), r"is \(92544, 32\), not \(92545, 32\)"),
-    ("config.json", lambda v: v.update(vocab_size=500), "more tokens than the model"),
+    ("tokenizer_config.json", reward_ends, 92527),
+    ("tokenizer_config.json", lambda v: v["added_tokens_decoder"].pop("92397"), TINY),
+    ("config.json", lambda v: v.pop("reward_token_id"), ["reward_token_id"]),
+    ("config.json", lambda v: v.update(bias=True), True),
+    ("config.json", lambda v: v.update(rope_scaling={"type": "linear"}), {"type": "linear"}),
+    ("config.json", lambda v: v.update(num_hidden_layers=3), layer(2)),
+    ("config.json", lambda v: v.update(num_hidden_layers=1), layer(1)),
+    ("config.json", lambda v: v.update(vocab_size=92545), "model.embed_tokens.weight"),
+    ("config.json", lambda v: v.update(vocab_size=500), 92544),
     (
         "config.json",
         lambda v: v.update(architectures=["InternLM2ForCausalLM"]),
-        "lacks separator_token_id .*InternLM2ForCausalLM",
+        ["separator_token_id"],
     ),
 ]
 
 
-@pytest.mark.parametrize(("name", "change", "message"), REFUSED)
-def test_any_other_checkpoint_is_refused(tmp_path, name, change, message):
-    with pytest.raises(ModelError, match=message):
-        load_polar(altered(tmp_path, name, change))
+@pytest.mark.parametrize(("name", "change", "got"), REFUSED)
+def test_any_other_checkpoint_is_refused(tmp_path, name, change, got):
+    folder = altered(tmp_path, name, change)
+    with pytest.raises(ModelError) as caught:
+        load_polar(folder)
+    assert caught.value.got == (folder if got is TINY else got)
+    assert str(folder) in caught.value.problem
 
 
 def test_dynamic_rope_scaling_changes_nothing_within_the_context(judge, rows, tmp_path):
     scaled = {"type": "dynamic", "factor": 2.0}
     folder = altered(tmp_path, "config.json", lambda v: v.update(rope_scaling=scaled))
     comparisons = [compared(row) for row in rows[:6]]
-    same = PolarDiscriminator(folder, "cpu", torch.float32)
+    same = Polar().make(folder, "cpu")
     assert same.score(comparisons) == judge.score(comparisons)
 
 
@@ -215,8 +224,9 @@ def test_pickles_of_anything_but_tensors_are_refused(tmp_path):
     folder = altered(tmp_path, "config.json", lambda values: None)
     (folder / "model.safetensors").unlink()
     torch.save({"v_head.weight": sys.exit}, folder / "pytorch_model.bin")
-    with pytest.raises(ModelError, match="cannot load .*pytorch_model.bin"):
+    with pytest.raises(ModelError) as caught:
         load_polar(folder)
+    assert caught.value.got == "pytorch_model.bin"
 
 
 @pytest.mark.parametrize("keep", [0, 100, 70000])
@@ -224,20 +234,23 @@ def test_a_damaged_tokenizer_is_refused(tmp_path, keep):
     folder = altered(tmp_path, "config.json", lambda values: None)
     whole = (TINY / "tokenizer.model").read_bytes()
     (folder / "tokenizer.model").write_bytes(whole[:keep])
-    with pytest.raises(ModelError, match="is damaged, or no SentencePiece model"):
+    with pytest.raises(ModelError) as caught:
         load_polar(folder)
+    assert caught.value.got == "tokenizer.model"
 
 
 def test_a_damaged_tokenizer_json_is_refused(tmp_path):
     folder = altered(tmp_path, "config.json", lambda values: None)
     (folder / "tokenizer.json").write_text("{}")
-    with pytest.raises(ModelError, match="no tokenizer in"):
+    with pytest.raises(ModelError) as caught:
         load_polar(folder)
+    assert caught.value.got == "tokenizer.json"
 
 
 def test_an_attention_that_is_not_there_is_refused():
-    with pytest.raises(ModelError, match="cannot load .*nonsense"):
+    with pytest.raises(ModelError) as caught:
         load_polar(TINY, attention="nonsense")
+    assert "nonsense" in caught.value.problem
 
 
 def test_tokenizer_json_goes_before_tokenizer_model(judge, rows, tmp_path):

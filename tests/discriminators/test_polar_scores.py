@@ -10,7 +10,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from uniapl_cli.chat import load_tokenizer
-from uniapl_cli.discriminators.polar import PolarDiscriminator, PolarModel, load_polar, new_polar
+from uniapl_cli.discriminators.polar import (
+    Polar,
+    PolarDiscriminator,
+    PolarModel,
+    load_polar,
+    new_polar,
+)
 from uniapl_cli.discriminators.serialise import Cut
 from uniapl_cli.errors import ModelError
 from uniapl_cli.tiny.assets import resolve
@@ -23,7 +29,7 @@ WORDS = ["the", "harbour", "is", "old", "and", "gulls", "are", "calm", "I", "kno
 
 
 def discriminator(path, **options) -> PolarDiscriminator:
-    return PolarDiscriminator(path, "cpu", torch.float32, **options)
+    return Polar(**options).make(path, "cpu")
 
 
 def random_text(rng: random.Random) -> str:
@@ -82,10 +88,10 @@ def test_scores_come_back_in_the_order_of_the_comparisons(folder, comparisons):
 
 
 @pytest.mark.parametrize("share", [True, False])
-def test_asked_alone_a_score_has_the_same_bits_in_any_company(saved, comparisons, share):
+def test_a_batch_invariant_score_has_the_same_bits_in_any_company(saved, comparisons, share):
     judge = discriminator(saved, share_prefixes=share, cache_mb=1)
-    alone = [judge.score([comparison], alone=True)[0] for comparison in comparisons]
-    assert judge.score(comparisons[::-1], alone=True)[::-1] == alone
+    alone = [judge.score([comparison], batch_invariant=True)[0] for comparison in comparisons]
+    assert judge.score(comparisons[::-1], batch_invariant=True)[::-1] == alone
     assert alone == pytest.approx(judge.score(comparisons), abs=1e-5)
 
 
@@ -211,26 +217,30 @@ def test_a_saved_discriminator_scores_as_before(fresh, saved, comparisons):
 def test_a_tokenizer_without_the_tokens_is_refused(init, token):
     tokens = {"separator": SEPARATOR, "tail": TAIL}
     name = next(name for name, value in tokens.items() if value == token)
-    with pytest.raises(ModelError, match="has no token '<|nope|>'".replace("|", r"\|")):
+    with pytest.raises(ModelError) as caught:
         new_polar(init, **{**tokens, name: "<|nope|>"})
+    assert caught.value.got == "<|nope|>"
 
 
 def test_any_other_model_is_refused():
-    with pytest.raises(ModelError, match="lacks separator_token_id, reward_token_id"):
+    with pytest.raises(ModelError) as caught:
         load_polar(resolve("tiny:base"))
+    assert caught.value.got == ["separator_token_id", "reward_token_id"]
 
 
 def test_a_missing_folder_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="no discriminator in"):
+    with pytest.raises(ModelError) as caught:
         load_polar(tmp_path / "absent")
+    assert caught.value.got == tmp_path / "absent"
 
 
 def test_a_torn_weights_file_is_refused(saved, tmp_path):
     shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
-    with pytest.raises(ModelError, match="cannot load"):
+    with pytest.raises(ModelError) as caught:
         load_polar(tmp_path)
+    assert caught.value.got == tmp_path
 
 
 def test_a_folder_without_the_scores_weights_is_refused(saved, tmp_path):
@@ -238,21 +248,24 @@ def test_a_folder_without_the_scores_weights_is_refused(saved, tmp_path):
     weights = load_file(tmp_path / "model.safetensors")
     del weights["score.weight"]
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelError, match="it lacks the weights score.weight"):
+    with pytest.raises(ModelError) as caught:
         load_polar(tmp_path)
+    assert caught.value.got == ["score.weight"]
 
 
 def test_a_comparison_that_is_too_long_is_an_error_that_names_it(folder, comparisons):
     long = Comparison("Tell me.", "The sea.", "0 " * 400, "rows.jsonl:99")
-    with pytest.raises(ModelError, match=r"rows.jsonl:99: \d+ tokens .* context of 512"):
+    with pytest.raises(ModelError) as caught:
         discriminator(folder).score([*comparisons, long])
+    assert caught.value.line == 99 and caught.value.got > 512
 
 
 def test_a_score_that_is_no_number_is_an_error_that_names_it(saved, comparisons):
     judge = discriminator(saved)
     torch.nn.init.constant_(judge.polar.model.score.weight, math.nan)
-    with pytest.raises(ModelError, match=r"rows.jsonl:1: the discriminator's score is nan"):
+    with pytest.raises(ModelError) as caught:
         judge.score(comparisons)
+    assert caught.value.line == 1 and math.isnan(caught.value.got)
 
 
 def test_the_config_says_which_tokens(saved, tokenizer):

@@ -145,30 +145,30 @@ def steps():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("budget", [60, 10**6])
-@pytest.mark.parametrize("alone", [True, False])
-def test_what_was_scored_before_changes_no_bit(long, backbone, head, steps, budget, alone):
+@pytest.mark.parametrize("invariant", [True, False])
+def test_what_was_scored_before_changes_no_bit(long, backbone, head, steps, budget, invariant):
     """Cached, not cached, some of it cached; in any order of the steps, and after a restart."""
 
     def fresh(limit):
         prefixes = Prefixes(limit)
         return Scorer(backbone, head, batch_tokens=budget, share=True, prefixes=prefixes)
 
-    without = [fresh(0)(*step, alone=alone) for step in steps]
+    without = [fresh(0)(*step, batch_invariant=invariant) for step in steps]
     for limit, order in ((1, [0, 1, 2]), (30000, [2, 1, 0]), (10**9, [1, 2, 1, 0, 2])):
         scorer = fresh(limit)
         for number in order:
-            assert scorer(*steps[number], alone=alone) == without[number]
+            assert scorer(*steps[number], batch_invariant=invariant) == without[number]
         assert (scorer.prefixes.hits > 0) == (limit > 1)
         assert scorer.prefixes.bytes <= limit
 
 
-def test_alone_a_score_has_the_same_bits_in_any_company(long, backbone, head, steps):
+def test_a_batch_invariant_score_has_the_same_bits_in_any_company(long, backbone, head, steps):
     rows, begins = steps[0]
     for share in (True, False):
         scorer = Scorer(backbone, head, batch_tokens=10**6, share=share)
-        one = [scorer([r], [b], alone=True)[0] for r, b in zip(rows, begins, strict=True)]
-        assert scorer(rows, begins, alone=True) == one
-        assert scorer(rows[4:], begins[4:], alone=True) == one[4:]
+        one = [scorer([r], [b], batch_invariant=True)[0] for r, b in zip(rows, begins, strict=True)]
+        assert scorer(rows, begins, batch_invariant=True) == one
+        assert scorer(rows[4:], begins[4:], batch_invariant=True) == one[4:]
 
 
 @pytest.mark.parametrize("limit", [0, 30000, 60000, 10**9])
@@ -176,7 +176,7 @@ def test_what_is_kept_stays_within_the_bound(long, backbone, head, steps, limit)
     prefixes = Prefixes(limit)
     scorer = Scorer(backbone, head, batch_tokens=200, share=True, prefixes=prefixes)
     for rows, begins in steps:
-        scorer(rows, begins, alone=True)
+        scorer(rows, begins, batch_invariant=True)
     held = [state for states in prefixes._held.values() for state in states]
     assert sum(state.untyped_storage().nbytes() for state in held) == prefixes.bytes <= limit
     asked = {begin for _, begins in steps for begin in begins if len(begin) >= 12}

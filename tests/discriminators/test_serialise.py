@@ -4,11 +4,11 @@ import logging
 import types
 
 import pytest
+from pydantic import ValidationError
 
 from uniapl_cli.chat import load_tokenizer
-from uniapl_cli.discriminators.polar import PolarDiscriminator
+from uniapl_cli.discriminators.polar import Polar
 from uniapl_cli.discriminators.serialise import Cut, Format, Serialiser, answer, joined
-from uniapl_cli.errors import ModelError
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.types import Comparison, Message
 
@@ -86,7 +86,7 @@ def test_no_room_for_the_prompt_leaves_it_out(serialise, read):
 
 @pytest.mark.parametrize(("length", "response"), [(23, 10), (4, 0), (100, 49)])
 def test_limits_that_cannot_hold_are_refused(length, response):
-    with pytest.raises(ModelError, match=f"max_length = {length} does not hold two responses"):
+    with pytest.raises(ValidationError):
         Format(max_length=length, max_response_length=response)
 
 
@@ -128,11 +128,8 @@ def test_messages_are_their_contents():
 
 
 def test_truncation_is_counted_over_calls_and_told(caplog):
-    import torch
-
-    judge = PolarDiscriminator(
-        resolve("tiny:polar"), "cpu", torch.float32, max_length=64, max_response_length=20
-    )
+    options = Polar(max_length=64, max_response_length=20)
+    judge = options.make(resolve("tiny:polar"), "cpu")
     short = Comparison("Q", "A", "B", "rows.jsonl:1")
     judge.score([short])
     assert not caplog.messages and not judge.truncations
@@ -141,8 +138,8 @@ def test_truncation_is_counted_over_calls_and_told(caplog):
         judge.score([Comparison(WORDS * 9, "A", "B", "rows.jsonl:3")])
     assert judge.truncations == {"reference": 1, "candidate": 1, "prompt": 1}
     first, second = caplog.messages
-    assert "1 comparisons in part: 1 references, 1 candidates cut (first: rows.jsonl:2" in first
-    assert "1 prompts cut (first: rows.jsonl:3, prompt by" in second
+    assert all(part in first for part in ("1 references", "1 candidates", "rows.jsonl:2"))
+    assert all(part in second for part in ("1 prompts", "rows.jsonl:3"))
 
 
 def test_a_tokenizer_whose_special_tokens_are_only_added_is_cleaned_of_them():

@@ -133,10 +133,9 @@ def test_a_response_that_is_cut_off_says_so(model, chat, requests, generate):
 def test_a_prompt_that_leaves_no_room_is_an_error_that_names_its_row(model, chat, requests):
     long = Request(tuple([5] * 500), (0,), "rows.jsonl:9")
     generator = LocalGenerator(model, chat)
-    with pytest.raises(
-        ModelError, match=r"rows.jsonl:9: 500 prompt tokens \+ 13 .* context of 512"
-    ):
+    with pytest.raises(ModelError) as caught:
         next(generator.generate([*requests, long], Sampling(max_new_tokens=13)))
+    assert (caught.value.line, caught.value.got) == (9, 513)
 
 
 def test_the_context_may_be_filled_to_the_last_token(generate):

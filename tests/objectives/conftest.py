@@ -2,7 +2,6 @@ import pytest
 from objective_cases import Bigrams, batch_of, bound
 
 from uniapl_cli.objectives import objectives
-from uniapl_cli.training.accumulate import sequences
 
 
 @pytest.fixture(params=list(objectives))
@@ -29,4 +28,4 @@ def learner():
 @pytest.fixture
 def outputs(learner, batch):
     """What a model put out for the batch: a leaf, to differentiate by."""
-    return learner.forward(sequences(batch)).detach().requires_grad_()
+    return learner.forward(batch.model_input()).detach().requires_grad_()

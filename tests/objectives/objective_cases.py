@@ -1,10 +1,8 @@
 """What fits each objective: a batch, its options, and a learner in float64 to train."""
 
-import inspect
-
 import torch
 
-from uniapl_cli.objectives import objectives
+from uniapl_cli.objectives import batch_type, objectives
 from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, PairBatch, TokenBatch
 
 VOCABULARY = 7
@@ -41,7 +39,7 @@ def token_batch(lengths):
         mask=mask,
         old_logps=(0.3 * noise[0] - 2) * mask,
         ref_logps=(0.3 * noise[1] - 2) * mask,
-        advantages={"signal": noise[2, :, 0]},
+        advantages={"worth": noise[2, :, 0]},
     )
 
 
@@ -72,12 +70,10 @@ MAKERS = {
 
 def batch_of(name):
     """Return a batch of the kind that the objective of this name takes."""
-    kind = inspect.signature(objectives[name].make, eval_str=True).parameters["batch"].annotation
-    return MAKERS[kind]([1, 12, 3, 1, 7])
+    return MAKERS[batch_type(objectives[name])]([1, 12, 3, 1, 7])
 
 
 def bound(name, **options):
     """Return the objective of this name with whatever it cannot do without."""
-    entry = objectives[name]
-    signal = {"signal": "signal"} if "signal" in entry.parameters else {}
-    return entry.bind({**signal, **options})
+    reward = {"reward": "worth"} if "reward" in objectives[name].takes() else {}
+    return objectives.bind(objectives.options(name, **{**reward, **options}))

@@ -14,7 +14,7 @@ GROUPS = torch.tensor([4, 0, 4, 0, 0, 9, 4])
 
 @pytest.fixture(params=list(advantages))
 def rule(request):
-    return advantages[request.param].make
+    return advantages[request.param].definition
 
 
 # What each peer makes of REWARDS: a 1, a 0; from its own formula, to six digits.
@@ -32,13 +32,13 @@ PEERS = {
 @pytest.mark.parametrize("peer", PEERS)
 def test_the_published_examples(peer):
     name, options, golden = PEERS[peer]
-    found = advantages[name].bind(options)(REWARDS, ONE_GROUP)
+    found = advantages.bind(advantages.options(name, **options))(REWARDS, ONE_GROUP)
     expected = [golden[0] if reward else golden[1] for reward in REWARDS]
     assert found.tolist() == pytest.approx(expected, abs=5e-7)
 
 
 def test_raw_is_the_value_itself_in_memory_of_its_own():
-    found = advantages["raw"].make(VALUES, GROUPS)
+    found = advantages["raw"].definition(VALUES, GROUPS)
     assert torch.equal(found, VALUES)
     assert found.data_ptr() != VALUES.data_ptr()
 
@@ -61,7 +61,7 @@ WITHIN = [name for name in advantages if name != "batch"]  # whose spread is the
 
 @pytest.mark.parametrize("name", WITHIN)
 def test_groups_do_not_see_each_other(name):
-    rule = advantages[name].make
+    rule = advantages[name].definition
     changed = torch.where(GROUPS == 4, 5 * VALUES - 3, VALUES)
     rest = GROUPS != 4
     assert torch.equal(rule(changed, GROUPS)[rest], rule(VALUES, GROUPS)[rest])
@@ -81,45 +81,49 @@ def test_the_names_of_the_groups_do_not_matter(rule):
 
 @pytest.mark.parametrize("name", BASELINED)
 def test_a_group_of_one_learns_nothing(name):
-    assert advantages[name].make(VALUES, GROUPS)[5] == 0
+    assert advantages[name].definition(VALUES, GROUPS)[5] == 0
 
 
 @pytest.mark.parametrize("name", BASELINED)
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.1, -1e6])
 def test_a_group_whose_rewards_are_equal_learns_nothing(name, value):
-    found = advantages[name].make(torch.full((8,), value, dtype=torch.float64), ONE_GROUP)
+    found = advantages[name].definition(torch.full((8,), value, dtype=torch.float64), ONE_GROUP)
     assert found.abs().max() <= 1e-9
 
 
 @pytest.mark.parametrize("name", BASELINED)
 def test_a_reward_that_all_get_changes_nothing(name):
-    rule = advantages[name].make
+    rule = advantages[name].definition
     assert torch.allclose(rule(VALUES + 10, GROUPS), rule(VALUES, GROUPS), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", BASELINED)
 def test_the_advantages_of_a_group_sum_to_zero(name):
-    found = advantages[name].make(VALUES, GROUPS)
+    found = advantages[name].definition(VALUES, GROUPS)
     assert [found[group == GROUPS].sum().item() for group in (0, 4, 9)] == pytest.approx([0] * 3)
 
 
 def test_the_scale_of_the_rewards_is_divided_out():
-    rule = advantages["group"].make
+    rule = advantages["group"].definition
     assert torch.allclose(rule(1000 * REWARDS, ONE_GROUP), rule(REWARDS, ONE_GROUP), rtol=5e-4)
 
 
 def test_the_batchs_spread_is_that_of_all_its_values():
     values = torch.tensor([1.0, 3.0, 10.0, 10.0], dtype=torch.float64)
-    found = advantages["batch"].make(values, torch.tensor([0, 0, 1, 1]))
+    found = advantages["batch"].definition(values, torch.tensor([0, 0, 1, 1]))
     std = values.std(correction=1).item() + 1e-4
     assert found.tolist() == pytest.approx([-1 / std, 1 / std, 0, 0])
+
+
+def leave_one_out(**options):
+    return advantages.bind(advantages.options("leave_one_out", normalise=True, **options))
 
 
 @pytest.mark.parametrize("group", [0, 4])
 def test_leaving_one_out_is_what_its_name_says(group):
     members = (group == GROUPS).nonzero().flatten().tolist()
-    plain = advantages["leave_one_out"].make(VALUES, GROUPS)
-    scaled = advantages["leave_one_out"].bind({"normalise": True, "epsilon": 0.0})(VALUES, GROUPS)
+    plain = advantages["leave_one_out"].definition(VALUES, GROUPS)
+    scaled = leave_one_out(epsilon=0.0)(VALUES, GROUPS)
     for member in members:
         others = VALUES[[place for place in members if place != member]]
         assert plain[member].item() == pytest.approx((VALUES[member] - others.mean()).item())
@@ -130,5 +134,5 @@ def test_leaving_one_out_is_what_its_name_says(group):
 
 def test_where_the_others_agree_there_is_nothing_to_divide_by():
     rewards = torch.tensor([1.0, 0.1, 0.1, 0.1], dtype=torch.float64)
-    found = advantages["leave_one_out"].bind({"normalise": True})(rewards, ONE_GROUP[:4])
+    found = leave_one_out()(rewards, ONE_GROUP[:4])
     assert found[0].item() == pytest.approx(0.9)

@@ -5,9 +5,6 @@ import pytest
 import torch
 from objective_cases import bound, choice_batch, labelled_batch
 
-from uniapl_cli.errors import ConfigError
-from uniapl_cli.objectives import objectives
-
 
 def sigmoid(x):
     return 1 / (1 + math.exp(-x))
@@ -71,15 +68,3 @@ def test_kto_does_not_go_back_through_the_baseline():
     logps = rewarded(batch, [1.5, -1.0])
     bound("kto")(logps, batch).per_token.sum().backward()
     assert logps.grad[batch.answers.mask].all()
-
-
-@pytest.mark.parametrize("name", ["dpo", "kto"])
-@pytest.mark.parametrize("beta", [0.0, -0.1])
-def test_without_strength_no_answer_matters(name, beta):
-    with pytest.raises(ConfigError, match="it must be above 0"):
-        objectives[name].bind({"beta": beta})
-
-
-def test_half_of_the_labels_wrong_is_refused():
-    with pytest.raises(ConfigError, match="from 0 to below 0.5"):
-        objectives["dpo"].bind({"label_smoothing": 0.5})

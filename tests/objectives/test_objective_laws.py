@@ -9,10 +9,9 @@ from objective_cases import batch_of
 
 from uniapl_cli.objectives import objectives
 from uniapl_cli.tensors import PairBatch, TokenBatch
-from uniapl_cli.training.accumulate import sequences
 from uniapl_cli.training.terms import Term
 
-OF_TOKENS = [name for name in objectives if isinstance(sequences(batch_of(name)), TokenBatch)]
+OF_TOKENS = [name for name in objectives if isinstance(batch_of(name).model_input(), TokenBatch)]
 
 
 def tensors(batch):
@@ -70,7 +69,7 @@ def test_losses_and_metrics_are_as_many_as_the_places(objective, outputs, batch)
 def test_only_places_of_the_mask_get_a_gradient(objective, outputs, batch):
     mean, _ = Term("term", "source", lambda scales: 1.0, objective).loss(outputs, batch)
     mean.total.backward()
-    mask = sequences(batch).mask
+    mask = batch.model_input().mask
     assert not outputs.grad[~mask].any()
     assert outputs.grad[mask].any()
 
@@ -97,7 +96,7 @@ def test_the_gradient_does_not_depend_on_the_micro_batch(
 
 @pytest.mark.parametrize("name", OF_TOKENS)
 def test_an_empty_mask_has_a_gradient_of_zero(objective, learner, batch):
-    rows = sequences(batch)
+    rows = batch.model_input()
     empty = replace(rows, mask=torch.zeros_like(rows.mask))
     if rows is not batch:
         empty = replace(batch, answers=empty)

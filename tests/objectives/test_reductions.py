@@ -1,15 +1,18 @@
 import pytest
 import torch
 
-from uniapl_cli.errors import ConfigError
 from uniapl_cli.objectives import reductions
 
 LOSSES = torch.tensor([[1.0, 2.0, 3.0, 99.0], [4.0, 99.0, 99.0, 99.0]], dtype=torch.float64)
 MASK = LOSSES < 99
 
 
+def bound(name, longest=99, **options):
+    return reductions.bind(reductions.options(name, **options), longest=longest)
+
+
 def reduced(name, losses=LOSSES, mask=MASK, **options):
-    divisors, count = reductions[name].bind(options)(mask)
+    divisors, count = bound(name, **options)(mask)
     return float((losses * mask / divisors).sum() / count)
 
 
@@ -34,7 +37,7 @@ OPTIONS = {"constant": {"length": 7}}
 def test_any_split_of_the_rows_has_the_same_sum_and_count(name):
     rng = torch.Generator().manual_seed(0)
     mask = torch.rand(6, 9, generator=rng) < 0.5
-    reduction = reductions[name].bind(OPTIONS.get(name, {}))
+    reduction = bound(name, **OPTIONS.get(name, {}))
     divisors, count = reduction(mask)
     parts = [reduction(mask[rows]) for rows in torch.arange(6).split(2)]
     assert torch.equal(torch.cat([part[0] for part in parts]), divisors)
@@ -61,7 +64,7 @@ def test_a_response_that_is_masked_still_counts_for_a_constant():
     assert reduced("constant", losses, mask, length=4) == 1.25 / 2
 
 
-@pytest.mark.parametrize("length", [0, -4])
-def test_a_length_of_nothing_is_refused(length):
-    with pytest.raises(ConfigError, match=f"length = {length}: 1 is the least"):
-        reductions["constant"].bind({"length": length})
+def test_without_a_length_a_constant_takes_the_longest_there_may_be():
+    losses = (LOSSES * MASK).sum()
+    divisors, count = bound("constant", longest=4)(MASK)
+    assert float((LOSSES * MASK / divisors).sum() / count) == float(losses) / 8

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from accumulating import accumulated_means
 from torch import Tensor
-from worlds import World, clear, laid, token_batch, total
+from worlds import World, bound, clear, laid, token_batch, total
 
-from uniapl_cli.objectives import advantages, objectives, reductions
+from uniapl_cli.objectives import advantages, reductions
 from uniapl_cli.tensors import Mean
 from uniapl_cli.training.terms import Term
 
@@ -24,10 +24,10 @@ GROUPS = torch.arange(len(ANSWERS)) // GROUP
 LONGEST = 20
 # TRL's loss_type -> our reduction.
 REDUCTIONS = {
-    "dapo": reductions["token"].make,
-    "bnpo": reductions["token"].make,
-    "grpo": reductions["sequence"].make,
-    "dr_grpo": reductions["constant"].bind({"length": LONGEST}),
+    "dapo": reductions["token"].definition,
+    "bnpo": reductions["token"].definition,
+    "grpo": reductions["sequence"].definition,
+    "dr_grpo": reductions.bind(reductions.options("constant"), longest=LONGEST),
 }
 
 
@@ -40,14 +40,14 @@ class Rollouts:
         answers = [answer for _, answer in world.rows([(0, n) for n in ANSWERS], seed=1)]
         self.rows = [(prompts[g], a) for g, a in zip(GROUPS.tolist(), answers, strict=True)]
         rewards = torch.tensor(REWARDS, dtype=world.dtype)
-        self.advantages = advantages["group"].make(rewards, GROUPS)
+        self.advantages = advantages["group"].definition(rewards, GROUPS)
         bare = token_batch(self.rows, temperature=temperature)
         self.old_logps = world.ours.forward(bare).detach()[bare.mask] + self.drift()
         self.batch = token_batch(
             self.rows,
             temperature=temperature,
             old_logps=laid(self.old_logps, bare.mask),
-            advantages={"signal": self.advantages},
+            advantages={"verifier": self.advantages},
         )
 
     def drift(self) -> Tensor:
@@ -71,12 +71,12 @@ class Rollouts:
         **options: Any,
     ) -> tuple[float, Mapping[str, Mean]]:
         """Go back through our loss, `size` rows at a time; return it, and all means."""
-        surrogate = objectives["surrogate"].bind({"signal": "signal", **options})
+        surrogate = bound("surrogate", reward="verifier", **options)
         shared = {"weight": lambda scales: 0.0, "reduction": REDUCTIONS[loss]}
         terms = [Term("grpo", "rows", objective=surrogate, **shared)]
         weights = {"grpo": 1.0}
         if beta:
-            kl = objectives["kl"].bind({"use_bias_correction": corrected})
+            kl = bound("kl", use_bias_correction=corrected)
             terms.append(Term("kl", "rows", objective=kl, needs_reference=True, **shared))
             weights["kl"] = beta
         clear(self.world.ours)

@@ -11,8 +11,8 @@ import torch
 from accumulating import accumulated_means
 from worlds import clear, difference, laid, tables, token_batch, total
 
-from uniapl_cli.build.method import plan
 from uniapl_cli.cli.session import read_config
+from uniapl_cli.commands.method import plan
 from uniapl_cli.objectives import advantages
 
 # The recipes: warmup_steps, decay_steps, peak and valley of mu.
@@ -41,7 +41,7 @@ class Data:
 
     def batches(self):
         """Return the rows as the packaged method's sources give them."""
-        group = advantages["group"].bind({"epsilon": EPSILON})
+        group = advantages.bind(advantages.options("group", epsilon=EPSILON))
         places = torch.tensor([g for g, members in enumerate(GROUPS) for _ in members])
         verifier = group(torch.tensor(REWARDS, dtype=torch.float64), places)
         rollouts = token_batch(self.rollouts)
@@ -107,7 +107,8 @@ def divergence(table, reference, data):
 
 def packaged(*overrides):
     """Return the plan of methods/chord.yaml with these changes."""
-    return plan(read_config(None, ["training.steps=1000", *overrides], "chord"))
+    common = ["training.steps=1000", "discriminator.path=tiny:polar"]
+    return plan(read_config(None, [*common, *overrides], "chord"))
 
 
 def ours(data, method, step, size=2):
@@ -141,7 +142,7 @@ def test_the_packaged_method_is_the_published_loss_at_every_step(data, recipe, i
     method = packaged(
         *(f"schedules.mu.{name}={value}" for name, value in zip(names, recipe, strict=True)),
         f"terms.imitation.objective={imitation}",
-        f"terms.preference.params.dual_clip={DUAL_CLIP}",
+        f"terms.preference.objective.dual_clip={DUAL_CLIP}",
     )
     table = data.world.theirs.table
     for step in STEPS:

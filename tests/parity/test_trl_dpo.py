@@ -2,9 +2,8 @@
 
 import pytest
 from accumulating import accumulated_means
-from worlds import clear, token_batch, total
+from worlds import bound, clear, token_batch, total
 
-from uniapl_cli.objectives import objectives
 from uniapl_cli.tensors import ChoiceBatch
 from uniapl_cli.training.terms import Term
 
@@ -41,7 +40,7 @@ def ours(world, pairs, size, **options):
         for side in ("chosen_ids", "rejected_ids")
         for pair in pairs
     ]
-    objective = objectives["dpo"].bind(options)
+    objective = bound("dpo", **options)
     term = Term("dpo", "pairs", lambda scales: 1.0, objective, needs_reference=True)
     batches = {"pairs": ChoiceBatch(token_batch(rows))}
     clear(world.ours)

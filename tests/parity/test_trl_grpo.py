@@ -159,6 +159,6 @@ def test_the_advantages(world, peer, scale, name):
     """From TRL's own scoring of the rollouts; it keeps rewards in float32."""
     grpo = peer(Rollouts(world), scale_rewards=scale)
     scored = grpo._generate_and_score_completions([{"prompt": str(g)} for g in GROUPS.tolist()])
-    ours = advantages[name].make(torch.tensor(REWARDS, dtype=torch.float64), GROUPS)
+    ours = advantages[name].definition(torch.tensor(REWARDS, dtype=torch.float64), GROUPS)
     assert scored["advantages"].abs().max() > 0.5
     assert torch.allclose(scored["advantages"].double(), ours, rtol=1e-5, atol=1e-7)

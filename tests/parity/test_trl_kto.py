@@ -7,9 +7,8 @@ one step of ours, whatever our micro-batches.
 import pytest
 import torch
 from accumulating import accumulated_means
-from worlds import clear, token_batch, total
+from worlds import bound, clear, token_batch, total
 
-from uniapl_cli.objectives import objectives
 from uniapl_cli.tensors import LabelledBatch
 from uniapl_cli.training.terms import Term
 
@@ -48,7 +47,7 @@ def examples(world):
 
 def ours(world, size, **options):
     """Go back through our loss, `size` answers at a time; return it, and all means."""
-    objective = objectives["kto"].bind(options)
+    objective = bound("kto", **options)
     term = Term("kto", "labels", lambda scales: 1.0, objective, needs_reference=True)
     own, mismatched = map(token_batch, rows_of(world))
     batches = {"labels": LabelledBatch(own, torch.tensor(DESIRABLE), mismatched)}

@@ -17,7 +17,7 @@ LOSSES = {"nll": "nll", "dft": "chord_is"}
 
 def our_loss(world, objective, rows, size):
     """Go back through the mean over `rows`, `size` rows at a time, and return it."""
-    terms = [Term("sft", "rows", lambda scales: 1.0, objectives[objective].make)]
+    terms = [Term("sft", "rows", lambda scales: 1.0, objectives[objective].definition)]
     clear(world.ours)
     means = accumulated_means(world.ours, terms, {"sft": 1.0}, {"rows": token_batch(rows)}, size)
     return total(means, {"sft": 1.0})

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from uniapl_cli.data.collate import pad_rows
+from uniapl_cli.objectives import objectives
 from uniapl_cli.tensors import Mean, TokenBatch
 from uniapl_cli.training.learner import Policy
 
@@ -91,6 +92,11 @@ def token_batch(rows: Sequence[Row], **fields: Any) -> TokenBatch:
 def laid(values: Tensor, mask: Tensor) -> Tensor:
     """Lay one number a token, row after row, at the places of a mask of either side."""
     return torch.zeros(mask.shape, dtype=values.dtype).masked_scatter(mask.bool(), values)
+
+
+def bound(name: str, **options: Any) -> Any:
+    """Return the objective of this name with options."""
+    return objectives.bind(objectives.options(name, **options))
 
 
 def total(means: Mapping[str, Mean], weights: Mapping[str, float]) -> float:

@@ -1,10 +1,10 @@
 """Rows to filter, and a filter's run over them in this process."""
 
-from uniapl_cli.data import Tolerance
+from uniapl_cli.data import BadRows
 from uniapl_cli.files import Row, read_rows
-from uniapl_cli.pipelines.filter import filter_rows, in_chunks, judge_rows
+from uniapl_cli.pipelines.filter import filter_rows, judged
 from uniapl_cli.runs.console import bar
-from uniapl_cli.verifiers import Judge, constraints
+from uniapl_cli.sandbox import Sandbox
 
 COMMA, QUOTED, TITLE = "punctuation:no_comma", "startend:quotation", "detectable_format:title"
 
@@ -17,21 +17,13 @@ def row(key, response=None, *ids, prompt="Hi", **columns):
 
 
 def run(given, out, rejected=None, *, mode="strict", tolerance=0, choice="all", pairs=None):
-    judge, halves = Judge(), pairs is not None
-
-    def work(chunk):
-        return judge_rows(chunk, "ifeval", constraints, judge, mode, halves=halves)
-
-    with bar("filter", None) as shown:
-        return filter_rows(
-            in_chunks(given, work, None, 1),
-            out,
-            rejected,
-            Tolerance(tolerance),
-            shown,
-            choice=choice,
-            pairs=pairs,
-        )
+    halves = pairs is not None
+    with (
+        bar("filter", None) as shown,
+        judged(given, 1, "ifeval", mode, halves, Sandbox) as chunks,
+    ):
+        bad = BadRows(tolerance)
+        return filter_rows(chunks, out, rejected, bad, shown, choice=choice, pairs=pairs)
 
 
 def rows(path) -> dict[str, dict]:

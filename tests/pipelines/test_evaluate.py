@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from uniapl_cli.build.pipelines import evaluate_model
 from uniapl_cli.cli.session import read_config
-from uniapl_cli.data import read_examples
+from uniapl_cli.commands.evaluate import evaluate_model
+from uniapl_cli.data import BadRows, open_rows, read_examples
 from uniapl_cli.files import read_rows
 from uniapl_cli.pipelines.evaluate import Draws, evaluate
 from uniapl_cli.pipelines.metrics import Estimate
@@ -51,9 +51,8 @@ def responses(out) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def examples() -> list:
-    from pathlib import Path
-
-    return list(read_examples(Path(resolve("tiny:heldout")), "ifeval", constraints))[:8]
+    rows = open_rows(resolve("tiny:heldout"))
+    return read_examples(rows, "ifeval", constraints, BadRows(0))[:8]
 
 
 def test_every_prompt_is_answered_in_its_place(responses, examples):

@@ -4,7 +4,8 @@ import pytest
 from filter_cases import COMMA, QUOTED, TITLE, row, rows, run
 
 from uniapl_cli.errors import DataError
-from uniapl_cli.pipelines.filter import joined
+from uniapl_cli.pipelines.filter import FilterOptions, joined, judged
+from uniapl_cli.sandbox import Sandbox
 
 
 @pytest.fixture
@@ -77,25 +78,34 @@ def test_rejected_rows_need_no_file(given, tmp_path):
 
 def test_nothing_is_written_when_a_row_in_the_middle_is_bad(given, tmp_path):
     broken = [*given[:3], row("none"), *given[3:]]
-    with pytest.raises(DataError, match="rows.jsonl:none: no 'response' to judge"):
+    with pytest.raises(DataError) as caught:
         run(broken, tmp_path / "kept", tmp_path / "rejected")
+    assert caught.value.where == "rows.jsonl:none"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_constraints_may_come_from_another_file():
     owner = row("k1", None, COMMA, prompt="A")
     answers = [row("1", "Yes.", prompt="A"), row("2", "No.", QUOTED, prompt="B")]
-    found = list(joined(answers, [owner], lambda r: r.values["prompt"]))
+    found = list(joined(answers, [owner]))
     assert found[0].values == {**owner.values, "key": "1", "response": "Yes."}
     assert found[0].origin == "rows.jsonl:1"
     assert found[1] == answers[1]
 
 
+def test_two_sayings_of_one_prompt_are_refused():
+    owners = [row("1", None, COMMA), row("2", None, COMMA), row("3", None, QUOTED)]
+    with pytest.raises(DataError) as caught:
+        list(joined([], owners))
+    assert caught.value.where == "rows.jsonl:3"
+
+
 def test_a_tolerated_bad_row_is_counted_and_one_more_stops(given, tmp_path):
     broken = [*given, row("none"), row("nothing")]
     assert run(broken, tmp_path / "kept", tolerance=2)["bad rows"] == 2
-    with pytest.raises(DataError, match=r"nothing.*2 bad rows, data.tolerance is 1"):
+    with pytest.raises(DataError) as caught:
         run(broken, tmp_path / "again", tolerance=1)
+    assert caught.value.where == "rows.jsonl:nothing"
     assert not (tmp_path / "again").exists()
 
 
@@ -126,3 +136,30 @@ def test_the_size_of_a_chunk_changes_nothing(given, tmp_path, monkeypatch, size)
     run(given, tmp_path / "kept", tmp_path / "rejected")
     assert (tmp_path / "kept").read_bytes() == (tmp_path / "whole").read_bytes()
     assert (tmp_path / "rejected").read_bytes() == (tmp_path / "others").read_bytes()
+
+
+@pytest.mark.parametrize("files", [{"rejected": "a"}, {"rejected": "b", "pairs": "./b"}])
+def test_two_files_of_one_name_are_refused(files):
+    with pytest.raises(ValueError):
+        FilterOptions(out="a", **files)
+
+
+def test_the_processes_that_judge_import_no_torch():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from uniapl_cli.pipelines.filter_worker import Worker;"
+        "from uniapl_cli.files import Row; from uniapl_cli.sandbox import Sandbox;"
+        "row = Row('r:1', {'prompt': 'Hi', 'response': 'So.', 'kwargs': [{}],"
+        "'instruction_id_list': ['punctuation:no_comma']});"
+        "[judged] = Worker('ifeval', 'strict', True, Sandbox)([row]); assert judged.passed;"
+        "sys.exit(bool({'torch', 'transformers', 'omegaconf'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_other_processes_judge_alike(given, tmp_path):
+    setting = ("ifeval", "strict", True, Sandbox)
+    with judged(given, 1, *setting) as here, judged(given, 2, *setting) as there:
+        assert list(here) == list(there)

@@ -28,7 +28,7 @@ def answer(example):
 
 
 def shares(name: str, answers, **given):
-    return metrics[name].bind({}, **given)(answers)
+    return metrics.bind(metrics.options(name), **given)(answers)
 
 
 def test_one_answer_a_prompt_has_the_textbook_error(answer):
@@ -121,8 +121,9 @@ def test_topic_asks_whether_the_answer_keeps_to_it(answer):
 
 
 def test_topic_needs_its_column(answer):
-    with pytest.raises(DataError, match="rows.jsonl:1: metric 'topic' needs a 'topic' column"):
+    with pytest.raises(DataError) as caught:
         shares("topic", [answer("1")])
+    assert (caught.value.where, caught.value.got) == ("rows.jsonl:1", ["key", "prompt"])
 
 
 class Lengths:
@@ -141,5 +142,6 @@ def test_the_discriminator_judges_what_follows_the_thoughts(answer):
 
 
 def test_the_discriminator_needs_the_teachers_response(answer):
-    with pytest.raises(DataError, match="rows.jsonl:1: .* needs the teacher's 'response'"):
+    with pytest.raises(DataError) as caught:
         shares("discriminator", [answer("1")], discriminator=Lengths())
+    assert caught.value.where == "rows.jsonl:1"

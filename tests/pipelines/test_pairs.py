@@ -6,16 +6,19 @@ from itertools import permutations
 import pytest
 from filter_cases import COMMA, QUOTED, row, rows, run
 
-from uniapl_cli.data import read_examples
+from uniapl_cli.data import BadRows, open_rows, read_examples
 from uniapl_cli.errors import DataError
 from uniapl_cli.types import Constraint, Message
 from uniapl_cli.verifiers import constraints
 
 
+def read(path):
+    return read_examples(open_rows(str(path)), "auto", constraints, BadRows(0))
+
+
 def pairs(path):
     """The pairs of a file as (key, prompt, chosen, rejected), each a text."""
-    examples = read_examples(path, "auto", constraints)
-    return [(e.id, e.prompt_text, e.response, e.rejected) for e in examples]
+    return [(e.id, e.prompt_text, e.response, e.rejected) for e in read(path)]
 
 
 def answer(prompt, response, *ids, **columns):
@@ -64,7 +67,7 @@ def test_a_pair_carries_its_prompt_its_constraints_and_its_reference(tmp_path):
     turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]
     both = [answer(None, text, messages=turns, reference="So.") for text in ("Yes.", "No, no.")]
     run(both, tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
-    (example,) = read_examples(tmp_path / "pairs.jsonl", "auto", constraints)
+    (example,) = read(tmp_path / "pairs.jsonl")
     assert example.prompt == (Message("system", "Be brief."), Message("user", "Why?"))
     assert example.constraints == (Constraint(COMMA, {}),)
     assert (example.response, example.rejected, example.reference) == ("Yes.", "No, no.", "So.")
@@ -131,7 +134,7 @@ def test_no_pairs_are_written_unless_asked_for(tmp_path):
 
 
 def test_no_file_appears_when_a_row_in_the_middle_is_bad(tmp_path):
-    with pytest.raises(DataError, match="no 'response' to judge"):
+    with pytest.raises(DataError):
         run([*GIVEN, row("none"), *GIVEN], tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
     assert list(tmp_path.iterdir()) == []
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from uniapl_cli.errors import DataError
+from uniapl_cli.pipelines.evaluation import VERSION, write_evaluation
 from uniapl_cli.pipelines.report import compare, one_model, read_evaluations
 
 
@@ -41,8 +42,9 @@ def test_the_columns_are_the_important_ones_unless_told_otherwise():
 
 
 def test_an_unknown_column_is_refused_with_the_nearest():
-    with pytest.raises(DataError, match="unknown column 'greedy/prompt'. .*'greedy/prompt_strict'"):
+    with pytest.raises(DataError) as caught:
         compare([BASE], ["greedy/prompt"])
+    assert caught.value.suggestion == "greedy/prompt_strict"
 
 
 def test_one_model_has_a_row_a_metric_and_a_column_a_draw():
@@ -53,8 +55,18 @@ def test_one_model_has_a_row_a_metric_and_a_column_a_draw():
 
 def test_evaluations_are_read_in_the_order_given(tmp_path):
     for result in (BASE, BEST):
-        (tmp_path / result["name"]).write_text(json.dumps({**result, "environment": {}}))
-    assert read_evaluations([tmp_path / "best", tmp_path / "base"]) == [BEST, BASE]
+        write_evaluation(tmp_path / result["name"], {**result, "environment": {}})
+    files = [tmp_path / name / "eval.json" for name in ("best", "base")]
+    assert read_evaluations(files) == [BEST, BASE]
+
+
+@pytest.mark.parametrize("version", [{}, {"version": 1}, {"version": VERSION + 1}])
+def test_an_evaluation_of_another_version_is_refused(tmp_path, version):
+    file = tmp_path / "eval.json"
+    file.write_text(json.dumps({**version, **BASE}))
+    with pytest.raises(DataError) as caught:
+        read_evaluations([file])
+    assert (caught.value.got, caught.value.allowed) == (version.get("version"), (str(VERSION),))
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"name": "a"}', "\xff"])
@@ -62,5 +74,6 @@ def test_any_other_file_is_refused(tmp_path, content):
     file = tmp_path / "eval.json"
     if content is not None:
         file.write_text(content, encoding="latin-1")
-    with pytest.raises(DataError, match="eval.json' is no eval.json that uniapl eval wrote"):
+    with pytest.raises(DataError) as caught:
         read_evaluations([file])
+    assert caught.value.got == str(file)

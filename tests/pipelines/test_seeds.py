@@ -79,13 +79,15 @@ def test_only_a_number_at_the_end_is_a_seed(name):
 
 
 def test_one_evaluation_is_not_two_seeds():
-    with pytest.raises(DataError, match="'grpo-1' is given twice"):
+    with pytest.raises(DataError) as caught:
         over_seeds([*THREE, THREE[1]])
+    assert caught.value.got == "grpo-1"
 
 
 def test_a_row_is_of_one_data_set():
-    with pytest.raises(DataError, match="'a' was measured on .*: a-0 on heldout and a-1 on train"):
+    with pytest.raises(DataError) as caught:
         over_seeds([evaluation("a-0", 1.0), evaluation("a-1", 1.0, "train")])
+    assert caught.value.got == ["heldout", "train"]
 
 
 def test_the_table_shows_how_many_seeds_and_half_the_interval():

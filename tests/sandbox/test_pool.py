@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from uniapl_cli.sandbox import (
     MECHANISMS,
@@ -17,6 +18,7 @@ from uniapl_cli.sandbox import (
     Limits,
     Sandbox,
     SandboxError,
+    SandboxOptions,
     autoif,
     autoif_many,
     capabilities,
@@ -135,7 +137,7 @@ def test_closing_leaves_no_process_and_no_folder():
         assert list(folder.iterdir()) == []
     assert end(started)
     assert not folder.exists()
-    with pytest.raises(SandboxError, match="the sandbox is closed"):
+    with pytest.raises(SandboxError):
         box.run([Call(IS_LONG, args=("",))])
 
 
@@ -167,8 +169,9 @@ def test_packages_are_importable_where_they_are_named(tmp_path):
 
 
 def test_what_the_kernel_does_not_protect_is_refused():
-    with pytest.raises(SandboxError, match="does not let the sandbox protect: files, network, sig"):
+    with pytest.raises(SandboxError) as caught:
         Sandbox(workers=1, mechanisms=())
+    assert {"files", "network", "signals"} <= set(caught.value.got)
     with Sandbox(workers=1, mechanisms=(), require=()) as box:
         assert box.run([Call(IS_LONG, args=("",))])[0].value is False
 
@@ -183,14 +186,24 @@ def test_capabilities_name_every_mechanism():
 
 def test_other_systems_are_refused(monkeypatch):
     monkeypatch.setattr("sys.platform", "darwin")
-    with pytest.raises(SandboxError, match="needs Linux, this is darwin"):
+    with pytest.raises(SandboxError) as caught:
         Sandbox()
+    assert caught.value.got == "darwin"
 
 
-@pytest.mark.parametrize("limits", [{"seconds": 0}, {"memory_mb": -1}])
-def test_limits_that_are_none(limits):
-    with pytest.raises(SandboxError, match="is not above 0"):
-        Limits(**limits)
+@pytest.mark.parametrize(
+    "option", [{"seconds": 0}, {"memory_mb": -1}, {"workers": 0}, {"require": ["everything"]}]
+)
+def test_options_that_cannot_be(option):
+    with pytest.raises(ValidationError) as caught:
+        SandboxOptions(**option)
+    assert caught.value.errors()[0]["loc"][0] in option
+
+
+def test_what_is_said_of_the_pool_itself_does_not_reach_the_workers():
+    options = SandboxOptions(seconds=2, workers=1, require=[])
+    with Sandbox(options, options.workers, require=options.require) as box:
+        assert box.run([Call(IS_LONG, args=("",))])[0].value is False
 
 
 def test_autoif(pool):

@@ -25,7 +25,7 @@ class Asked:
 
     def __init__(self, url, **options):
         self.pauses: list[float] = []
-        given = {"model": "m", "dialect": dialects["vllm"].make, "concurrency": 1, **options}
+        given = {"model": "m", "dialect": dialects["vllm"].definition, "concurrency": 1, **options}
         self.teacher = ServerTeacher(url, sleep=self._pause, **given)
 
     async def _pause(self, seconds: float) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from fake_server import Reply, completion, echo
 
-from uniapl_cli.build.pipelines import teacher_gen
 from uniapl_cli.cli.session import read_config
-from uniapl_cli.errors import ConfigError, TeacherError
+from uniapl_cli.commands.teacher_gen import teacher_gen
+from uniapl_cli.errors import ConfigError, TeacherError, UniAPLError
 from uniapl_cli.files import read_rows, write_rows
 
 KEY = "sk-very-secret-1234"
@@ -96,8 +96,9 @@ def test_a_failure_stops_the_run_which_goes_on_later(serve, run, rows, tmp_path)
             return Reply(500, b"boom", delay=0.3)
         return echo(body, number)
 
-    with pytest.raises(TeacherError, match=r"prompts.jsonl:6: http://.*HTTP 500 boom\. All ans"):
+    with pytest.raises(TeacherError) as caught:
         run(serve(broken).url)
+    assert caught.value.line == 6 and "HTTP 500 boom" in str(caught.value)
     before = rows()
     assert 0 < len(before) < 16
     again = serve()
@@ -129,10 +130,11 @@ def test_a_run_that_only_failed_says_so(serve, run, tmp_path):
 def test_another_server_may_go_on_but_not_another_way_to_ask(serve, run):
     run(serve().url)
     run(serve().url)
-    with pytest.raises(Exception, match="made in another way"):
-        run(serve().url, "teacher.server.extra={min_p: 0.1}")
-    with pytest.raises(Exception, match="made in another way"):
-        run(serve().url, "teacher.server.dialect=lmdeploy")
+    for other in ("teacher.server.extra={min_p: 0.1}", "teacher.server.dialect=lmdeploy"):
+        server = serve()
+        with pytest.raises(UniAPLError):
+            run(server.url, other)
+        assert server.bodies == []
 
 
 @pytest.mark.slow
@@ -172,35 +174,37 @@ def test_without_a_key_none_is_needed(serve, run):
 
 
 @pytest.mark.parametrize(
-    ("override", "message"),
+    "override",
     [
-        (f"teacher.server.api_key_env={KEY}", "is the NAME of an environment variable"),
-        ("teacher.server.api_key_env=hf_abc123", "is the NAME of an environment variable"),
-        ("teacher.server.api_key_env=NOT_THERE", r"\$NOT_THERE is not set"),
-        ("teacher.server.api_key_env=SPACED", r"\$SPACED holds spaces"),
-        (f"teacher.server.url=http://me:{KEY}@127.0.0.1/v1", "holds a key or a password"),
-        (f"teacher.server.url=http://127.0.0.1/v1?key={KEY}", "holds a key or a password"),
-        ("teacher.server.url=127.0.0.1:8000", "http://HOST:PORT/v1 is needed"),
-        ("teacher.server.dialect=vlm", "unknown dialect 'vlm'. Did you mean 'vllm'"),
-        ("teacher.server.concurrency=0", "concurrency = 0: it must be 1 or more"),
-        ("teacher.server.timeout=0", "timeout = 0.*: it must be above 0"),
-        ("teacher.server.retries=-1", "retries = -1: it must be 0 or more"),
-        ("teacher.path=???", "teacher.path"),
+        f"teacher.server.api_key_env={KEY}",
+        "teacher.server.api_key_env=hf_abc123",
+        "teacher.server.api_key_env=NOT_THERE",
+        "teacher.server.api_key_env=SPACED",
+        f"teacher.server.url=http://me:{KEY}@127.0.0.1/v1",
+        f"teacher.server.url=http://127.0.0.1/v1?key={KEY}",
+        "teacher.server.url=127.0.0.1:8000",
+        "teacher.server.dialect=vlm",
+        "teacher.server.concurrency=0",
+        "teacher.server.timeout=0",
+        "teacher.server.retries=-1",
+        "teacher.path=???",
     ],
 )
-def test_a_mistake_is_found_before_anything_is_asked(serve, run, monkeypatch, override, message):
+def test_a_mistake_is_found_before_anything_is_asked(serve, run, monkeypatch, override):
     monkeypatch.setenv("SPACED", f"{KEY} {KEY}")
     server = serve()
     for dry_run in (True, False):
-        with pytest.raises(ConfigError, match=message) as caught:
+        with pytest.raises(ConfigError) as caught:
             run(server.url, override, dry_run=dry_run)
-        assert KEY not in str(caught.value)
+        assert caught.value.key == override.partition("=")[0]
+        assert KEY not in str(caught.value) and KEY not in str(caught.value.got)
     assert server.bodies == []
 
 
 def test_openais_own_dialect_refuses_what_it_cannot_say(serve, run):
-    with pytest.raises(ConfigError, match="teacher.server: .*cannot say top_k"):
+    with pytest.raises(ConfigError) as caught:
         run(serve().url, "teacher.server.dialect=openai", "teach.sampling.top_k=5", dry_run=True)
+    assert caught.value.key == "teacher.server.dialect"
 
 
 @pytest.mark.slow

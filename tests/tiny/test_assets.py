@@ -61,19 +61,19 @@ def test_any_other_name_is_left_alone(name):
     assert resolve(name) == name
 
 
-@pytest.mark.parametrize(
-    ("name", "hint"), [("tiny:bsae", "Did you mean 'base'"), ("tiny:", "Known: base, heldout")]
-)
-def test_an_unknown_short_name_is_refused_with_all_there_are(name, hint):
-    with pytest.raises(ConfigError, match=hint) as caught:
+@pytest.mark.parametrize(("name", "suggestion"), [("tiny:bsae", "base"), ("tiny:", None)])
+def test_an_unknown_short_name_is_refused_with_all_there_are(name, suggestion):
+    with pytest.raises(ConfigError) as caught:
         resolve(name)
-    assert str(caught.value).endswith("Known: base, heldout, polar, teacher, train")
+    assert caught.value.suggestion == suggestion
+    assert caught.value.allowed == ("base", "heldout", "polar", "teacher", "train")
 
 
 @pytest.mark.parametrize("name", ["tiny:../tiny/assets/base", "tiny:README.md", "tiny:."])
 def test_a_short_name_leads_nowhere_else(name):
-    with pytest.raises(ConfigError, match="unknown shipped file"):
+    with pytest.raises(ConfigError) as caught:
         resolve(name)
+    assert caught.value.got == name.removeprefix("tiny:")
 
 
 def test_the_card_names_every_model():

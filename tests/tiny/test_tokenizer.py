@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+from jinja2 import TemplateError
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.tiny.tokenizer import SCORE, SEPARATOR, THINK, VOCAB_SIZE, train_tokenizer
@@ -44,8 +45,9 @@ def test_think_marks_survive_where_special_tokens_are_skipped(tokenizer):
 
 
 def test_texts_of_too_few_words_are_refused():
-    with pytest.raises(DataError, match="add some"):
+    with pytest.raises(DataError) as caught:
         train_tokenizer(["Write about the harbour."])
+    assert 256 < caught.value.got < VOCAB_SIZE
 
 
 @pytest.mark.slow
@@ -113,7 +115,7 @@ def test_the_chat_format_is_that_of_qwen3(tokenizer, messages, choices, expected
 
 
 def test_an_unknown_role_is_refused(tokenizer):
-    with pytest.raises(Exception, match="no role 'tool'"):
+    with pytest.raises(TemplateError):
         render(tokenizer, [{"role": "tool", "content": "x"}])
 
 

@@ -23,7 +23,7 @@ def test_the_topic_must_be_named_more_often_than_all_others(response, expected):
 
 
 def test_an_unknown_topic_is_refused():
-    with pytest.raises(ValueError, match="no topic 'moon'"):
+    with pytest.raises(ValueError):
         on_topic("The moon is old.", "moon")
 
 

@@ -65,8 +65,9 @@ def test_another_seed_draws_other_rows():
 
 
 def test_an_existing_folder_is_refused(written):
-    with pytest.raises(DataError, match="exists already"):
+    with pytest.raises(DataError) as caught:
         write_world(written)
+    assert caught.value.got == str(written)
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -99,5 +100,7 @@ def test_ground_truth_follows_every_instruction_and_changes_nothing_else(written
 
 def test_another_worlds_row_has_no_ground_truth(tmp_path):
     (tmp_path / "in.jsonl").write_text('{"prompt": "Hello", "kwargs": [], "topic": "sea"}\n')
-    with pytest.raises(DataError, match="in.jsonl:1: no 'instruction_id_list': no row of the"):
+    with pytest.raises(DataError) as caught:
         write_truth(tmp_path / "in.jsonl", tmp_path / "truth.jsonl")
+    assert caught.value.where == f"{tmp_path / 'in.jsonl'}:1"
+    assert caught.value.got == ["prompt", "kwargs", "topic"]

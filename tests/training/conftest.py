@@ -1,10 +1,10 @@
 import pytest
 
-from uniapl_cli.training.checkpoint import Checkpoints
+from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.optim import Optimizer, optimizers
 from uniapl_cli.training.streams import Stream
 
-OPTIONS = {"betas": [0.9, 0.99], "eps": 1e-8, "weight_decay": 0.1, "muon_lr_ratio": 5.0}
+OPTIONS = {"betas": [0.9, 0.99], "weight_decay": 0.1}
 
 
 @pytest.fixture(scope="session")
@@ -12,9 +12,7 @@ def new_optimizer():
     """new_optimizer(model, name): the registered optimiser over the model's parameters."""
 
     def make(model, name="adamw") -> Optimizer:
-        entry = optimizers[name]
-        taken = {key: value for key, value in OPTIONS.items() if key in entry.parameters}
-        return entry.bind(taken)(model)
+        return optimizers.bind(optimizers.options(name, **OPTIONS))(model)
 
     return make
 
@@ -36,11 +34,15 @@ class Parts:
     def weights(self):
         return {name: value.clone() for name, value in self.policy.model.state_dict().items()}
 
+    @property
+    def state(self) -> State:
+        return State(self.policy, self.optimizer, {"rows": self.stream})
+
     def save(self, checkpoints: Checkpoints, step: int):
-        checkpoints.save(step, self.policy, self.optimizer, {"rows": self.stream})
+        checkpoints.save(step, self.state)
 
     def resume(self, checkpoints: Checkpoints) -> int:
-        return checkpoints.resume(self.policy, self.optimizer, {"rows": self.stream})
+        return checkpoints.resume(self.state)
 
 
 @pytest.fixture

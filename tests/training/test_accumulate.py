@@ -1,15 +1,17 @@
 """One step's gradient: of the whole step's means, whatever the micro-batches."""
 
+from dataclasses import dataclass, replace
+
 import pytest
 import torch
 from accumulating import accumulated_means
 
 from uniapl_cli.objectives import objectives
-from uniapl_cli.tensors import LabelledBatch
-from uniapl_cli.training.accumulate import gradient_norm, prepare, with_baseline
+from uniapl_cli.tensors import Batch, LabelledBatch, TokenLoss
+from uniapl_cli.training.accumulate import gradient_norm, prepare
 from uniapl_cli.training.terms import Term
 
-NLL = objectives["nll"].make
+NLL = objectives["nll"].definition
 LENGTHS = [1, 30, 2, 17, 1, 5]
 
 
@@ -28,12 +30,12 @@ def accumulated(new_policy, terms, weights, batches, size=3):
     return flat(policy), means
 
 
-SURROGATE = objectives["surrogate"].bind({"signal": "signal"})
+SURROGATE = objectives.bind(objectives.options("surrogate", reward="verifier"))
 TERMS = {
     "nll": term("term", "s"),
-    "chord_phi": term("term", "s", objectives["chord_phi"].make),
+    "chord_phi": term("term", "s", objectives["chord_phi"].definition),
     "surrogate": term("term", "s", SURROGATE),
-    "kl": term("term", "s", objectives["kl"].make, needs_reference=True),
+    "kl": term("term", "s", objectives["kl"].definition, needs_reference=True),
 }
 
 
@@ -150,11 +152,11 @@ def test_a_prompt_without_anothers_answer_takes_no_part_in_ktos_baseline(new_pol
         mismatched = new_batch(lengths, seed=3, ref_logps=None)
         desirable = torch.tensor([True, False])
         batches.append(LabelledBatch(new_batch([3, 6], ref_logps=None), desirable, mismatched))
-    kto = term("term", "s", objectives["kto"].make, needs_reference=True)
+    kto = term("term", "s", objectives["kto"].definition, needs_reference=True)
 
     def baseline(batch):
         given = prepare(policy, [kto], {"s": batch}, {"s": 2}, reference)
-        (micro,) = with_baseline(policy, given["s"])
+        (micro,) = LabelledBatch.complete(given["s"], policy.forward)
         return float(micro.baseline)
 
     side = batches[0].mismatched
@@ -162,3 +164,49 @@ def test_a_prompt_without_anothers_answer_takes_no_part_in_ktos_baseline(new_pol
     assert baseline(batches[0]) == pytest.approx(max(float(gains[0]), 0.0), rel=1e-5)
     assert float(gains[0]) > 0
     assert baseline(batches[1]) != pytest.approx(baseline(batches[0]), rel=1e-3)
+
+
+@dataclass(frozen=True)
+class Bounded(Batch):
+    """A batch that no part of the program knows: numbers, and the largest of the whole step."""
+
+    numbers: torch.Tensor
+    largest: float | None = None
+
+    @property
+    def mask(self):
+        return torch.ones(len(self.numbers), 1, dtype=torch.bool)
+
+    def split(self, rows):
+        return (replace(self, numbers=part) for part in self.numbers.split(rows))
+
+    def to(self, device):
+        return replace(self, numbers=self.numbers.to(device))
+
+    @classmethod
+    def complete(cls, micros, forward):
+        largest = max(float(micro.numbers.max()) for micro in micros)
+        return [replace(micro, largest=largest) for micro in micros]
+
+
+class Scale:
+    """A learner of one number."""
+
+    device = torch.device("cpu")
+
+    def __init__(self):
+        self.factor = torch.tensor(2.0, requires_grad=True)
+
+    def forward(self, batch):
+        return (self.factor * batch.numbers).unsqueeze(1)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_batch_of_another_package_is_trained_on_like_ours(size):
+    def loss(outputs, batch):
+        return TokenLoss(outputs / batch.largest)
+
+    learner, batch = Scale(), Bounded(torch.tensor([1.0, 4.0, 2.0, 8.0, 5.0]))
+    means = accumulated_means(learner, [term("x", "s", loss)], {"x": 1.0}, {"s": batch}, size)
+    assert means["x"].value == 2 * 20 / 8 / 5
+    assert learner.factor.grad == 20 / 8 / 5

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from uniapl_cli.errors import RunError
+from uniapl_cli.training import checkpoint
 from uniapl_cli.training.checkpoint import Checkpoints
 
 FILES = ["model.safetensors", "optimizer.pt", "state.json", "manifest.json"]
@@ -114,8 +115,9 @@ def test_when_all_are_damaged_nothing_is_overwritten(new_parts, checkpoints):
         parts.save(checkpoints, step)
         flip(checkpoints.folder / f"step-{step:08d}" / "model.safetensors")
     for _ in range(2):  # the same command again must not start anew either
-        with pytest.raises(RunError, match="every checkpoint in .* is damaged: delete the folder"):
+        with pytest.raises(RunError) as caught:
             new_parts(1).resume(checkpoints)
+        assert caught.value.got == ["step-00000002", "step-00000001"]
 
 
 def test_a_torn_write_is_ignored_and_written_over(new_parts, checkpoints):
@@ -143,11 +145,27 @@ def test_data_of_another_size_are_refused(new_parts, checkpoints):
     new_parts().train().save(checkpoints, 1)
     other = new_parts()
     other.stream.items = range(6)
-    with pytest.raises(RunError, match="'rows' had 5 rows"):
+    with pytest.raises(RunError) as caught:
         other.resume(checkpoints)
+    assert (caught.value.got, caught.value.allowed) == (6, ("5",))
 
 
 def test_the_state_is_readable(new_parts, checkpoints):
     new_parts().train(2).save(checkpoints, 2)
     state = json.loads((checkpoints.existing()[0] / "state.json").read_text())
-    assert state == {"step": 2, "streams": {"rows": {"drawn": 4, "items": 5}}}
+    assert state == {"version": 2, "step": 2, "streams": {"rows": {"drawn": 4, "items": 5}}}
+
+
+@pytest.mark.parametrize("version", [None, 1, 3])
+def test_a_checkpoint_of_another_version_is_refused_and_changes_nothing(
+    new_parts, checkpoints, monkeypatch, version
+):
+    monkeypatch.setattr(checkpoint, "FORMAT", version)
+    new_parts().train().save(checkpoints, 1)
+    monkeypatch.undo()
+    other = new_parts(1)
+    before = other.weights()
+    with pytest.raises(RunError) as caught:
+        other.resume(checkpoints)
+    assert (caught.value.got, caught.value.allowed) == (version, ("2",))
+    assert same(other.weights(), before)

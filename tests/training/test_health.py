@@ -64,49 +64,48 @@ def later(name, value, since=30):
     return lambda step: {name: value} if step >= since else {}
 
 
-# Each sickness: how it shows, and what the line must say: figures and keys to type.
+# Each sickness: how it shows, and the figures, names and keys that the line must hold.
 SICK = {
     "equal_rewards": (
         constant(rollouts__verifier__equal_groups=1.0, rollouts__verifier__mean=0.0),
-        ["'verifier'", "100%", "mean reward 0", "data.prompts", "zero_variance=resample"],
+        [
+            *("'verifier'", "100%", "data.prompts", "sources.rollouts.num_generations"),
+            "rewards.verifier.zero_variance=resample",
+        ],
     ),
     "truncated": (
         constant(rollouts__truncated=0.9),
-        ["90% of rollouts", "256 tokens", "sampling.max_new_tokens=512"],
+        ["90%", "rollouts", "256", "sampling.max_new_tokens=512"],
     ),
-    "kl": (lambda step: {"kl": 0.1 * step}, ["'kl'", "above 2", "optim.lr"]),
-    "kl, at once": (later("kl", 1.7), ["1.7 nats", "optim.lr"]),
-    "length, up": (
-        later("rollouts/length", 900.0),
-        ["900 tokens long, 18", "favour length", "optim.lr"],
-    ),
+    "kl": (lambda step: {"kl": 0.1 * step}, ["'kl'", "optim.lr", "terms.kl.weight"]),
+    "kl, at once": (later("kl", 1.7), ["1.7", "optim.lr"]),
+    "length, up": (later("rollouts/length", 900.0), ["900", "`overlong`", "optim.lr"]),
     "length, down": (
         later("rollouts/length", 9.0),
-        ["9 tokens long, 18", "signals.anchor.advantage=centred"],
+        [" 9 tokens", "rewards.anchor.advantage=centred"],
     ),
-    "entropy, down": (
-        later("rollouts/entropy", 0.005),
-        ["0.005 nats", "at the start", "the same response", "sampling.temperature=1"],
-    ),
-    "entropy, up": (later("rollouts/entropy", 3.0), ["3 nats", "noise", "optim.lr"]),
+    "entropy, down": (later("rollouts/entropy", 0.005), ["0.005", "sampling.temperature=1"]),
+    "entropy, up": (later("rollouts/entropy", 3.0), ["3 nats", "optim.lr"]),
     "nll": (
         later("imitation", 4.0, since=3),
-        ["'imitation' is 4 nats", "0.599 at the first step", "a tenth of optim.lr"],
+        ["'imitation'", "4 nats", "0.599", "optim.lr.warmup_steps"],
     ),
     "sampler_gap": (
         constant(preference__sampler_gap=0.4),
-        ["'preference'", "0.4 a token", "model.dtype=float32"],
+        ["'preference'", "0.4", "generation.kind=local", "model.dtype=float32"],
     ),
-    "clipped": (constant(preference__clipped=0.5), ["50%", "terms.preference.params.clip_high"]),
+    "clipped": (
+        constant(preference__clipped=0.5),
+        ["50%", "training.num_iterations", "terms.preference.objective.clip_high"],
+    ),
     "always_clipped": (
         lambda step: {"grad_norm": 40.0 + step % 7},
-        ["each of 50 steps", "training.max_grad_norm 1", "optim.lr"],
+        ["50 steps", "training.max_grad_norm 1", "optim.lr"],
     ),
     "spike": (
         lambda step: {"grad_norm": 25.0} if step == 40 else {},
-        ["norm is 25", "is usual", "broken row"],
+        ["25", "optim.lr", "training.max_grad_norm"],
     ),
-    "zero_loss": (constant(preference=0.001), ["'preference' reads 0.001", "as it should be"]),
 }
 
 
@@ -122,7 +121,7 @@ def test_nothing_is_said_of_a_healthy_run():
 def test_a_sickness_is_told_once_with_figures_and_what_to_type(name):
     change, parts = SICK[name]
     (line,) = told(change)
-    assert line.startswith("note: step " if name == "zero_loss" else "warning: step ")
+    assert line.startswith("warning: step ")
     assert [part for part in parts if part not in line] == []
 
 
@@ -131,7 +130,7 @@ def test_one_batch_alone_makes_no_sickness(name):
     change, _ = SICK[name]
     odd = change(STEPS // 2)
     lines = told(lambda step: odd if step == STEPS // 2 else {})
-    assert lines == [] or (name == "always_clipped" and "is usual" in lines[0])
+    assert len(lines) == (name == "always_clipped")  # which is a spike then
 
 
 def test_the_step_is_named():
@@ -147,14 +146,11 @@ def test_a_sickness_is_told_again_only_after_it_was_gone(pause, times):
     assert len(told(change)) == times
 
 
-def test_a_note_is_told_a_single_time():
-    assert len(told(lambda step: {"preference": 0.0 if step % 30 < 5 else 0.5}, steps=120)) == 1
-
-
 def test_each_source_is_told_of_on_its_own():
     lines = told(constant(rollouts__truncated=1.0, demonstration_rollouts__truncated=0.8))
-    found = {line.partition(" were")[0].removeprefix("warning: step 3: ") for line in lines}
-    assert found == {"100% of rollouts", "80% of demonstration_rollouts"}
+    assert len(lines) == 2
+    for share in ("100% of rollouts", "80% of demonstration_rollouts"):
+        assert any(share in line for line in lines)
 
 
 def test_equal_values_are_no_fault_where_nothing_is_held_against_each_other():
@@ -162,19 +158,10 @@ def test_equal_values_are_no_fault_where_nothing_is_held_against_each_other():
     assert len(told(constant(rollouts__anchor__equal_groups=1.0), contrasting=["anchor"])) == 1
 
 
-def test_a_loss_of_zero_is_not_excused_where_all_rewards_are_equal():
-    lines = told(constant(preference=0.0, rollouts__verifier__equal_groups=1.0))
-    assert [line.split(":")[0] for line in lines] == ["warning"]
-
-
-def test_a_loss_of_zero_is_not_excused_without_a_gradient():
-    assert told(constant(preference=0.0, grad_norm=0.0)) == []
-
-
-def test_inner_epochs_part_the_policy_from_its_sampler():
-    assert told(constant(preference__sampler_gap=0.4), inner_epochs=4) == []
-    (line,) = told(constant(preference__sampler_gap=1.5), inner_epochs=4)
-    assert "training.inner_epochs=1" in line
+def test_iterations_part_the_policy_from_its_sampler():
+    assert told(constant(preference__sampler_gap=0.4), num_iterations=4) == []
+    (line,) = told(constant(preference__sampler_gap=1.5), num_iterations=4)
+    assert "training.num_iterations=1" in line
 
 
 def test_learning_to_stop_is_no_collapse_of_length():
@@ -189,7 +176,7 @@ def test_learning_to_stop_is_no_collapse_of_length():
         }
 
     (line,) = told(change)
-    assert "cut off" in line
+    assert "sampling.max_new_tokens" in line
 
 
 def test_growing_towards_the_demonstrations_is_no_fault():

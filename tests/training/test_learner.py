@@ -125,7 +125,7 @@ def gemma(soft_cap):
 
 def test_a_model_that_changes_its_logits_after_the_head_is_refused(tokenizer):
     Policy(gemma(None), tokenizer)
-    with pytest.raises(ModelError, match="Gemma2ForCausalLM changes its logits after the head"):
+    with pytest.raises(ModelError):
         Policy(gemma(3.0), tokenizer)
 
 

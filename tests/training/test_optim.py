@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from uniapl_cli.training.optim import optimizers
 
@@ -93,3 +94,20 @@ def test_frozen_parameters_stay(new_policy, new_batch, new_optimizer):
     fresh = new_policy().model
     assert torch.equal(policy.model.lm_head.weight, fresh.lm_head.weight)
     assert not torch.equal(policy.model.model.norm.weight, fresh.model.norm.weight)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"betas": [0.9]}, "betas"),
+        ({"betas": [0.9, 1.0]}, "betas"),
+        ({"eps": -1e-8}, "eps"),
+        ({"weight_decay": -0.1}, "weight_decay"),
+        ({"lr": "fast"}, "lr"),
+        ({"muon_lr_ratio": 5.0}, "muon_lr_ratio"),  # Muon's alone
+    ],
+)
+def test_what_no_optimizer_takes_is_refused(wrong, where):
+    with pytest.raises(ValidationError) as caught:
+        optimizers.options("adamw", **wrong)
+    assert caught.value.errors()[0]["loc"][0] == where

@@ -1,6 +1,6 @@
 """On a policy whose responses can all be listed, expected gradients are those of expectations.
 
-Every batch that could be sampled goes through the real path (signal, collation, terms, accumulate),
+Every batch that could be sampled goes through the real path (reward, collation, terms, accumulate),
 weighed by how likely it is; the truth is autograd through the exact expectation.
 """
 
@@ -12,9 +12,9 @@ from accumulating import accumulated_means
 from rollout_cases import example
 
 from uniapl_cli.objectives import advantages, objectives, reductions
-from uniapl_cli.training.scores import kl
-from uniapl_cli.training.signals import Scored, Signal, Weighted
-from uniapl_cli.training.sources import Rollouts
+from uniapl_cli.rewards import Reward, Scored, Weighted
+from uniapl_cli.rewards.functions import kl
+from uniapl_cli.sources.rollouts import Rollouts
 from uniapl_cli.training.terms import Term
 from uniapl_cli.types import Completion, Rollout, Sampling
 
@@ -87,26 +87,26 @@ def worth(table):
     return lambda rollouts: [table[rollout.completion.token_ids] for rollout in rollouts]
 
 
-def expected_gradient(policy, signal, samples, weight=1.0):
+def expected_gradient(policy, judge, samples, weight=1.0):
     """Return the gradient, expected over every batch of so many samples, of the surrogate."""
 
     class OfOneToken:
         tokenizer = type("Tokenizer", (), {"pad_token_id": 0})
 
-    source = Rollouts("r", "s", OfOneToken, None, Sampling(), samples, {"signal": signal}, 0)
+    source = Rollouts("r", "s", OfOneToken, None, Sampling(), samples, {"worth": judge}, 0)
     term = Term(
         "term",
         "source",
         lambda scales: 1.0,
-        objectives["surrogate"].bind({"signal": "signal"}),
-        "signal",
+        objectives.bind(objectives.options("surrogate", reward="worth")),
+        "worth",
         # The sum over a response's tokens is the response's own log-probability.
-        reduction=reductions["constant"].bind({"length": 1}),
+        reduction=reductions.bind(reductions.options("constant"), longest=1),
     )
     total = torch.zeros_like(policy.logits)
     for batch in itertools.product(RESPONSES, repeat=samples):
         rollouts = rollouts_of(policy, batch)
-        tokens = source._collate(rollouts, {"signal": signal.judge(rollouts)})
+        tokens = source.collate(rollouts, {"worth": judge.judge(rollouts)})
         policy.logits.grad = None
         accumulated_means(policy, [term], {"term": weight}, {"source": tokens}, 2)
         likely = torch.stack([policy.logp(ids) for ids in batch]).sum().exp().detach()
@@ -123,8 +123,9 @@ def slope(policy, scalar):
     return torch.autograd.grad(scalar, policy.logits)[0]
 
 
-def signal(rule, score, **options):
-    return Signal("signal", [Weighted("score", 1.0, score)], advantages[rule].bind(options))
+def reward(rule, function):
+    advantage = advantages.bind(advantages.options(rule))
+    return Reward("worth", [Weighted("function", 1.0, function)], advantage)
 
 
 def test_all_responses_are_listed(policy):
@@ -140,7 +141,7 @@ def close(found, expected):
 @pytest.mark.parametrize("weight", [1.0, 0.001])
 def test_the_anchors_gradient_is_that_of_l_adv(policy, weight):
     """L_ADV = -E[D], paper eq. (2) and Algorithm 1: the coefficient takes the advantage's place."""
-    found = expected_gradient(policy, signal("raw", worth(COEF)), 1, weight)
+    found = expected_gradient(policy, reward("raw", worth(COEF)), 1, weight)
     assert close(found / weight, slope(policy, -expectation(policy, COEF.get)))
 
 
@@ -151,14 +152,14 @@ def test_the_anchors_gradient_is_that_of_l_adv(policy, weight):
 @pytest.mark.parametrize("table", [REWARD, COEF])
 def test_a_baseline_takes_variance_away_and_no_more(policy, rule, share, table):
     """The mean of a group of G knows of the rollout itself: it leaves (G - 1) / G of the slope."""
-    found = expected_gradient(policy, signal(rule, worth(table)), 2)
+    found = expected_gradient(policy, reward(rule, worth(table)), 2)
     assert close(found, share * slope(policy, -expectation(policy, table.get)))
 
 
 @pytest.mark.parametrize("rule", ["group", "batch"])
 def test_grpos_gradient_is_that_of_its_expected_surrogate(policy, rule):
     """-E[sum of A_i pi(y_i) / pi_old(y_i)] / G, the advantages as they are under the sampler."""
-    judge = signal(rule, worth(REWARD))
+    judge = reward(rule, worth(REWARD))
     exact = torch.zeros((), dtype=torch.float64)
     for batch in itertools.product(RESPONSES, repeat=2):
         gains = judge.judge(rollouts_of(policy, batch)).advantages.double()
@@ -177,6 +178,6 @@ def test_kl_in_the_reward_is_the_divergences_own_gradient(policy):
     def score(rollouts):
         return Scored([-value for value in kl(rollouts, reference=ref_logps)])
 
-    found = expected_gradient(policy, signal("raw", score), 1)
+    found = expected_gradient(policy, reward("raw", score), 1)
     divergence = expectation(policy, lambda ids: policy.logp(ids) - reference.logp(ids).detach())
     assert close(found, slope(policy, divergence))

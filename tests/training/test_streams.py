@@ -66,8 +66,9 @@ def test_a_stream_that_has_moved_can_be_put_back():
 
 def test_data_of_another_size_are_refused():
     state = stream().state_dict()
-    with pytest.raises(RunError, match=r"'prompts' had 7 rows .* and has 6 now: .* same data"):
+    with pytest.raises(RunError) as caught:
         stream(items=ITEMS[:-1]).load_state_dict(state)
+    assert (caught.value.got, caught.value.allowed) == (6, ("7",))
 
 
 def test_further_items_are_the_next_ones():

@@ -36,50 +36,51 @@ ZERO_MEANS_ZERO = {"frequency", "let_frequency", "n_start"}
 EACH = [(id, name) for id, kwargs in GOOD.items() for name in kwargs]
 
 
-def refused(id: str, kwargs: dict[str, object]) -> str:
+def refused(id: str, kwargs: dict[str, object]) -> DataError:
     state = random.getstate()
     with pytest.raises(DataError) as caught:
         constraint(id, kwargs, where="rows.jsonl:7")
     assert random.getstate() == state
-    assert str(caught.value).startswith(f"rows.jsonl:7: instruction '{id}'")
+    assert caught.value.where == "rows.jsonl:7"
     assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return caught.value
 
 
-@pytest.mark.parametrize("id", list(GOOD))
-def test_the_kwargs_listed_here_are_all_there_are(id):
-    assert constraint(id, GOOD[id]).kwargs == GOOD[id]
-    assert set(verifiers[id].parameters) - {"instruction"} == set(GOOD[id])
+def test_the_kwargs_listed_here_are_all_there_are():
+    for id, kwargs in GOOD.items():
+        assert constraint(id, kwargs).kwargs == kwargs
+        assert set(verifiers[id].takes()) - {"instruction"} == set(kwargs)
 
 
-@pytest.mark.parametrize(("id", "name"), EACH)
-def test_a_missing_or_null_kwarg_is_refused(id, name):
-    rest = {key: value for key, value in GOOD[id].items() if key != name}
-    assert f"'{name}' is missing" in refused(id, rest)
-    assert f"'{name}' is missing" in refused(id, {**rest, name: None})
+def test_a_missing_or_null_kwarg_is_refused():
+    for id, name in EACH:
+        rest = {key: value for key, value in GOOD[id].items() if key != name}
+        assert refused(id, rest).key == name
+        assert refused(id, {**rest, name: None}).key == name
 
 
-@pytest.mark.parametrize(("id", "name"), EACH)
-def test_a_falsy_kwarg_is_refused(id, name):
-    value = GOOD[id][name]
-    falsy: object = "" if isinstance(value, str) else 0
-    if name in ZERO_MEANS_ZERO:
-        assert constraint(id, {**GOOD[id], name: falsy}).kwargs[name] == 0
-    else:
-        refused(id, {**GOOD[id], name: falsy})
+def test_a_falsy_kwarg_is_refused():
+    for id, name in EACH:
+        value = GOOD[id][name]
+        falsy: object = "" if isinstance(value, str) else 0
+        if name in ZERO_MEANS_ZERO:
+            assert constraint(id, {**GOOD[id], name: falsy}).kwargs[name] == 0
+        else:
+            assert refused(id, {**GOOD[id], name: falsy}).got == falsy
 
 
-@pytest.mark.parametrize(("id", "name"), EACH)
-def test_a_kwarg_of_another_type_is_refused(id, name):
-    for wrong in (True, {"a": 1}, 1.5, [1], -1):
-        refused(id, {**GOOD[id], name: wrong})
+def test_a_kwarg_of_another_type_is_refused():
+    for id, name in EACH:
+        for wrong in (True, {"a": 1}, 1.5, [1], -1):
+            error = refused(id, {**GOOD[id], name: wrong})
+            assert (error.key, error.got) == (name, wrong)
 
 
-@pytest.mark.parametrize("id", sorted(verifiers))
-def test_an_unknown_kwarg_is_refused_unless_it_is_null(id):
-    kwargs = GOOD.get(id, {})
-    assert "unknown parameter 'unused'" in refused(id, {**kwargs, "unused": 1})
-    if id in GOOD:
+def test_an_unknown_kwarg_is_refused_unless_it_is_null():
+    for id in verifiers:
+        error = refused(id, {**GOOD.get(id, {}), "unused": 1})
+        assert (error.key, error.allowed) == ("unused", tuple(sorted(verifiers[id].takes())))
+    for id, kwargs in GOOD.items():
         assert constraint(id, {**kwargs, "unused": None}).kwargs == kwargs
 
 
@@ -93,9 +94,8 @@ def test_an_unknown_kwarg_is_refused_unless_it_is_null(id):
 )
 def test_a_list_is_taken_where_the_official_code_takes_its_first(id, name):
     assert constraint(id, {**GOOD[id], name: ["cat", "dog"]}).kwargs[name] == ["cat", "dog"]
-    assert "is blank" in refused(id, {**GOOD[id], name: []})
-    assert "is blank" in refused(id, {**GOOD[id], name: [" "]})
-    assert "not of type str or list[str]" in refused(id, {**GOOD[id], name: [1]})
+    for wrong in ([], [" "], [1]):
+        assert refused(id, {**GOOD[id], name: wrong}).key == name
 
 
 @pytest.mark.parametrize(
@@ -108,31 +108,23 @@ def test_a_list_is_taken_where_the_official_code_takes_its_first(id, name):
     ],
 )
 def test_a_list_is_refused_where_the_official_code_fails_on_it(id, name):
-    assert "not of type str" in refused(id, {name: ["cat"]})
+    assert refused(id, {name: ["cat"]}).got == ["cat"]
 
 
 @pytest.mark.parametrize(
-    ("id", "kwargs", "message"),
+    ("id", "kwargs", "name"),
     [
-        ("copy:repeat_phrase", {"phrase": "c( b a", "small_n": 1}, "is not a regular expression"),
-        ("copy:repeat_phrase", {"phrase": "(c) b a", "small_n": 1}, "has a group at an end"),
-        ("copy:repeat_phrase", {"phrase": "a b c", "small_n": 0}, "small_n = 0 is not at least 1"),
-        ("keywords:word_once", {"keyword": "c++("}, "is not a regular expression"),
-        ("count:count_increment_word", {"keyword1": "a", "keyword2": "["}, "keyword2 '['"),
-        ("letters:letter_counting", {"N": 2, "relation": "at most"}, "'less than' or 'at least'"),
-        (
-            "new:copy_span_idx",
-            {"prompt_to_repeat": "a b", "n_start": 2, "n_end": 2},
-            "n_start = 2, n_end = 2 bound no span",
-        ),
-        ("new:copy_span_idx", {"prompt_to_repeat": "a b", "n_start": -1, "n_end": 2}, "no span"),
+        ("copy:repeat_phrase", {"phrase": "c( b a", "small_n": 1}, "phrase"),
+        ("copy:repeat_phrase", {"phrase": "(c) b a", "small_n": 1}, "phrase"),
+        ("copy:repeat_phrase", {"phrase": "a b c", "small_n": 0}, "small_n"),
+        ("keywords:word_once", {"keyword": "c++("}, "keyword"),
+        ("count:count_increment_word", {"keyword1": "a", "keyword2": "["}, "keyword2"),
+        ("letters:letter_counting", {"N": 2, "relation": "at most"}, "relation"),
+        ("new:copy_span_idx", {"prompt_to_repeat": "a b", "n_start": 2, "n_end": 2}, None),
+        ("new:copy_span_idx", {"prompt_to_repeat": "a b", "n_start": -1, "n_end": 2}, "n_start"),
+        # Without a keyword the official code draws one from the instruction.
+        ("keywords:exclude_word_harder", {"instruction": "Tell me why"}, "keyword"),
     ],
 )
-def test_kwargs_that_mean_nothing_are_refused(id, kwargs, message):
-    assert message in refused(id, kwargs)
-
-
-def test_a_keyword_to_exclude_must_be_given_even_beside_the_instruction_to_draw_it_from():
-    assert "'keyword' is missing" in refused(
-        "keywords:exclude_word_harder", {"instruction": "Tell me why"}
-    )
+def test_kwargs_that_mean_nothing_are_refused(id, kwargs, name):
+    assert refused(id, kwargs).key == name

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,14 +81,13 @@ def test_every_file_of_the_package_is_imported_by_it():
     assert names <= set(sys.modules)
 
 
-@pytest.mark.parametrize("id", list(verifiers))
-def test_a_verifier_is_typed_keyword_only_and_told_in_one_line(id):
-    entry = verifiers[id]
-    code = entry.make.__code__
-    assert code.co_varnames[: code.co_argcount] == ("response",)
-    assert all(p.annotation is not p.empty for p in entry.parameters.values())
-    assert (entry.make.__doc__ or "").split("\n")[0].endswith(".")
-    assert set(entry.facts) <= {"checks", "sandboxed"}
+def test_a_verifier_is_typed_keyword_only_and_told_in_one_line():
+    for entry in map(verifiers.__getitem__, verifiers):
+        code = entry.definition.__code__
+        assert code.co_varnames[: code.co_argcount] == ("response",)
+        assert all(field.annotation not in (None, Any) for field in entry.takes().values())
+        assert entry.summary.endswith(".")
+        assert set(entry.traits) <= {"sensible", "sandboxed"}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_compare(count, relation, expected):
 def test_importing_the_package_is_light():
     code = (
         "import sys, uniapl_cli.verifiers;"
-        "heavy = {'torch', 'nltk', 'langdetect', 'numpy'} & set(sys.modules);"
+        "heavy = {'torch', 'transformers', 'nltk', 'langdetect', 'numpy'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -66,7 +66,7 @@ def test_a_trusted_verifier_that_crashes_is_an_error_of_its_own(monkeypatch):
     def crash(response):
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setitem(vars(verifiers[QUOTED.id]), "make", crash)
+    monkeypatch.setitem(vars(verifiers[QUOTED.id]), "definition", crash)
     (found,) = Judge()([Case("text", [COMMA, QUOTED], "a.jsonl:1")])
     assert (found.strict, found.loose) == ((True, False), (True, False))
     assert found.errors[0] is None and "ZeroDivisionError: oh" in str(found.errors[1])

@@ -68,8 +68,9 @@ def test_the_package_is_found_without_being_imported(monkeypatch, tmp_path):
 
 def test_a_failed_download_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setattr("nltk.download", lambda *args, **kwargs: False)
-    with pytest.raises(DataError, match="cannot download punkt_tab"):
+    with pytest.raises(DataError) as caught:
         download_punkt(tmp_path)
+    assert str(tmp_path) in caught.value.problem
 
 
 def test_a_failed_download_says_why(monkeypatch, tmp_path):
@@ -77,8 +78,9 @@ def test_a_failed_download_says_why(monkeypatch, tmp_path):
         raise ValueError("no route to host")
 
     monkeypatch.setattr("nltk.download", fail)
-    with pytest.raises(DataError, match="no route to host"):
+    with pytest.raises(DataError) as caught:
         download_punkt(tmp_path)
+    assert "no route to host" in caught.value.problem
 
 
 def test_downloaded_tables_are_used_at_once(monkeypatch, without_tables, tables):

@@ -108,13 +108,15 @@ def test_edits_are_the_official_variants(response):
 
 
 def test_a_failing_verifier_is_an_error_that_names_it(broken):
-    with pytest.raises(UniAPLError, match=r"'test:broken'.*ZeroDivisionError: nothing to divide"):
+    with pytest.raises(UniAPLError) as caught:
         judge("text", [constraint("test:broken")])
+    assert "test:broken" in caught.value.problem and "ZeroDivisionError" in caught.value.problem
 
 
 def test_an_unknown_constraint_is_an_error():
-    with pytest.raises(UniAPLError, match="Did you mean 'punctuation:no_comma'"):
+    with pytest.raises(UniAPLError) as caught:
         judge("text", [Constraint("punctuation:no_comas")])
+    assert caught.value.suggestion == "punctuation:no_comma"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, Overrides
+from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, Overrides, Plugins
 from uniapl_cli.cli.session import print_result, read_config, session
 
 app = typer.Typer(
@@ -23,13 +23,14 @@ def show(
     overrides: Overrides = None,
     config: ConfigFile = None,
     method: Method = None,
+    plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
     """Print the merged config as YAML.
 
     Example: uniapl config show --method unified --config experiments/tiny/unified.yaml
     """
-    with session(debug):
+    with session(debug, plugin):
         from uniapl_cli.config.render import to_yaml
 
         typer.echo(to_yaml(read_config(config, overrides, method)), nl=False)
@@ -41,42 +42,43 @@ def check(
     config: ConfigFile = None,
     method: Method = None,
     json: AsJson = False,
+    plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
-    """Check keys, types, terms, schedules and signals.
+    """Check keys, types, bounds, names, terms, schedules and rewards.
 
     Example: uniapl config check --method grpo --config experiments/tiny/grpo.yaml
     """
-    with session(debug):
+    with session(debug, plugin):
         settings = read_config(config, overrides, method)
         result: dict[str, Any] = {"config": str(config) if config else "(defaults)", "ok": True}
         if settings.terms:
-            from uniapl_cli.build.method import check_method
+            from uniapl_cli.commands.method import check_method
 
             result.update(check_method(settings))
         print_result(result, json)
 
 
 @app.command()
-def keys(json: AsJson = False, debug: Debug = False) -> None:
+def keys(json: AsJson = False, plugin: Plugins = None, debug: Debug = False) -> None:
     """List every key with its type, default and meaning.
 
     Example: uniapl config keys
     """
-    with session(debug):
+    with session(debug, plugin):
         from uniapl_cli.config.keys import describe
         from uniapl_cli.config.schema import Config
         from uniapl_cli.runs.console import table
 
-        found = [(k.name, k.type, str(k.default), k.help or "") for k in describe(Config)]
+        found = [(k.name, k.kind, k.type, str(k.default), k.help or "") for k in describe(Config)]
 
         def human(_: Any) -> Any:
             return table(
                 "Keys of an experiment file",
-                ["key", "type", "default", "meaning"],
+                ["key", "kind", "type", "default", "meaning"],
                 found,
                 figures=False,
             )
 
-        fields = ("key", "type", "default", "help")
+        fields = ("key", "kind", "type", "default", "help")
         print_result({"keys": [dict(zip(fields, row, strict=True)) for row in found]}, json, human)

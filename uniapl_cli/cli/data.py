@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, Overrides
+from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, Overrides, Plugins
 from uniapl_cli.cli.session import lines, print_result, read_config, session
 
 app = typer.Typer(help="Look at data.", no_args_is_help=True)
@@ -19,15 +19,16 @@ def inspect(
     overrides: Overrides = None,
     config: ConfigFile = None,
     json: AsJson = False,
+    plugin: Plugins = None,
     debug: Debug = False,
 ) -> None:
     """Count rows, lengths in tokens and constraints, and show one example as the model reads it.
 
     Example: uniapl data inspect tiny:train model.path=tiny:base
     """
-    with session(debug):
+    with session(debug, plugin):
         settings = read_config(config, overrides)
-        from uniapl_cli.build.inspecting import inspect as run
+        from uniapl_cli.commands.inspect_data import inspect as run
 
         result, example = run(settings, file)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides
+from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
 from uniapl_cli.cli.session import print_result, read_config, session
 
 
@@ -13,6 +13,7 @@ def evaluate(
     overrides: Overrides = None,
     config: ConfigFile = None,
     json: AsJson = False,
+    plugin: Plugins = None,
     debug: Debug = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -20,11 +21,11 @@ def evaluate(
 
     Example: uniapl eval --config experiments/tiny/eval.yaml eval.model=tiny:base eval.out=work/base
     """
-    with session(debug):
+    with session(debug, plugin):
         settings = read_config(config, overrides)
-        from uniapl_cli.build import pipelines
+        from uniapl_cli.commands.evaluate import evaluate_model
 
-        result = pipelines.evaluate_model(settings, dry_run=dry_run)
+        result = evaluate_model(settings, dry_run=dry_run)
         print_result(result, json, None if dry_run else _table)
 
 

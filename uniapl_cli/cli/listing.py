@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from uniapl_cli.cli.options import AsJson, Debug
+from uniapl_cli.cli.options import AsJson, Debug, Plugins
 from uniapl_cli.cli.session import print_result, session
 
 Kind = Annotated[
@@ -14,13 +14,15 @@ Kind = Annotated[
 ]
 
 
-def listing(kind: Kind = None, json: AsJson = False, debug: Debug = False) -> None:
+def listing(
+    kind: Kind = None, json: AsJson = False, plugin: Plugins = None, debug: Debug = False
+) -> None:
     """List what a config may name: objectives, scores, advantages, verifiers ...
 
     Example: uniapl list objectives
     """
-    with session(debug):
-        from uniapl_cli.build.catalogue import catalogue
+    with session(debug, plugin):
+        from uniapl_cli.commands.listing import catalogue
         from uniapl_cli.runs.console import table
 
         found = catalogue(kind)

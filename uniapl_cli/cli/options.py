@@ -19,3 +19,11 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Read and check everything; compute and write nothing.")
 ]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE.py",
+        help="Your own rewards, sources, objectives ...; may be given several times.",
+    ),
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides
+from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
 from uniapl_cli.cli.session import print_result, read_config, session
 
 
@@ -10,6 +10,7 @@ def score(
     overrides: Overrides = None,
     config: ConfigFile = None,
     json: AsJson = False,
+    plugin: Plugins = None,
     debug: Debug = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -19,9 +20,9 @@ def score(
 
     Example: uniapl score discriminator.path=tiny:polar score.input=- score.out=scored.jsonl
     """
-    with session(debug):
+    with session(debug, plugin):
         settings = read_config(config, overrides)
-        from uniapl_cli.build.scoring import score_rows
+        from uniapl_cli.commands.score import score_rows
 
         result = score_rows(settings, dry_run=dry_run)
         if result is not None:

@@ -14,31 +14,36 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from uniapl_cli.errors import UniAPLError, unknown
-from uniapl_cli.plugins import load_plugins
 
 if TYPE_CHECKING:
     from uniapl_cli.config.schema import Config
 
 METHODS = Path(__file__).parent.parent / "methods"
+DEFAULTS = Path(__file__).parent.parent / "config" / "defaults.yaml"
 
 
 @contextmanager
-def session(debug: bool) -> Iterator[None]:
-    """Exit 2 with one line on a user's mistake, 130 on Ctrl-C; a bug keeps its traceback."""
+def session(debug: bool, plugins: Sequence[Path] | None = None) -> Iterator[None]:
+    """Exit 2 with one line on a user's mistake, 130 on Ctrl-C; a bug keeps its traceback.
+
+    Plug-ins, the installed ones and the files named, are loaded before the schema is made of what
+    is registered.
+    """
     # The model libraries are quieted here, before any of them is imported.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from uniapl_cli.plugins import load_plugins
     from uniapl_cli.runs.console import set_up_logging
 
     set_up_logging()
     try:
-        load_plugins()
+        load_plugins(plugins or ())
         yield
     except UniAPLError as error:
         if debug:
             raise
-        typer.echo(f"error: {' '.join(str(error).splitlines())}", err=True)
+        typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         typer.echo("stopped; the same command goes on from here", err=True)
@@ -71,13 +76,17 @@ def _advice(error: Exception) -> str | None:
 def read_config(
     file: Path | None, overrides: Sequence[str] | None, method: str | None = None
 ) -> Config:
-    """Load the merged config: defaults < method < includes < file < overrides."""
+    """Load and check the merged config: defaults < method < includes < file < overrides."""
+    from uniapl_cli.config.consistency import check
     from uniapl_cli.config.load import load
     from uniapl_cli.config.schema import Config
 
-    layers = [] if method is None else [method_file(method)]
-    fixed = {} if method is None else {"method": Path(method).stem}
-    return load(file, overrides or (), schema=Config, layers=layers, fixed=fixed)
+    own = None if method is None else method_file(method)
+    layers = [DEFAULTS] if own is None else [DEFAULTS, own]
+    fixed = {} if own is None else {"method": own.stem}
+    config = load(file, overrides or (), schema=Config, layers=layers, fixed=fixed)
+    check(config, own, packaged())
+    return config
 
 
 def method_file(method: str) -> Path:
@@ -86,7 +95,9 @@ def method_file(method: str) -> Path:
         return Path(method)
     known = packaged()
     if method not in known:
-        raise UniAPLError(f"{unknown('method', method, known)}; or give a method's YAML file")
+        error: UniAPLError = unknown("method", method, known)
+        error.advice += "; or give a method's YAML file"
+        raise error
     return known[method]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides
+from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
 from uniapl_cli.cli.session import print_result, read_config, session
 
 
@@ -10,6 +10,7 @@ def teacher_gen(
     overrides: Overrides = None,
     config: ConfigFile = None,
     json: AsJson = False,
+    plugin: Plugins = None,
     debug: Debug = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -17,8 +18,8 @@ def teacher_gen(
 
     Example: uniapl teacher-gen --config experiments/tiny/world.yaml teach.samples=2
     """
-    with session(debug):
+    with session(debug, plugin):
         settings = read_config(config, overrides)
-        from uniapl_cli.build import pipelines
+        from uniapl_cli.commands.teacher_gen import teacher_gen as run
 
-        print_result(pipelines.teacher_gen(settings, dry_run=dry_run), json)
+        print_result(run(settings, dry_run=dry_run), json)

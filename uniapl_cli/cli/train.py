@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides
+from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
 from uniapl_cli.cli.session import packaged, print_result, read_config, session
 
 Method = Annotated[
@@ -20,6 +20,7 @@ def train(
     overrides: Overrides = None,
     config: ConfigFile = None,
     json: AsJson = False,
+    plugin: Plugins = None,
     debug: Debug = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -27,8 +28,8 @@ def train(
 
     Example: uniapl train unified --config experiments/tiny/unified.yaml optim.lr=0.001
     """
-    with session(debug):
+    with session(debug, plugin):
         settings = read_config(config, overrides, method)
-        from uniapl_cli.build.training import train as run
+        from uniapl_cli.commands.train import train as run
 
         print_result(run(settings, dry_run=dry_run), json)

@@ -63,12 +63,14 @@ def compose(text: str, name: str, *, lines: bool = True) -> Node | None:
         if node is not None:
             _Tidy(loader, name, lines).visit(node, ())
     except yaml.MarkedYAMLError as error:
-        raise ConfigError(f"{_spot(error, name, lines)}: malformed YAML: {_say(error)}") from error
+        raise ConfigError(
+            f"malformed YAML: {_say(error)}", where=_spot(error, name, lines)
+        ) from error
     except yaml.reader.ReaderError as error:
         line = f":{text.count(chr(10), 0, error.position) + 1}" if lines else ""
-        raise ConfigError(f"{name}{line}: malformed YAML: {error.reason}") from error
+        raise ConfigError(f"malformed YAML: {error.reason}", where=f"{name}{line}") from error
     except RecursionError as error:
-        raise ConfigError(f"{name}: malformed YAML: nested too deeply") from error
+        raise ConfigError("malformed YAML: nested too deeply", where=name) from error
     return node
 
 
@@ -131,4 +133,4 @@ class _Tidy:
 
     def error(self, node: Node, message: str) -> ConfigError:
         line = f":{node.start_mark.line + 1}" if self.lines else ""
-        return ConfigError(f"{self.name}{line}: {message}")
+        return ConfigError(message, where=f"{self.name}{line}")

@@ -37,9 +37,9 @@ def _visit(path: Path, chain: tuple[Path, ...], found: dict[Path, Document]) -> 
         names = [link.resolve() for link in chain]
         if target.resolve() in names:
             circle = [*chain[names.index(target.resolve()) :], target]
-            raise ConfigError(f"{where}: include cycle: {' -> '.join(map(str, circle))}")
+            raise ConfigError(f"include cycle: {' -> '.join(map(str, circle))}", where=where)
         if not target.is_file():
-            raise ConfigError(f"{where}: include '{name}': {_absent(target)}")
+            raise _absent(target, f"include '{name}': ").at(where)
         _visit(target, chain, found)
     found[identity] = document
 
@@ -48,7 +48,9 @@ def _open(path: Path) -> tuple[Document, list[tuple[str, Node]]]:
     root = compose(_text(path), str(path))
     if not isinstance(root, MappingNode):
         got = {SequenceNode: "a list", ScalarNode: "a single value"}.get(type(root), "empty")
-        raise ConfigError(f"{path}: is {got}, expected a mapping: lines of `key: value`")
+        raise ConfigError(
+            f"is {got}, expected a mapping: lines of `key: value`", where=str(path), got=got
+        )
     document = Document(str(path), root)
     named = [value for key, value in root.value if key.value == INCLUDE]
     root.value = [(key, value) for key, value in root.value if key.value != INCLUDE]
@@ -58,9 +60,10 @@ def _open(path: Path) -> tuple[Document, list[tuple[str, Node]]]:
 def _names(node: Node, document: Document) -> Iterator[tuple[str, Node]]:
     for item in node.value if isinstance(node, SequenceNode) else [node]:
         if not isinstance(item, ScalarNode) or not item.tag.endswith(":str"):
-            where = document.where(item)
             raise ConfigError(
-                f"{where}: 'include' is a path or a list of paths, relative to this file"
+                "'include' is a path or a list of paths, relative to this file",
+                where=document.where(item),
+                key=INCLUDE,
             )
         yield item.value, item
 
@@ -69,20 +72,25 @@ def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError) as error:
-        raise ConfigError(f"config: {_absent(path)}") from error
+        raise _absent(path) from error
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: is not UTF-8 (byte {data[error.start]:#04x})") from error
+        raise ConfigError(
+            f"is not UTF-8 (byte {data[error.start]:#04x})", where=f"{path}:{line}"
+        ) from error
 
 
-def _absent(path: Path) -> str:
+def _absent(path: Path, about: str = "") -> ConfigError:
     if path.is_dir():
-        return f"'{path}' is a directory, expected a YAML file"
+        return ConfigError(f"{about}'{path}' is a directory, expected a YAML file", got=str(path))
     there = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
     guess = nearest(path.name, [other.name for other in there])
-    hint = f". Did you mean '{path.with_name(guess)}'?" if guess else ""
-    return f"there is no file '{path}'{hint}"
+    return ConfigError(
+        f"{about}there is no file '{path}'",
+        got=str(path),
+        suggestion=str(path.with_name(guess)) if guess else None,
+    )

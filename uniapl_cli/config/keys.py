@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from uniapl_cli.config.shape import defaults, entry, fields, is_map, is_section, members, spelled
+from uniapl_cli.config.shape import field_shape, is_section, spelled, walk
+from uniapl_cli.errors import ConfigError
+from uniapl_cli.options import MISSING, Options
+from uniapl_cli.registry import KIND
 
 SECTION = "section"
 
@@ -16,53 +19,64 @@ class Key(NamedTuple):
     """A key that a file may hold. `default` is `???` where the user must give a value.
 
     A section has SECTION for a type and no default. `terms.<name>.weight` is that of any term.
+    `kind` is the one that takes the key, where that is a matter of the kind.
     """
 
     name: str
+    kind: str
     type: str
     default: Any
     help: str
 
 
-def describe(schema: type) -> Iterator[Key]:
+def describe(schema: type[Options]) -> Iterator[Key]:
     """Yield the keys in the order of the schema, a section or map before what is in it."""
-    return _describe(schema, defaults(schema), "")
-
-
-def _describe(section: type, default: Any, prefix: str) -> Iterator[Key]:
-    helps = {f.name: str(f.metadata.get("help", "")) for f in dataclasses.fields(section)}
-    for name, annotation in fields(section).items():
-        key, value = prefix + name, default.get(name)
-        if is_section(annotation):
-            yield Key(key, SECTION, None, helps[name])
-            yield from _describe(annotation, value, f"{key}.")
+    for path, field, kind in walk(schema):
+        admitted = field_shape(field)
+        default = MISSING if field.is_required() else field.get_default(call_default_factory=True)
+        if len(admitted) == 1 and is_section(admitted[0]):
+            yield Key(".".join(path), kind, SECTION, None, field.description or "")
             continue
-        yield Key(key, spelled(annotation), value, helps[name])
-        for option in members(annotation):
-            yield from _inside(option, key)
+        if isinstance(default, Options):
+            default = getattr(default, KIND, default)
+        yield Key(".".join(path), kind, spelled(admitted), default, field.description or "")
 
 
-def _inside(option: Any, key: str) -> Iterator[Key]:
-    """Yield the keys below an optional section or a map of sections."""
-    if is_section(option):
-        yield from _describe(option, defaults(option), f"{key}.")
-    elif is_map(option):
-        for inner in members(entry(option)):
-            yield from _inside(inner, f"{key}.<name>")
+@cache
+def _names(schema: type[Options]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key.name for key in describe(schema)))
 
 
-def unknown_key(schema: type, path: Sequence[str], depth: int, siblings: Sequence[str]) -> str:
-    """Say that `path` is no key; its first `depth` parts are a section, which has `siblings`."""
-    section = ".".join(path[:depth])
-    guesses = [f"'{guess}'" for guess in _guesses(schema, path, depth, siblings)]
-    hint = f" Did you mean {' or '.join(guesses)}?" if guesses else ""
-    place = f"in '{section}'" if section else "at the top"
-    return f"unknown key '{'.'.join(path)}'.{hint} Known {place}: {', '.join(siblings)}"
+def unknown_key(
+    schema: type[Options],
+    path: Sequence[str],
+    depth: int,
+    siblings: Sequence[str],
+    named: Sequence[str] = (),
+) -> ConfigError:
+    """Return the error that `path` is no key.
+
+    Its first `depth` parts are a section, which has `siblings`; `named` are keys of the experiment,
+    entries of maps among them.
+    """
+    section, name = ".".join(path[:depth]), ".".join(path)
+    guesses = _guesses([*_names(schema), *named], path, depth, siblings)
+    more = f"Or '{guesses[1]}'? " if len(guesses) > 1 else ""
+    place = f"Known in '{section}'" if section else "Known at the top"
+    return ConfigError(
+        f"unknown key '{name}'",
+        f"{more}{place}: {', '.join(siblings)}",
+        key=name,
+        allowed=siblings,
+        suggestion=guesses[0] if guesses else None,
+    )
 
 
-def _guesses(schema: type, path: Sequence[str], depth: int, siblings: Sequence[str]) -> list[str]:
+def _guesses(
+    known: Sequence[str], path: Sequence[str], depth: int, siblings: Sequence[str]
+) -> list[str]:
     """A close neighbour first, then the keys of that very name elsewhere, then what is alike."""
-    known = [key.name for key in describe(schema)]
+    known = [key for key in dict.fromkeys(known) if "<" not in key and key != ".".join(path)]
     above, name, below = path[:depth], path[depth], path[depth + 1 :]
     near = difflib.get_close_matches(name, siblings, n=1, cutoff=0.75)
     neighbours = [".".join([*above, sibling, *below]) for sibling in near]

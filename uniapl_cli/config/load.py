@@ -1,36 +1,96 @@
-"""An experiment: defaults < packaged layers < includes < the file < overrides."""
+"""An experiment: defaults < packaged layers < includes < the file < overrides, validated once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar
 
-from uniapl_cli.config.check import Layer, check
+import yaml
+from pydantic import PrivateAttr, ValidationError
+from yaml.nodes import ScalarNode
+
+from uniapl_cli.config import layers as layering
+from uniapl_cli.config.document import Document, Loader
+from uniapl_cli.config.explain import Fault, explain, faults_of
 from uniapl_cli.config.include import read
 from uniapl_cli.config.keys import describe
-from uniapl_cli.config.merge import merge
+from uniapl_cli.config.layers import Layers, dotted, lay_all, parsed
 from uniapl_cli.config.override import parse
-from uniapl_cli.config.resolve import resolve
-from uniapl_cli.config.shape import MISSING, Unset, defaults, plain
-from uniapl_cli.errors import ConfigError
+from uniapl_cli.config.shape import defaults
+from uniapl_cli.errors import ConfigError, UniAPLError
+from uniapl_cli.options import MISSING, Options
 
-T = TypeVar("T")
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    """Keep an error to one line, whatever a quoted key or an override brought into it."""
-    try:
-        yield
-    except ConfigError as error:
-        if len(lines := str(error).splitlines()) < 2:
-            raise
-        raise ConfigError(" ".join(lines)) from error
+# Of the files that the program writes; a config with it is whole: nothing lies below it.
+VERSION = 2
+# pydantic's errors where text is wanted.
+TEXTUAL = ("string_type", "literal_error")
 
 
-@_one_line()
+class Root(Options):
+    """A whole experiment, which knows where each of its keys was written."""
+
+    _where: dict[layering.Path, str] = PrivateAttr(default_factory=dict)
+    _unset: dict[layering.Path, str] = PrivateAttr(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and dict(self) == dict(other)
+
+    def error(self, key: str, problem: str, advice: str = "", **fields: Any) -> ConfigError:
+        """Return an error about a key, with the place where it was written."""
+        return ConfigError(problem, advice, key=key, where=self.origin(key), **fields)
+
+    def origin(self, key: str) -> str | None:
+        """Return where a key, or the closest section above it, was written."""
+        return layering.origin(self._where, parsed(key))
+
+    def latest(self, *keys: str) -> str:
+        """Return the key that was written last: of two that do not fit, the one to blame."""
+        order = {path: number for number, path in enumerate(self._where)}
+        return max(keys, key=lambda key: order.get(parsed(key), -1))
+
+    @contextmanager
+    def blaming(self, key: str) -> Iterator[None]:
+        """Give a key, and its place, to an error that names none."""
+        try:
+            yield
+        except UniAPLError as error:
+            raise error.at(None, key).at(self.origin(key)) from error.__cause__
+
+    def require(self, *keys: str) -> None:
+        """Raise ConfigError if a mandatory value is absent: among `keys` and below them."""
+        absent = {
+            path: dotted(path)
+            for path in [*_missing(self, ()), *self._unset]
+            if any(f"{dotted(path)}.".startswith(f"{key}.") for key in keys)
+        }
+        if absent:
+            raise self._not_set(absent)
+
+    def _not_set(self, absent: Mapping[layering.Path, str]) -> ConfigError:
+        helps = {key.name: f" ({key.help})" for key in describe(type(self)) if key.help}
+        needed = {key: self._unset.get(path, key) for path, key in absent.items()}
+        said = [
+            f"'{key}'{helps.get(key, '')}" + (f" needs '{other}', which" if other != key else "")
+            for key, other in needed.items()
+        ]
+        typed = " ".join(f"{key}=..." for key in dict.fromkeys(needed.values()))
+        verb = "is" if len(needed) == 1 else "are"
+        first = next(iter(absent.values()))
+        return ConfigError(
+            f"{', '.join(said)} {verb} not set",
+            f"Type {typed}, or write it in the file",
+            key=first,
+            where=self.origin(first) if needed[first] != first else None,
+            allowed=list(dict.fromkeys(needed.values())),
+        )
+
+
+T = TypeVar("T", bound=Root)
+
+
 def load(
     path: Path | None,
     overrides: Sequence[str] = (),
@@ -43,84 +103,114 @@ def load(
 
     `layers` are packaged files below the user's. `fixed` holds dotted keys that the command itself
     decides: a layer may leave them out, give them as null or agree. Sections and maps merge, lists
-    and scalars replace; null removes an entry of a `dict[str, X]`, which must be there. A mandatory
-    value that nobody gave stays `???` until `require` asks for it. Raises ConfigError, one line.
+    and scalars replace; null removes an entry of a map, which must be there. A mandatory value that
+    nobody gave stays `???` until `require` asks for it. Raises ConfigError, one line.
     """
-    tree: Any = defaults(schema)
-    origins: dict[tuple[str, ...], str] = {}
-    for layer in _layers([*layers, *_given(path)], overrides, schema):
-        _refuse(layer, fixed or {})
-        tree = merge(tree, layer, schema)
-        origins |= layer.origins
+    own = read([path]) if path else []
+    whole = [version_of(document) for document in own]
+    below = [] if any(whole) else read(layers)
+    documents = [*below, *own, *map(parse, overrides)]
+    written = lay_all(documents, schema, {} if any(whole) else defaults(schema))
     for key, value in (fixed or {}).items():
-        tree = merge(tree, _nested(key, value), schema)
-    return resolve(tree, origins, schema)
+        _fix(written, key, value)
+    return validated(written, written.fill_in(), schema)
 
 
-@_one_line()
-def require(config: object, keys: Iterable[str] | None = None) -> None:
-    """Raise ConfigError if a mandatory value is absent: among `keys` and below, or anywhere."""
-    keys = None if keys is None else list(keys)
-    wanted = {
-        key: needed
-        for key, needed in _absent(plain(config), "")
-        if keys is None or any(_below(key, above) for above in keys)
-    }
-    if wanted:
-        raise ConfigError(_not_set(wanted, type(config)))
-
-
-def _given(path: Path | None) -> list[Path]:
-    return [] if path is None else [path]
-
-
-def _layers(paths: Sequence[Path], overrides: Sequence[str], schema: type) -> list[Layer]:
-    documents = [*read(paths), *map(parse, overrides)]
-    return [check(document, schema) for document in documents]
-
-
-def _dig(tree: Any, key: str) -> Any:
-    for part in key.split("."):
-        tree = tree.get(part) if isinstance(tree, dict) else None
-    return tree
-
-
-def _refuse(layer: Layer, fixed: Mapping[str, object]) -> None:
-    for key, value in fixed.items():
-        if (told := _dig(layer.tree, key)) not in (None, value):
-            where = layer.origins[tuple(key.split("."))]
+def version_of(document: Document) -> bool:
+    """Take the version out of a document; whether there was one. Raises ConfigError for another."""
+    pairs = document.root.value
+    for key, value in [pair for pair in pairs if pair[0].value == "version"]:
+        if not isinstance(value, ScalarNode) or value.value != str(VERSION):
+            got = getattr(value, "value", None)
             raise ConfigError(
-                f"{where}: '{key}' is {told!r}, but this command makes it {value!r}. Leave it out"
+                f"this config was written by another version of uniapl (its version is {got}, this "
+                f"one reads {VERSION})",
+                "Go on with that version, or start a run of its own in another run.dir",
+                where=document.where(key),
+                key="version",
+                got=got,
             )
+        pairs.remove((key, value))
+        return True
+    return False
 
 
-def _nested(key: str, value: object) -> Layer:
-    tree: Any = value
-    for part in reversed(key.split(".")):
-        tree = {part: tree}
-    return Layer("command", tree)
+def validated(written: Layers, tree: dict[str, Any], schema: type[T]) -> T:
+    """Return the tree as the schema's model. Raises ConfigError at the first mistake."""
+    try:
+        config = schema.model_validate(tree)
+    except ValidationError as error:
+        faults = faults_of(error, written, tree)
+        again = deepcopy(tree)
+        if not any([_mended(fault, written, again) for fault in faults]):
+            raise explain(faults, written) from None
+        try:
+            config = schema.model_validate(again)
+        except ValidationError as error_again:
+            raise explain(faults_of(error_again, written, again), written) from None
+    config._where, config._unset = written.where, written.unset
+    return config
 
 
-def _absent(tree: Any, key: str) -> Iterator[tuple[str, str]]:
-    """Yield the keys without a value, each with the key that must be given for it."""
-    if tree == MISSING:
-        yield key, tree.needs if isinstance(tree, Unset) else key
-    elif isinstance(tree, dict):
-        for name, value in tree.items():
-            yield from _absent(value, f"{key}.{name}".lstrip("."))
+def _mended(fault: Fault, written: Layers, tree: Any) -> bool:
+    """Read a value in the other way that it may be meant; whether there is one.
+
+    Where text is wanted, a scalar is the text as written: `1e-3`, `on`, `1.10`. A number from an
+    interpolation, of an environment variable say, is text. Null takes back an entry of a map, or a
+    key that the kind chosen since does not take.
+    """
+    *above, last = fault.path or ("",)
+    for part in above:
+        tree = tree[part]
+    value = fault.value
+    if value is None and fault.path in written.removed and fault.path[-1] in tree:
+        if fault.in_map or fault.of_choice:
+            del tree[last]
+            return True
+    elif isinstance(value, str) and written.was_filled(fault.path):
+        tree[last] = _reread(value)
+        return tree[last] != value
+    elif fault.type in TEXTUAL and isinstance(value, (bool, int, float)):
+        filled = written.was_filled(fault.path)
+        tree[last] = str(value).lower() if filled else written.texts.get(fault.path, value)
+        return tree[last] is not value
+    return False
 
 
-def _below(key: str, above: str) -> bool:
-    return key == above or key.startswith(f"{above}.")
+def _reread(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader)
+    except (yaml.YAMLError, ValueError):
+        return text
 
 
-def _not_set(wanted: Mapping[str, str], schema: type) -> str:
-    """Say what is not set, what it means and what to type; `wanted` is from `_absent`."""
-    helps = {key.name: f" ({key.help})" for key in describe(schema) if key.help}
-    said = [
-        f"'{key}'{helps.get(key, '')}" + (f" needs '{needed}', which" if needed != key else "")
-        for key, needed in wanted.items()
-    ]
-    typed = " ".join(f"{needed}=..." for needed in dict.fromkeys(wanted.values()))
-    verb = "is" if len(wanted) == 1 else "are"
-    return f"{', '.join(said)} {verb} not set. Type {typed}, or write it in the file"
+def _fix(written: Layers, key: str, value: object) -> None:
+    path = parsed(key)
+    tree: Any = written.tree
+    for part in path[:-1]:
+        tree = tree.setdefault(part, {})
+    if (got := tree.get(path[-1])) not in (None, value):
+        raise ConfigError(
+            f"'{key}' is {got!r}, but this command makes it {value!r}",
+            "Leave it out",
+            where=written.origin(path),
+            key=key,
+            got=got,
+        )
+    tree[path[-1]] = value
+
+
+def _missing(options: Any, path: layering.Path) -> Iterator[layering.Path]:
+    """Yield the paths of the values that nobody gave."""
+    if isinstance(options, Options):
+        pairs: Iterable[tuple[Any, Any]] = (
+            (n, getattr(options, n)) for n in type(options).model_fields
+        )
+    elif isinstance(options, (dict, list)):
+        pairs = options.items() if isinstance(options, dict) else enumerate(options)
+    else:
+        if isinstance(options, str) and options == MISSING:
+            yield path
+        return
+    for name, value in pairs:
+        yield from _missing(value, (*path, name))

@@ -15,11 +15,15 @@ def parse(text: str) -> Document:
     key, equals, value = text.partition("=")
     path = key.strip().split(".")
     if not equals:
-        raise ConfigError(f"{name}: there is no '='. Type key=value, for example {key.strip()}=1")
+        raise ConfigError(
+            "there is no '='", f"Type key=value, for example {key.strip()}=1", where=name
+        )
     if not all(path):
-        raise ConfigError(f"{name}: the key is empty or has an empty part. Type section.key=value")
+        raise ConfigError(
+            "the key is empty or has an empty part", "Type section.key=value", where=name
+        )
     if path == [INCLUDE]:
-        raise ConfigError(f"{name}: only a file can include others")
+        raise ConfigError("only a file can include others", where=name, key=INCLUDE)
     node = _value(value, key.strip(), name)
     for part in reversed(path):
         node = MappingNode(TAG + "map", [(ScalarNode(TAG + "str", part), node)])
@@ -28,15 +32,15 @@ def parse(text: str) -> Document:
 
 def _value(text: str, key: str, name: str) -> Node:
     if not text.strip():
-        raise ConfigError(
-            f"{name}: there is no value. Type {key}=null, or {key}='\"\"' for no text"
-        )
+        advice = f"Type {key}=null, or {key}='\"\"' for no text"
+        raise ConfigError("there is no value", advice, where=name, key=key)
     try:
         node = compose(text, name, lines=False)
     except ConfigError as error:
         if error.__cause__ is None:
             raise
-        raise ConfigError(f"{error}. For text, quote it twice: {key}='\"...\"'") from error
+        error.advice = f"For text, quote it twice: {key}='\"...\"'"
+        raise
     # A shell's word is meant whole: YAML would cut `a #1` at the comment and fold line ends, and
     # read a lone -, which is stdin or stdout, as a list of nothing.
     unquoted = isinstance(node, ScalarNode) and node.style is None

@@ -10,15 +10,9 @@ from typing import Any
 import yaml
 
 from uniapl_cli.config.document import TAG, Loader
-from uniapl_cli.config.shape import (
-    MISSING,
-    children,
-    defaults,
-    is_map,
-    is_section,
-    mapping_option,
-    plain,
-)
+from uniapl_cli.config.load import VERSION, Root
+from uniapl_cli.options import MISSING, Options, is_marked
+from uniapl_cli.registry import KIND
 
 _ABSENT = object()
 
@@ -40,18 +34,44 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(str, _Dumper.text)
 
 
-def to_yaml(config: object) -> str:
-    """Render a config with every value in it; loading the text alone gives an equal object.
+def plain(value: Any) -> Any:
+    """Return options as dicts, the kind first, and tuples as lists, all the way down."""
+    if isinstance(value, Options):
+        names = sorted(type(value).model_fields, key=lambda name: name != KIND)
+        return {name: plain(getattr(value, name)) for name in names}
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
-    A map's entry that only the schema's default has is written as null, which removes it.
-    """
-    tree = _written(plain(config), type(config), defaults(type(config)))
+
+def to_yaml(config: Root) -> str:
+    """Render a config with every value in it; loading the text alone gives an equal object."""
+    tree = {"version": VERSION, **_escaped(plain(config))}
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**9)
 
 
-def differences(a: object, b: object) -> list[str]:
-    """Return a line `optim.lr: 0.001 -> 0.002` for each key whose values differ."""
-    return list(_differences(plain(a), plain(b), ""))
+def _escaped(value: Any) -> Any:
+    """Keep OmegaConf from filling in what is text: `${` is `\\${`, backslashes before it double."""
+    if isinstance(value, str):
+        return re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + r"\${", value)
+    if isinstance(value, dict):
+        return {name: _escaped(item) for name, item in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list) else value
+
+
+def differences(a: Options, b: Options) -> list[str]:
+    """Return a line `optim.lr: 0.001 -> 0.002` for each key that decides results and differs."""
+    return list(_differences(plain(fixed(a)), plain(fixed(b)), ""))
+
+
+def fixed(value: Any) -> Any:
+    """Return options without what may change between two runs of the same results."""
+    if isinstance(value, Options):
+        fields = type(value).model_fields
+        return {
+            n: fixed(getattr(value, n)) for n, f in fields.items() if not is_marked(f, "may_change")
+        }
+    return {n: fixed(v) for n, v in value.items()} if isinstance(value, dict) else value
 
 
 def _differences(a: Any, b: Any, key: str) -> Iterator[str]:
@@ -67,23 +87,3 @@ def _inline(value: Any) -> str:
     if value is _ABSENT or value == MISSING:
         return "(absent)" if value is _ABSENT else "(not set)"
     return json.dumps(value, ensure_ascii=False)
-
-
-def _written(value: Any, annotation: Any, default: Any) -> Any:
-    if isinstance(value, str):
-        return _escape(str(value))
-    if isinstance(value, list):
-        return [_written(item, Any, None) for item in value]
-    if not isinstance(value, dict):
-        return value
-    option = mapping_option(annotation)
-    if not isinstance(default, dict):
-        default = defaults(option) if is_section(option) else {}
-    hints = children(option, list(value))
-    written = {name: _written(item, hints[name], default.get(name)) for name, item in value.items()}
-    return written | {name: None for name in default if is_map(option) and name not in value}
-
-
-def _escape(text: str) -> str:
-    """Keep OmegaConf from filling in what is text: `${` is `\\${`, backslashes before it double."""
-    return re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + r"\${", text)

@@ -1,149 +1,185 @@
-"""What a schema's annotations admit. A schema is a tree of dataclasses; its maps have text keys."""
+"""What a schema admits at a key: how to go down it, and how to spell it for its user."""
 
 from __future__ import annotations
 
-import dataclasses
-import operator
 import types
 import typing
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from functools import cache, reduce
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
 
-from uniapl_cli.registry import conforms, spell
+from pydantic.fields import FieldInfo
 
-MISSING = "???"  # OmegaConf's: a value that the user must give
+from uniapl_cli.options import MISSING, Options
+from uniapl_cli.registry import KIND, Choice, Named
 
-
-class Unset(str):
-    """MISSING where an interpolation was written, and the key, itself missing, that it needs."""
-
-    needs: str
-
-    def __new__(cls, needs: str) -> Unset:
-        """Make the MISSING of a value that refers to the key `needs`."""
-        unset = super().__new__(cls, MISSING)
-        unset.needs = needs
-        return unset
+# One or more of: an Options class, a Choice, a Named, a container of types, a plain type.
+Shape = tuple[Any, ...]
 
 
-def is_open(value: object) -> bool:
-    """Whether a value gets its type later: it is mandatory and absent, or an interpolation."""
-    return isinstance(value, str) and (value == MISSING or "${" in value)
-
-
-def is_section(annotation: Any) -> bool:
-    """Whether an annotation is a dataclass."""
-    return isinstance(annotation, type) and dataclasses.is_dataclass(annotation)
-
-
-def is_map(annotation: Any) -> bool:
-    """Whether an annotation is `dict[str, X]`: a map whose entries the user names."""
-    return typing.get_origin(annotation) in (dict, Mapping) or annotation in (dict, Mapping)
-
-
-@cache
-def fields(section: type) -> dict[str, Any]:
-    """Return the names of a dataclass' fields and their annotations, resolved."""
-    hints = typing.get_type_hints(section)
-    return {field.name: hints[field.name] for field in dataclasses.fields(section)}
-
-
-def members(annotation: Any) -> tuple[Any, ...]:
-    """Return the alternatives of an annotation: one, or those of a union."""
+def shape(annotation: Any, metadata: Sequence[Any] = ()) -> Shape:
+    """Return the alternatives of an annotation."""
+    marks = tuple(mark for mark in metadata if isinstance(mark, (Choice, Named)))
+    if marks:
+        return marks
+    if typing.get_origin(annotation) is Annotated:
+        inner, *marks_inside = typing.get_args(annotation)
+        return shape(inner, marks_inside)
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return typing.get_args(annotation)
+        return tuple(s for option in typing.get_args(annotation) for s in shape(option))
     return (annotation,)
 
 
-def entry(annotation: Any) -> Any:
-    """Return what a map's entries are. Null is not among it: it removes an entry."""
-    arguments = typing.get_args(annotation) or (str, Any)
-    if arguments[0] is not str:
-        raise TypeError(f"the keys of a map in a schema are str, not those of {annotation}")
-    kept = tuple(option for option in members(arguments[1]) if option is not type(None))
-    return reduce(operator.or_, kept)
+def field_shape(field: FieldInfo) -> Shape:
+    """Return what a field admits."""
+    return shape(field.annotation, field.metadata)
 
 
-def mapping_option(annotation: Any) -> Any:
-    """Return the alternative that a mapping fits: a dataclass, a map or Any; None without one."""
-    options = members(annotation)
-    return next((o for o in options if is_section(o) or is_map(o) or o is Any), None)
+def is_section(option: Any) -> bool:
+    """Whether an alternative is a set of named options."""
+    return isinstance(option, type) and issubclass(option, Options)
 
 
-def children(option: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Return the annotations of a mapping's values; a dataclass answers for its own fields only."""
+def is_map(option: Any) -> bool:
+    """Whether an alternative is a map whose entries the user names."""
+    return isinstance(option, Named) or _origin(option) is dict
+
+
+def _origin(option: Any) -> Any:
+    return typing.get_origin(option)
+
+
+def section(option: Any, value: Any) -> type[Options] | None:
+    """Return the options that a mapping `value` is made of, by its kind where there is a choice."""
     if is_section(option):
-        return {name: annotation for name, annotation in fields(option).items() if name in names}
-    return dict.fromkeys(names, entry(option) if is_map(option) else Any)
-
-
-def item_types(annotation: Any, count: int) -> tuple[type, list[Any]] | None:
-    """Return list or tuple and the annotations of `count` items; None where no such list fits."""
-    for option in members(annotation):
-        origin, arguments = typing.get_origin(option) or option, typing.get_args(option) or (Any,)
-        if origin in (list, Sequence, Any):
-            return list, [arguments[0]] * count
-        if origin is tuple and (len(arguments) == 1 or arguments[-1] is Ellipsis):
-            return tuple, [arguments[0]] * count
-        if origin is tuple and len(arguments) == count:
-            return tuple, list(arguments)
+        return option
+    if isinstance(option, Choice):
+        named = option.spelt(value)
+        kind = named.get(KIND) if isinstance(named, dict) else None
+        if isinstance(kind, str) and kind in option.registry:
+            return option.registry[kind].options
     return None
 
 
-def leaf(candidates: Sequence[object], annotation: Any) -> tuple[object] | None:
-    """Return the first candidate of the annotated type, boxed; an int becomes the float it is."""
-    options = [o for o in members(annotation) if not is_section(o) and not is_map(o)]
-    for value in candidates:
-        fitting = [option for option in options if conforms(value, option)]
-        if fitting == [float] and isinstance(value, int):
-            with suppress(OverflowError):
-                return (float(value),)
-        elif fitting:
-            return (value,)
-    return None
+def child(admitted: Shape, part: Any, value: Any) -> Shape:
+    """Return what is admitted at a part of `value`: a field, a map's entry, a list's item."""
+    found: list[Any] = []
+    for option in admitted:
+        options = section(option, value)
+        if options is not None and part in options.model_fields:
+            found += field_shape(options.model_fields[part])
+        elif isinstance(option, Named):
+            choice = option.choice
+            default = part if part in choice.registry else None
+            found.append(Choice(choice.registry, default, choice.number))
+        elif _origin(option) is dict:
+            found += shape(typing.get_args(option)[1])
+        elif _origin(option) in (list, tuple) and isinstance(part, int):
+            items = typing.get_args(option)
+            found += shape(items[part if _origin(option) is tuple and part < len(items) else 0])
+    return tuple(found)
 
 
-def choices(annotation: Any) -> list[str]:
-    """Return the texts that an annotation lists."""
-    found = [a for o in members(annotation) if typing.get_origin(o) is Literal for a in o.__args__]
-    return [value for value in found if isinstance(value, str)]
+def all_sections(admitted: Shape) -> list[type[Options]]:
+    """Return all the options that alternatives may mean, of every kind."""
+    found: list[type[Options]] = []
+    for option in admitted:
+        choice = option.choice if isinstance(option, Named) else option
+        if isinstance(choice, Choice):
+            found += [choice.registry[name].options for name in choice.registry]
+        elif is_section(option):
+            found.append(option)
+    return found
 
 
-def spelled(annotation: Any) -> str:
-    """Write a type as the user of a config would: `int or null`, `dict[str, Term]`."""
-    options = members(annotation)
-    if len(options) > 1:
-        return " or ".join(map(spelled, options))
-    if is_map(annotation):
-        return f"dict[str, {spelled(entry(annotation))}]"
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (list, tuple, Sequence):
-        inner = ", ".join(spelled(a) for a in arguments if a is not Ellipsis)
-        return f"list[{inner}]"
+def all_children(admitted: Shape, part: Any) -> Shape:
+    """Return what may be admitted at a part, whatever the kinds are."""
+    fields = [o.model_fields[part] for o in all_sections(admitted) if part in o.model_fields]
+    inner = [shape for field in fields for shape in field_shape(field)]
+    return (*child(admitted, part, None), *inner)
+
+
+def spelled(admitted: Shape) -> str:
+    """Write alternatives as the user of a config would: `int or null`, `'a' or 'b'`."""
+    return " or ".join(dict.fromkeys(map(_spelled, admitted)))
+
+
+def _spelled(option: Any) -> str:
+    origin, inner = _origin(option), typing.get_args(option)
+    if isinstance(option, Choice):
+        number = ["a number"] if option.number else []
+        return " or ".join([*number, f"one of {', '.join(option.registry)}"])
+    if isinstance(option, Named):
+        return f"a map of {_spelled(option.choice)}"
+    if is_section(option):
+        return f"a mapping with the keys {', '.join(n for n in option.model_fields if n != KIND)}"
+    if origin is Literal:
+        return " or ".join(repr(value) for value in inner)
+    if origin is tuple:
+        return f"a list of {len(inner)} ({', '.join(spelled(shape(item)) for item in inner)})"
+    if origin is list:
+        return f"a list of {spelled(shape(inner[0]))}"
+    if origin is dict:
+        return f"a map of {spelled(shape(inner[1]))}"
     names = {type(None): "null", Any: "anything"}
-    return names.get(annotation) or spell(annotation)
+    return names.get(option) or str(getattr(option, "__name__", option))
 
 
-def defaults(section: type) -> dict[str, Any]:
-    """Return a dataclass' defaults as plain values; MISSING where the user must say."""
-    return {field.name: _default(field, section) for field in dataclasses.fields(section)}
+def texts(admitted: Shape) -> list[str]:
+    """Return the texts that alternatives list."""
+    listed = [v for o in admitted if _origin(o) is Literal for v in typing.get_args(o)]
+    return [value for value in listed if isinstance(value, str)]
 
 
-def _default(field: dataclasses.Field[Any], section: type) -> Any:
-    if field.default is not dataclasses.MISSING:
-        return plain(field.default)
-    if field.default_factory is not dataclasses.MISSING:
-        return plain(field.default_factory())
-    annotation = fields(section)[field.name]
-    return defaults(annotation) if is_section(annotation) else MISSING
+def defaults(options: type[Options]) -> dict[str, Any]:
+    """Return the defaults of a section as plain values, for what interpolates them.
+
+    What a choice's kind decides is not among them, and what the user must say is MISSING.
+    """
+    tree: dict[str, Any] = {}
+    for name, field in options.model_fields.items():
+        admitted, default = field_shape(field), field.get_default(call_default_factory=True)
+        if len(admitted) == 1 and is_section(admitted[0]):
+            tree[name] = defaults(admitted[0])
+        elif not any(isinstance(option, (Choice, Named)) for option in admitted) and name != KIND:
+            tree[name] = MISSING if field.is_required() else _dumped(default)
+    return tree
 
 
-def plain(value: Any) -> Any:
-    """Return dataclass instances as dicts and tuples as lists, all the way down."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+def _dumped(default: Any) -> Any:
+    """Return a default as plain values, the options within maps and lists too."""
+    if isinstance(default, Options):
+        return default.model_dump()
+    if isinstance(default, dict):
+        return {name: _dumped(value) for name, value in default.items()}
+    return [_dumped(value) for value in default] if isinstance(default, list) else default
+
+
+def walk(
+    options: type[Options], above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], FieldInfo, str]]:
+    """Yield (path, field, kind) of every key; `<name>` stands for a map's entries.
+
+    Of a choice, the options of every kind come one after the other; `kind` is theirs, or "".
+    """
+    for name, field in options.model_fields.items():
+        if name != KIND:
+            yield (*above, name), field, ""
+            for option in field_shape(field):
+                yield from _inside(option, (*above, name))
+
+
+def _inside(option: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], FieldInfo, str]]:
+    if isinstance(option, Named):
+        yield from _inside(option.choice, (*path, "<name>"))
+    elif isinstance(option, Choice):
+        for name in option.registry:
+            for below, field, kind in walk(option.registry[name].options, path):
+                yield below, field, kind or name
+    elif is_section(option):
+        yield from walk(option, path)
+    elif _origin(option) is dict:
+        for inner in shape(typing.get_args(option)[1]):
+            yield from _inside(inner, (*path, "<name>"))
+    elif _origin(option) is list:
+        for inner in shape(typing.get_args(option)[0]):
+            yield from _inside(inner, path)

@@ -8,7 +8,7 @@ from uniapl_cli.data import columns
 from uniapl_cli.data.layouts import layouts
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
-from uniapl_cli.registry import conforms
+from uniapl_cli.options import conforms
 from uniapl_cli.types import Example, Message
 
 FUNCTION = "autoif:evaluate"
@@ -40,8 +40,10 @@ def _sources(row: Row) -> list[str]:
         given = [pair[0] for pair in given if pair]
     if not given or not conforms(given, list[str]):
         raise DataError(
-            f"{row.origin}: eval_funcs must be a list of source texts, or eval_func one of "
-            "[source, accuracy] pairs"
+            "eval_funcs must be a list of source texts, or eval_func one of [source, accuracy] "
+            "pairs",
+            where=row.origin,
+            got=given,
         )
     return list(given)
 

@@ -35,7 +35,7 @@ def preference(row: Row, build: columns.Build) -> Example:
     before, chosen = _answer(row, "chosen")
     other, rejected = _answer(row, "rejected")
     if before != other:
-        raise DataError(f"{row.origin}: chosen and rejected do not answer the same turns")
+        raise DataError("chosen and rejected do not answer the same turns", where=row.origin)
     prompt, constraints = _asked(row, before), columns.instructions(row, build)
     return columns.answered(row, prompt, chosen, constraints, rejected=rejected)
 
@@ -55,7 +55,9 @@ def labelled(row: Row, build: columns.Build) -> Example:
     label = row.values.get("label")
     if not isinstance(label, bool):
         raise DataError(
-            f"{row.origin}: 'label' must be true (a good completion) or false, got {label!r:.60}"
+            f"'label' must be true (a good completion) or false, got {label!r:.60}",
+            where=row.origin,
+            got=label,
         )
     good, bad = (answer, None) if label else (None, answer)
     prompt, constraints = _asked(row, before), columns.instructions(row, build)
@@ -76,7 +78,8 @@ def _with_system(row: Row, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
     turn = Message("system", system)
     if prompt and prompt[0].role == "system":
         if prompt[0] != turn:
-            raise DataError(f"{row.origin}: 'system' is not the system turn of the messages")
+            problem = "'system' is not the system turn of the messages"
+            raise DataError(problem, where=row.origin, got=system)
         return prompt
     return (turn, *prompt)
 
@@ -84,13 +87,14 @@ def _with_system(row: Row, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
 def _answer(row: Row, name: str) -> tuple[tuple[Message, ...], str]:
     """Return the turns before an answer that is text or turns, and its text."""
     if not isinstance(row.values.get(name), list):
-        given = columns.text(row, name)
-        if given is None:
-            raise DataError(f"{row.origin}: '{name}' is needed; got {list(row.values)}")
-        return (), given
-    before, answer = columns.split_answer(columns.turns(row, name))
-    if answer is None:
-        raise DataError(f"{row.origin}: the last turn of '{name}' must be the assistant's")
+        answer = columns.text(row, name)
+        if answer is None:
+            raise columns.missing(row, name)
+        return (), answer
+    before, last = columns.split_answer(columns.turns(row, name))
+    if last is None:
+        raise DataError(f"the last turn of '{name}' must be the assistant's", where=row.origin)
     if before and before[0].role == "assistant":
-        raise DataError(f"{row.origin}: '{name}' must be one turn, or begin with the prompt's")
-    return before, answer
+        problem = f"'{name}' must be one turn, or begin with the prompt's"
+        raise DataError(problem, where=row.origin)
+    return before, last

@@ -1,45 +1,11 @@
-"""Token sequences to a TokenBatch."""
+"""Token sequences to tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
-
-from uniapl_cli.chat import Chat
-from uniapl_cli.errors import DataError
-from uniapl_cli.types import Example
-
-Answer = Literal["response", "rejected"]
-
-
-def encode_demonstration(
-    chat: Chat,
-    example: Example,
-    max_response_tokens: int | None = None,
-    context: int | None = None,
-) -> tuple[list[int], list[int]]:
-    """Return the ids of the prompt and of the teacher's response, stop token included.
-
-    A response of more than `max_response_tokens`, or than the prompt leaves of `context`, is cut at
-    its end: the stop token goes too, for the teacher did not stop there.
-    """
-    if example.response is None:
-        raise DataError(f"{example.origin}: no 'response'; run uniapl teacher-gen on the prompts")
-    prompt, response = encode_answer(chat, example, "response")
-    if context is not None:
-        response = response[: max(context - len(prompt), 0)]
-    return prompt, response[:max_response_tokens]
-
-
-def encode_answer(chat: Chat, example: Example, name: Answer) -> tuple[list[int], list[int]]:
-    """Return the ids of the prompt and of one of its answers, stop token included."""
-    answer: str | None = getattr(example, name)
-    if answer is None:
-        raise DataError(f"{example.origin}: there is no {name} answer to the prompt")
-    return chat.prompt_ids(example.prompt), chat.response_ids(answer)
 
 
 def pad_rows(
@@ -57,6 +23,12 @@ def pad_rows(
         tokens[row, :end] = torch.tensor([*prompt, *response])
         mask[row, start - 1 : end - 1] = True
     return tokens, mask
+
+
+def pad_ids(rows: Sequence[Sequence[int]], pad_id: int) -> Tensor:
+    """Return (R, L) ids, padded on the right."""
+    width = max(map(len, rows))
+    return torch.tensor([[*row, *[pad_id] * (width - len(row))] for row in rows])
 
 
 def place(values: Sequence[Sequence[float]], mask: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from uniapl_cli.errors import DataError
+from uniapl_cli.errors import DataError, unknown
 from uniapl_cli.files import Row
-from uniapl_cli.registry import conforms
+from uniapl_cli.options import conforms
 from uniapl_cli.types import Constraint, Example, Message
 
 Build = Callable[..., tuple[Constraint, ...]]
@@ -25,27 +25,33 @@ def identity(row: Row) -> str:
     return row.origin.rpartition(":")[2]
 
 
+def missing(row: Row, name: str) -> DataError:
+    """Return the error that a row lacks a column."""
+    there = list(row.values)
+    return DataError(f"'{name}' is needed; got {there}", where=row.origin, got=there)
+
+
 def text(row: Row, name: str) -> str | None:
     """Return a column of text, or None where it is missing or null."""
     value: Any = row.values.get(name)
     if value is not None and not isinstance(value, str):
-        raise DataError(f"{row.origin}: '{name}' must be text, got {type(value).__name__}")
+        kind = type(value).__name__
+        raise DataError(f"'{name}' must be text, got {kind}", where=row.origin, got=value)
     return value
 
 
 def turns(row: Row, name: str) -> tuple[Message, ...]:
     """Return a column of {role, content} turns, of which there is at least one."""
-    given = row.values.get(name)
-    if given is None:
-        raise DataError(f"{row.origin}: '{name}' is needed; got {list(row.values)}")
-    if not given or not conforms(given, list[dict[str, Any]]) or not all(map(_is_turn, given)):
-        raise DataError(f"{row.origin}: {name} must be a list of {{role, content}}, both texts")
-    for turn in given:
+    listed = row.values.get(name)
+    if listed is None:
+        raise missing(row, name)
+    if not listed or not conforms(listed, list[dict[str, Any]]) or not all(map(_is_turn, listed)):
+        problem = f"{name} must be a list of {{role, content}}, both texts"
+        raise DataError(problem, where=row.origin, got=listed)
+    for turn in listed:
         if turn["role"] not in ROLES:
-            raise DataError(
-                f"{row.origin}: no role '{turn['role']}': system, user and assistant are known"
-            )
-    return tuple(Message(turn["role"], turn["content"]) for turn in given)
+            raise unknown("role", turn["role"], ROLES, DataError).at(row.origin)
+    return tuple(Message(turn["role"], turn["content"]) for turn in listed)
 
 
 def _is_turn(turn: Mapping[str, Any]) -> bool:
@@ -63,10 +69,12 @@ def prompt(row: Row) -> tuple[Message, ...]:
     """Return the turns of `messages`, or the text of `prompt` as the user's."""
     if row.values.get("messages") is not None:
         return turns(row, "messages")
-    given = text(row, "prompt")
-    if not given:
-        raise DataError(f"{row.origin}: a 'prompt' or 'messages' is needed; got {list(row.values)}")
-    return (Message("user", given),)
+    question = text(row, "prompt")
+    if not question:
+        there = list(row.values)
+        problem = f"a 'prompt' or 'messages' is needed; got {there}"
+        raise DataError(problem, where=row.origin, got=there)
+    return (Message("user", question),)
 
 
 def instructions(row: Row, build: Build) -> tuple[Constraint, ...]:
@@ -79,9 +87,8 @@ def instructions(row: Row, build: Build) -> tuple[Constraint, ...]:
     if isinstance(kwargs, str):
         kwargs = _parsed(row, kwargs)
     if not conforms(ids, list[str]) or not isinstance(kwargs, list):
-        raise DataError(
-            f"{row.origin}: instruction_id_list and kwargs must be lists, of texts and of mappings"
-        )
+        problem = "instruction_id_list and kwargs must be lists, of texts and of mappings"
+        raise DataError(problem, where=row.origin, got=[ids, kwargs])
     return build(ids, kwargs, row.origin)
 
 
@@ -99,7 +106,8 @@ def answered(
     """
     if not prompt or prompt[-1].role != "user":
         last = f"it is the {prompt[-1].role}'s" if prompt else "there is none"
-        raise DataError(f"{row.origin}: the turn before the answer must be the user's; {last}")
+        problem = f"the turn before the answer must be the user's; {last}"
+        raise DataError(problem, where=row.origin)
     response = text(row, "response")
     return Example(
         id=identity(row),
@@ -115,12 +123,16 @@ def answered(
 
 def _parsed(row: Row, kwargs: str) -> Any:
     try:
-        found = json.loads(kwargs)
+        parsed = json.loads(kwargs)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{row.origin}: kwargs is text, but not JSON: {error}") from None
-    if isinstance(found, dict):
+        problem = f"kwargs is text, but not JSON: {error}"
+        raise DataError(problem, where=row.origin, got=kwargs) from None
+    if isinstance(parsed, dict):
         raise DataError(
-            f"{row.origin}: kwargs is one object for the whole row; a list with one for each "
-            "instruction id is needed (ifeval-like-data has it in its config 'filtered')"
+            "kwargs is one object for the whole row; a list with one for each instruction id is "
+            "needed",
+            "ifeval-like-data has it in its config 'filtered'",
+            where=row.origin,
+            got=parsed,
         )
-    return found
+    return parsed

@@ -9,19 +9,34 @@ from uniapl_cli.files import Row
 
 def detect(row: Row) -> str:
     """Return the name of the layout whose columns the row has most of. Raises DataError."""
+    there = set(row.values)
     fits = {
-        name: max((len(needed) for needed in sets if needed <= set(row.values)), default=0)
+        name: max((len(needed) for needed in sets if needed <= there), default=0)
         for name in layouts
-        if (sets := layouts[name].facts["columns"])
+        if (sets := layouts[name].traits["columns"])
     }
     best = max(fits.values(), default=0)
-    found = [name for name, count in fits.items() if count == best]
+    names = [name for name, count in fits.items() if count == best]
     if best == 0:
-        wanted = "; ".join(
-            f"{name}: {' or '.join('+'.join(sorted(s)) for s in layouts[name].facts['columns'])}"
-            for name in layouts
+        raise DataError(
+            f"columns {sorted(there)} fit no layout ({_wanted()})",
+            where=row.origin,
+            got=sorted(there),
+            allowed=list(layouts),
         )
-        raise DataError(f"{row.origin}: columns {sorted(row.values)} fit no layout ({wanted})")
-    if len(found) > 1:
-        raise DataError(f"{row.origin}: it could be {' or '.join(found)}: set data.layout")
-    return found[0]
+    if len(names) > 1:
+        raise DataError(
+            f"it could be {' or '.join(names)}",
+            "Set data.layout",
+            where=row.origin,
+            got=sorted(there),
+            allowed=names,
+        )
+    return names[0]
+
+
+def _wanted() -> str:
+    return "; ".join(
+        f"{name}: {' or '.join('+'.join(sorted(s)) for s in layouts[name].traits['columns'])}"
+        for name in layouts
+    )

@@ -13,7 +13,7 @@ from uniapl_cli.data import columns
 from uniapl_cli.data.layouts import layouts
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
-from uniapl_cli.registry import conforms
+from uniapl_cli.options import conforms
 from uniapl_cli.types import Example
 
 _SHAPE = "[{'instruction_id': [...], 'kwargs': [...]}]"
@@ -35,12 +35,15 @@ def if_multi(row: Row, build: columns.Build) -> Example:
 def _ground_truth(row: Row) -> tuple[Any, Any]:
     truth = _object(row)
     if not isinstance(truth, Mapping):
-        raise DataError(f"{row.origin}: ground_truth must be {_SHAPE}; in it is {brief(truth)}")
+        problem = f"ground_truth must be {_SHAPE}; in it is {brief(truth)}"
+        raise DataError(problem, where=row.origin, got=truth)
     ids, kwargs = truth.get("instruction_id"), truth.get("kwargs")
     if not conforms(ids, list[str]) or not isinstance(kwargs, list):
         raise DataError(
-            f"{row.origin}: ground_truth must be {_SHAPE}, of texts and of mappings; in it are "
-            f"{brief(ids)} and {brief(kwargs)}"
+            f"ground_truth must be {_SHAPE}, of texts and of mappings; in it are {brief(ids)} and "
+            f"{brief(kwargs)}",
+            where=row.origin,
+            got=truth,
         )
     return ids, kwargs
 
@@ -48,22 +51,27 @@ def _ground_truth(row: Row) -> tuple[Any, Any]:
 def _object(row: Row) -> Any:
     label = columns.text(row, "ground_truth")
     if label is None:
-        raise DataError(f"{row.origin}: a 'ground_truth' is needed; got {list(row.values)}")
+        raise columns.missing(row, "ground_truth")
     if label.lstrip().startswith("{"):
         raise DataError(
-            f"{row.origin}: ground_truth must be {_SHAPE}; an object by itself, as RLVR-IFeval has "
-            "it, names functions that are not here"
+            f"ground_truth must be {_SHAPE}; an object by itself, as RLVR-IFeval has it, names "
+            "functions that are not here",
+            where=row.origin,
+            got=label,
         )
     try:
         listed = ast.literal_eval(label.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         reason = re.split(r"[:\n]", str(error))[0] or type(error).__name__
-        raise DataError(f"{row.origin}: ground_truth is no Python literal: {reason}") from None
+        problem = f"ground_truth is no Python literal: {reason}"
+        raise DataError(problem, where=row.origin, got=label) from None
     if not isinstance(listed, list) or len(listed) != 1:
-        raise DataError(f"{row.origin}: ground_truth must be a list of one: {_SHAPE}")
+        problem = f"ground_truth must be a list of one: {_SHAPE}"
+        raise DataError(problem, where=row.origin, got=label)
     if not isinstance(listed[0], str):
         return listed[0]
     try:
         return json.loads(listed[0])
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{row.origin}: ground_truth holds text, but no JSON: {error}") from None
+        problem = f"ground_truth holds text, but no JSON: {error}"
+        raise DataError(problem, where=row.origin, got=label) from None

@@ -11,7 +11,7 @@ from uniapl_cli.types import Example
 
 Layout = Callable[[Row, columns.Build], Example]
 
-# facts: columns, the sets of columns by any of which a row is known to be of the layout.
+# traits: columns, the sets of columns by any of which a row is known to be of the layout.
 layouts: Registry[Layout] = Registry("layout")
 
 

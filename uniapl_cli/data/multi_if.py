@@ -34,18 +34,20 @@ def multi_if(row: Row, build: columns.Build) -> Example:
 def _user_turn(row: Row, number: int) -> str:
     message = _json(row, f"turn_{number}_prompt")
     if not isinstance(message, dict) or not isinstance(message.get("content"), str):
-        raise DataError(f"{row.origin}: turn_{number}_prompt must be a message as JSON")
+        problem = f"turn_{number}_prompt must be a message as JSON"
+        raise DataError(problem, where=row.origin, got=message)
     return message["content"]
 
 
 def _json(row: Row, name: str) -> Any:
     text = columns.text(row, name)
     if not text or text == "None":
-        raise DataError(f"{row.origin}: '{name}' is needed, and this row has none")
+        raise DataError(f"'{name}' is needed, and this row has none", where=row.origin)
     try:
         return json.loads(text)
     except ValueError as error:
-        raise DataError(f"{row.origin}: '{name}' is not JSON: {error}") from None
+        problem = f"'{name}' is not JSON: {error}"
+        raise DataError(problem, where=row.origin, got=text) from None
 
 
 def _object(row: Row, text: Any) -> Any:
@@ -54,4 +56,5 @@ def _object(row: Row, text: Any) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise DataError(f"{row.origin}: kwargs {text!r:.60} is not JSON: {error}") from None
+        problem = f"kwargs {text!r:.60} is not JSON: {error}"
+        raise DataError(problem, where=row.origin, got=text) from None

@@ -20,10 +20,10 @@ SUFFIXES = (".jsonl", ".json", ".parquet")
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """What of a row could be read, and what is wrong with it; `reason` starts with `file:line`."""
+    """What of a row could be read, and what is wrong with it."""
 
     content: object
-    reason: str
+    error: DataError
 
 
 class Rows(Sequence[Row]):
@@ -54,7 +54,7 @@ class Rows(Sequence[Row]):
         try:
             return self.read(place)
         except DataError as error:
-            return BadRow(self.content(place), str(error))
+            return BadRow(self.content(place), error)
 
     def attempts(self) -> Iterator[Row | BadRow]:
         """Yield every row, or what is wrong with it."""
@@ -79,9 +79,10 @@ class JsonLines(Rows):
                     self.lines.append(number)
                 position += len(line)
         except FileNotFoundError:
-            raise DataError(f"no such file: '{path}'") from None
+            raise DataError(f"no such file: '{path}'", got=str(path)) from None
         except OSError as error:
-            raise DataError(f"'{path}' cannot be read: {error.strerror}") from None
+            problem = f"'{path}' cannot be read: {error.strerror}"
+            raise DataError(problem, got=str(path)) from None
 
     def read(self, place: int) -> Row:
         """Read one line."""
@@ -107,17 +108,20 @@ class JsonArray(Rows):
         try:
             self.values = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise DataError(f"'{path}' cannot be read: {error.strerror}") from None
+            problem = f"'{path}' cannot be read: {error.strerror}"
+            raise DataError(problem, got=str(path)) from None
         except ValueError as error:
-            raise DataError(f"'{path}' is not JSON: {error}") from None
+            raise DataError(f"'{path}' is not JSON: {error}", got=str(path)) from None
         if not isinstance(self.values, list):
-            raise DataError(f"'{path}' must hold a list of objects, as one a line in JSONL would")
+            problem = f"'{path}' must hold a list of objects, as one a line in JSONL would"
+            raise DataError(problem, got=str(path))
 
     def read(self, place: int) -> Row:
         """Return one object."""
         value = self.values[place]
         if not isinstance(value, dict):
-            raise DataError(f"{self.path}:[{place}]: an object is needed, got {value!r:.60}")
+            problem = f"an object is needed, got {value!r:.60}"
+            raise DataError(problem, where=f"{self.path}:[{place}]", got=value)
         return Row(f"{self.path}:[{place}]", value)
 
     def content(self, place: int) -> object:
@@ -152,7 +156,7 @@ def open_rows(name: str, split: str | None = None) -> Rows:
     if path.suffix == ".parquet":
         return Table(name, _quietly(name, "parquet", path))
     if path.is_file():
-        raise DataError(unknown("kind of data file", path.suffix or path.name, SUFFIXES))
+        raise unknown("kind of data file", path.suffix or path.name, SUFFIXES, DataError)
     if path.is_dir():
         return Table(name, _pick(name, _quietly(name, "folder", path), split))
     return Table(name, _pick(name, _quietly(name, "hub", path), split))
@@ -163,7 +167,7 @@ def _quietly(name: str, kind: str, path: Path) -> Any:
 
     datasets.disable_progress_bars()
     if kind != "hub" and not path.exists():
-        raise DataError(f"no such file: '{name}'")
+        raise DataError(f"no such file: '{name}'", got=name)
     readers = {
         "parquet": lambda: datasets.Dataset.from_parquet(str(path)),
         "folder": lambda: datasets.load_from_disk(str(path)),
@@ -173,7 +177,7 @@ def _quietly(name: str, kind: str, path: Path) -> Any:
         return readers[kind]()
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"'{name}' cannot be read ({kind}): {reason}") from None
+        raise DataError(f"'{name}' cannot be read ({kind}): {reason}", got=name) from None
 
 
 def _pick(name: str, loaded: Any, split: str | None) -> Any:
@@ -184,5 +188,7 @@ def _pick(name: str, loaded: Any, split: str | None) -> Any:
         return next(iter(loaded.values()))
     wanted = split or "train"
     if wanted not in loaded:
-        raise DataError(f"'{name}': {unknown('split', wanted, loaded)}; set data.split")
+        error = unknown("split", wanted, loaded, DataError).at(f"'{name}'")
+        error.advice += "; set data.split"
+        raise error
     return loaded[wanted]

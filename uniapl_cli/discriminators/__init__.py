@@ -1,14 +1,20 @@
 """How close a response is to the teacher's."""
 
 from uniapl_cli.discriminators import embedding, polar, remote, reward_model
+from uniapl_cli.discriminators.cached import CachedDiscriminator
 from uniapl_cli.discriminators.coefficient import coefficient
-from uniapl_cli.discriminators.discriminator import Discriminator, centred, discriminators
+from uniapl_cli.discriminators.discriminator import (
+    Discriminator,
+    DiscriminatorOptions,
+    centred,
+    discriminators,
+)
 from uniapl_cli.discriminators.engines import engines
-from uniapl_cli.discriminators.remembering import Remembering
 
 __all__ = [
+    "CachedDiscriminator",
     "Discriminator",
-    "Remembering",
+    "DiscriminatorOptions",
     "centred",
     "coefficient",
     "discriminators",

@@ -20,8 +20,8 @@ class Family:
 def families(rows: Sequence[Row], prefixes: Sequence[Row]) -> list[Family]:
     """Group the rows that have the same prefix, and measure what they share with it.
 
-    It is ids that are compared: texts that begin alike need not be cut into tokens alike. Each row
-    keeps at least its last id to itself; one that begins otherwise is in no family.
+    Equal text prefixes can tokenise differently, so ids are compared, not text. Each row keeps at
+    least its last id to itself; one that shares nothing with its prefix is in no family.
     """
     groups: dict[Row, dict[int, int]] = defaultdict(dict)
     for place, (row, prefix) in enumerate(zip(rows, prefixes, strict=True)):

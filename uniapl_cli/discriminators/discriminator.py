@@ -1,4 +1,4 @@
-"""What a discriminator is, and the registry of them."""
+"""What a discriminator is, the options of every kind, and the registry of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from uniapl_cli.options import MISSING, Options, key
 from uniapl_cli.registry import Registry
 from uniapl_cli.types import Comparison
 
@@ -13,18 +14,32 @@ from uniapl_cli.types import Comparison
 class Discriminator(Protocol):
     """Scores how close candidates are to their references."""
 
-    def score(self, comparisons: Sequence[Comparison], *, alone: bool = False) -> list[float]:
+    def score(
+        self, comparisons: Sequence[Comparison], *, batch_invariant: bool = False
+    ) -> list[float]:
         """Return one finite score a comparison, in their order; higher is closer.
 
-        With `alone` each is computed by itself, slower: the others have no part in its last bits.
-        Raises UniAPLError that names the comparison's id when one cannot be scored.
+        With `batch_invariant` each is computed by itself, which is slower: its bits do not depend
+        on the others. Raises UniAPLError that names the comparison's id when one cannot be scored.
         """
         ...
 
 
-# (path, device, dtype of the weights, *, options) -> Discriminator. facts: free=(...), options that
-# change no score.
-discriminators: Registry[Callable[..., Discriminator]] = Registry("discriminator")
+class DiscriminatorOptions(Options):
+    """What a config may set of every kind of discriminator."""
+
+    path: str = key(MISSING, "folder, run directory or hub name; tiny:polar")
+    revision: str | None = key(None, "commit or branch on the hub")
+
+    def make(self, path: str, device: str) -> Discriminator:
+        """Load the discriminator in the folder `path`. Raises ModelError."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Raise UniAPLError for what is known to fail before anything is loaded or asked."""
+
+
+discriminators: Registry[type[DiscriminatorOptions]] = Registry("discriminator")
 
 
 def centred(
@@ -32,13 +47,14 @@ def centred(
     fixed: Callable[[Sequence[Comparison]], list[float]],
     comparisons: Sequence[Comparison],
 ) -> tuple[list[float], list[float]]:
-    """Return the scores minus the references' own, and the references' own, asked of `fixed`.
+    """Return (centred scores, baselines): score(candidate) - score(reference as candidate).
 
-    The reference's own score is that of it as its own candidate, asked once a reference: a centred
-    score of 0 so means "as close as can be".
+    A baseline is asked of `fixed`, once a reference. A centred score of 0 means "as close as can
+    be".
     """
     scores = score(comparisons)
     unique = {(c.prompt, c.reference): replace(c, candidate=c.reference) for c in comparisons}
     own = dict(zip(unique, fixed(list(unique.values())), strict=True))
-    best = [own[c.prompt, c.reference] for c in comparisons]
-    return [found - top for found, top in zip(scores, best, strict=True)], best
+    baselines = [own[c.prompt, c.reference] for c in comparisons]
+    centred = [score - baseline for score, baseline in zip(scores, baselines, strict=True)]
+    return centred, baselines

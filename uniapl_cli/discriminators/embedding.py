@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,84 +11,90 @@ from torch import Tensor, nn
 from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.batches import batches
 from uniapl_cli.discriminators.discriminator import discriminators
-from uniapl_cli.discriminators.local import load_frozen, padded, refuse_overlong
+from uniapl_cli.discriminators.local import (
+    LocalDiscriminator,
+    padded,
+    refuse_nonfinite,
+    refuse_overlong,
+)
 from uniapl_cli.errors import ModelError
+from uniapl_cli.options import key
 from uniapl_cli.types import Comparison
 
 
 @discriminators.register("embedding")
+class Embedding(LocalDiscriminator):
+    """Closeness in meaning: scale * (cosine - 1) of an encoder's mean hidden states."""
+
+    scale: float = key(4.0, "opposite directions score -2 * scale, the same one 0", gt=0)
+    with_prompt: bool = key(False, "embed each answer behind its prompt")
+
+    def make(self, path: str, device: str) -> EmbeddingDiscriminator:
+        """Load the encoder in the folder `path`. Raises ModelError."""
+        from transformers import AutoModel
+
+        model = self.load(AutoModel, path, device)
+        return EmbeddingDiscriminator(model, load_tokenizer(path, self.revision), self)
+
+
 class EmbeddingDiscriminator:
     """scale * (cosine - 1) of candidate and reference, embedded by an encoder's mean hidden state.
 
     So 0 means the same direction, where the anchor's coefficient is greatest, and -2 * scale the
-    opposite one. With `with_prompt`, each answer is embedded behind its prompt.
+    opposite one.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        device: str,
-        dtype: torch.dtype,
-        *,
-        scale: float = 4.0,
-        with_prompt: bool = False,
-        batch_tokens: int = 16384,
-        attention: str = "sdpa",
-        revision: str | None = None,
-    ) -> None:
-        from transformers import AutoModel
+    def __init__(self, model: Any, tokenizer: Any, options: Embedding) -> None:
+        self.model, self.tokenizer, self.options = model, tokenizer, options
+        self.context = getattr(model.config, "max_position_embeddings", None)
 
-        if not (math.isfinite(scale) and scale > 0):
-            raise ModelError(f"discriminator.params.scale = {scale}: it must be above 0")
-        self.model = load_frozen(AutoModel, path, device, dtype, attention, revision)
-        self.tokenizer = load_tokenizer(path, revision)
-        self.device, self.scale = device, scale
-        self.with_prompt, self.batch_tokens = with_prompt, batch_tokens
-        self.context = getattr(self.model.config, "max_position_embeddings", None)
-
-    def score(self, comparisons: Sequence[Comparison], *, alone: bool = False) -> list[float]:
+    def score(
+        self, comparisons: Sequence[Comparison], *, batch_invariant: bool = False
+    ) -> list[float]:
         """Return one score a comparison; a text that several share is embedded once."""
         pairs = [(self._text(c, c.reference), self._text(c, c.candidate)) for c in comparisons]
-        names: dict[str, str] = {}
+        ids: dict[str, str] = {}
         for pair, comparison in zip(pairs, comparisons, strict=True):
             for text in pair:
-                names.setdefault(text, comparison.id)
-        found = dict(zip(names, self._embed(names, alone), strict=True))
+                ids.setdefault(text, comparison.id)
+        embedded = dict(zip(ids, self._embed(ids, batch_invariant), strict=True))
         scores = []
-        for (reference, candidate), comparison in zip(pairs, comparisons, strict=True):
-            cosine = nn.functional.cosine_similarity(found[reference], found[candidate], dim=0)
-            score = self.scale * (float(cosine) - 1)
-            if not math.isfinite(score):
-                raise ModelError(f"{comparison.id}: the discriminator's score is {score}")
-            scores.append(score)
+        for reference, candidate in pairs:
+            cosine = nn.functional.cosine_similarity(
+                embedded[reference], embedded[candidate], dim=0
+            )
+            scores.append(self.options.scale * (float(cosine) - 1))
+        refuse_nonfinite([comparison.id for comparison in comparisons], scores)
         return scores
 
     def _text(self, comparison: Comparison, answer: str) -> str:
-        return f"{comparison.prompt}\n{answer}" if self.with_prompt else answer
+        return f"{comparison.prompt}\n{answer}" if self.options.with_prompt else answer
 
-    def _embed(self, names: dict[str, str], alone: bool) -> list[Tensor]:
-        """Return the (H,) float32 embeddings of texts, given with the rows they came from."""
-        rows = [self._ids(text, name) for text, name in names.items()]
-        refuse_overlong(list(names.values()), rows, self.context)
+    def _embed(self, ids: dict[str, str], batch_invariant: bool) -> list[Tensor]:
+        """Return the (H,) float32 embeddings of texts, which are given with their rows' ids."""
+        rows = [self._tokens(text, id) for text, id in ids.items()]
+        refuse_overlong(list(ids.values()), rows, self.context)
         embedded: dict[int, Tensor] = {}
         lengths = [len(row) for row in rows]
-        for places in batches(range(len(rows)), lengths, 1 if alone else self.batch_tokens):
-            embedded.update(zip(places, self._mean([rows[p] for p in places]), strict=True))
-        return [embedded[place] for place in range(len(rows))]
+        budget = 1 if batch_invariant else self.options.batch_tokens
+        for indices in batches(range(len(rows)), lengths, budget):
+            means = self._mean([rows[index] for index in indices])
+            embedded.update(zip(indices, means, strict=True))
+        return [embedded[index] for index in range(len(rows))]
 
-    def _ids(self, text: str, name: str) -> list[int]:
-        """Return a text's ids; one that spells a special token stays text.
+    def _tokens(self, text: str, id: str) -> list[int]:
+        """Return a text's token ids; one that spells a special token stays text.
 
         An empty text without any special token around it is the end token alone.
         """
-        ids = self.tokenizer.encode(text, split_special_tokens=True)
-        if not ids and self.tokenizer.eos_token_id is None:
-            raise ModelError(f"{name}: an empty text has no embedding")
-        return ids or [self.tokenizer.eos_token_id]
+        tokens = self.tokenizer.encode(text, split_special_tokens=True)
+        if not tokens and self.tokenizer.eos_token_id is None:
+            raise ModelError("an empty text has no embedding", where=id)
+        return tokens or [self.tokenizer.eos_token_id]
 
     @torch.inference_mode()
     def _mean(self, rows: Sequence[Sequence[int]]) -> Tensor:
-        ids, mask = padded(rows, self.tokenizer.pad_token_id or 0, self.device)
+        ids, mask = padded(rows, self.tokenizer.pad_token_id or 0, self.model.device)
         hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
         counted = mask.unsqueeze(2)
         return ((hidden * counted).sum(1) / counted.sum(1)).cpu()

@@ -104,13 +104,15 @@ def llama_config(path: str | Path, settings: Mapping[str, Any], attention: str) 
 
     missing = [name for name in (*NEEDED, "reward_token_id") if settings.get(name) is None]
     if missing:
-        raise ModelError(f"'{path}' is no POLAR checkpoint: its config.json lacks {missing[0]}")
+        message = f"'{path}' is no POLAR checkpoint: its config.json lacks {missing[0]}"
+        raise ModelError(message, got=missing)
     scaling = settings.get("rope_scaling") or {}
     kind = scaling.get("type", scaling.get("rope_type", "dynamic"))
     wrong = {"bias": settings.get("bias", False), "rope_scaling": kind != "dynamic"}
     wrong["hidden_act"] = settings.get("hidden_act", "silu") != "silu"
     for name in (name for name, bad in wrong.items() if bad):
-        raise ModelError(f"'{path}': {name} = {settings[name]} has no Llama equivalent here")
+        message = f"'{path}': {name} = {settings[name]} has no Llama equivalent here"
+        raise ModelError(message, got=settings[name])
     sizes = {name: settings[name] for name in NEEDED if name != "rope_theta"}
     return LlamaConfig(
         **sizes,
@@ -158,17 +160,20 @@ def read_weights(path: str | Path, revision: str | None = None) -> Iterator[tupl
             shards = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
             files = [find(path, shard, revision) for shard in shards]
             for shard in (s for s, file in zip(shards, files, strict=True) if file is None):
-                raise ModelError(f"cannot load '{path}': {index.name} names {shard}: no such file")
+                message = f"cannot load '{path}': {index.name} names {shard}: no such file"
+                raise ModelError(message, got=shard)
         if files:
             break
     else:
-        raise ModelError(f"cannot load '{path}': it has none of {', '.join(WEIGHTS)}")
+        message = f"cannot load '{path}': it has none of {', '.join(WEIGHTS)}"
+        raise ModelError(message, got=path, allowed=WEIGHTS)
     for file in filter(None, files):
         try:
             yield from _tensors(file)
         except Exception as error:
             # A damaged file makes safetensors and torch raise errors of their own kinds.
-            raise ModelError(f"cannot load '{path}': {file.name}: {first_line(error)}") from error
+            message = f"cannot load '{path}': {file.name}: {first_line(error)}"
+            raise ModelError(message, got=file.name) from error
 
 
 def _tensors(file: Path) -> Iterator[tuple[str, Tensor]]:
@@ -186,10 +191,11 @@ def _check_state(path: str | Path, state: dict[str, Tensor], wanted: Mapping[str
     lacks, odd = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
     if lacks or odd:
         what = f"it lacks the weights {', '.join(lacks[:3])}" if lacks else f"it has {odd[0]}"
-        raise ModelError(f"cannot load '{path}' as POLAR: {what}")
+        raise ModelError(f"cannot load '{path}' as POLAR: {what}", got=lacks or odd)
     for name in (name for name in wanted if wanted[name].shape != state[name].shape):
         shapes = f"{tuple(state[name].shape)}, not {tuple(wanted[name].shape)}"
-        raise ModelError(f"cannot load '{path}': {name} is {shapes} as its config.json says")
+        message = f"cannot load '{path}': {name} is {shapes} as its config.json says"
+        raise ModelError(message, got=name)
 
 
 def load_official_tokenizer(
@@ -212,23 +218,27 @@ def load_official_tokenizer(
             raw = Tokenizer.from_file(str(fast))
         except Exception as error:
             # tokenizers raises nothing narrower.
-            raise ModelError(f"no tokenizer in '{path}': {first_line(error)}") from error
+            message = f"no tokenizer in '{path}': {first_line(error)}"
+            raise ModelError(message, got=fast.name) from error
         names |= {n: t.content for n, t in raw.get_added_tokens_decoder().items() if t.special}
     elif model := find(path, "tokenizer.model", revision):
         raw = load_sentencepiece(model, names)
     else:
-        raise ModelError(f"'{path}' has neither tokenizer.json nor tokenizer.model")
+        raise ModelError(f"'{path}' has neither tokenizer.json nor tokenizer.model", got=path)
     separators = [number for number, content in names.items() if content == SEPARATOR]
     if not separators:
-        raise ModelError(f"'{path}' is no POLAR checkpoint: its tokenizer has no {SEPARATOR}")
+        message = f"'{path}' is no POLAR checkpoint: its tokenizer has no {SEPARATOR}"
+        raise ModelError(message, got=path)
     if separators[0] == settings["reward_token_id"]:
         raise ModelError(
             f"'{path}' is InternLM2-Reward or alike, not POLAR: there {SEPARATOR} is the last "
-            "token, while in POLAR it parts the reference from the candidate"
+            "token, while in POLAR it parts the reference from the candidate",
+            got=separators[0],
         )
     raw.add_special_tokens([AddedToken(n, special=True, normalized=False) for n in names.values()])
     if raw.get_vocab_size() > settings["vocab_size"]:
-        raise ModelError(f"'{path}': the tokenizer knows more tokens than the model")
+        message = f"'{path}': the tokenizer knows more tokens than the model"
+        raise ModelError(message, got=raw.get_vocab_size())
     unk, bos, eos = (
         names.get(i) for i in (0, settings.get("bos_token_id", 1), settings.get("eos_token_id", 2))
     )

@@ -1,7 +1,8 @@
-"""What discriminators in this process share: loading, padding, what is too long."""
+"""What discriminators in this process share: options, loading, padding, what is too long."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,23 @@ import torch
 from torch import Tensor
 
 from uniapl_cli.chat import first_line
+from uniapl_cli.discriminators.discriminator import DiscriminatorOptions
 from uniapl_cli.errors import ModelError
+from uniapl_cli.options import key
+from uniapl_cli.precision import Dtype, weights
+
+
+class LocalDiscriminator(DiscriminatorOptions):
+    """What a config may set of a discriminator that is loaded into this process."""
+
+    dtype: Dtype = key("auto", "of the weights: auto is float32 on CPU, bfloat16 on CUDA")
+    attention: str = key("sdpa", "implementation: sdpa, eager, flash_attention_2")
+    batch_tokens: int = key(16384, "tokens one scoring batch may hold", ge=1, may_change=True)
+
+    def load(self, kind: Any, path: str | Path, device: str) -> Any:
+        """Load a model by one of transformers' Auto classes, for inference. Raises ModelError."""
+        dtype = weights(self.dtype, device, trained=False)
+        return load_frozen(kind, path, device, dtype, self.attention, self.revision)
 
 
 def load_frozen(
@@ -36,9 +53,10 @@ def load_frozen(
         )
     except Exception as error:
         # A damaged file makes safetensors and torch raise errors of their own kinds.
-        raise ModelError(f"cannot load '{path}': {first_line(error)}") from error
+        raise ModelError(f"cannot load '{path}': {first_line(error)}", got=path) from error
     if missing := sorted(found["missing_keys"]):
-        raise ModelError(f"cannot load '{path}': it lacks the weights {', '.join(missing[:3])}")
+        lacks = f"it lacks the weights {', '.join(missing[:3])}"
+        raise ModelError(f"cannot load '{path}': {lacks}", got=missing)
     return model.to(device).eval().requires_grad_(False)
 
 
@@ -52,9 +70,18 @@ def padded(rows: Sequence[Sequence[int]], pad: int, device: str) -> tuple[Tensor
 
 def refuse_overlong(ids: Sequence[str], rows: Sequence[Sequence[int]], context: int | None) -> None:
     """Raise ModelError, with the comparison's id, for the first row that the model cannot hold."""
-    for name, row in zip(ids, rows, strict=True):
+    for id, row in zip(ids, rows, strict=True):
         if context is not None and len(row) > context:
             raise ModelError(
-                f"{name}: {len(row)} tokens to score exceed the discriminator's context of "
-                f"{context}; shorten the response"
+                f"{len(row)} tokens to score exceed the discriminator's context of {context}",
+                "Shorten the response",
+                where=id,
+                got=len(row),
             )
+
+
+def refuse_nonfinite(ids: Sequence[str], scores: Sequence[float]) -> None:
+    """Raise ModelError, with the comparison's id, for the first score that is no number."""
+    for id, score in zip(ids, scores, strict=True):
+        if not math.isfinite(score):
+            raise ModelError(f"the discriminator's score is {score}", where=id, got=score)

@@ -9,11 +9,10 @@ transformers sequence classifiers with one label, whose config also names `separ
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,10 +21,17 @@ from uniapl_cli.chat import first_line, load_tokenizer
 from uniapl_cli.discriminators.batches import Row
 from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.discriminators.internlm2 import find, is_official, load_official
+from uniapl_cli.discriminators.local import (
+    LocalDiscriminator,
+    refuse_nonfinite,
+    refuse_overlong,
+)
 from uniapl_cli.discriminators.prefixes import Prefixes
 from uniapl_cli.discriminators.scorer import Scorer
 from uniapl_cli.discriminators.serialise import OFFICIAL, Cut, Format, Serialiser, report_cuts
 from uniapl_cli.errors import ModelError
+from uniapl_cli.options import key
+from uniapl_cli.precision import weights
 from uniapl_cli.tensors import PairBatch
 from uniapl_cli.types import Comparison
 
@@ -65,64 +71,63 @@ class PolarModel:
 
 
 @discriminators.register("polar")
+class Polar(LocalDiscriminator, Format):
+    """POLAR in this process: how close to the reference a candidate is, in one causal pass."""
+
+    share_prefixes: bool = key(
+        True, "compute what a prompt's candidates have in common once", may_change=True
+    )
+    cache_mb: int = key(
+        256,
+        "memory for long prefixes kept between steps; 0 keeps none; scores are the same",
+        ge=0,
+        may_change=True,
+    )
+
+    def make(self, path: str, device: str) -> PolarDiscriminator:
+        """Load the checkpoint in the folder `path`. Raises ModelError."""
+        polar = load_polar(
+            path,
+            device=device,
+            dtype=weights(self.dtype, device, trained=False),
+            attention=self.attention,
+            revision=self.revision,
+            format=self,
+        )
+        return PolarDiscriminator(polar, self)
+
+
 class PolarDiscriminator:
     """A POLAR checkpoint as a Discriminator, in batches of at most `batch_tokens` tokens.
 
     `truncations` counts, over all calls, the comparisons that lost tokens, by part.
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        device: str,
-        dtype: torch.dtype,
-        *,
-        batch_tokens: int = 16384,
-        share_prefixes: bool = True,
-        cache_mb: int = 0,
-        attention: str = "sdpa",
-        revision: str | None = None,
-        wrapper: Literal["sft", "pretrain"] = "sft",
-        tail: Literal["id", "text"] = "id",
-        max_length: int = 16384,
-        max_response_length: int = 4096,
-    ) -> None:
-        self.polar = load_polar(
-            path,
-            device=device,
-            dtype=dtype,
-            attention=attention,
-            revision=revision,
-            format=Format(wrapper, tail, max_length, max_response_length),
-        )
-        self.polar.model.eval().requires_grad_(False)
-        self.context = getattr(self.polar.model.config, "max_position_embeddings", math.inf)
+    def __init__(self, polar: PolarModel, options: Polar) -> None:
+        self.polar = polar
+        polar.model.eval().requires_grad_(False)
+        self.context = getattr(polar.model.config, "max_position_embeddings", None)
         self.truncations: Counter[str] = Counter()
         self.scorer = Scorer(
-            self.polar.backbone,
-            self.polar.head,
-            batch_tokens=batch_tokens,
-            share=share_prefixes,
-            prefixes=Prefixes(cache_mb * 2**20),
+            polar.backbone,
+            polar.head,
+            batch_tokens=options.batch_tokens,
+            share=options.share_prefixes,
+            prefixes=Prefixes(options.cache_mb * 2**20),
         )
 
-    def score(self, comparisons: Sequence[Comparison], *, alone: bool = False) -> list[float]:
+    def score(
+        self, comparisons: Sequence[Comparison], *, batch_invariant: bool = False
+    ) -> list[float]:
         """Return one score a comparison, whatever batch it fell into."""
-        rows, cuts = [], []
-        for comparison in comparisons:
-            ids, cut = self.polar.serialiser.encode(comparison)
-            if len(ids) > self.context:
-                raise ModelError(
-                    f"{comparison.id}: {len(ids)} tokens to score exceed the discriminator's "
-                    f"context of {self.context}; shorten the response"
-                )
-            rows.append(tuple(ids))
-            cuts.append(cut)
+        encoded = [self.polar.serialiser.encode(comparison) for comparison in comparisons]
+        rows, cuts = [tuple(ids) for ids, _ in encoded], [cut for _, cut in encoded]
+        names = [comparison.id for comparison in comparisons]
+        refuse_overlong(names, rows, self.context)
         self.truncations += report_cuts(comparisons, cuts)
-        scores = self.scorer(rows, self._prefixes(comparisons, rows, cuts), alone=alone)
-        for comparison, score in zip(comparisons, scores, strict=True):
-            if not math.isfinite(score):
-                raise ModelError(f"{comparison.id}: the discriminator's score is {score}")
+        prefixes = self._prefixes(comparisons, rows, cuts)
+        scores = self.scorer(rows, prefixes, batch_invariant=batch_invariant)
+        refuse_nonfinite(names, scores)
         return scores
 
     def _prefixes(
@@ -172,21 +177,21 @@ def read_settings(path: str | Path, revision: str | None = None) -> dict[str, An
     """Read the config.json of a POLAR checkpoint. Raises ModelError for any other model's."""
     file = find(path, "config.json", revision)
     if file is None:
-        raise ModelError(
-            f"no discriminator in '{path}': there is no config.json, here or on the hub"
-        )
+        message = f"no discriminator in '{path}': there is no config.json, here or on the hub"
+        raise ModelError(message, got=path)
     try:
         settings = json.loads(file.read_text("utf-8"))
     except ValueError as error:
         raise ModelError(
-            f"no discriminator in '{path}': config.json: {first_line(error)}"
+            f"no discriminator in '{path}': config.json: {first_line(error)}", got=path
         ) from error
     missing = [n for n in ("separator_token_id", "reward_token_id") if n not in settings]
     if missing and not is_official(settings):
         kind = (settings.get("architectures") or ["unknown"])[0]
         raise ModelError(
             f"'{path}' is no POLAR-format discriminator: its config.json lacks "
-            f"{', '.join(missing)} (architecture: {kind})"
+            f"{', '.join(missing)} (architecture: {kind})",
+            got=missing,
         )
     return settings
 
@@ -197,7 +202,8 @@ def new_polar(init: str | Path, separator: str, tail: str, format: Format = OFFI
     ids = tokenizer.convert_tokens_to_ids([separator, tail])
     for token, number in zip((separator, tail), ids, strict=True):
         if number is None or number == tokenizer.unk_token_id:
-            raise ModelError(f"the tokenizer of '{init}' has no token '{token}'")
+            message = f"the tokenizer of '{init}' has no token '{token}'"
+            raise ModelError(message, got=token)
     model = _classifier(init, lacks=["score.weight"], num_labels=1, dtype=torch.float32)
     nn.init.zeros_(model.score.weight)
     model.config.separator_token_id, model.config.reward_token_id = ids
@@ -214,8 +220,9 @@ def _classifier(path: str | Path, *, lacks: Sequence[str] = (), **options: Any) 
         )
     except Exception as error:
         # A damaged file makes safetensors and torch raise errors of their own kinds.
-        raise ModelError(f"cannot load '{path}': {first_line(error)}") from error
+        raise ModelError(f"cannot load '{path}': {first_line(error)}", got=path) from error
     missing = sorted(set(found["missing_keys"]) - set(lacks))
     if missing:
-        raise ModelError(f"cannot load '{path}': it lacks the weights {', '.join(missing[:3])}")
+        lacking = f"it lacks the weights {', '.join(missing[:3])}"
+        raise ModelError(f"cannot load '{path}': {lacking}", got=missing)
     return model

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any
 
-import torch
+from pydantic import AfterValidator, ConfigDict, Field
 
 from uniapl_cli.chat import load_tokenizer
-from uniapl_cli.discriminators.discriminator import discriminators
+from uniapl_cli.discriminators.discriminator import DiscriminatorOptions, discriminators
 from uniapl_cli.discriminators.engines import Engine, engines, number
 from uniapl_cli.discriminators.internlm2 import is_official, load_official_tokenizer
 from uniapl_cli.discriminators.polar import read_settings
 from uniapl_cli.discriminators.serialise import OFFICIAL, Format, Serialiser, report_cuts
 from uniapl_cli.discriminators.wire import RequestFailed, post, short
+from uniapl_cli.endpoints import base_url, required_key, variable_name
 from uniapl_cli.errors import ModelError
+from uniapl_cli.options import Options, key
 from uniapl_cli.patience import pause
+from uniapl_cli.registry import Choice
 from uniapl_cli.types import Comparison
 
 
@@ -58,10 +59,12 @@ class PolarServers:
     extra: Mapping[str, Any] = field(default_factory=dict)
     sleep: Callable[[float], None] | None = None
 
-    def score(self, comparisons: Sequence[Comparison], *, alone: bool = False) -> list[float]:
+    def score(
+        self, comparisons: Sequence[Comparison], *, batch_invariant: bool = False
+    ) -> list[float]:
         """Return one score a comparison; ModelError names the one that could not be scored.
 
-        `alone` changes nothing: what is computed together is the servers' own choice.
+        `batch_invariant` changes nothing: the servers choose what they compute together.
         """
         encoded = [self.serialiser.encode(comparison) for comparison in comparisons]
         report_cuts(comparisons, [cut for _, cut in encoded])
@@ -112,7 +115,7 @@ class PolarServers:
                     break
                 if not failure.again or attempt > self.retries:
                     ids = [comparisons[place].id for place in places]
-                    raise ModelError(_complaint(failure, attempt, address, ids)) from None
+                    raise _failed(failure, attempt, address, ids) from None
                 self._wait(pause(failure.wait, attempt, chunk.number), stop)
         half = len(places) // 2
         for part in (places[:half], places[half:]):
@@ -138,60 +141,64 @@ class PolarServers:
         (self.sleep or stop.wait)(seconds)
 
 
-def _complaint(failure: RequestFailed, attempt: int, address: str, ids: Sequence[str]) -> str:
+def _failed(failure: RequestFailed, attempt: int, address: str, ids: Sequence[str]) -> ModelError:
     more = f" (asked with {len(ids) - 1} more)" if len(ids) > 1 else ""
     times = f" ({attempt} times)" if attempt > 1 else ""
-    return f"{ids[failure.place]}{more}: no score from {address}: {failure.said}{times}"
+    message = f"no score from {address}{more}: {failure.said}{times}"
+    return ModelError(message, where=ids[failure.place], got=failure.said)
 
 
-@discriminators.register(
-    "polar_server", free=("addresses", "chunk", "concurrency", "timeout", "retries", "api_key_env")
-)
-def polar_server(
-    path: str | Path,
-    device: str,
-    dtype: torch.dtype,
-    *,
-    engine: str,
-    addresses: list[str],
-    revision: str | None = None,
-    wrapper: Literal["sft", "pretrain"] = "sft",
-    tail: Literal["id", "text"] = "id",
-    max_length: int = 16384,
-    max_response_length: int = 4096,
-    model: str | None = None,
-    chunk: int = 16,
-    concurrency: int = 8,
-    timeout: float = 60.0,
-    retries: int = 8,
-    api_key_env: str | None = None,
-    extra: dict[str, Any] | None = None,
-) -> PolarServers:
-    """POLAR behind servers (`uniapl list engines`); only its tokenizer and config are read here.
+def _address(address: str) -> str:
+    """Return an address as it is. Raises ValueError where it is none."""
+    base_url(address)
+    return address
 
-    `addresses` are HOST:PORT or URLs without a route, asked in turn. `model` is the servers' name
-    for the model, for those that must be told. `extra` is put over each request's fields.
-    """
-    least = {"chunk": (chunk, 1), "concurrency": (concurrency, 1), "retries": (retries, 0)}
-    for name, (value, bound) in least.items():
-        if value < bound:
-            raise ModelError(f"discriminator.params.{name} = {value}: {bound} is the least")
-    if timeout <= 0:
-        raise ModelError(f"discriminator.params.timeout = {timeout}: it must be above 0")
-    if not addresses:
-        raise ModelError("discriminator.params.addresses is empty: name at least one HOST:PORT")
-    return PolarServers(
-        serialiser(path, revision, Format(wrapper, tail, max_length, max_response_length)),
-        engines[engine].make(),
-        [base_url(address) for address in addresses],
-        model,
-        chunk,
-        concurrency,
-        timeout,
-        retries,
-        _key(api_key_env),
-        extra or {},
+
+@discriminators.register("polar_server")
+class PolarServer(DiscriminatorOptions, Format):
+    """POLAR behind servers (`uniapl list engines`); only its tokenizer and config are read here."""
+
+    model_config = ConfigDict(defer_build=True)  # until all engines are registered
+
+    engine: Annotated[Options, Choice(engines)] = key(..., "what kind of servers they are")
+    addresses: list[Annotated[str, AfterValidator(_address)]] = Field(
+        min_length=1,
+        description="HOST:PORT or URLs without a route, asked in turn",
+        json_schema_extra={"may_change": True, "secret": True},
     )
+    model: str | None = key(None, "the servers' name for the model, for those that must be told")
+    chunk: int = key(16, "rows a request", ge=1, may_change=True)
+    concurrency: int = key(8, "requests under way at a time", ge=1, may_change=True)
+    timeout: float = key(60.0, "seconds until a request counts as failed", gt=0, may_change=True)
+    retries: int = key(8, "repetitions of a request that failed", ge=0, may_change=True)
+    api_key_env: Annotated[str, AfterValidator(variable_name)] | None = Field(
+        None,
+        description="NAME of the environment variable with the key; null sends none",
+        json_schema_extra={"may_change": True, "secret": True},
+    )
+    extra: dict[str, Any] = key({}, "further fields of each request")
+
+    def make(self, path: str, device: str) -> PolarServers:
+        """Read the tokenizer in `path`; `device` is the servers' own choice. Raises ModelError."""
+        return PolarServers(
+            serialiser=serialiser(path, self.revision, self),
+            engine=engines.bind(self.engine)(),
+            addresses=[base_url(address) for address in self.addresses],
+            model=self.model,
+            chunk=self.chunk,
+            concurrency=self.concurrency,
+            timeout=self.timeout,
+            retries=self.retries,
+            key=self._key(),
+            extra=self.extra,
+        )
+
+    def check(self) -> None:
+        """Raise ConfigError where the key is not in the environment."""
+        self._key()
+
+    def _key(self) -> str | None:
+        return None if self.api_key_env is None else required_key(self.api_key_env)
 
 
 def serialiser(
@@ -205,29 +212,3 @@ def serialiser(
         tokenizer = load_tokenizer(path, revision)
         separator = settings["separator_token_id"]
     return Serialiser(tokenizer, separator, settings["reward_token_id"], format)
-
-
-def base_url(address: str) -> str:
-    """Return the URL of an address, without a slash at its end. Raises ModelError."""
-    url = (address if "://" in address else f"http://{address}").rstrip("/")
-    parts = urlsplit(url)
-    if "@" in parts.netloc or parts.query:
-        raise ModelError(
-            "discriminator.params.addresses holds a key or a password: name an environment "
-            "variable in discriminator.params.api_key_env instead"
-        )
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ModelError(f"discriminator.params.addresses: '{address}': HOST:PORT is needed")
-    return url
-
-
-def _key(variable: str | None) -> str | None:
-    if variable is None:
-        return None
-    key = os.environ.get(variable, "").strip()
-    if not key.isascii() or not key.isprintable() or " " in key or not key:
-        raise ModelError(
-            "discriminator.params.api_key_env is the NAME of an environment variable that holds "
-            "the key; the one it names is not set, or holds what no key can"
-        )
-    return key

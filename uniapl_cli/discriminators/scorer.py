@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
 from uniapl_cli.discriminators.batches import Family, Row, batches, families
 from uniapl_cli.discriminators.prefixes import Prefixes, States
@@ -29,9 +28,9 @@ class Scorer:
     No computation holds more than `batch_tokens` places, padding included; while prefixes are
     shared, the keys and values of up to twice as many. One row alone may be longer.
 
-    In another batch a score's last bits differ, and a run that was resumed would not be the one
-    that was not. So a prefix that is kept from one call to the next, a long one, is always computed
-    alone; what else is computed together is settled by the call's rows, whatever was kept before.
+    Scores are not batch-invariant: batching changes the last bits. Cached prefixes, the long ones,
+    are therefore always computed alone, so a resumed run gives the same bits. What else is computed
+    together depends on the call's rows only, not on what was cached before.
     """
 
     def __init__(
@@ -52,20 +51,20 @@ class Scorer:
 
     @torch.inference_mode()
     def __call__(
-        self, rows: Sequence[Row], prefixes: Sequence[Row], *, alone: bool = False
+        self, rows: Sequence[Row], prefixes: Sequence[Row], *, batch_invariant: bool = False
     ) -> list[float]:
         """Return a score a row, in their order. Rows that are the same are computed once.
 
-        prefixes: what each row begins like, as far as that goes, whatever its candidate. With
-        `alone` no two rows are computed together.
+        prefixes: for each row, the longest prefix it can share with other candidates of its prompt.
+        With `batch_invariant` no two rows are computed together.
         """
         asked = list(zip(rows, prefixes, strict=True))
         place_of = {pair: place for place, pair in enumerate(dict.fromkeys(asked))}
         distinct = [row for row, _ in place_of]
-        budget = 1 if alone else self.batch_tokens
+        budget = 1 if batch_invariant else self.batch_tokens
         groups = families(distinct, [prefix for _, prefix in place_of]) if self.share else []
         # A row without siblings is sooner computed in a batch of such rows than in two parts.
-        groups = [family for family in groups if alone or len(family.shared) > 1]
+        groups = [family for family in groups if batch_invariant or len(family.shared) > 1]
         shared = {place for family in groups for place in family.shared}
         single = [place for place in range(len(distinct)) if place not in shared]
         scores: dict[int, float] = {}
@@ -116,7 +115,7 @@ class Scorer:
 
     def _states(self, prefixes: Sequence[Row]) -> States:
         """Compute prefixes in one go."""
-        cache = DynamicCache(config=self.backbone.config)
+        cache = self._new_cache()
         tokens, _ = self._padded(prefixes)
         self.backbone(input_ids=tokens, past_key_values=cache, use_cache=True)
         return [state for layer in cache.layers for state in (layer.keys, layer.values)]
@@ -126,7 +125,7 @@ class Scorer:
 
         The places between them, padding or what a row does not share, are masked.
         """
-        cache = DynamicCache(config=self.backbone.config)
+        cache = self._new_cache()
         for number, (keys, values) in enumerate(zip(states[::2], states[1::2], strict=True)):
             cache.update(keys[owners], values[owners], number)
         before = torch.arange(cache.get_seq_length(), device=self.device) < starts.unsqueeze(1)
@@ -138,6 +137,11 @@ class Scorer:
             past_key_values=cache,
             use_cache=True,
         ).last_hidden_state
+
+    def _new_cache(self) -> Any:
+        from transformers import DynamicCache  # importing it takes most of a second
+
+        return DynamicCache(config=self.backbone.config)
 
     def _padded(self, rows: Sequence[Row]) -> tuple[Tensor, Tensor]:
         """Return ((R, L) ids padded on the right, (R,) lengths)."""

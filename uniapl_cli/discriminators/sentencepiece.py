@@ -28,11 +28,13 @@ def load_sentencepiece(path: Path, renamed: Mapping[int, str]) -> Tokenizer:
     try:
         pieces, options = _parse(path.read_bytes())
     except (IndexError, KeyError, ValueError, struct.error) as error:
-        raise ModelError(f"'{path}' is damaged, or no SentencePiece model") from error
+        message = f"'{path}' is damaged, or no SentencePiece model"
+        raise ModelError(message, got=path.name) from error
     plain = {"model_type": BPE_TYPE, "byte_fallback": 1, "dummy_prefix": 0, "squeeze": 0}
     if options != plain:
         raise ModelError(
-            f"'{path}' is not a tokenizer of InternLM2's kind: it has {options}, not {plain}"
+            f"'{path}' is not a tokenizer of InternLM2's kind: it has {options}, not {plain}",
+            got=options,
         )
     vocab = {piece: number for number, (piece, _, _) in enumerate(pieces)}
     named = {renamed.get(number, piece): number for piece, number in vocab.items()}

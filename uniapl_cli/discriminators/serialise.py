@@ -10,9 +10,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from uniapl_cli.errors import ModelError
+from pydantic import model_validator
+
+from uniapl_cli.options import Options, key
 from uniapl_cli.types import Comparison, Message
 
 log = logging.getLogger("uniapl")
@@ -23,30 +25,29 @@ RESERVED = 4
 MARGIN = 8
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(Options):
     """How comparisons are written down.
 
     `wrapper` is "sft" (prompt, newline, answer) or "pretrain" (the answer goes on where the prompt
-    stops). Answers keep their first `max_response_length` tokens, prompts their last ones, so that
-    the whole has at most `max_length`. `tail` "text" spells the tail as the official client sends
-    it to a server, which its own fast tokenizer takes apart; "id" is what POLAR was trained with.
+    stops). `tail` "text" spells the tail as the official client sends it to a server, which its own
+    fast tokenizer takes apart; "id" is what POLAR was trained with.
     """
 
-    wrapper: Literal["sft", "pretrain"] = "sft"
-    tail: Literal["id", "text"] = "id"
-    max_length: int = 16384
-    max_response_length: int = 4096
+    wrapper: Literal["sft", "pretrain"] = key("sft", "a newline after the prompt, or nothing")
+    tail: Literal["id", "text"] = key("id", "the last token as POLAR was trained, or spelt out")
+    max_length: int = key(16384, "tokens of a whole input; the prompt keeps its end", ge=1)
+    max_response_length: int = key(
+        4096, "tokens of reference and candidate; they keep their head", ge=1
+    )
 
-    def __post_init__(self) -> None:
-        if (
-            self.max_response_length < 1
-            or self.max_length < 2 * self.max_response_length + RESERVED
-        ):
-            raise ModelError(
+    @model_validator(mode="after")
+    def _holds_two_responses(self) -> Self:
+        if self.max_length < 2 * self.max_response_length + RESERVED:
+            raise ValueError(
                 f"max_length = {self.max_length} does not hold two responses of "
                 f"max_response_length = {self.max_response_length} tokens and {RESERVED} more"
             )
+        return self
 
 
 OFFICIAL = Format()
@@ -130,7 +131,7 @@ class Serialiser:
     def opening(self, prompt: str) -> list[int]:
         """Return the ids of a prompt as they stand before a candidate.
 
-        Which candidate may change the last of them: some tokens span the place where it begins.
+        The last id may depend on the candidate: a token can span the boundary.
         """
         return self._ids(f"{self._clean(prompt)}{self.glue}")
 

@@ -3,7 +3,7 @@
 from uniapl_cli.generation import local
 from uniapl_cli.generation.dialects import dialects
 from uniapl_cli.generation.generator import Generator, Request, generators
-from uniapl_cli.generation.server import ServerTeacher
+from uniapl_cli.generation.server import Server, ServerTeacher, server_key
 from uniapl_cli.generation.teacher import Answer, Failure, LocalTeacher, Question, Teacher
 
 __all__ = [
@@ -13,9 +13,11 @@ __all__ = [
     "LocalTeacher",
     "Question",
     "Request",
+    "Server",
     "ServerTeacher",
     "Teacher",
     "dialects",
     "generators",
     "local",
+    "server_key",
 ]

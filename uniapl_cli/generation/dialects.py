@@ -44,7 +44,7 @@ def transformers(sampling: Sampling, thinking: bool) -> dict[str, Any]:
 def openai(sampling: Sampling, thinking: bool) -> dict[str, Any]:
     """Speak OpenAI's own protocol alone, which knows neither top_k nor templates."""
     if sampling.top_k or thinking:
-        raise ConfigError("the dialect 'openai' cannot say top_k or thinking: leave them off")
+        raise ConfigError("the dialect 'openai' cannot say top_k or thinking", "Leave them off")
     return {"max_tokens": None, "max_completion_tokens": sampling.max_new_tokens}
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
+from pydantic import Field, PositiveInt
 from torch import Tensor
-from transformers import DynamicCache
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.errors import ModelError
@@ -21,6 +21,9 @@ from uniapl_cli.generation.draw import draw, uniforms
 from uniapl_cli.generation.generator import Request, generators
 from uniapl_cli.precision import arithmetic
 from uniapl_cli.types import Completion, FinishReason, Sampling
+
+if TYPE_CHECKING:
+    from transformers import DynamicCache
 
 # Copying the cache to drop rows costs as much as a few decoding steps of those rows.
 COMPACT_SHARE = 0.125
@@ -36,11 +39,20 @@ class _Unit:
     seeds: tuple[int, ...]
 
 
+BatchTokens = Annotated[
+    PositiveInt,
+    Field(
+        description="tokens (prompt + new) that one decoding batch may hold",
+        json_schema_extra={"may_change": True},
+    ),
+]
+
+
 @generators.register("local")
 class LocalGenerator:
-    """A Generator over a transformers causal language model, on the model's device."""
+    """A transformers causal language model in this process, on the model's device."""
 
-    def __init__(self, model: Any, chat: Chat, *, batch_tokens: int = 65536) -> None:
+    def __init__(self, model: Any, chat: Chat, *, batch_tokens: BatchTokens = 65536) -> None:
         self.model = model
         self.chat = chat
         self.batch_tokens = batch_tokens
@@ -74,9 +86,11 @@ class LocalGenerator:
         needed = len(request.prompt_ids) + sampling.max_new_tokens
         if context is not None and needed > context:
             raise ModelError(
-                f"{request.name or 'a prompt'}: {len(request.prompt_ids)} prompt tokens + "
-                f"{sampling.max_new_tokens} new ones exceed the model's context of {context}: "
-                "shorten the prompt or lower max_new_tokens"
+                f"{len(request.prompt_ids)} prompt tokens + {sampling.max_new_tokens} new ones "
+                f"exceed the model's context of {context}",
+                "Shorten the prompt or lower max_new_tokens",
+                where=request.name or "a prompt",
+                got=needed,
             )
 
     def _batches(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[list[_Unit]]:
@@ -126,6 +140,8 @@ class LocalGenerator:
 
     def _prefill(self, batch: Sequence[_Unit]) -> _State:
         """Run each unit's prompt once and repeat its cache rows for its samples."""
+        from transformers import DynamicCache  # importing it takes most of a second
+
         prompts = [unit.request.prompt_ids for unit in batch]
         width = max(map(len, prompts))
         pad = self.chat.tokenizer.pad_token_id or 0

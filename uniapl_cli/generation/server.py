@@ -9,13 +9,18 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import count, islice
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict, Field
 
 from uniapl_cli.chat import turns
+from uniapl_cli.endpoints import read_key, required_key, server_url, variable_name
 from uniapl_cli.errors import TeacherError
-from uniapl_cli.generation.dialects import Dialect
+from uniapl_cli.generation.dialects import Dialect, dialects
 from uniapl_cli.generation.teacher import Answer, Failure, Question, Result, Results
+from uniapl_cli.options import MISSING, Options, key
 from uniapl_cli.patience import passing, pause, retry_after
+from uniapl_cli.registry import Choice
 from uniapl_cli.types import Sampling
 
 log = logging.getLogger("uniapl")
@@ -24,6 +29,42 @@ log = logging.getLogger("uniapl")
 UNREADABLE = (400, 422)
 # How much of a server's complaint is passed on.
 SAID = 300
+# The only variable that may be unset: many servers ask for no key.
+DEFAULT_KEY = "OPENAI_API_KEY"
+
+
+class Server(Options):
+    """An OpenAI-compatible server: vLLM, SGLang, LMDeploy, transformers serve ..."""
+
+    model_config = ConfigDict(defer_build=True)  # until all dialects are registered
+
+    url: Annotated[str, AfterValidator(server_url)] = Field(
+        MISSING,
+        description="http://127.0.0.1:8000/v1, say",
+        json_schema_extra={"may_change": True, "secret": True},
+    )
+    model: str | None = key(None, "the server's name for the model; null takes teacher.path")
+    dialect: Annotated[Options, Choice(dialects)] = Field(
+        default_factory=lambda: dialects.options("vllm"),
+        description="what kind of server it is; see `uniapl list dialects`",
+    )
+    api_key_env: Annotated[str, AfterValidator(variable_name)] = Field(
+        DEFAULT_KEY,
+        description="NAME of the environment variable with the key",
+        json_schema_extra={"may_change": True, "secret": True},
+    )
+    concurrency: int = key(16, "requests under way at a time", ge=1, may_change=True)
+    timeout: float = key(600.0, "seconds until a request counts as failed", gt=0, may_change=True)
+    retries: int = key(8, "repetitions of a request that failed", ge=0, may_change=True)
+    extra: dict[str, Any] = key({}, "further fields of each request: {presence_penalty: 1.5}")
+
+
+def server_key(variable: str) -> str | None:
+    """Return the key in an environment variable; the default one may be unset.
+
+    Raises ConfigError, without the key or the variable's name: that might be the key itself.
+    """
+    return read_key(variable) if variable == DEFAULT_KEY else required_key(variable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +113,7 @@ class ServerTeacher:
     def __post_init__(self) -> None:
         if find_spec("openai") is None:
             raise TeacherError(
-                "asking a server needs the openai package: pip install 'uniapl[server]'"
+                "asking a server needs the openai package", "Type: pip install 'uniapl[server]'"
             )
 
     def answer(self, questions: Sequence[Question], sampling: Sampling) -> Results:

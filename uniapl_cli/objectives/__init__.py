@@ -2,12 +2,13 @@
 
 from uniapl_cli.objectives import direct, imitation, kl, preference, ranking
 from uniapl_cli.objectives.advantages import advantages
-from uniapl_cli.objectives.objective import Objective, objectives
+from uniapl_cli.objectives.objective import Objective, batch_type, objectives
 from uniapl_cli.objectives.reductions import reductions
 
 __all__ = [
     "Objective",
     "advantages",
+    "batch_type",
     "direct",
     "imitation",
     "kl",

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
+from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
 from uniapl_cli.registry import Registry
 
 # (values (N,), group of each (N,), *, options) -> advantages (N,). A group is one prompt's
-# rollouts. facts: contrast=True where a rollout is held against the others of its group.
+# rollouts. traits: contrast=True where a rollout is held against the others of its group.
 Advantage = Callable[..., Tensor]
 advantages: Registry[Advantage] = Registry("advantage")
 
@@ -21,7 +22,7 @@ STD_EPSILON = 1e-4
 
 @advantages.register("group", contrast=True)
 def group(
-    values: Tensor, groups: Tensor, *, epsilon: float = STD_EPSILON, ddof: Literal[0, 1] = 1
+    values: Tensor, groups: Tensor, *, epsilon: PositiveFloat = STD_EPSILON, ddof: Literal[0, 1] = 1
 ) -> Tensor:
     """GRPO: minus the group's mean, over its standard deviation + `epsilon`.
 
@@ -36,7 +37,7 @@ def group(
 
 
 @advantages.register("batch", contrast=True)
-def batch(values: Tensor, groups: Tensor, *, epsilon: float = STD_EPSILON) -> Tensor:
+def batch(values: Tensor, groups: Tensor, *, epsilon: PositiveFloat = STD_EPSILON) -> Tensor:
     """Minus the group's mean, over the standard deviation (ddof 1) of all values + `epsilon`.
 
     TRL's scale_rewards="batch". A step of one rollout gets 0.
@@ -54,7 +55,7 @@ def centred(values: Tensor, groups: Tensor) -> Tensor:
 
 @advantages.register("leave_one_out", contrast=True)
 def leave_one_out(
-    values: Tensor, groups: Tensor, *, normalise: bool = False, epsilon: float = 1e-6
+    values: Tensor, groups: Tensor, *, normalise: bool = False, epsilon: NonNegativeFloat = 1e-6
 ) -> Tensor:
     """Minus the mean of the group's other rollouts (RLOO): 0.857143 and -0.285714 of the above.
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
-from uniapl_cli.errors import ConfigError
 from uniapl_cli.objectives.objective import objectives
 from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, TokenBatch, TokenLoss
 
 
-def possible(*, beta: float, label_smoothing: float = 0.0, **_: object) -> None:
-    """Refuse a strength or a share of wrong labels that makes no sense. Raises ConfigError."""
-    if beta <= 0:
-        raise ConfigError(f"beta = {beta:g}: it must be above 0, or no answer matters")
-    if not 0 <= label_smoothing < 0.5:
-        raise ConfigError(
-            f"label_smoothing = {label_smoothing:g}: from 0 to below 0.5; at half, no label counts"
-        )
-
-
-@objectives.register("dpo", reference=True, sensible=possible)
+@objectives.register("dpo", reference=True)
 def dpo(
-    logps: Tensor, batch: ChoiceBatch, *, beta: float = 0.1, label_smoothing: float = 0.0
+    logps: Tensor,
+    batch: ChoiceBatch,
+    *,
+    beta: PositiveFloat = 0.1,
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0,
 ) -> TokenLoss:
     """-log sigmoid(beta (chosen - rejected)), of log p / p_ref summed over tokens. Paper, A.4.1.
 
@@ -38,22 +34,23 @@ def dpo(
     return TokenLoss(loss, {**told, "reward_chosen": chosen, "reward_rejected": rejected})
 
 
-@objectives.register("kto", reference=True, sensible=possible)
+@objectives.register("kto", reference=True)
 def kto(
     logps: Tensor,
     batch: LabelledBatch,
     *,
-    beta: float = 0.1,
-    desirable_weight: float = 1.0,
-    undesirable_weight: float = 1.0,
+    beta: PositiveFloat = 0.1,
+    desirable_weight: NonNegativeFloat = 1.0,
+    undesirable_weight: NonNegativeFloat = 1.0,
 ) -> TokenLoss:
     """1 - sigmoid(+-beta (r - z)): + for desirable answers, - for the others. Paper, A.4.2.
 
     logps: (B, T). r is log p / p_ref summed over tokens; z, the batch's baseline, is the policy's
     divergence from its reference on mismatched answers, held constant. The loss is (B, 1): one an
-    answer. Where policy and reference agree, each costs 0.5. arXiv 2402.01306.
+    answer, times `desirable_weight` or `undesirable_weight`. Where policy and reference agree, each
+    costs 0.5. arXiv 2402.01306.
     """
-    assert batch.baseline is not None, "accumulate fills it in before the first pass"
+    assert batch.baseline is not None, "complete() fills it in before the first pass"
     reward = beta * log_ratios(logps, batch.answers)
     sign = torch.where(batch.desirable, 1.0, -1.0).unsqueeze(1)
     weight = torch.where(batch.desirable, desirable_weight, undesirable_weight).unsqueeze(1)

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
-from uniapl_cli.errors import ConfigError
 from uniapl_cli.objectives.objective import objectives
 from uniapl_cli.tensors import TokenBatch, TokenLoss
 
 
-def clip_range(*, clip_low: float, clip_high: float, dual_clip: float | None, **_: object) -> None:
-    """Refuse bounds between which no ratio lies. Raises ConfigError."""
-    if not 0 <= clip_low <= 1 or clip_high < 0:
-        raise ConfigError(
-            f"clip_low = {clip_low:g}, clip_high = {clip_high:g}: the ratio is held between "
-            "1 - clip_low and 1 + clip_high, so 0 to 1 and 0 or more are allowed"
-        )
+def clip_range(*, clip_high: float, dual_clip: float | None, **_: object) -> None:
+    """Refuse a bound on the loss that would clip what `clip_high` is there for."""
     if dual_clip is not None and dual_clip <= 1 + clip_high:
-        raise ConfigError(
-            f"dual_clip = {dual_clip:g} must be above 1 + clip_high = {1 + clip_high:g} "
-            "(verl takes 3), or it would clip what clip_high is there for"
+        raise ValueError(
+            f"dual_clip = {dual_clip:g}: it must be above 1 + clip_high = {1 + clip_high:g} "
+            "(verl takes 3)"
         )
 
 
@@ -31,22 +26,24 @@ def surrogate(
     logps: Tensor,
     batch: TokenBatch,
     *,
-    signal: str,
-    clip_low: float = 0.2,
-    clip_high: float = 0.2,
-    dual_clip: float | None = None,
+    reward: str,
+    clip_low: Annotated[float, Field(ge=0, le=1)] = 0.2,
+    clip_high: NonNegativeFloat = 0.2,
+    dual_clip: Annotated[float, Field(gt=1)] | None = None,
     importance_sampling_level: Literal["token", "sequence"] = "token",
 ) -> TokenLoss:
     """PPO's clipped surrogate, -min(rho A, clip(rho) A) with rho = exp(logp - old_logp).
 
-    logps: (B, T). With the verifier's group advantage it is GRPO (paper, 3.3); with the anchor's
-    coefficient it is the score-function estimator of L_ADV. rho = 1.5, A = 1 costs -1.2 and has
-    no gradient; rho = 1.5, A = -1 costs 1.5 and has one. `dual_clip` c bounds the loss of A < 0 by
-    -c A (TRL's delta). At the level of the sequence rho is the geometric mean over the response's
-    tokens (GSPO, arXiv 2507.18071), whose bounds are far narrower: 3e-4 and 4e-4 there.
+    logps: (B, T). A is the advantage of `reward`; clip holds rho between 1 - `clip_low` and
+    1 + `clip_high`. With the verifier's group advantage it is GRPO (paper, 3.3); with the anchor's
+    coefficient it is the score-function estimator of L_ADV.
+    rho = 1.5, A = 1 costs -1.2 and has no gradient; rho = 1.5, A = -1 costs 1.5 and has one.
+    `dual_clip` c bounds the loss of A < 0 by -c A (TRL's delta). At the level of the sequence rho
+    is the geometric mean over the response's tokens (GSPO, arXiv 2507.18071), whose bounds are far
+    narrower: 3e-4 and 4e-4 there.
     """
     assert batch.old_logps is not None, "rollouts carry the log-probabilities of their sampler"
-    advantages = batch.advantages[signal].unsqueeze(1)
+    advantages = batch.advantages[reward].unsqueeze(1)
     # Past e^20 the ratio is clipped anyway; unbounded it overflows and inf * 0 is NaN.
     log_ratio = (logps - batch.old_logps).clamp(-20.0, 20.0)
     gap = log_ratio.detach().abs()

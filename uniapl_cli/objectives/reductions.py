@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pydantic import PositiveInt
 from torch import Tensor
 
-from uniapl_cli.errors import ConfigError
 from uniapl_cli.registry import Registry
 
 # (mask (B, T), *, options) -> what each row's losses are divided by (B, 1), and the rows' share of
 # the step's denominator (): the loss is sum(losses / divisors) over the sum of the shares.
 Reduction = Callable[..., tuple[Tensor, Tensor]]
-reductions: Registry[Reduction] = Registry("reduction")
+# supplied: longest, the tokens that a row may have.
+reductions: Registry[Reduction] = Registry("reduction", supplied=("longest",))
 
 
 @reductions.register("token")
@@ -34,18 +35,15 @@ def sequence(mask: Tensor) -> tuple[Tensor, Tensor]:
     return lengths.clamp(min=1), (lengths > 0).sum()
 
 
-def some(*, length: int) -> None:
-    """Refuse a length of nothing. Raises ConfigError."""
-    if length < 1:
-        raise ConfigError(f"length = {length}: 1 is the least")
-
-
-@reductions.register("constant", sensible=some)
-def constant(mask: Tensor, *, length: int) -> tuple[Tensor, Tensor]:
+@reductions.register("constant")
+def constant(
+    mask: Tensor, *, longest: int, length: PositiveInt | None = None
+) -> tuple[Tensor, Tensor]:
     """The sum over the tokens, over `length` times the number of responses: Dr.GRPO's.
 
     [[1, 2, 3], [4]] gives 1.25 with `length` 4, and 5.0, the mean of the responses' sums, with 1.
-    Responses without a token that counts are counted, so that masking one raises no other's weight.
+    Without `length` it is the longest a response may be. Responses without a token that counts are
+    counted, so that masking one raises no other's weight.
     """
     divisors, count = token(mask)
-    return divisors, count.new_tensor(len(mask) * length)
+    return divisors, count.new_tensor(len(mask) * (longest if length is None else length))

@@ -5,17 +5,50 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from uniapl_cli.chat import Chat
+from uniapl_cli.data.encode import encode
 from uniapl_cli.generation import Generator, Request
-from uniapl_cli.pipelines.metrics import Answer, Estimate, Share, estimate
+from uniapl_cli.options import MISSING, Options, key, section
+from uniapl_cli.pipelines.evaluation import VERSION as VERSION
+from uniapl_cli.pipelines.metrics import Answer, Estimate, Share, estimate, metrics
+from uniapl_cli.registry import Choice
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
 from uniapl_cli.types import Completion, Example, Sampling
 from uniapl_cli.verifiers import Case, Judge
 
 BoundMetric = Callable[[Sequence[Answer]], dict[str, list[Share]]]
+# Not within EvalOptions: `metrics` is a field there.
+AnyMetric = Annotated[Options, Choice(metrics)]
+
+
+class DrawOptions(Options):
+    """One way of sampling the evaluated model."""
+
+    samples: int = key(1, "responses a prompt", ge=1)
+    sampling: Sampling = section(Sampling, "how tokens are drawn")
+
+
+class EvalOptions(Options):
+    """uniapl eval: measure a model on held-out prompts."""
+
+    model: str = key(MISSING, "folder, run directory or hub name of the model to measure")
+    name: str | None = key(None, "what the report calls it; null takes the model's path")
+    data: str = key(MISSING, "JSONL with prompts and constraints")
+    out: str = key(MISSING, "folder for eval.json and responses.jsonl")
+    limit: int | None = key(None, "only the first rows; null takes all", ge=1)
+    metrics: list[AnyMetric] = key(
+        [metrics.options(name) for name in ("ifeval", "length")],
+        "see `uniapl list metrics`",
+        min_length=1,
+    )
+    draws: dict[str, DrawOptions] = key(
+        {"greedy": DrawOptions(sampling=Sampling(temperature=0.0))},
+        "name: {samples, sampling}; each is reported; null takes one out",
+        min_length=1,
+    )
 
 
 @dataclass(frozen=True)
@@ -58,11 +91,11 @@ def answer(
     """Sample the responses and judge them, in the order of the examples."""
     requests = [
         Request(
-            tuple(chat.prompt_ids(example.prompt)),
+            tuple(item.prompt),
             tuple(derive(seed, "eval", draws.name, example.id, i) for i in range(draws.samples)),
             example.origin,
         )
-        for example in examples
+        for example, item in zip(examples, encode(chat, examples, ()), strict=True)
     ]
     placed: dict[int, list[Completion]] = {}
     with bar(f"eval {draws.name}", len(requests)) as progress:

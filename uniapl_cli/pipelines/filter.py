@@ -1,106 +1,60 @@
-"""Keep the rows whose response its verifiers accept: streamed, on all cores, in their order."""
+"""Keep the rows whose response its verifiers accept: streamed, in their order."""
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
-from contextlib import ExitStack
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from uniapl_cli.data.columns import Build
-from uniapl_cli.data.examples import Tolerance, attempt
-from uniapl_cli.data.layouts import layouts
-from uniapl_cli.data.rows import BadRow
+from pydantic import model_validator
+
+from uniapl_cli.data import BadRow, BadRows
+from uniapl_cli.data.columns import prompt
 from uniapl_cli.errors import DataError
-from uniapl_cli.files import Row, dump, replacing
-from uniapl_cli.pipelines.pairs import Half, Pairs, half
-from uniapl_cli.pipelines.repeats import Repeats, digest
+from uniapl_cli.files import Row, replacing
+from uniapl_cli.options import MISSING, Options, key
+from uniapl_cli.pipelines.filter_worker import Filtered, Mode, Worker, start_worker, work
+from uniapl_cli.pipelines.pairs import Pairs
+from uniapl_cli.pipelines.repeats import Repeats
 from uniapl_cli.runs.console import Bar
-from uniapl_cli.types import Example, Verdict
-from uniapl_cli.verifiers import Case, Judge
+from uniapl_cli.sandbox import Sandbox
 
-Mode = Literal["strict", "loose"]
-Choice = Literal["all", "first", "shortest"]
+Keep = Literal["all", "first", "shortest"]
 
 # Rows that go to a worker together, and such chunks that wait for each worker.
 CHUNK, WAITING = 128, 3
 
 
-@dataclass(frozen=True, slots=True)
-class Filtered:
-    """What became of a row. `line` is written of it; `errors` are ids that could not be judged."""
+class FilterOptions(Options):
+    """uniapl filter-gt: keep the responses that pass their verifiers."""
 
-    line: str
-    failed: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    prompt: int = 0
-    response: int = 0
-    length: int = 0
-    constrained: bool = True
-    half: Half | None = None
-    bad: BadRow | None = None
+    responses: str = key(MISSING, "JSONL with responses")
+    constraints: str | None = key(None, "JSONL with the prompts' constraints, if kept apart")
+    out: str = key(MISSING, "JSONL of the rows that pass")
+    rejected: str | None = key(None, "JSONL of the others, with the ids they fail")
+    pairs: str | None = key(None, "JSONL for DPO: a prompt's passing responses beside failing ones")
+    mode: Mode = key("strict", "which verdict decides")
+    choice: Keep = key("all", "of a prompt's passing responses")
+    workers: int | None = key(None, "processes; null takes all cores", ge=1)
 
-    @property
-    def passed(self) -> bool:
-        """Whether every constraint is followed, of which there is at least one."""
-        return self.constrained and not self.failed
-
-
-def judge_rows(
-    rows: Sequence[Row | BadRow],
-    layout: str,
-    build: Build,
-    judge: Judge,
-    mode: Mode,
-    *,
-    halves: bool = False,
-) -> list[Filtered]:
-    """Read and judge some rows. A row written carries `verdict: {strict, loose[, errors]}`.
-
-    With `halves`, what pairs are made of comes along.
-    """
-    found = [_read(row, layout, build) for row in rows]
-    good = [example for example in found if isinstance(example, Example)]
-    cases = [Case(str(e.response), e.constraints, e.origin) for e in good]
-    verdicts = iter(judge(cases))
-    return [
-        _filtered(example, next(verdicts), mode, halves)
-        if isinstance(example, Example)
-        else Filtered("", bad=example)
-        for example in found
-    ]
-
-
-def _read(row: Row | BadRow, layout: str, build: Build) -> Example | BadRow:
-    found = attempt(row, layouts[layout].make, build)
-    if isinstance(found, Example) and found.response is None:
-        missing = "no 'response' to judge; run uniapl teacher-gen first"
-        return BadRow(found.row, f"{found.origin}: {missing}")
-    return found
-
-
-def _filtered(example: Example, verdict: Verdict, mode: Mode, halves: bool) -> Filtered:
-    ids = [constraint.id for constraint in example.constraints]
-    decisive = verdict.strict if mode == "strict" else verdict.loose
-    failed = [id for id, ok in zip(ids, decisive, strict=True) if not ok]
-    told: dict[str, Any] = {"strict": list(verdict.strict), "loose": list(verdict.loose)}
-    if any(verdict.errors):
-        told["errors"] = list(verdict.errors)
-    row = {**example.row, "verdict": told}
-    return Filtered(
-        line=dump(row if ids and not failed else {**row, "failed": failed}),
-        failed=failed,
-        errors=[id for id, why in zip(ids, verdict.errors, strict=True) if why],
-        prompt=digest(example.prompt_text),
-        response=digest(str(example.response)),
-        length=len(str(example.response)),
-        constrained=bool(ids),
-        half=half(example, decisive, verdict.errors) if halves else None,
-    )
+    @model_validator(mode="after")
+    def _refuse_same_file(self) -> Self:
+        taken = {Path(self.out): "kept rows"}
+        for name, what in {"rejected": "rejected rows", "pairs": "pairs"}.items():
+            path: str | None = getattr(self, name)
+            if path is not None and Path(path) in taken:
+                raise ValueError(
+                    f"{taken[Path(path)]} and {what} cannot share '{path}': set filter.{name}"
+                )
+            if path is not None:
+                taken[Path(path)] = what
+        return self
 
 
 @dataclass
@@ -138,10 +92,10 @@ def filter_rows(
     chunks: Iterable[list[Filtered]],
     out: Path,
     rejected: Path | None,
-    tolerance: Tolerance,
+    bad: BadRows,
     progress: Bar,
     *,
-    choice: Choice = "all",
+    choice: Keep = "all",
     pairs: Path | None = None,
 ) -> dict[str, Any]:
     """Write the rows that pass to `out`, the others to `rejected`, and return the counts.
@@ -161,7 +115,7 @@ def filter_rows(
         for row in (row for chunk in chunks for row in chunk):
             progress.advance()
             if row.bad is not None:
-                tolerance.take(row.bad)
+                bad.add(row.bad)
                 continue
             tally.add(row)
             if pairing and row.half:
@@ -181,11 +135,18 @@ def filter_rows(
             keep.write(row.line)
             kept += 1
     made = pairing.summary() if pairing else {}
-    return {**tally.summary(kept, len(tolerance.bad)), **made}
+    return {**tally.summary(kept, len(bad.rows)), **made}
+
+
+def prompt_text(row: Row) -> str:
+    """Return a row's prompt as one text, by which two files are joined."""
+    return "\n".join(message.content for message in prompt(row))
 
 
 def joined(
-    rows: Iterable[Row | BadRow], owners: Iterable[Row], text: Callable[[Row], str]
+    rows: Iterable[Row | BadRow],
+    constraint_rows: Iterable[Row],
+    text: Callable[[Row], str] = prompt_text,
 ) -> Iterator[Row | BadRow]:
     """Give each row the columns that another file holds for its prompt's text.
 
@@ -193,11 +154,15 @@ def joined(
     file says two things of one prompt.
     """
     by_prompt: dict[str, Mapping[str, Any]] = {}
-    for owner in owners:
-        if _told(by_prompt.setdefault(text(owner), owner.values)) != _told(owner.values):
+    for other in constraint_rows:
+        if _without_key(by_prompt.setdefault(text(other), other.values)) != _without_key(
+            other.values
+        ):
             raise DataError(
-                f"{owner.origin}: another row has the same prompt and other constraints, so a "
-                "response cannot be told which it answers: put both files' columns into one"
+                "another row has the same prompt and other constraints, so a response cannot be "
+                "told which it answers",
+                "Put both files' columns into one",
+                where=other.origin,
             )
     for row in rows:
         if isinstance(row, BadRow):
@@ -206,11 +171,39 @@ def joined(
         try:
             yield Row(row.origin, {**by_prompt.get(text(row), {}), **row.values})
         except DataError as error:
-            yield BadRow(row.values, str(error))
+            yield BadRow(row.values, error)
 
 
-def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_key(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in ("key", "id")}
+
+
+@contextmanager
+def judged(
+    rows: Iterable[Row | BadRow],
+    workers: int,
+    layout: str,
+    mode: Mode,
+    halves: bool,
+    start: Callable[[], Sandbox],
+    plugins: Sequence[Path] = (),
+) -> Iterator[Iterator[list[Filtered]]]:
+    """Judge rows while the block runs, in as many processes as there are workers; 1 is this one.
+
+    `start` must be picklable, and where it is defined should import no torch. `plugins` are files
+    that other processes load first.
+    """
+    if workers == 1:
+        worker = Worker(layout, mode, halves, start)
+        try:
+            yield in_chunks(rows, worker, None, 1)
+        finally:
+            worker.judge.close()
+        return
+    context = multiprocessing.get_context("spawn")
+    setting = (layout, mode, halves, start, plugins)
+    with ProcessPoolExecutor(workers, context, start_worker, setting) as executor:
+        yield in_chunks(rows, work, executor, workers)
 
 
 def in_chunks(

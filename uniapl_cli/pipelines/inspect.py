@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.text import Text
 
 from uniapl_cli.chat import Chat
+from uniapl_cli.data.encode import encode
 from uniapl_cli.runs.console import bar
 from uniapl_cli.types import Example
 
@@ -16,22 +17,20 @@ QUANTILES = {"median": 0.5, "95%": 0.95, "longest": 1.0}
 
 
 def inspect(
-    examples: Iterable[Example], chat: Chat, *, max_prompt: int, max_response: int
+    examples: Sequence[Example], chat: Chat, *, max_prompt: int, max_response: int
 ) -> dict[str, Any]:
     """Return counts, token lengths, constraint frequencies and what the limits would leave out."""
-    prompts, responses = [], []
     ids: Counter[str] = Counter()
     per_row: Counter[int] = Counter()
     texts: Counter[int] = Counter()
-    with bar("inspect", None) as progress:
-        for example in examples:
-            prompts.append(len(chat.prompt_ids(example.prompt)))
-            if example.response is not None:
-                responses.append(len(chat.response_ids(example.response)))
-            ids.update(constraint.id for constraint in example.constraints)
-            per_row[len(example.constraints)] += 1
-            texts[hash(example.prompt_text)] += 1
-            progress.advance()
+    with bar("inspect", len(examples)) as progress:
+        items = encode(chat, examples, ("response",), progress)
+    prompts = [len(item.prompt) for item in items]
+    responses = [len(item.response) for item in items if item.response is not None]
+    for example in examples:
+        ids.update(constraint.id for constraint in example.constraints)
+        per_row[len(example.constraints)] += 1
+        texts[hash(example.prompt_text)] += 1
     return {
         "rows": len(prompts),
         "prompts that occur before": len(prompts) - len(texts),

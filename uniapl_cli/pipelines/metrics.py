@@ -37,7 +37,7 @@ class Estimate:
 # An answer's contribution to a mean: what it adds to the total, and to the count.
 Share = tuple[float, float]
 Metric = Callable[..., dict[str, list[Share]]]
-metrics: Registry[Metric] = Registry("metric")
+metrics: Registry[Metric] = Registry("metric", supplied=("chat", "discriminator"))
 
 
 @metrics.register("ifeval")
@@ -71,7 +71,8 @@ def topic(answers: Sequence[Answer]) -> dict[str, list[Share]]:
     shares = []
     for answer in answers:
         if "topic" not in answer.example.row:
-            raise DataError(f"{answer.example.origin}: metric 'topic' needs a 'topic' column")
+            problem = "metric 'topic' needs a 'topic' column"
+            raise DataError(problem, where=answer.example.origin, got=list(answer.example.row))
         about = str(answer.example.row["topic"])
         shares.append((float(on_topic(answer.completion.text, about)), 1.0))
     return {"topic": shares}
@@ -84,9 +85,8 @@ def discriminator(
     """The discriminator's score against the teacher's response, and its coefficient."""
     for answer in answers:
         if answer.example.response is None:
-            raise DataError(
-                f"{answer.example.origin}: metric 'discriminator' needs the teacher's 'response'"
-            )
+            problem = "metric 'discriminator' needs the teacher's 'response'"
+            raise DataError(problem, where=answer.example.origin)
     scores = discriminator.score(
         [
             Comparison(

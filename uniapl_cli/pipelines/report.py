@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.errors import DataError, unknown
+from uniapl_cli.pipelines.evaluation import VERSION
 
 Columns = list[str]
 Rows = list[list[str]]
@@ -18,15 +19,25 @@ PERCENT = ("prompt_strict", "prompt_loose", "inst_strict", "inst_loose", "topic"
 
 
 def read_evaluations(files: Sequence[Path]) -> list[dict[str, Any]]:
-    """Read what eval wrote. Raises DataError."""
-    results = []
-    for file in files:
-        try:
-            result = json.loads(file.read_text(encoding="utf-8"))
-            results.append({key: result[key] for key in ("name", "model", "data", "draws")})
-        except (OSError, ValueError, KeyError, TypeError):
-            raise DataError(f"'{file}' is no eval.json that uniapl eval wrote") from None
-    return results
+    """Read what eval wrote. Raises DataError, also for a file of another version."""
+    return [_read(file) for file in files]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        result = json.loads(file.read_text(encoding="utf-8"))
+        read = {key: result[key] for key in ("name", "model", "data", "draws")}
+    except (OSError, ValueError, KeyError, TypeError):
+        problem = f"'{file}' is no eval.json that uniapl eval wrote"
+        raise DataError(problem, got=str(file)) from None
+    if (version := result.get("version")) != VERSION:
+        raise DataError(
+            f"'{file}' is of version {version or 1}, and this uniapl reads {VERSION}",
+            "Run uniapl eval again",
+            got=version,
+            allowed=[str(VERSION)],
+        )
+    return read
 
 
 def compare(results: Sequence[Mapping[str, Any]], show: Sequence[str]) -> tuple[Columns, Rows]:
@@ -39,7 +50,7 @@ def compare(results: Sequence[Mapping[str, Any]], show: Sequence[str]) -> tuple[
     }
     for name in show:
         if name not in measured:
-            raise DataError(unknown("column", name, measured))
+            raise unknown("column", name, measured, DataError)
     chosen = list(show) or [name for name in measured if name.partition("/")[2] in DEFAULT]
     rows = [[result["name"], *(_cell(result, name) for name in chosen)] for result in results]
     return ["model", *(name.replace("/", " ").replace("_", " ") for name in chosen)], rows

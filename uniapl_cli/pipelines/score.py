@@ -14,40 +14,43 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any, Protocol
 
-from uniapl_cli.data import BadRow, Tolerance
+from uniapl_cli.data import BadRow, BadRows
 from uniapl_cli.discriminators import Discriminator, centred, coefficient
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, append_rows, drop_torn_line, dump, parse_row, read_rows, replacing
-from uniapl_cli.registry import conforms
+from uniapl_cli.options import MISSING, Options, conforms, key
 from uniapl_cli.runs.console import Bar
 from uniapl_cli.types import Comparison
 from uniapl_cli.verifiers import strip_thinking
 
 log = logging.getLogger("uniapl")
 
-OTHERWISE = "delete it, or set another score.out"
+OTHERWISE = "Delete it, or set another score.out"
 
 
-@dataclass(frozen=True)
-class Columns:
+class Columns(Options):
     """Where a row holds what is compared, and what the new columns are called.
 
     A column is a text, or a list of {role, content} whose contents are put one under the other.
     """
 
-    prompt: str = "prompt"
-    reference: str = "reference"
-    output: str = "output"
-    prefix: str = ""
-    strip_thinking: bool = True
+    prompt: str = key("prompt", "column of the prompt: a text, or messages")
+    reference: str = key("reference", "column of the reference: a text, or messages")
+    output: str = key("output", "column of what is scored: a text, or messages")
+    prefix: str = key("", "put before the names of the new columns")
+    strip_thinking: bool = key(
+        True, "leave out thoughts; false keeps them, but the output's never reach the POLAR kinds"
+    )
 
     def comparison(self, row: Row) -> Comparison:
-        """Return what a row compares. Raises DataError that starts with `file:line`."""
+        """Return what a row compares. Raises DataError."""
         for name in ("score", "coef", "own"):
             if self.prefix + name in row.values:
                 raise DataError(
-                    f"{row.origin}: there is a column '{self.prefix}{name}' already; set "
-                    "score.prefix, put before the names of the new ones"
+                    f"there is a column '{self.prefix}{name}' already",
+                    "Set score.prefix, put before the names of the new ones",
+                    where=row.origin,
+                    got=self.prefix + name,
                 )
         clean = strip_thinking if self.strip_thinking else str
         return Comparison(
@@ -62,7 +65,7 @@ class Columns:
         try:
             self.comparison(row)
         except DataError as error:
-            return BadRow(row.values, str(error))
+            return BadRow(row.values, error)
         return None
 
     def _text(self, row: Row, which: str, clean: Callable[[str], str]) -> str:
@@ -72,15 +75,28 @@ class Columns:
             return clean(found)
         if found is None:
             raise DataError(
-                f"{row.origin}: no '{name}' among {list(row.values)}; name the column of the "
-                f"{which} with score.{which}"
+                f"no '{name}' among {list(row.values)}",
+                f"Name the column of the {which} with score.{which}",
+                where=row.origin,
+                got=list(row.values),
             )
         if not found or not conforms(found, list[dict[str, Any]]):
-            raise DataError(f"{row.origin}: '{name}' must be text or a list of {{role, content}}")
+            problem = f"'{name}' must be text or a list of {{role, content}}"
+            raise DataError(problem, where=row.origin, got=found)
         contents = [turn.get("content") for turn in found]
         if not all(isinstance(content, str) for content in contents):
-            raise DataError(f"{row.origin}: '{name}' has a turn whose 'content' is no text")
+            problem = f"'{name}' has a turn whose 'content' is no text"
+            raise DataError(problem, where=row.origin, got=contents)
         return "\n".join(clean(str(content)) for content in contents)
+
+
+class ScoreOptions(Columns):
+    """uniapl score: how close outputs are to their references, a row each."""
+
+    input: str = key(MISSING, "JSONL with prompts, references and outputs; - is stdin")
+    out: str = key(MISSING, "JSONL to write, rows with `score` and `coef`; - is stdout")
+    centre: bool = key(False, "subtract the reference's own score, kept as `own`")
+    chunk: int = key(256, "rows scored, and then written, at a time", ge=1)
 
 
 class Sink(Protocol):
@@ -125,11 +141,13 @@ class ToFile:
         if not self.out.exists():
             return ()
         if not self.record.exists():
-            raise DataError(f"'{self.out}' was not written by uniapl score: {OTHERWISE}")
+            problem = f"'{self.out}' was not written by uniapl score"
+            raise DataError(problem, OTHERWISE, got=str(self.out))
         if json.loads(self.record.read_text(encoding="utf-8")) != self.facts:
             raise DataError(
-                f"'{self.out}' holds rows scored in another way ({self.record.name} says how): "
-                f"{OTHERWISE}"
+                f"'{self.out}' holds rows scored in another way ({self.record.name} says how)",
+                OTHERWISE,
+                got=str(self.out),
             )
         if drop_torn_line(self.out):
             log.warning("%s: an unfinished last line was cut off", self.out)
@@ -205,10 +223,12 @@ def _scored(
 def _same(old: Row, row: Row | None) -> None:
     """Refuse a row from before that is not the given row, scored. Raises DataError."""
     if row is None:
-        raise DataError(f"{old.origin}: it has more rows than there are to score: {OTHERWISE}")
+        problem = "it has more rows than there are to score"
+        raise DataError(problem, OTHERWISE, where=old.origin)
     # As text, in which NaN is NaN.
     if dump({name: old.values.get(name) for name in row.values}) != dump(row.values):
-        raise DataError(f"{old.origin}: not the row at {row.origin}: {OTHERWISE}")
+        problem = f"not the row at {row.origin}"
+        raise DataError(problem, OTHERWISE, where=old.origin, got=row.origin)
 
 
 def stdin_rows() -> Iterator[Row | BadRow]:
@@ -218,16 +238,14 @@ def stdin_rows() -> Iterator[Row | BadRow]:
             try:
                 yield parse_row(line.rstrip(), f"stdin:{number}")
             except DataError as error:
-                yield BadRow(line.rstrip().decode(errors="replace"), str(error))
+                yield BadRow(line.rstrip().decode(errors="replace"), error)
 
 
-def good_rows(
-    rows: Iterable[Row | BadRow], columns: Columns, tolerance: Tolerance
-) -> Iterator[Row]:
-    """Yield the rows that can be scored; `tolerance` takes the others."""
+def good_rows(rows: Iterable[Row | BadRow], columns: Columns, bad: BadRows) -> Iterator[Row]:
+    """Yield the rows that can be scored; `bad` takes the others."""
     for row in rows:
-        bad = row if isinstance(row, BadRow) else columns.fault(row)
-        if bad is not None:
-            tolerance.take(bad)
+        fault = row if isinstance(row, BadRow) else columns.fault(row)
+        if fault is not None:
+            bad.add(fault)
         elif isinstance(row, Row):
             yield row

@@ -23,7 +23,8 @@ def over_seeds(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         name, seed = _split(result["name"])
         group = groups.setdefault(name, {})
         if seed in group:
-            raise DataError(f"'{result['name']}' is given twice; each seed counts once")
+            problem = f"'{result['name']}' is given twice; each seed counts once"
+            raise DataError(problem, got=result["name"])
         group[seed] = result
     return [_row(name, group) for name, group in groups.items()]
 
@@ -37,8 +38,9 @@ def _row(name: str, group: Mapping[str | None, Mapping[str, Any]]) -> dict[str, 
     results = list(group.values())
     data = {str(result["data"]): result["name"] for result in results}
     if len(data) > 1:
-        told = " and ".join(f"{whose} on {what}" for what, whose in data.items())
-        raise DataError(f"'{name}' was measured on different data: {told}")
+        listed = " and ".join(f"{whose} on {what}" for what, whose in data.items())
+        problem = f"'{name}' was measured on different data: {listed}"
+        raise DataError(problem, got=list(data))
     names = {
         (draw, metric): 0
         for result in results

@@ -14,6 +14,7 @@ from typing import Any
 from uniapl_cli.errors import DataError, TeacherError
 from uniapl_cli.files import append_rows, drop_torn_line, read_rows, replacing, write_rows
 from uniapl_cli.generation import Answer, Failure, Question, Teacher
+from uniapl_cli.options import MISSING, Options, key, section
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
 from uniapl_cli.types import Example, Sampling
@@ -23,7 +24,17 @@ log = logging.getLogger("uniapl")
 # Rows gathered before one append, which waits for the disk; after some seconds, fewer will do.
 APPEND_ROWS = 64
 APPEND_SECONDS = 1.0
-OTHERWISE = "delete it, or set another teach.out"
+OTHERWISE = "Delete it, or set another teach.out"
+
+
+class TeachOptions(Options):
+    """uniapl teacher-gen: responses for prompts."""
+
+    prompts: str = key(MISSING, "JSONL with the prompts")
+    out: str = key(MISSING, "JSONL to write; rows that are there already are kept")
+    samples: int = key(1, "responses a prompt", ge=1)
+    max_failures: int = key(0, "prompts a server may fail at before the run stops", ge=0)
+    sampling: Sampling = section(Sampling, "how the teacher's tokens are drawn")
 
 
 def teach(
@@ -47,7 +58,7 @@ def teach(
     TeacherError at the first failure beyond `max_failures`.
     """
     unique_ids(examples)
-    facts = {"model": model, "seed": seed, "sampling": _plain(sampling), **made}
+    facts = {"model": model, "seed": seed, "sampling": sampling.model_dump(), **made}
     store = _Store(out, facts)
     done = store.resume(examples)
     questions, owners = [], []
@@ -94,8 +105,10 @@ class _Tally:
         self.failed += 1
         if self.failed > self.max_failures:
             raise TeacherError(
-                f"{origin}: {result.reason}. All answers so far are kept: repeat the command to go "
-                "on, or let some prompts fail with teach.max_failures"
+                result.reason,
+                "All answers so far are kept: repeat the command to go on, or let some prompts "
+                "fail with teach.max_failures",
+                where=origin,
             )
         log.warning("%s: %s; left for the next run", origin, result.reason)
 
@@ -113,8 +126,10 @@ def unique_ids(examples: Sequence[Example]) -> None:
     for example in examples:
         if example.id in seen:
             raise DataError(
-                f"{example.origin}: id '{example.id}' stands at {seen[example.id]} too; "
-                "give each row a 'key' of its own"
+                f"id '{example.id}' stands at {seen[example.id]} too",
+                "Give each row a 'key' of its own",
+                where=example.origin,
+                got=example.id,
             )
         seen[example.id] = example.origin
 
@@ -149,22 +164,25 @@ class _Store:
         if not self.out.exists():
             return set()
         if not self.record.exists():
-            raise DataError(f"'{self.out}' was not written by teacher-gen: {OTHERWISE}")
+            problem = f"'{self.out}' was not written by teacher-gen"
+            raise DataError(problem, OTHERWISE, got=str(self.out))
         if json.loads(self.record.read_text(encoding="utf-8")) != self.facts:
             raise DataError(
-                f"'{self.out}' holds responses made in another way ({self.record.name} says how): "
-                f"{OTHERWISE}"
+                f"'{self.out}' holds responses made in another way ({self.record.name} says how)",
+                OTHERWISE,
+                got=str(self.out),
             )
         if drop_torn_line(self.out):
             log.warning("%s: an unfinished last line was cut off", self.out)
         asked = {example.id: example.row for example in examples}
         done = set()
         for row in read_rows(self.out):
-            key = row.values["key"]
-            now = asked.get(key, row.values)
+            id = row.values["key"]
+            now = asked.get(id, row.values)
             if any(row.values.get(name) != now.get(name) for name in ("prompt", "messages")):
-                raise DataError(f"{row.origin}: the prompt of '{key}' is another now: {OTHERWISE}")
-            done.add((key, row.values["sample"]))
+                problem = f"the prompt of '{id}' is another now"
+                raise DataError(problem, OTHERWISE, where=row.origin, got=id)
+            done.add((id, row.values["sample"]))
         return done
 
     def add(self, row: dict[str, Any]) -> None:
@@ -207,7 +225,3 @@ def _finish(out: Path, examples: Sequence[Example], resumed: int) -> dict[str, A
         "of other prompts": strangers,
         "out": str(out),
     }
-
-
-def _plain(sampling: Sampling) -> dict[str, Any]:
-    return {name: getattr(sampling, name) for name in sampling.__slots__}

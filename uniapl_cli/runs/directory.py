@@ -20,6 +20,8 @@ from typing import Any
 from uniapl_cli.errors import RunError
 from uniapl_cli.files import dump, replacing
 
+VERSION = 2  # of the lines of metrics.jsonl
+
 
 class RunDirectory:
     """A folder that one process at a time trains into."""
@@ -44,14 +46,19 @@ class RunDirectory:
             self._lock = (self.path / ".lock").open("w")
         except OSError as error:
             raise RunError(
-                f"cannot write the run directory '{self.path}': {error.strerror}; "
-                "choose another with run.dir=..."
+                f"cannot write the run directory '{self.path}': {error.strerror}",
+                "Choose another with run.dir=...",
+                key="run.dir",
+                got=str(self.path),
             ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RunError(
-                f"another process is training into '{self.path}': wait for it, or set run.dir"
+                f"another process is training into '{self.path}'",
+                "Wait for it, or set run.dir",
+                key="run.dir",
+                got=str(self.path),
             ) from None
 
     def write(self, name: str, text: str) -> None:
@@ -61,14 +68,27 @@ class RunDirectory:
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append a line of metrics."""
-        _append(self.metrics, [row])
+        _append(self.metrics, [{"version": VERSION, **row}])
 
     def logged(self) -> list[dict[str, Any]]:
-        """Return the lines of metrics, the first step's first."""
+        """Return the lines of metrics, the first step's first. Raises RunError for older ones."""
         if not self.metrics.exists():
             return []
         with self.metrics.open(encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+            return [self._row(number, json.loads(line)) for number, line in enumerate(file, 1)]
+
+    def _row(self, number: int, row: dict[str, Any]) -> dict[str, Any]:
+        version = row.pop("version", None)
+        if version != VERSION:
+            raise RunError(
+                f"a line of version {version or 1}, and this uniapl reads {VERSION}",
+                "Set another run.dir, or delete the folder",
+                where=f"{self.metrics}:{number}",
+                key="run.dir",
+                got=version,
+                allowed=[str(VERSION)],
+            )
+        return row
 
     def sample(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append rollouts."""

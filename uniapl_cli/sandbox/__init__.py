@@ -46,6 +46,7 @@ from uniapl_cli.sandbox.call import (
     Outcome,
     Program,
     SandboxError,
+    SandboxOptions,
 )
 from uniapl_cli.sandbox.inside.child import as_verdict
 from uniapl_cli.sandbox.pool import Sandbox, capabilities
@@ -60,6 +61,7 @@ __all__ = [
     "Program",
     "Sandbox",
     "SandboxError",
+    "SandboxOptions",
     "as_verdict",
     "autoif",
     "autoif_many",

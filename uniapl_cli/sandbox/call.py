@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Literal
 
 from uniapl_cli.errors import UniAPLError
+from uniapl_cli.options import Options, key
 
 Protection = Literal["files", "network", "processes", "signals"]
 Mechanism = Literal["namespaces", "landlock", "seccomp"]
@@ -19,26 +20,27 @@ class SandboxError(UniAPLError):
     """The sandbox cannot start here, or cannot protect as was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Options):
     """What one call may use. What goes beyond is an error with its reason, never a verdict.
 
-    `seconds` are on the clock, `cpu_seconds` of the processor (whole ones, as the kernel counts):
-    with the clock's limit the larger, a busy machine does not turn a slow call into an error.
-    `memory_mb` counts address space, the interpreter's own 30 MB included. `file_mb` bounds each
-    file, and all files of a call together.
+    With the clock's limit the larger, a busy machine does not turn a slow call into an error.
     """
 
-    seconds: float = 10.0
-    cpu_seconds: int = 5
-    memory_mb: int = 512
-    file_mb: int = 16
-    output_bytes: int = 1 << 20
+    seconds: float = key(10.0, "on the clock", gt=0)
+    cpu_seconds: int = key(5, "of the processor; the kernel counts whole ones", ge=1)
+    memory_mb: int = key(512, "address space, the interpreter's 30 MB included", ge=64)
+    file_mb: int = key(16, "size of a file, and of all files of a call together", ge=1)
+    output_bytes: int = key(1 << 20, "of stdout and stderr", ge=1)
 
-    def __post_init__(self) -> None:
-        for entry in fields(self):
-            if not getattr(self, entry.name) > 0:
-                raise SandboxError(f"{entry.name} = {getattr(self, entry.name)!r} is not above 0")
+
+class SandboxOptions(Limits):
+    """Where data sets' own code runs: how many calls at a time, and what each may use."""
+
+    workers: int = key(2, "calls at a time", ge=1, may_change=True)
+    require: list[Protection] = key(
+        list(PROTECTIONS),
+        "protections without which the sandbox does not start; [] for code you trust",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,11 @@ class Sandbox:
         mechanisms: Collection[Mechanism] = MECHANISMS,
     ) -> None:
         if not sys.platform.startswith("linux"):
-            raise SandboxError(f"the sandbox needs Linux, this is {sys.platform}; use a container")
-        if workers < 1:
-            raise SandboxError(f"workers = {workers}: at least 1 is needed")
+            raise SandboxError(
+                f"the sandbox needs Linux, this is {sys.platform}",
+                "Use a container",
+                got=sys.platform,
+            )
         self.limits = limits or Limits()
         self._lock, self._closed = threading.Lock(), False
         self._folder = tempfile.TemporaryDirectory(prefix="uniapl-sandbox-")
@@ -71,8 +73,10 @@ class Sandbox:
         missing = [name for name in require if name not in self.capabilities.protections]
         if missing:
             raise SandboxError(
-                f"this kernel does not let the sandbox protect: {', '.join(missing)}.\n"
-                f"{self.capabilities}\nTo run code that is trusted, leave them out of `require`."
+                f"this kernel does not let the sandbox protect: {', '.join(missing)}",
+                f"{self.capabilities}. To run code that is trusted, leave them out of `require`.",
+                got=missing,
+                allowed=sorted(self.capabilities.protections),
             )
 
     @property

@@ -65,7 +65,8 @@ class Worker:
         )
 
     def _spawn(self, mechanisms: list[str]) -> dict[str, Any]:
-        config = {**asdict(self._limits), "mechanisms": mechanisms, "packages": self._packages}
+        limits = self._limits.model_dump(include=set(Limits.model_fields))
+        config = {**limits, "mechanisms": mechanisms, "packages": self._packages}
         # No -I: it would ignore PYTHONHASHSEED, and a function over a set would not repeat itself.
         options = ["-s", "-S", "-P", "-B", "-X", "utf8"]
         self._process = subprocess.Popen(

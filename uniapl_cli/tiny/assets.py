@@ -17,7 +17,7 @@ def resolve(name: str) -> str:
     short = name.removeprefix(PREFIX)
     known = {path.name.removesuffix(".jsonl"): path for path in FOLDER.glob("*") if shipped(path)}
     if short not in known:
-        raise ConfigError(unknown("shipped file", short, known))
+        raise unknown("shipped file", short, known, ConfigError)
     return str(known[short])
 
 

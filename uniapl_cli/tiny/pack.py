@@ -42,7 +42,8 @@ def pack(recipe: Path, out: Path) -> dict[str, Any]:
     needed = [*sources.values(), *(recipe / path for path in ROWS.values())]
     for path in needed:
         if not path.exists():
-            raise DataError(f"'{path}' is missing: run experiments/tiny/recipe.sh first")
+            advice = "Run experiments/tiny/recipe.sh first"
+            raise DataError(f"'{path}' is missing", advice, got=str(path))
     scratch = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -69,7 +70,7 @@ def halve(model: Path, out: Path) -> None:
     try:
         weights = {name: value.to(torch.float16) for name, value in load_file(source).items()}
     except (OSError, SafetensorError) as error:
-        raise DataError(f"'{source}' cannot be read: {error}") from None
+        raise DataError(f"'{source}' cannot be read: {error}", got=str(source)) from None
     scratch = out.with_name(f".{out.name}.tmp")
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.copytree(model, scratch)

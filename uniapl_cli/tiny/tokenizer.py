@@ -53,9 +53,8 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     # As in Qwen3 these can be read in decoded text: they are not special.
     core.add_tokens([AddedToken(t, special=False, normalized=False) for t in THINK])
     if core.get_vocab_size() != VOCAB_SIZE:
-        raise DataError(
-            f"the texts gave {core.get_vocab_size()} tokens, not {VOCAB_SIZE}: add some"
-        )
+        size = core.get_vocab_size()
+        raise DataError(f"the texts gave {size} tokens, not {VOCAB_SIZE}", "Add some", got=size)
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         eos_token="<|im_end|>",

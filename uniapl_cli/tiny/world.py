@@ -48,12 +48,13 @@ def write_world(
     ignored.
     """
     if out.exists():
-        raise DataError(f"{out}: exists already; name another folder, or remove this one")
+        advice = "Name another folder, or remove this one"
+        raise DataError(f"'{out}' exists already", advice, got=str(out))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     except OSError as error:
-        raise DataError(f"cannot write '{out}': {error.strerror}") from None
+        raise DataError(f"cannot write '{out}': {error.strerror}", got=str(out)) from None
     try:
         _fill(building, splits(seed, train=train, heldout=heldout, practice=practice), seed)
         building.chmod(0o755)  # mkdtemp's folders are closed to others
@@ -71,7 +72,8 @@ def write_truth(given: Path, out: Path, *, seed: int = 0) -> int:
     copied = []
     for row in read_rows(given):
         if missing := {"topic", "instruction_id_list", "kwargs"} - row.values.keys():
-            raise DataError(f"{row.origin}: no '{min(missing)}': no row of the embedded world")
+            problem = f"no '{min(missing)}': no row of the embedded world"
+            raise DataError(problem, where=row.origin, got=list(row.values))
         copied.append(cast(Row, row.values))
     can_write(out.parent)
     return write_rows(out, references(copied, derive(seed, "truth")))

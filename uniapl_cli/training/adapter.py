@@ -7,19 +7,31 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field, PositiveInt
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from uniapl_cli.errors import ModelError, unknown
+from uniapl_cli.options import Options, key
 
 ALL_LINEAR = "all-linear"
 NAME = "default"
 
 
-def adapt(model: Any, *, rank: int, alpha: int, targets: str | Sequence[str], seed: int) -> None:
+class Adapter(Options):
+    """LoRA: what is trained are low-rank matrices beside the frozen weights. Needs uniapl[lora]."""
+
+    rank: PositiveInt = key(16, "of the update of a layer's weights")
+    alpha: PositiveInt = key(32, "the update is multiplied by alpha / rank")
+    targets: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)] = key(
+        ALL_LINEAR, "which layers, the head left out; or names of them: [q_proj, v_proj]"
+    )
+
+
+def adapt(model: Any, options: Adapter, seed: int) -> None:
     """Freeze the model and put an adapter beside its linear layers, which at first adds 0.
 
     Leaves the global random state as it was. Raises ModelError without peft, or for a target that
@@ -28,12 +40,12 @@ def adapt(model: Any, *, rank: int, alpha: int, targets: str | Sequence[str], se
     require_peft()
     from peft import LoraConfig, inject_adapter_in_model
 
-    if targets != ALL_LINEAR:
-        check_targets(model, targets)
+    if not isinstance(options.targets, str):
+        check_targets(model, options.targets)
     config = LoraConfig(
-        r=rank,
-        lora_alpha=alpha,
-        target_modules=targets if isinstance(targets, str) else list(targets),
+        r=options.rank,
+        lora_alpha=options.alpha,
+        target_modules=options.targets,
         task_type="CAUSAL_LM",
         base_model_name_or_path=model.name_or_path,
     )
@@ -62,7 +74,7 @@ def check_targets(model: Any, targets: Sequence[str]) -> None:
     }
     for target in targets:
         if target not in linear:
-            raise ModelError(unknown("linear layer", target, linear))
+            raise unknown("linear layer", target, linear, ModelError)
 
 
 def adapted_layers(model: nn.Module) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from uniapl_cli.training.streams import Stream
 
 log = logging.getLogger("uniapl")
 
+# The version of what is written here; it changes when an older program could not read it.
+FORMAT = 2
 WEIGHTS, OPTIMIZER, STATE, MANIFEST = (
     "model.safetensors",
     "optimizer.pt",
@@ -30,27 +33,35 @@ WEIGHTS, OPTIMIZER, STATE, MANIFEST = (
 )
 
 
+@dataclass
+class State:
+    """What is checkpointed together: everything that the coming steps depend on."""
+
+    learner: Learner
+    optimizer: Optimizer
+    streams: Mapping[str, Stream[Any]]
+
+
 class Checkpoints:
     """The checkpoints of a run: `step-00000050/` and so on, of which the newest `keep` stay."""
 
     def __init__(self, folder: Path, keep: int) -> None:
         self.folder, self.keep = folder, keep
 
-    def save(
-        self, step: int, learner: Learner, optimizer: Optimizer, streams: Mapping[str, Stream[Any]]
-    ) -> None:
-        """Write everything that the steps after `step` depend on.
+    def save(self, step: int, state: State) -> None:
+        """Write the state after `step`.
 
         Of the weights, those that are trained: a frozen base comes from where it came from.
         """
         scratch = self.folder / f".step-{step:08d}.tmp"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
-        weights = {name: p.contiguous() for name, p in trained(learner.model).items()}
+        weights = {name: p.contiguous() for name, p in trained(state.learner.model).items()}
         save_file(weights, scratch / WEIGHTS)
-        torch.save(optimizer.state_dict(), scratch / OPTIMIZER)
-        positions = {name: stream.state_dict() for name, stream in streams.items()}
-        (scratch / STATE).write_text(json.dumps({"step": step, "streams": positions}))
+        torch.save(state.optimizer.state_dict(), scratch / OPTIMIZER)
+        positions = {name: stream.state_dict() for name, stream in state.streams.items()}
+        facts = {"version": FORMAT, "step": step, "streams": positions}
+        (scratch / STATE).write_text(json.dumps(facts))
         sums = {name: _sha256(scratch / name) for name in (WEIGHTS, OPTIMIZER, STATE)}
         (scratch / MANIFEST).write_text(json.dumps(sums, indent=1))
         for file in scratch.iterdir():
@@ -66,13 +77,12 @@ class Checkpoints:
         """Return the checkpoints' folders, the newest first."""
         return sorted(self.folder.glob("step-*"), reverse=True)
 
-    def resume(
-        self, learner: Learner, optimizer: Optimizer, streams: Mapping[str, Stream[Any]]
-    ) -> int:
+    def resume(self, state: State) -> int:
         """Restore the newest undamaged checkpoint and return its step; 0 where there is none.
 
-        Damaged ones are reported and set aside. Raises RunError when all of them are damaged; they
-        stay where they are then, or the same command again would quietly start anew.
+        Damaged ones are reported and set aside. Raises RunError for one of another version, and
+        when all of them are damaged; they stay where they are then, or the same command again would
+        quietly start anew.
         """
         damaged: list[Path] = []
         for checkpoint in self.existing():
@@ -80,26 +90,37 @@ class Checkpoints:
             if damage is None:
                 for other in damaged:
                     _set_aside(other)
-                return _load(checkpoint, learner, optimizer, streams)
+                return _load(checkpoint, state)
             log.warning("checkpoint %s is damaged (%s): using the one before", checkpoint, damage)
             damaged.append(checkpoint)
         if damaged:
             raise RunError(
-                f"every checkpoint in '{self.folder}' is damaged: delete the folder to start anew"
+                f"every checkpoint in '{self.folder}' is damaged: delete the folder to start anew",
+                got=[path.name for path in damaged],
             )
         return 0
 
 
-def _load(
-    checkpoint: Path, learner: Learner, optimizer: Optimizer, streams: Mapping[str, Stream[Any]]
-) -> int:
-    state = json.loads((checkpoint / STATE).read_text())
-    _load_weights(checkpoint, learner.model)
-    saved = torch.load(checkpoint / OPTIMIZER, weights_only=True, map_location=learner.device)
-    optimizer.load_state_dict(saved)
-    for name, stream in streams.items():
-        stream.load_state_dict(state["streams"][name])
-    return int(state["step"])
+def _load(checkpoint: Path, state: State) -> int:
+    facts = json.loads((checkpoint / STATE).read_text())
+    _check_version(checkpoint, facts.get("version"))
+    _load_weights(checkpoint, state.learner.model)
+    device = state.learner.device
+    saved = torch.load(checkpoint / OPTIMIZER, weights_only=True, map_location=device)
+    state.optimizer.load_state_dict(saved)
+    for name, stream in state.streams.items():
+        stream.load_state_dict(facts["streams"][name])
+    return int(facts["step"])
+
+
+def _check_version(checkpoint: Path, version: object) -> None:
+    if version != FORMAT:
+        raise RunError(
+            f"checkpoint '{checkpoint}' was written by another version of uniapl",
+            "finish the run with that version, or set another run.dir",
+            got=version,
+            allowed=[str(FORMAT)],
+        )
 
 
 def _load_weights(checkpoint: Path, model: nn.Module) -> None:
@@ -108,7 +129,8 @@ def _load_weights(checkpoint: Path, model: nn.Module) -> None:
     if differing:
         raise RunError(
             f"checkpoint '{checkpoint}' is of another model: '{differing[0]}' is only in one of "
-            "the two; set another run.dir, or delete the folder to start anew"
+            "the two; set another run.dir, or delete the folder to start anew",
+            got=differing[0],
         )
     for name, value in saved.items():
         own[name].copy_(value)

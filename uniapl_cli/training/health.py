@@ -21,7 +21,7 @@ class Health:
         self._last_seen: dict[tuple[str, str], int] = {}
 
     def examine(self, step: int, metrics: Mapping[str, float]) -> list[str]:
-        """Return what to tell now: lines that begin with `warning:` or, for no fault, `note:`.
+        """Return what to tell now: lines that begin with `warning:`.
 
         Every step is to be shown once and in order; after a resume those before it, from
         metrics.jsonl, whose lines need no telling again.
@@ -30,14 +30,12 @@ class Health:
         seen = Seen(metrics, self.history, self.facts)
         lines = []
         for name in sicknesses:
-            entry = sicknesses[name]
-            once = bool(entry.facts.get("once"))
-            for about, text in entry.make(seen).items():
-                if self._begins(name, about, step, once):
-                    lines.append(f"{'note' if once else 'warning'}: step {step}: {text}")
+            for about, text in sicknesses[name].definition(seen).items():
+                if self._begins(name, about, step):
+                    lines.append(f"warning: step {step}: {text}")
         return lines
 
-    def _begins(self, name: str, about: str, step: int, once: bool) -> bool:
+    def _begins(self, name: str, about: str, step: int) -> bool:
         before = self._last_seen.get((name, about))
         self._last_seen[name, about] = step
-        return before is None or (not once and step - before > GONE)
+        return before is None or step - before > GONE

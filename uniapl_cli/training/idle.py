@@ -20,7 +20,9 @@ class Idle:
         if self.limit and self.updates >= self.limit:
             raise TrainingError(
                 f"nothing is left to learn: the gradient was exactly 0 for {self.updates} updates "
-                f"in a row, up to step {step}. {' '.join(reasons(metrics))}"
+                f"in a row, up to step {step}",
+                " ".join(reasons(metrics)),
+                got=self.updates,
             )
 
 
@@ -35,14 +37,15 @@ def reasons(metrics: Mapping[str, float]) -> Iterator[str]:
         if last == "truncated":
             yield (
                 f"All of {about} were cut off at sampling.max_new_tokens: raise it; with "
-                "training.mask_truncated_completions=true such responses count for nothing."
+                f"sources.{about}.mask_truncated_completions=true such responses count for nothing."
             )
         else:
-            source, _, signal = about.partition("/")
+            source, _, reward = about.partition("/")
             yield (
-                f"All {source} to a prompt are worth the same to '{signal}' (mean reward "
+                f"All {source} to a prompt are worth the same to '{reward}' (mean reward "
                 f"{metrics[f'{about}/mean']:.3g}), so none is better than another: take easier or "
-                "harder prompts, more training.samples, or end the run here (training.steps)."
+                f"harder prompts, a larger sources.{source}.num_generations, or end the run here "
+                "(training.steps)."
             )
     if not known:
         yield (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -192,9 +192,3 @@ def save_folder(folder: Path, model: Any, tokenizer: Any) -> None:
         model.save_pretrained(scratch)
     tokenizer.save_pretrained(scratch)
     scratch.replace(folder)
-
-
-def pad_ids(rows: Sequence[Sequence[int]], pad_id: int) -> Tensor:
-    """Return (R, L) ids, padded on the right."""
-    width = max(map(len, rows))
-    return torch.tensor([[*row, *[pad_id] * (width - len(row))] for row in rows])

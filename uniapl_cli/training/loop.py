@@ -3,21 +3,53 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+
+from uniapl_cli.options import MISSING, Options, key
+from uniapl_cli.rewards.reference import Reference
+from uniapl_cli.sources.source import Source, SourceBatch, StepContext
 from uniapl_cli.tensors import Mean
-from uniapl_cli.training.accumulate import MicroBatches, Reference, prepare, sequences
-from uniapl_cli.training.checkpoint import Checkpoints
+from uniapl_cli.training.accumulate import MicroBatches, prepare
+from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.idle import Idle
-from uniapl_cli.training.learner import Learner
 from uniapl_cli.training.meter import memory_gib, tokens_per_second
-from uniapl_cli.training.optim import Optimizer
 from uniapl_cli.training.schedules import Schedule
-from uniapl_cli.training.sources import Drawn, Source
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan, Term
 from uniapl_cli.training.updater import Updater
+
+
+class Training(Options):
+    """How many steps, and how each updates. `micro_batch_size` never changes the gradient."""
+
+    steps: PositiveInt = key(MISSING, "optimiser steps")
+    micro_batch_size: PositiveInt = key(
+        32, "rows a forward pass, where a source does not say", may_change=True
+    )
+    num_iterations: PositiveInt = key(1, "updates a step makes from its batches (PPO's epochs)")
+    max_grad_norm: PositiveFloat = key(1.0, "gradients are scaled down to this norm")
+    max_idle_updates: NonNegativeInt = key(
+        50, "steps in a row without any gradient after which a run stops, saying why; 0: never"
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the loop is told. micro_batch_sizes: each source's rows a forward pass."""
+
+    steps: int
+    lr: Schedule
+    micro_batch_sizes: Mapping[str, int]
+    max_grad_norm: float
+    save_every: int
+    num_iterations: int = 1
+    max_idle_updates: int = 0
+    gradients_every: int = 0
 
 
 class Reporter(Protocol):
@@ -26,8 +58,10 @@ class Reporter(Protocol):
     def rewind(self, step: int) -> None:
         """Forget what was reported after `step`, since those steps are about to be done again."""
 
-    def report(self, step: int, metrics: Mapping[str, Any], drawn: Mapping[str, Drawn]) -> None:
-        """Take the figures and the samples of a step that is done."""
+    def report(
+        self, step: int, metrics: Mapping[str, Any], drawn: Mapping[str, SourceBatch]
+    ) -> None:
+        """Take the figures of a step that is done, and what was drawn for it."""
 
     @property
     def stop_asked(self) -> bool:
@@ -36,63 +70,59 @@ class Reporter(Protocol):
 
 
 def train(
-    learner: Learner,
-    optimizer: Optimizer,
+    state: State,
     plan: Plan,
     sources: Mapping[str, Source],
-    streams: Mapping[str, Stream[Any]],
     checkpoints: Checkpoints,
     reporter: Reporter,
-    *,
-    steps: int,
-    lr: Schedule,
-    micro_batch_sizes: Mapping[str, int],
-    max_grad_norm: float,
-    save_every: int,
-    inner_epochs: int = 1,
-    max_idle_updates: int = 0,
-    gradients_every: int = 0,
+    settings: Settings,
     reference: Reference | None = None,
 ) -> bool:
-    """Train to `steps` from the newest checkpoint. Return whether the end was reached.
+    """Train from the newest checkpoint to the last step. Return whether that was reached.
 
-    A step draws its batches once and makes `inner_epochs` updates from them. Raises TrainingError,
-    before the update, when the gradient is not finite, and when it was 0 `max_idle_updates` times
-    in a row.
+    A step draws its batches once and makes `num_iterations` updates from them. Raises
+    TrainingError, before the update, when the gradient is not finite, and when it was 0
+    `max_idle_updates` times in a row.
     """
-    start = checkpoints.resume(learner, optimizer, streams)
+    start = checkpoints.resume(state)
     reporter.rewind(start)
-    updater = Updater(learner, optimizer, max_grad_norm, inner_epochs, gradients_every)
-    idle = Idle(max_idle_updates)
-    for step in range(start, steps):
+    updater = Updater(
+        state.learner,
+        state.optimizer,
+        settings.max_grad_norm,
+        settings.num_iterations,
+        settings.gradients_every,
+    )
+    idle = Idle(settings.max_idle_updates)
+    for step in range(start, settings.steps):
         began = time.perf_counter()
-        weights, active = plan.weights(step), plan.active(step)
-        drawn = draw(active, sources, streams, step)
+        weights, active, lr = plan.weights(step), plan.active(step), settings.lr(step)
+        drawn = next_batches(active, sources, state.streams, step)
         sampled = time.perf_counter()
         rows = {name: part.batch for name, part in drawn.items()}
-        batches = prepare(learner, active, rows, micro_batch_sizes, reference)
+        batches = prepare(state.learner, active, rows, settings.micro_batch_sizes, reference)
         done = step + 1
-        told = updater.diagnose(done, active, weights, batches)
-        means, norm = updater.update(done, active, weights, batches, lr(step))
-        figures = {"lr": lr(step), "grad_norm": norm, **plan.scales(step), **told}
+        gradients = updater.diagnose(done, active, weights, batches)
+        means, norm = updater.update(done, active, weights, batches, lr)
+        figures = {"lr": lr, "grad_norm": norm, **plan.scales(step), **gradients}
         metrics = {**summary(weights, means), **figures, **source_metrics(drawn)}
-        metrics |= cost(learner, batches, began, sampled)
+        metrics |= cost(state.learner.device, batches, began, sampled)
         stopping = reporter.stop_asked
         reporter.report(done, metrics, drawn)
-        if done % save_every == 0 or done == steps or stopping:
-            checkpoints.save(done, learner, optimizer, streams)
+        if done % settings.save_every == 0 or done == settings.steps or stopping:
+            checkpoints.save(done, state)
         if stopping:
-            return done == steps
+            return done == settings.steps
         idle.note(done, norm, metrics)
     return True
 
 
-def draw(
-    active: list[Term],
+def next_batches(
+    active: Sequence[Term],
     sources: Mapping[str, Source],
     streams: Mapping[str, Stream[Any]],
     step: int,
-) -> dict[str, Drawn]:
+) -> dict[str, SourceBatch]:
     """Draw a batch from each source that an active term needs, in the order of `sources`.
 
     Each stream advances once, so two sources of one stream see the same examples.
@@ -102,9 +132,10 @@ def draw(
     items = {stream: streams[stream].next() for stream in {sources[n].stream: 0 for n in names}}
     drawn = {}
     for name in names:
-        asked = {t.signal: 0 for t in active if t.source == name and t.signal is not None}
+        rewards = {t.reward: 0 for t in active if t.source == name and t.reward is not None}
         stream = sources[name].stream
-        drawn[name] = sources[name].draw(items[stream], step, list(asked), streams[stream].next)
+        context = StepContext(items[stream], step, list(rewards), streams[stream].next)
+        drawn[name] = sources[name].draw(context)
     return drawn
 
 
@@ -115,19 +146,21 @@ def summary(weights: Mapping[str, float], means: Mapping[str, Mean]) -> dict[str
     return {"loss": loss, **values}
 
 
-def cost(learner: Learner, batches: MicroBatches, began: float, sampled: float) -> dict[str, float]:
+def cost(
+    device: torch.device, batches: MicroBatches, began: float, sampled: float
+) -> dict[str, float]:
     """Return what a step took: seconds of its two halves, tokens trained on a second, memory."""
     ended = time.perf_counter()
-    tokens = sum(int(sequences(m).mask.sum()) for micros in batches.values() for m in micros)
+    tokens = sum(int(m.model_input().mask.sum()) for micros in batches.values() for m in micros)
     return {
         "seconds/sources": sampled - began,
         "seconds/update": ended - sampled,
         "tokens_per_second": tokens_per_second(tokens, ended - began),
-        "memory_gib": memory_gib(learner.device),
+        "memory_gib": memory_gib(device),
     }
 
 
-def source_metrics(drawn: Mapping[str, Drawn]) -> dict[str, float]:
+def source_metrics(drawn: Mapping[str, SourceBatch]) -> dict[str, float]:
     """Return every source's metrics under the source's name."""
     return {
         f"{source}/{name}": value

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, Strict
 from torch import nn
 
+from uniapl_cli.options import Options, key
 from uniapl_cli.registry import Registry
+from uniapl_cli.training.schedules import ScheduleOptions, schedules
 
-optimizers: Registry[Callable[..., Optimizer]] = Registry("optimizer")
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Betas = Annotated[tuple[Beta, Beta], Strict(False)]  # a config has lists only
+
+
+class OptimOptions(Options):
+    """What every optimiser is told."""
+
+    # The schedules that can be chosen are those of the first use, plug-ins' too.
+    model_config = ConfigDict(defer_build=True)
+
+    lr: ScheduleOptions = key(
+        schedules.options("constant", value=1e-6), "learning rate: a number or {kind: ..., ...}"
+    )
+    weight_decay: NonNegativeFloat = key(0.0, "decoupled weight decay")
+    betas: Betas = key((0.9, 0.999), "AdamW's")
+    eps: NonNegativeFloat = key(1e-8, "AdamW's")
+
+
+# (model, *, options) -> Optimizer
+optimizers: Registry[Callable[..., Optimizer]] = Registry("optimizer", base=OptimOptions)
 
 
 class Optimizer:
@@ -38,7 +60,7 @@ class Optimizer:
 
 
 @optimizers.register("adamw")
-def adamw(model: nn.Module, *, betas: list[float], eps: float, weight_decay: float) -> Optimizer:
+def adamw(model: nn.Module, *, betas: Betas, eps: float, weight_decay: float) -> Optimizer:
     """AdamW over all that is trained."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     return Optimizer([(_adamw(parameters, betas, eps, weight_decay), 1.0)])
@@ -46,7 +68,12 @@ def adamw(model: nn.Module, *, betas: list[float], eps: float, weight_decay: flo
 
 @optimizers.register("muon")
 def muon(
-    model: nn.Module, *, betas: list[float], eps: float, weight_decay: float, muon_lr_ratio: float
+    model: nn.Module,
+    *,
+    betas: Betas,
+    eps: float,
+    weight_decay: float,
+    muon_lr_ratio: PositiveFloat = 5.0,
 ) -> Optimizer:
     """Muon over the hidden matrices, at `muon_lr_ratio` times the rate; AdamW elsewhere."""
     matrices: list[nn.Parameter] = []
@@ -64,7 +91,6 @@ def muon(
 
 
 def _adamw(
-    parameters: list[nn.Parameter], betas: list[float], eps: float, weight_decay: float
+    parameters: list[nn.Parameter], betas: tuple[float, float], eps: float, weight_decay: float
 ) -> torch.optim.Optimizer:
-    first, second = betas
-    return torch.optim.AdamW(parameters, betas=(first, second), eps=eps, weight_decay=weight_decay)
+    return torch.optim.AdamW(parameters, betas=betas, eps=eps, weight_decay=weight_decay)

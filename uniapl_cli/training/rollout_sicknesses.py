@@ -21,17 +21,17 @@ def equal_rewards(seen: Seen) -> Mapping[str, str]:
     found = {}
     for name, share in seen.metrics.items():
         source, _, rest = name.partition("/")
-        signal, _, last = rest.rpartition("/")
-        if last != "equal_groups" or signal not in seen.facts.contrasting:
+        reward, _, last = rest.rpartition("/")
+        if last != "equal_groups" or reward not in seen.facts.contrasting:
             continue
         if seen.history.above(name, EQUAL_SHARE, EQUAL_STEPS):
-            mean = seen.metrics[f"{source}/{signal}/mean"]
+            mean = seen.metrics[f"{source}/{reward}/mean"]
             found[name] = (
-                f"for {EQUAL_STEPS} steps the '{signal}' reward was the same for all rollouts of a "
+                f"for {EQUAL_STEPS} steps the reward '{reward}' was the same for all rollouts of a "
                 f"prompt, now in {share:.0%} of the groups (mean reward {mean:.3g}); they teach "
                 "nothing. The prompts are too hard for the policy, or too easy, or its responses "
-                "are all alike. Try other prompts (data.prompts), more training.samples, "
-                f"signals.{signal}.zero_variance=resample"
+                "are all alike. Try other prompts (data.prompts), a larger "
+                f"sources.{source}.num_generations, rewards.{reward}.zero_variance=resample"
             )
     return found
 
@@ -79,13 +79,14 @@ def length_runs_away(seen: Seen) -> Mapping[str, str]:
         if median(values) > most:
             found[name] = (
                 f"{figures}. The reward may favour length as such, or the policy forgets how to "
-                "stop. Read samples.jsonl; try a lower optim.lr, a KL term, or the score `overlong`"
+                "stop. Read samples.jsonl; try a lower optim.lr, a KL term, or the reward function "
+                "`overlong`"
             )
         elif median(values) < least and not rambled:
             raw = set(seen.facts.surrogate_terms.values()) - set(seen.facts.contrasting)
-            tries = "".join(f"signals.{signal}.advantage=centred, " for signal in sorted(raw))
+            tries = "".join(f"rewards.{reward}.advantage=centred, " for reward in sorted(raw))
             found[name] = (
-                f"{figures}. Usually a signal without a baseline punishes every token, or an empty "
+                f"{figures}. Usually a reward without a baseline punishes every token, or an empty "
                 f"response passes. Read samples.jsonl; try {tries}a lower optim.lr, a KL term"
             )
     return found

@@ -5,33 +5,42 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Annotated
 
-from uniapl_cli.errors import ConfigError, UniAPLError, unknown
-from uniapl_cli.registry import Registry
+from pydantic import NonNegativeInt
 
-# (step, *, steps, options) -> value; `steps` is the length of the run, given by the program.
+from uniapl_cli.errors import ConfigError, unknown
+from uniapl_cli.options import Options
+from uniapl_cli.registry import Choice, Registry
+
 Schedule = Callable[[int], float]
 Weight = Callable[[Mapping[str, float]], float]
-shapes: Registry[Callable[..., float]] = Registry("schedule shape")
+
+# (step, *, options) -> value. supplied: steps, the length of the run.
+schedules: Registry[Callable[..., float]] = Registry("schedule", supplied=("steps",))
+# A field that holds one: a number, or {kind: ..., options}.
+ScheduleOptions = Annotated[Options, Choice(schedules, number=("constant", "value"))]
 
 
-@shapes.register("constant")
+@schedules.register("constant")
 def constant(step: int, *, value: float) -> float:
     """Return the same value at every step."""
     return value
 
 
-@shapes.register("linear")
+@schedules.register("linear")
 def linear(step: int, *, start: float, end: float, steps: int) -> float:
     """Go from `start` at step 0 to `end` at the last step in a straight line."""
     return start + (end - start) * min(step / max(steps - 1, 1), 1.0)
 
 
-@shapes.register("cosine")
-def cosine(step: int, *, peak: float, end: float = 0.0, warmup_steps: int = 0, steps: int) -> float:
-    """Rise in a line over `warmup_steps`, then fall to `end` along half a cosine.
+@schedules.register("cosine")
+def cosine(
+    step: int, *, peak: float, end: float = 0.0, warmup_steps: NonNegativeInt = 0, steps: int
+) -> float:
+    """Rise in a line to `peak` over `warmup_steps`, then fall to `end` along half a cosine.
 
     The first step has peak / warmup_steps, not 0, so that no step is spent for nothing.
     """
@@ -41,19 +50,30 @@ def cosine(step: int, *, peak: float, end: float = 0.0, warmup_steps: int = 0, s
     return end + (peak - end) * 0.5 * (1 + math.cos(math.pi * share))
 
 
-@shapes.register("warmup_decay")
+def reaches_its_peak(
+    *, warmup_steps: int, decay_steps: int, peak: float, valley: float, **_: object
+) -> None:
+    """Refuse a peak that no step has."""
+    if warmup_steps == decay_steps == 0 and peak != valley:
+        raise ValueError(
+            f"with warmup_steps and decay_steps 0 the value is always valley = {valley:g}, and "
+            f"peak = {peak:g} is never reached: make the two equal, or set decay_steps"
+        )
+
+
+@schedules.register("warmup_decay", sensible=reaches_its_peak)
 def warmup_decay(
-    step: int, *, warmup_steps: int, decay_steps: int, peak: float, valley: float
+    step: int,
+    *,
+    warmup_steps: NonNegativeInt,
+    decay_steps: NonNegativeInt,
+    peak: float,
+    valley: float,
 ) -> float:
     """CHORD's mu: step / warmup_steps * peak, then half a cosine from `peak` down to `valley`.
 
     arXiv 2508.11408. With warm-up, step 0 has 0; without warm-up and decay it is `valley`.
     """
-    if warmup_steps == decay_steps == 0 and peak != valley:
-        raise ConfigError(
-            f"with warmup_steps and decay_steps 0 the value is always valley = {valley:g}, and "
-            f"peak = {peak:g} is never reached: make the two equal, or set decay_steps"
-        )
     if step < warmup_steps:
         return step / warmup_steps * peak
     if step >= warmup_steps + decay_steps:
@@ -62,21 +82,9 @@ def warmup_decay(
     return (peak - valley) * 0.5 * (1 + math.cos(math.pi * share)) + valley
 
 
-def schedule(name: str, given: Any, steps: int) -> Schedule:
-    """Make a schedule of a number or of `{shape: ..., options}`. Raises ConfigError."""
-    if isinstance(given, (int, float)) and not isinstance(given, bool):
-        value = float(given)
-        return lambda step: value
-    if not isinstance(given, Mapping) or "shape" not in given:
-        raise ConfigError(
-            f"{name} = {given!r}: a number is needed, or {{shape: {' | '.join(shapes)}, ...}}"
-        )
-    options = {key: value for key, value in given.items() if key != "shape"}
-    try:
-        shape = shapes[given["shape"]].bind(options, steps=steps)
-    except UniAPLError as error:
-        raise ConfigError(f"{name}: {error}") from None
-    return lambda step: shape(step)
+def make_schedule(options: Options, steps: int) -> Schedule:
+    """Return the value of each step of a run of so many `steps`."""
+    return schedules.bind(options, steps=steps)
 
 
 OPERATORS: dict[type, Callable[..., float]] = {
@@ -89,61 +97,85 @@ OPERATORS: dict[type, Callable[..., float]] = {
 }
 
 
-def weight(term: str, text: str, names: Mapping[str, Any]) -> Weight:
+def weight(text: str, names: Collection[str] | None = None) -> Weight:
     """Make a function of the schedules' values from `(1 - alpha) * lambda_adv`.
 
-    Only numbers, the schedules' names, + - * / and brackets; it is read from the syntax tree and
-    never evaluated as code. Raises ConfigError.
+    With `names`, another schedule's name in it raises ConfigError. The function raises ConfigError
+    where it divides by zero.
     """
-    where = f"terms.{term}.weight = {text!r}"
-    try:
-        tree = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        raise ConfigError(f"{where}: not arithmetic; write e.g. (1 - alpha) * lambda_adv") from None
-    _check(tree, where, names)
+    if names is not None:
+        for name in sorted(names_in(text) - set(names)):
+            raise unknown("schedule", name, names, ConfigError)
+    compiled = _compiled(parse_weight(text))
 
     def value(scales: Mapping[str, float]) -> float:
         try:
-            return _value(tree, scales)
+            return compiled(scales)
         except ZeroDivisionError:
-            raise ConfigError(f"{where}: divides by zero where {dict(scales)}") from None
+            raise ConfigError(f"{text!r} divides by zero where {dict(scales)}", got=text) from None
 
     return value
 
 
 def names_in(text: str) -> set[str]:
     """Return the schedule names that a weight's arithmetic mentions."""
-    nodes = ast.walk(ast.parse(text, mode="eval"))
-    return {node.id for node in nodes if isinstance(node, ast.Name)}
+    return {node.id for node in ast.walk(parse_weight(text)) if isinstance(node, ast.Name)}
 
 
-def _check(node: ast.expr, where: str, names: Mapping[str, Any]) -> None:
+def parse_weight(text: str) -> ast.expr:
+    """Return the syntax tree of arithmetic, which is never evaluated as code.
+
+    Only numbers, schedules' names, + - * / and brackets are allowed; others raise ValueError.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, RecursionError, MemoryError):
+        raise ValueError(
+            f"{text!r} is not arithmetic; write e.g. (1 - alpha) * lambda_adv"
+        ) from None
+    _check(tree)
+    return tree
+
+
+def _check(node: ast.expr) -> None:
     match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+        case ast.Constant(value=int() | float() as value) if type(value) is not bool:
+            if not math.isfinite(value):
+                raise ValueError(f"'{ast.unparse(node)}' is no finite number")
+        case ast.Name():
             return
-        case ast.Name(id=name):
-            if name not in names:
-                raise ConfigError(f"{where}: {unknown('schedule', name, names)}")
         case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
-            _check(left, where, names)
-            _check(right, where, names)
+            _check(left)
+            _check(right)
         case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
-            _check(operand, where, names)
+            _check(operand)
         case _:
-            raise ConfigError(
-                f"{where}: '{ast.unparse(node)}' is not allowed; "
+            raise ValueError(
+                f"'{ast.unparse(node)}' is not allowed; "
                 "numbers, schedule names, + - * / and brackets are"
             )
 
 
-def _value(node: ast.expr, scales: Mapping[str, float]) -> float:
+def _compiled(node: ast.expr) -> Weight:
+    """Return a checked expression as a function of the names' values."""
     match node:
         case ast.Constant(value=value):
-            return float(value)  # type: ignore[arg-type]
+            number = float(value)  # type: ignore[arg-type]
+            return lambda scales: number
         case ast.Name(id=name):
-            return scales[name]
+            return operator.itemgetter(name)
         case ast.BinOp(left=left, op=op, right=right):
-            return OPERATORS[type(op)](_value(left, scales), _value(right, scales))
+            return partial(_binary, OPERATORS[type(op)], _compiled(left), _compiled(right))
         case ast.UnaryOp(op=op, operand=operand):
-            return OPERATORS[type(op)](_value(operand, scales))
+            return partial(_unary, OPERATORS[type(op)], _compiled(operand))
     raise AssertionError(f"unchecked expression {ast.dump(node)}")
+
+
+def _binary(
+    operate: Callable[..., float], left: Weight, right: Weight, scales: Mapping[str, float]
+) -> float:
+    return operate(left(scales), right(scales))
+
+
+def _unary(operate: Callable[..., float], operand: Weight, scales: Mapping[str, float]) -> float:
+    return operate(operand(scales))

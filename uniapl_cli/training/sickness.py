@@ -13,7 +13,7 @@ from uniapl_cli.training.history import History
 class Facts:
     """What is known of a run before its first step.
 
-    surrogate_terms: each surrogate term's signal. contrasting: the signals whose advantage holds a
+    surrogate_terms: each surrogate term's reward. contrasting: the rewards whose advantage holds a
     group's rollouts against each other. kl_terms: the terms that measure KL to the reference.
     nll_terms: those whose loss is the demonstrations' mean negative log-likelihood.
     """
@@ -24,7 +24,7 @@ class Facts:
     nll_terms: Collection[str]
     max_new_tokens: int
     max_grad_norm: float
-    inner_epochs: int = 1
+    num_iterations: int = 1
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,8 @@ class Seen:
                 yield about, name
 
 
-# A step -> what is wrong, by what it is wrong with: a source, a term, a signal.
+# A step -> what is wrong, by what it is wrong with: a source, a term, a metric.
 Sickness = Callable[[Seen], Mapping[str, str]]
-# facts: once=True for what is no fault, and is explained a single time.
 sicknesses: Registry[Sickness] = Registry("sickness")
 
 # Steps in a row that make a habit of what one batch may show by chance.

@@ -4,13 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Annotated, Any
 
+from pydantic import BeforeValidator, ConfigDict, field_validator
 from torch import Tensor
 
+from uniapl_cli.objectives import objectives, reductions
 from uniapl_cli.objectives.reductions import Reduction, token
-from uniapl_cli.tensors import LossBatch, Mean, TokenBatch, TokenLoss
-from uniapl_cli.training.schedules import Schedule
+from uniapl_cli.options import MISSING, Options, key
+from uniapl_cli.registry import Choice
+from uniapl_cli.tensors import Batch, Mean, TokenLoss
+from uniapl_cli.training.schedules import Schedule, Weight, parse_weight
+
+
+def _as_text(weight: Any) -> Any:
+    number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+    return str(weight) if number else weight
+
+
+class TermOptions(Options):
+    """One summand of the gradient: weight times an objective's mean over a source's tokens."""
+
+    # What can be chosen is what is registered at the first use, plug-ins' too.
+    model_config = ConfigDict(defer_build=True)
+
+    source: str = key(MISSING, "where its batches come from: one of `sources`")
+    objective: Annotated[Options, Choice(objectives)] = key(
+        MISSING, "see `uniapl list objectives`; or {kind: surrogate, reward: verifier}"
+    )
+    weight: Annotated[str, BeforeValidator(_as_text)] = key(
+        "1", "arithmetic over the schedules' names: (1 - alpha) * lambda_adv"
+    )
+    reduction: Annotated[Options, Choice(reductions)] = key(
+        reductions.options("token"), "token, sequence, constant or {kind: constant, length: 1024}"
+    )
+
+    @field_validator("weight")
+    @classmethod
+    def _arithmetic(cls, weight: str) -> str:
+        parse_weight(weight)
+        return weight
 
 
 @dataclass(frozen=True)
@@ -19,25 +53,20 @@ class Term:
 
     name: str
     source: str
-    weight: Callable[[Mapping[str, float]], float]
+    weight: Weight
     objective: Callable[[Tensor, Any], TokenLoss]
-    signal: str | None = None
+    reward: str | None = None
     needs_reference: bool = False
     reduction: Reduction = token
 
-    def places(self, batch: LossBatch) -> Tensor:
-        """Return the mask of what counts: all of the batch's but the rows its signal leaves out."""
-        counted = batch.counted.get(self.signal or "") if isinstance(batch, TokenBatch) else None
-        return batch.mask if counted is None else batch.mask & counted.unsqueeze(1)
-
-    def count(self, batch: LossBatch) -> Tensor:
+    def count(self, batch: Batch) -> Tensor:
         """Return the batch's share of the denominator, which is the whole step's sum of them."""
-        return self.reduction(self.places(batch))[1]
+        return self.reduction(batch.mask_for(self.reward))[1]
 
-    def loss(self, outputs: Tensor, batch: LossBatch) -> tuple[Mean, dict[str, Mean]]:
+    def loss(self, outputs: Tensor, batch: Batch) -> tuple[Mean, dict[str, Mean]]:
         """Return the undivided mean of the loss, and the token means of the objective's metrics."""
         result = self.objective(outputs, batch)
-        mask = self.places(batch)
+        mask = batch.mask_for(self.reward)
         divisors, count = self.reduction(mask)
         total = (result.per_token * mask / divisors).sum()
         metrics = {
@@ -49,10 +78,11 @@ class Term:
 
 @dataclass(frozen=True)
 class Plan:
-    """A method: its terms, and the schedules their weights are made of."""
+    """A method: its terms, and the schedules their weights are made of, over a run's steps."""
 
     terms: Sequence[Term]
     schedules: Mapping[str, Schedule]
+    steps: int
 
     def scales(self, step: int) -> dict[str, float]:
         """Return each schedule's value at a step."""
@@ -68,7 +98,13 @@ class Plan:
         weights = self.weights(step)
         return [term for term in self.terms if weights[term.name] != 0]
 
-    def ever_active(self, steps: int) -> list[Term]:
-        """Return the terms that are active at any step of the run."""
-        names = {term.name for step in range(steps) for term in self.active(step)}
-        return [term for term in self.terms if term.name in names]
+    @cached_property
+    def ever_active(self) -> list[Term]:
+        """The terms that are active at any step of the run."""
+        unseen = list(self.terms)
+        for step in range(self.steps):
+            scales = self.scales(step)
+            unseen = [term for term in unseen if term.weight(scales) == 0]
+            if not unseen:
+                break
+        return [term for term in self.terms if term not in unseen]

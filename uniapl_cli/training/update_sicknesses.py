@@ -64,14 +64,14 @@ GAP, GAP_BETWEEN_UPDATES = 0.1, 1.0
 @sicknesses.register("sampler_gap")
 def sampler_disagrees(seen: Seen) -> Mapping[str, str]:
     """At the first update on fresh rollouts, sampler and learner are one model."""
-    limit = GAP if seen.facts.inner_epochs == 1 else GAP_BETWEEN_UPDATES
+    limit = GAP if seen.facts.num_iterations == 1 else GAP_BETWEEN_UPDATES
     return {
         term: (
             f"the log-probabilities of '{term}' differ by {seen.metrics[name]:.3g} a token from "
             "those of the sampler: the rollouts are of another policy than the one that is "
             "trained. Look for a generator with other or older weights, another temperature or "
-            "precision. Try generation.backend=local, model.dtype=float32"
-            + (", training.inner_epochs=1" if seen.facts.inner_epochs > 1 else "")
+            "precision. Try generation.kind=local, model.dtype=float32"
+            + (", training.num_iterations=1" if seen.facts.num_iterations > 1 else "")
         )
         for term, name in seen.ending("sampler_gap")
         if seen.history.above(name, limit, LASTING)
@@ -89,7 +89,7 @@ def mostly_clipped(seen: Seen) -> Mapping[str, str]:
         term: (
             f"{seen.metrics[name]:.0%} of the tokens of '{term}' are clipped and teach nothing: "
             "the policy moved too far from the one that sampled them. Try a lower optim.lr, fewer "
-            f"training.inner_epochs, or a wider terms.{term}.params.clip_high"
+            f"training.num_iterations, or a wider terms.{term}.objective.clip_high"
         )
         for term, name in seen.ending("clipped")
         if seen.history.above(name, CLIPPED_SHARE, LASTING)
@@ -136,38 +136,5 @@ def gradient_spikes(seen: Seen) -> Mapping[str, str]:
             f"the gradient's norm is {norm:.3g}, and {usual:.3g} is usual. It was scaled down to "
             f"{limit:g}, so one such step does little harm. If they come back, look for a broken "
             "row in the data, lower optim.lr or training.max_grad_norm"
-        )
-    }
-
-
-# A surrogate below this reads as 0 to whoever watches it; clipped or biased ones are above.
-NEAR_ZERO = 0.1
-
-
-@sicknesses.register("zero_loss", once=True)
-def loss_reads_zero(seen: Seen) -> Mapping[str, str]:
-    """No sickness: the surrogate's value says nothing at the first update on fresh rollouts."""
-    terms = [
-        term
-        for term, signal in seen.facts.surrogate_terms.items()
-        if signal in seen.facts.contrasting
-        and term in seen.metrics
-        and seen.history.above(term, -NEAR_ZERO, LASTING)
-        and seen.history.below(term, NEAR_ZERO, LASTING)
-        and not any(
-            share == 1
-            for name, share in seen.metrics.items()
-            if name.endswith(f"/{signal}/equal_groups")
-        )
-    ]
-    learns = seen.history.above("grad_norm", 0.0, LASTING)
-    if not terms or not learns or seen.facts.inner_epochs > 1:
-        return {}
-    figures = ", ".join(f"'{term}' reads {seen.metrics[term]:.2g}" for term in terms)
-    return {
-        "": (
-            f"{figures}, and that is as it should be: on fresh rollouts the ratio is 1 and a "
-            "group's advantages sum to 0, so the value stays near 0 while the gradient does not "
-            f"(grad_norm {seen.metrics['grad_norm']:.2g}). Watch the reward instead"
         )
     }

@@ -24,7 +24,7 @@ class Updater:
     learner: Learner
     optimizer: Optimizer
     max_grad_norm: float
-    inner_epochs: int = 1
+    num_iterations: int = 1
     gradients_every: int = 0
 
     @property
@@ -40,16 +40,16 @@ class Updater:
         batches: MicroBatches,
         lr: float,
     ) -> tuple[dict[str, Mean], float]:
-        """Update once an inner epoch; return the means over all of them and the last norm.
+        """Update once an iteration; return the means over all of them and the last norm.
 
         Raises TrainingError, before the update, when the gradient is not finite.
         """
         means: dict[str, Mean] = {}
-        for _ in range(self.inner_epochs):
+        for _ in range(self.num_iterations):
             found = accumulate(self.learner, terms, weights, batches)
             norm = gradient_norm(self.parameters, self.max_grad_norm)
             if not math.isfinite(norm):
-                raise TrainingError(non_finite(step, norm, found))
+                raise non_finite(step, norm, found)
             self.optimizer.step(lr)
             means = {name: means[name] + m if name in means else m for name, m in found.items()}
         return means, norm
@@ -76,10 +76,11 @@ class Updater:
         return gradient_report(term_gradients(self.parameters, add), list(by_name))
 
 
-def non_finite(step: int, norm: float, means: Mapping[str, Mean]) -> str:
-    """Say what is known about a gradient that is not finite."""
+def non_finite(step: int, norm: float, means: Mapping[str, Mean]) -> TrainingError:
+    """Return what is known about a gradient that is not finite."""
     terms = ", ".join(f"{name} {mean.value:.4g}" for name, mean in means.items())
-    return (
-        f"the gradient's norm at step {step} is {norm}; this update was not made. "
-        f"Terms: {terms}. Lower optim.lr; the newest checkpoint is from before it"
+    return TrainingError(
+        f"the gradient's norm at step {step} is {norm}; this update was not made. Terms: {terms}",
+        "Lower optim.lr; the newest checkpoint is from before it",
+        got=norm,
     )

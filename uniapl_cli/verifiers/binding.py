@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
-from uniapl_cli.errors import DataError, UniAPLError
-from uniapl_cli.registry import Entry
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from uniapl_cli.errors import DataError, UniAPLError, nearest, unknown
+from uniapl_cli.options import Options
+from uniapl_cli.registry import KIND, Entry
 from uniapl_cli.types import Constraint
-from uniapl_cli.verifiers.instructions import Check, Verifier, verifiers
+from uniapl_cli.verifiers.instructions import Verifier, verifiers
 
 
 def constraint(id: str, kwargs: Mapping[str, object] | None = None, where: str = "") -> Constraint:
     """Build a constraint whose kwargs are complete, of the right types and meaningful.
 
     A kwarg that is None counts as not given; 0 and "" are given. A float without a fraction, as
-    parquet's struct columns yield it, becomes an int where an int is asked for. Raises DataError,
-    which starts with `where` (`file:line`).
+    parquet's struct columns yield it, becomes an int where an int is asked for. Raises DataError at
+    `where` (`file:line`), whose `key` is the kwarg.
     """
+    place = where or None
+    if id not in verifiers:
+        raise unknown("instruction", id, verifiers, DataError).at(place)
+    if kwargs is not None and not isinstance(kwargs, Mapping):
+        message = f"instruction '{id}': its kwargs are {kwargs!r}, not a mapping"
+        raise DataError(message, where=place, got=kwargs)
+    entry = verifiers[id]
+    values = _values(entry.options, kwargs or {})
+    if KIND in values:  # the registry's own field
+        raise _unknown(entry, KIND, values[KIND], place)
     try:
-        entry = verifiers[id]
-        given = _given(entry, kwargs)
-        entry.check(given)
-        _check_meaning(entry, given)
-    except UniAPLError as error:
-        raise DataError(_located(str(error), where)) from None
-    return Constraint(id, given)
+        entry.options.model_validate(values)
+    except ValidationError as error:
+        raise _refusal(entry, error, place) from None
+    return Constraint(id, values)
 
 
 def constraints(
@@ -35,35 +47,80 @@ def constraints(
     """Build one constraint for each id and its kwargs. Raises DataError, also on uneven lists."""
     if isinstance(ids, str) or isinstance(kwargs, (str, Mapping)):
         message = f"instruction ids and kwargs are two lists, not {ids!r} and {kwargs!r}"
-        raise DataError(_located(message, where))
+        raise DataError(message, where=where or None, got=(ids, kwargs))
     if len(ids) != len(kwargs):
         message = f"{len(ids)} instruction ids but {len(kwargs)} kwargs: one for each is needed"
-        raise DataError(_located(message, where))
+        raise DataError(message, where=where or None, got=(ids, kwargs))
     return tuple(constraint(id, own, where) for id, own in zip(ids, kwargs, strict=True))
 
 
-def _given(entry: Entry[Verifier], kwargs: Mapping[str, object] | None) -> dict[str, object]:
+def _values(options: type[Options], kwargs: Mapping[str, object]) -> dict[str, object]:
     """Drop what is None, and make integral floats ints where the verifier takes an int."""
-    if kwargs is not None and not isinstance(kwargs, Mapping):
-        raise UniAPLError(f"instruction '{entry.name}': its kwargs are {kwargs!r}, not a mapping")
-    given = {name: value for name, value in (kwargs or {}).items() if value is not None}
-    for name, value in given.items():
-        parameter = entry.parameters.get(name)
-        if parameter is not None and parameter.annotation is int:
-            given[name] = _integral(value)
-    return given
+    values = {name: value for name, value in kwargs.items() if value is not None}
+    for name, value in values.items():
+        if isinstance(value, float) and value.is_integer() and name in options.model_fields:
+            integral = options.model_fields[name].annotation is int
+            values[name] = int(value) if integral else value
+    return values
 
 
-def _integral(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _refusal(entry: Entry[Verifier], error: ValidationError, where: str | None) -> DataError:
+    """Say the first thing that is wrong with the kwargs; a misspelt one before a missing one."""
+    found = error.errors(include_url=False)
+    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
+    name, got = str(next(iter(first["loc"]), "")), first.get("input")
+    about = f"instruction '{entry.name}'"
+    if first["type"] == "extra_forbidden":
+        return _unknown(entry, name, got, where)
+    if first["type"] == "missing":
+        takes = f"It takes: {', '.join(entry.takes())}"
+        return DataError(f"{about}: '{name}' is missing", takes, where=where, key=name)
+    if first["type"] == "literal_error":
+        allowed = get_args(entry.takes()[name].annotation)
+        problem, advice = f"{name} = {got!r}", f"It is one of: {', '.join(allowed)}"
+        guess = nearest(str(got), allowed)
+    else:
+        problem, advice = _reason(name, got, first)
+        allowed, guess = (), None
+        if isinstance(cause := _cause(first), UniAPLError):
+            allowed, guess = cause.allowed, cause.suggestion
+    return DataError(
+        f"{about}: {problem}",
+        advice,
+        where=where,
+        key=name or None,
+        got=got,
+        allowed=allowed,
+        suggestion=guess,
+    )
 
 
-def _check_meaning(entry: Entry[Verifier], given: Mapping[str, object]) -> None:
-    checks: Sequence[Check] = entry.facts.get("checks", ())
-    for check in checks:
-        if reason := check(given):
-            raise UniAPLError(f"instruction '{entry.name}': {reason}")
+def _unknown(entry: Entry[Verifier], name: str, got: object, where: str | None) -> DataError:
+    raised = unknown("kwarg", name, entry.takes())
+    return DataError(
+        f"instruction '{entry.name}': {raised.problem}",
+        raised.advice,
+        where=where,
+        key=name,
+        got=got,
+        allowed=raised.allowed,
+        suggestion=raised.suggestion,
+    )
 
 
-def _located(message: str, where: str) -> str:
-    return f"{where}: {message}" if where else message
+def _reason(name: str, got: object, error: ErrorDetails) -> tuple[str, str]:
+    """Return what is wrong with a value and what to do, from a validator's words or pydantic's."""
+    cause = _cause(error)
+    if isinstance(cause, UniAPLError):
+        return f"{name}: {cause.problem}", cause.advice
+    if not name:  # several kwargs that do not go together
+        return str(cause), ""
+    if cause is not None:
+        return f"{name} = {got!r} {cause}", ""
+    return f"{name} = {got!r}: {error['msg'].replace('Input should', 'it should')}", ""
+
+
+def _cause(error: ErrorDetails) -> Any:
+    """Return the UniAPLError or the text that a validator raised its ValueError with, if it did."""
+    raised = error.get("ctx", {}).get("error")
+    return raised.args[0] if isinstance(raised, ValueError) and raised.args else None

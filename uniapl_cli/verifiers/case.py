@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from uniapl_cli.verifiers.checks import not_negative
+from pydantic import NonNegativeInt
+
 from uniapl_cli.verifiers.instructions import Relation, compare, verifiers
 from uniapl_cli.verifiers.language import is_in
 from uniapl_cli.verifiers.text import words
 
 
-@verifiers.register("change_case:capital_word_frequency", checks=(not_negative,))
+@verifiers.register("change_case:capital_word_frequency")
 def capital_word_frequency(
-    response: str, *, capital_frequency: int, capital_relation: Relation
+    response: str, *, capital_frequency: NonNegativeInt, capital_relation: Relation
 ) -> bool:
     """Words in all capitals, "I" and "A" among them, occur so often."""
     count = sum(word.isupper() for word in words(response))

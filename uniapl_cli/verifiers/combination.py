@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uniapl_cli.verifiers.checks import not_blank
+from uniapl_cli.verifiers.checks import Text
 from uniapl_cli.verifiers.instructions import verifiers
 
 
@@ -14,7 +14,7 @@ def two_responses(response: str) -> bool:
     return all(parts[1:-1]) and len(filled) == 2 and filled[0] != filled[1]
 
 
-@verifiers.register("combination:repeat_prompt", checks=(not_blank("prompt_to_repeat"),))
-def repeat_prompt(response: str, *, prompt_to_repeat: str) -> bool:
+@verifiers.register("combination:repeat_prompt")
+def repeat_prompt(response: str, *, prompt_to_repeat: Text) -> bool:
     """The response starts with the prompt, in any case."""
     return response.strip().lower().startswith(prompt_to_repeat.strip().lower())

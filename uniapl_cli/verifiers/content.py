@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
-from uniapl_cli.verifiers.checks import compiles, not_negative
+from pydantic import NonNegativeInt
+
+from uniapl_cli.verifiers.checks import compiles
 from uniapl_cli.verifiers.instructions import verifiers
 
 _POSTSCRIPTS = {"P.S.": r"p\.\s?s\.", "P.P.S": r"p\.\s?p\.\s?s"}
@@ -14,16 +17,14 @@ def _postscript(marker: str) -> str:
     return _POSTSCRIPTS.get(marker.strip(), marker.strip().lower())
 
 
-@verifiers.register("detectable_content:number_placeholders", checks=(not_negative,))
-def number_placeholders(response: str, *, num_placeholders: int) -> bool:
+@verifiers.register("detectable_content:number_placeholders")
+def number_placeholders(response: str, *, num_placeholders: NonNegativeInt) -> bool:
     """At least so many placeholders, `[anything on one line]`, occur."""
     return sum(map(_brackets, response.split("\n"))) >= num_placeholders
 
 
-@verifiers.register(
-    "detectable_content:postscript", checks=(compiles("postscript_marker", _postscript),)
-)
-def postscript(response: str, *, postscript_marker: str) -> bool:
+@verifiers.register("detectable_content:postscript")
+def postscript(response: str, *, postscript_marker: Annotated[str, compiles(_postscript)]) -> bool:
     """The marker, a regular expression, occurs; "P.S." and "P.P.S" may have spaces in them."""
     return re.search(_postscript(postscript_marker), response.lower()) is not None
 

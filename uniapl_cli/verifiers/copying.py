@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
-from uniapl_cli.verifiers.checks import compiles, not_blank, positive
+from pydantic import AfterValidator, NonNegativeInt, PositiveInt
+
+from uniapl_cli.verifiers.checks import Text, compiles
 from uniapl_cli.verifiers.instructions import verifiers
 
 
@@ -14,9 +16,9 @@ def _same(text: str, other: str) -> bool:
     return text.strip().lower() == other.strip().lower()
 
 
-def _span(kwargs: Mapping[str, Any]) -> str | None:
-    start, end = kwargs["n_start"], kwargs["n_end"]
-    return None if 0 <= start < end else f"n_start = {start}, n_end = {end} bound no span"
+def _span(*, n_start: int, n_end: int, **_: Any) -> None:
+    if n_start >= n_end:
+        raise ValueError(f"n_start = {n_start}, n_end = {n_end} bound no span")
 
 
 def _ends(phrase: str) -> str:
@@ -24,28 +26,30 @@ def _ends(phrase: str) -> str:
     return rf"{words[0]} .*? {words[-1]}"
 
 
-def _ungrouped(kwargs: Mapping[str, Any]) -> str | None:
-    if re.compile(_ends(kwargs["phrase"])).groups:
-        return f"phrase {kwargs['phrase']!r} has a group at an end: only that would be compared"
-    return None
+def _ungrouped(phrase: str) -> str:
+    if re.compile(_ends(phrase)).groups:
+        raise ValueError("has a group at an end: only that would be compared")
+    return phrase
 
 
-@verifiers.register("copy:copy", checks=(not_blank("prompt_to_repeat"),))
-@verifiers.register("copy:copying_simple", checks=(not_blank("prompt_to_repeat"),))
-def copying(response: str, *, prompt_to_repeat: str) -> bool:
+@verifiers.register("copy:copy")
+@verifiers.register("copy:copying_simple")
+def copying(response: str, *, prompt_to_repeat: Text) -> bool:
     """The response is the prompt, in any case, and nothing else."""
     return _same(response, prompt_to_repeat)
 
 
-@verifiers.register("copy:copying_multiple", checks=(not_blank("prompt_to_repeat"), positive))
-def copying_multiple(response: str, *, prompt_to_repeat: str, N: int) -> bool:
+@verifiers.register("copy:copying_multiple")
+def copying_multiple(response: str, *, prompt_to_repeat: Text, N: PositiveInt) -> bool:
     """The response is the prompt N times, in any case, with `******` in between."""
     parts = response.split("******")
     return len(parts) == N and all(_same(part, prompt_to_repeat) for part in parts)
 
 
-@verifiers.register("new:copy_span_idx", checks=(not_blank("prompt_to_repeat"), _span))
-def copy_span_idx(response: str, *, prompt_to_repeat: str, n_start: int, n_end: int) -> bool:
+@verifiers.register("new:copy_span_idx", sensible=_span)
+def copy_span_idx(
+    response: str, *, prompt_to_repeat: Text, n_start: NonNegativeInt, n_end: PositiveInt
+) -> bool:
     """The response is the prompt's characters from `n_start` up to, not including, `n_end`.
 
     The instruction's text says "including". An `n_start` of 0 is the first character; the official
@@ -54,11 +58,11 @@ def copy_span_idx(response: str, *, prompt_to_repeat: str, n_start: int, n_end: 
     return _same(response, prompt_to_repeat[n_start:n_end])
 
 
-@verifiers.register(
-    "copy:repeat_phrase",
-    checks=(not_blank("phrase"), compiles("phrase", _ends), _ungrouped, positive),
-)
-def repeat_phrase(response: str, *, phrase: str, small_n: int) -> bool:
+Phrase = Annotated[Text, compiles(_ends), AfterValidator(_ungrouped)]
+
+
+@verifiers.register("copy:repeat_phrase")
+def repeat_phrase(response: str, *, phrase: Phrase, small_n: PositiveInt) -> bool:
     """The phrase occurs exactly so often, each time with exactly one of its words replaced.
 
     What counts as an occurrence starts with its first word and ends with the next last word on the

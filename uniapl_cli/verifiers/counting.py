@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 
-from uniapl_cli.verifiers.checks import compiles, not_blank, positive
+from pydantic import PositiveInt
+
+from uniapl_cli.verifiers.checks import Keyword
 from uniapl_cli.verifiers.instructions import Relation, compare, verifiers
 from uniapl_cli.verifiers.sentence_rules import sentences_by_rule
 from uniapl_cli.verifiers.text import words
 
 
-@verifiers.register("count:lowercase_counting", checks=(positive,))
-def lowercase_counting(response: str, *, N: int) -> bool:
+@verifiers.register("count:lowercase_counting")
+def lowercase_counting(response: str, *, N: PositiveInt) -> bool:
     """At most N words of lower-case letters a to z occur, all of them counted together."""
     return len(re.findall(r"\b[a-z]+\b", response)) <= N
 
 
-@verifiers.register("letters:letter_counting", checks=(positive,))
-def letter_counting(response: str, *, N: int, relation: Relation) -> bool:
+@verifiers.register("letters:letter_counting")
+def letter_counting(response: str, *, N: PositiveInt, relation: Relation) -> bool:
     """The letters a to z, of either case, are `relation` N."""
     return compare(len(re.findall(r"[a-zA-Z]", response)), relation, N)
 
@@ -29,16 +31,8 @@ def count_unique(response: str) -> bool:
     return len(found) == len(set(found))
 
 
-@verifiers.register(
-    "count:count_increment_word",
-    checks=(
-        not_blank("keyword1"),
-        not_blank("keyword2"),
-        compiles("keyword1", str.strip),
-        compiles("keyword2", str.strip),
-    ),
-)
-def count_increment_word(response: str, *, keyword1: str, keyword2: str) -> bool:
+@verifiers.register("count:count_increment_word")
+def count_increment_word(response: str, *, keyword1: Keyword, keyword2: Keyword) -> bool:
     """The first keyword occurs once and the second twice, be it within longer words."""
     counts = [
         len(re.findall(keyword.strip(), response, re.IGNORECASE))
@@ -47,8 +41,8 @@ def count_increment_word(response: str, *, keyword1: str, keyword2: str) -> bool
     return counts == [1, 2]
 
 
-@verifiers.register("count:counting_composition", checks=(positive,))
-def counting_composition(response: str, *, n_sent: int, n_words: int) -> bool:
+@verifiers.register("count:counting_composition")
+def counting_composition(response: str, *, n_sent: PositiveInt, n_words: PositiveInt) -> bool:
     """Three paragraphs between `***` have `n_sent` sentences of `n_words` words each.
 
     The instruction's text writes the divider as `* * *`. The full stop is a word. A divider at the

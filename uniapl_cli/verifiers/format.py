@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Annotated
 
-from uniapl_cli.verifiers.checks import compiles, not_negative
+from pydantic import NonNegativeInt
+
+from uniapl_cli.verifiers.checks import compiles
 from uniapl_cli.verifiers.instructions import verifiers
 from uniapl_cli.verifiers.sentence_rules import sentences_by_rule
 
@@ -21,8 +24,8 @@ def _heading(spliter: str) -> str:
     return r"\s?" + spliter.strip() + r"\s?\d+\s?"
 
 
-@verifiers.register("detectable_format:number_bullet_lists", checks=(not_negative,))
-def number_bullet_lists(response: str, *, num_bullets: int) -> bool:
+@verifiers.register("detectable_format:number_bullet_lists")
+def number_bullet_lists(response: str, *, num_bullets: NonNegativeInt) -> bool:
     """Exactly so many lines start with `*` or `-`; a `---` rule is one, `**bold**` is not."""
     return len(_STARS.findall(response)) + len(_DASHES.findall(response)) == num_bullets
 
@@ -33,18 +36,20 @@ def constrained_response(response: str) -> bool:
     return any(answer in response for answer in _ANSWERS)
 
 
-@verifiers.register("detectable_format:number_highlighted_sections", checks=(not_negative,))
-def number_highlighted_sections(response: str, *, num_highlights: int) -> bool:
+@verifiers.register("detectable_format:number_highlighted_sections")
+def number_highlighted_sections(response: str, *, num_highlights: NonNegativeInt) -> bool:
     """At least so many `*highlights*` or `**highlights**` on one line, not blank, occur."""
     found = _HIGHLIGHT.findall(response) + _BOLD.findall(response)
     return sum(bool(text.strip("*").strip()) for text in found) >= num_highlights
 
 
-@verifiers.register(
-    "detectable_format:multiple_sections",
-    checks=(compiles("section_spliter", _heading), not_negative),
-)
-def multiple_sections(response: str, *, section_spliter: str, num_sections: int) -> bool:
+@verifiers.register("detectable_format:multiple_sections")
+def multiple_sections(
+    response: str,
+    *,
+    section_spliter: Annotated[str, compiles(_heading)],
+    num_sections: NonNegativeInt,
+) -> bool:
     """The heading, a case-sensitive regular expression with a number, occurs at least so often."""
     return len(re.split(_heading(section_spliter), response)) - 1 >= num_sections
 

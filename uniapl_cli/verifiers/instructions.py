@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Literal
 
+from pydantic import ConfigDict
+
+from uniapl_cli.options import Options
 from uniapl_cli.registry import Registry
 
 Verifier = Callable[..., bool]
-Check = Callable[[Mapping[str, Any]], str | None]
 Relation = Literal["less than", "at least"]
 
-verifiers: Registry[Verifier] = Registry("instruction")
-"""`verifiers.register(id, checks=(...))` decorates `(response, *, kwargs) -> bool`.
 
-The signature says which kwargs there are and of which type. `checks` say what a type cannot: each
-takes the kwargs and returns why they mean nothing, or None.
+class Kwargs(Options):
+    """The kwargs of an instruction. What checks them is built when the first row asks for it."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+verifiers: Registry[Verifier] = Registry("instruction", base=Kwargs)
+"""`verifiers.register(id)` decorates `(response, *, kwargs) -> bool`.
+
+The signature says which kwargs there are, of which type and within which bounds (`checks.py`); the
+trait `sensible`, which of them go together; `sandboxed=True`, that it is code out of a data set.
 """
 
 

@@ -93,7 +93,7 @@ class Judge:
 
 def sandboxed(constraint: Constraint) -> bool:
     """Whether a constraint is untrusted code."""
-    return bool(verifiers[constraint.id].facts.get("sandboxed"))
+    return bool(verifiers[constraint.id].traits.get("sandboxed"))
 
 
 def _trusted(text: str, constraints: Sequence[Constraint]) -> list[Opinion]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated
 
-from uniapl_cli.verifiers.checks import compiles, not_blank, not_negative
+from pydantic import AfterValidator, NonNegativeInt
+
+from uniapl_cli.verifiers.checks import Keyword, Text, Texts, compiles
 from uniapl_cli.verifiers.instructions import Relation, compare, verifiers
 
 
@@ -14,47 +15,46 @@ def _whole_word(word: str) -> str:
     return r"\b" + word + r"\b"
 
 
-def _single(kwargs: Mapping[str, Any]) -> str | None:
-    letter = kwargs["letter"]
-    return None if len(letter.strip()) == 1 else f"letter = {letter!r} is not one character"
+def _single(letter: str) -> str:
+    if len(letter.strip()) != 1:
+        raise ValueError("is not one character")
+    return letter
 
 
-@verifiers.register("keywords:existence", checks=(not_blank("keywords"), compiles("keywords")))
-def existence(response: str, *, keywords: Sequence[str]) -> bool:
+@verifiers.register("keywords:existence")
+def existence(response: str, *, keywords: Annotated[Texts, compiles()]) -> bool:
     """Each keyword occurs, be it within a longer word."""
     return all(re.search(keyword, response, re.IGNORECASE) for keyword in keywords)
 
 
-_ONE_KEYWORD = (not_blank("keyword"), compiles("keyword", str.strip))
-
-
-@verifiers.register("keywords:frequency", checks=(*_ONE_KEYWORD, not_negative))
-@verifiers.register("keywords:word_count_different_numbers", checks=(*_ONE_KEYWORD, not_negative))
-def frequency(response: str, *, keyword: str, frequency: int, relation: Relation) -> bool:
+@verifiers.register("keywords:frequency")
+@verifiers.register("keywords:word_count_different_numbers")
+def frequency(
+    response: str, *, keyword: Keyword, frequency: NonNegativeInt, relation: Relation
+) -> bool:
     """The keyword occurs `relation` `frequency` times; "cats" counts for "cat"."""
     matches = re.findall(keyword.strip(), response, re.IGNORECASE)
     return compare(len(matches), relation, frequency)
 
 
-@verifiers.register(
-    "keywords:forbidden_words",
-    checks=(not_blank("forbidden_words"), compiles("forbidden_words", _whole_word)),
-)
-def forbidden_words(response: str, *, forbidden_words: Sequence[str]) -> bool:
+@verifiers.register("keywords:forbidden_words")
+def forbidden_words(
+    response: str, *, forbidden_words: Annotated[Texts, compiles(_whole_word)]
+) -> bool:
     """No forbidden word occurs as a whole word."""
     return not any(
         re.search(_whole_word(word), response, re.IGNORECASE) for word in forbidden_words
     )
 
 
-@verifiers.register("keywords:word_once", checks=_ONE_KEYWORD)
-def word_once(response: str, *, keyword: str) -> bool:
+@verifiers.register("keywords:word_once")
+def word_once(response: str, *, keyword: Keyword) -> bool:
     """The keyword occurs exactly once; "cats" counts for "cat"."""
     return len(re.findall(keyword.strip(), response, re.IGNORECASE)) == 1
 
 
-@verifiers.register("keywords:exclude_word_harder", checks=(not_blank("keyword"),))
-def exclude_word_harder(response: str, *, keyword: str, instruction: str | None = None) -> bool:
+@verifiers.register("keywords:exclude_word_harder")
+def exclude_word_harder(response: str, *, keyword: Text, instruction: str | None = None) -> bool:
     """The keyword does not occur between two spaces, case-sensitively; "cat." is no "cat".
 
     `instruction` is what the official code draws a keyword from where none is given. Here one must
@@ -63,10 +63,13 @@ def exclude_word_harder(response: str, *, keyword: str, instruction: str | None 
     return f" {keyword.strip()} " not in response
 
 
-@verifiers.register("keywords:letter_frequency", checks=(_single, not_negative))
-@verifiers.register("letters:letter_counting2", checks=(_single, not_negative))
+Letter = Annotated[str, AfterValidator(_single)]
+
+
+@verifiers.register("keywords:letter_frequency")
+@verifiers.register("letters:letter_counting2")
 def letter_frequency(
-    response: str, *, letter: str, let_frequency: int, let_relation: Relation
+    response: str, *, letter: Letter, let_frequency: NonNegativeInt, let_relation: Relation
 ) -> bool:
     """The letter occurs, in either case, `let_relation` `let_frequency` times.
 

@@ -7,10 +7,11 @@ same verdict, and about 2% of the verdicts can differ from those of a given offi
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from uniapl_cli.errors import unknown
 from uniapl_cli.verifiers.instructions import verifiers
@@ -55,12 +56,13 @@ def _factory() -> Any:
     return factory
 
 
-def _known(kwargs: Mapping[str, Any]) -> str | None:
-    language = kwargs["language"]
-    return None if language in languages() else unknown("language", language, languages())
+def _known(language: str) -> str:
+    if language not in languages():
+        raise ValueError(unknown("language", language, languages()))
+    return language
 
 
-@verifiers.register("language:response_language", checks=(_known,))
-def response_language(response: str, *, language: str) -> bool:
+@verifiers.register("language:response_language")
+def response_language(response: str, *, language: Annotated[str, AfterValidator(_known)]) -> bool:
     """The whole response is in `language`, one of langdetect's codes."""
     return is_in(response, language)

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from uniapl_cli.verifiers.checks import not_negative
+from pydantic import NonNegativeInt, PositiveInt
+
 from uniapl_cli.verifiers.instructions import Relation, compare, verifiers
 from uniapl_cli.verifiers.text import sentences
 
 
-def _within(kwargs: Mapping[str, Any]) -> str | None:
-    nth, count = kwargs["nth_paragraph"], kwargs["num_paragraphs"]
-    return None if 1 <= nth <= count else f"nth_paragraph = {nth} is not one of 1 to {count}"
+def _within(*, nth_paragraph: int, num_paragraphs: int, **_: Any) -> None:
+    if nth_paragraph > num_paragraphs:
+        raise ValueError(f"nth_paragraph = {nth_paragraph} is not one of 1 to {num_paragraphs}")
 
 
-@verifiers.register("length_constraints:number_words", checks=(not_negative,))
-def number_words(response: str, *, num_words: int, relation: Relation) -> bool:
+@verifiers.register("length_constraints:number_words")
+def number_words(response: str, *, num_words: NonNegativeInt, relation: Relation) -> bool:
     """The word count is `relation` `num_words`; "don't" is two words, "4.5" too."""
     return compare(len(re.findall(r"\w+", response)), relation, num_words)
 
 
-@verifiers.register("length_constraints:number_sentences", checks=(not_negative,))
-def number_sentences(response: str, *, num_sentences: int, relation: Relation) -> bool:
+@verifiers.register("length_constraints:number_sentences")
+def number_sentences(response: str, *, num_sentences: NonNegativeInt, relation: Relation) -> bool:
     """The sentence count is `relation` `num_sentences`."""
     return compare(len(sentences(response)), relation, num_sentences)
 
 
-@verifiers.register("length_constraints:number_paragraphs", checks=(not_negative,))
-def number_paragraphs(response: str, *, num_paragraphs: int) -> bool:
+@verifiers.register("length_constraints:number_paragraphs")
+def number_paragraphs(response: str, *, num_paragraphs: NonNegativeInt) -> bool:
     """Exactly so many paragraphs stand between `***` dividers; an empty one in the middle fails."""
     return _filled(re.split(r"\s?\*\*\*\s?", response), num_paragraphs)
 
@@ -52,9 +53,9 @@ def _filled(parts: Sequence[str], count: int) -> bool:
     return all(filled[1:-1]) and sum(filled) == count
 
 
-@verifiers.register("length_constraints:nth_paragraph_first_word", checks=(_within,))
+@verifiers.register("length_constraints:nth_paragraph_first_word", sensible=_within)
 def nth_paragraph_first_word(
-    response: str, *, num_paragraphs: int, nth_paragraph: int, first_word: str
+    response: str, *, num_paragraphs: int, nth_paragraph: PositiveInt, first_word: str
 ) -> bool:
     """Of `num_paragraphs` paragraphs between blank lines, the nth starts with `first_word`.
 

@@ -54,7 +54,7 @@ def strip_wrapping(text: str) -> str:
 def _follows(response: str, constraint: Constraint) -> bool:
     if not response.strip():
         return False
-    verifier = verifiers[constraint.id].make
+    verifier = verifiers[constraint.id].definition
     try:
         return verifier(response, **constraint.kwargs)
     except Exception as error:

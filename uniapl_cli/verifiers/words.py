@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from uniapl_cli.verifiers.checks import not_blank, positive
+from pydantic import PositiveInt
+
+from uniapl_cli.verifiers.checks import Text, TextOrTexts
 from uniapl_cli.verifiers.instructions import verifiers
 from uniapl_cli.verifiers.sentence_rules import sentences_by_rule
 from uniapl_cli.verifiers.text import words
@@ -26,33 +28,33 @@ def _ends(text: str, word: str) -> bool:
     return bool(own) and re.sub(r"[^\w\s]", "", own[-1]).lower() == word.lower()
 
 
-@verifiers.register("first_word:first_word_sent", checks=(not_blank("first_word"),))
-def first_word_sent(response: str, *, first_word: str | Sequence[str]) -> bool:
+@verifiers.register("first_word:first_word_sent")
+def first_word_sent(response: str, *, first_word: TextOrTexts) -> bool:
     """Each sentence starts with the word, in any case, with no punctuation attached."""
     return all(_starts(text, _only(first_word)) for text in sentences_by_rule(response))
 
 
-@verifiers.register("first_word:first_word_answer", checks=(not_blank("first_word"),))
-def first_word_answer(response: str, *, first_word: str) -> bool:
+@verifiers.register("first_word:first_word_answer")
+def first_word_answer(response: str, *, first_word: Text) -> bool:
     """The response starts with the word, in any case, with no punctuation attached."""
     return _starts(response, first_word.strip())
 
 
-@verifiers.register("last_word:last_word_sent", checks=(not_blank("last_word"),))
-def last_word_sent(response: str, *, last_word: str | Sequence[str]) -> bool:
+@verifiers.register("last_word:last_word_sent")
+def last_word_sent(response: str, *, last_word: TextOrTexts) -> bool:
     """Each sentence ends with the word, in any case, punctuation aside."""
     return all(_ends(text, _only(last_word)) for text in sentences_by_rule(response))
 
 
-@verifiers.register("last_word:last_word_answer", checks=(not_blank("last_word"),))
-def last_word_answer(response: str, *, last_word: str) -> bool:
+@verifiers.register("last_word:last_word_answer")
+def last_word_answer(response: str, *, last_word: Text) -> bool:
     """The response ends with the word, in any case, punctuation aside."""
     return _ends(response, last_word.strip())
 
 
-@verifiers.register("keywords:keyword_specific_position", checks=(not_blank("keyword"), positive))
+@verifiers.register("keywords:keyword_specific_position")
 def keyword_specific_position(
-    response: str, *, keyword: str | Sequence[str], n: int, m: int
+    response: str, *, keyword: TextOrTexts, n: PositiveInt, m: PositiveInt
 ) -> bool:
     """The keyword is the mth word of the nth sentence, case-sensitively; a comma is a word."""
     sentences = sentences_by_rule(response)

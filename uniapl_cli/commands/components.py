@@ -1,0 +1,201 @@
+"""What a config describes, made: devices, models, chats, generators, discriminators, judges."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from uniapl_cli.chat import Chat, load_tokenizer, read_template
+from uniapl_cli.config.load import load
+from uniapl_cli.config.schema import Config
+from uniapl_cli.discriminators import Discriminator
+from uniapl_cli.errors import ConfigError, ModelError
+from uniapl_cli.generation import Generator, generators
+from uniapl_cli.precision import weights
+from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.sandbox import Sandbox
+from uniapl_cli.seeding import derive
+from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.training.adapter import adapt, adapted_layers
+from uniapl_cli.training.learner import Policy, WithoutAdapter, load_model
+from uniapl_cli.verifiers import Judge
+
+
+def use_device(config: Config) -> str:
+    """Set the number of CPU threads and return the device to compute on. Raises ConfigError."""
+    if config.run.threads is not None:
+        torch.set_num_threads(config.run.threads)
+    named = config.run.device
+    if named == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=named)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise config.error(
+            "run.device", f"run.device = '{named}' cannot be used: {reason}", got=named
+        ) from None
+    return named
+
+
+def locate(config: Config, key: str, name: str) -> str:
+    """Return what to load the model that `key` names from. Raises ModelError."""
+    with config.blaming(key):
+        return model_location(name)
+
+
+def model_location(name: str) -> str:
+    """Return what to load a model from: a run's directory stands for the model it ended with.
+
+    `tiny:NAME` is a shipped model; a folder of a model and a hub's name are returned as they are.
+    Raises ModelError for a run that has not finished, and for a folder that is not there.
+    """
+    path = resolve(name)
+    # A hub's name has one slash at most, so anything longer can only be a folder.
+    if path.count("/") > 1 and not Path(path).exists():
+        raise ModelError(
+            f"there is no folder '{name}'",
+            "If a run is to make it, such as the stage before this one, train that first",
+            got=name,
+        )
+    run = RunDirectory(Path(path))
+    if not run.config.is_file() or (run.path / "config.json").exists():
+        return path
+    if not run.finished:
+        raise ModelError(
+            f"'{name}' is a run that has not finished", f"Finish it: {_command(run)}", got=name
+        )
+    return str(run.final)
+
+
+def _command(run: RunDirectory) -> str:
+    method = load(run.config, schema=Config).method
+    verb = "pretrain-polar" if method == "polar" else f"train {method}"
+    return f"uniapl {verb} --config {run.config}"
+
+
+def policy_chat(config: Config, location: str) -> Chat:
+    """Return the policy's tokenizer with the run's chat template, which is saved with it."""
+    with config.blaming("model.path"):
+        tokenizer = load_tokenizer(location, config.model.revision)
+    if config.chat.template is not None:
+        with config.blaming("chat.template"):
+            tokenizer.chat_template = read_template(config.chat.template)
+    elif not tokenizer.chat_template:
+        raise config.error(
+            "chat.template",
+            f"the tokenizer of {tokenizer.name_or_path} has no chat template",
+            "Set chat.template=qwen2.5 (or qwen3, or the path of a .jinja file)",
+        )
+    with config.blaming("model.path"):
+        return Chat(tokenizer, config.chat.thinking, config.chat.system)
+
+
+def context(location: str, revision: str | None = None) -> int:
+    """Return how many tokens a model can hold; very many where its config does not say."""
+    from transformers import AutoConfig
+
+    try:
+        settings = AutoConfig.from_pretrained(location, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot load '{location}': {str(error).splitlines()[0]}") from error
+    return getattr(settings, "max_position_embeddings", None) or sys.maxsize
+
+
+def model(config: Config, location: str, device: str, *, trained: bool = False) -> Any:
+    """Load the weights of the policy."""
+    options = config.model
+    with config.blaming("model.path"):
+        return load_model(
+            location,
+            device,
+            dtype=weights(options.dtype, device, trained=trained),
+            attention=options.attention,
+            revision=options.revision,
+        ).eval()  # with dropout, sampler and learner would be two different policies
+
+
+def trained_policy(config: Config, location: str, chat: Chat, device: str) -> Policy:
+    """Load the policy that training starts from, with a new adapter if it is to have one."""
+    adapter = config.model.adapter
+    # With an adapter, base weights are frozen, so they may be kept in bfloat16.
+    loaded = model(config, location, device, trained=adapter is None)
+    if adapted_layers(loaded):
+        raise config.error(
+            "model.path",
+            f"model.path = '{config.model.path}' is an adapter, which cannot be trained on",
+            "Name a whole model, such as the folder 'final' of the run that made it",
+            got=config.model.path,
+        )
+    if adapter is not None:
+        with config.blaming("model.adapter"):
+            adapt(loaded, adapter, seed=derive(config.seed, "adapter"))
+    stop_at(chat.stop_id, loaded, chat.tokenizer)
+    with config.blaming("model.path"):
+        return Policy(loaded, chat.tokenizer)
+
+
+def stop_at(token: int, model: Any, tokenizer: Any) -> None:
+    """Note the token as the end of a response, so that other tools stop there too."""
+    generation = model.generation_config
+    listed = generation.eos_token_id
+    listed = listed if isinstance(listed, list) else [listed]
+    if token not in listed:
+        generation.eos_token_id = [token, *(other for other in listed if other is not None)]
+    if tokenizer.eos_token_id != token:
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(token)
+
+
+def reference(config: Config, location: str, policy: Policy, device: str) -> Policy:
+    """Return what the policy was at the start: its base without the adapter, or a frozen copy."""
+    if config.model.adapter is not None:
+        return WithoutAdapter(policy)
+    # Kept as the policy is, so that at the first step the two agree to the bit.
+    frozen = Policy(model(config, location, device, trained=True), policy.tokenizer)
+    frozen.model.requires_grad_(False)
+    return frozen
+
+
+def generator(config: Config, model: Any, chat: Chat) -> Generator:
+    """Return the generator over a model."""
+    return generators.bind(config.generation)(model, chat)
+
+
+def check_discriminator(config: Config) -> None:
+    """Check what can be told of the discriminator without loading it. Raises ConfigError."""
+    if config.discriminator is None:
+        raise ConfigError(
+            "a discriminator is needed and none is named",
+            "Set discriminator.path (a folder, or tiny:polar)",
+            key="discriminator.path",
+        )
+    config.require("discriminator")
+    with config.blaming("discriminator.api_key_env"):
+        config.discriminator.check()
+    locate(config, "discriminator.path", config.discriminator.path)
+
+
+def discriminator(config: Config, device: str) -> Discriminator:
+    """Load the discriminator. Raises ConfigError when none is named."""
+    check_discriminator(config)
+    options = config.discriminator
+    assert options is not None, "checked above"
+    location = locate(config, "discriminator.path", options.path)
+    with config.blaming("discriminator.path"):
+        return options.make(location, device)
+
+
+def sandbox(config: Config, workers: int | None = None) -> Callable[[], Sandbox]:
+    """Return a function that starts the sandbox; it can be sent to another process."""
+    options = config.sandbox
+    return partial(Sandbox, options, workers or options.workers, require=options.require)
+
+
+def judge(config: Config) -> Judge:
+    """Return the judge of responses, whose sandbox starts when a data set's code is to run."""
+    return Judge(sandbox(config))

@@ -1,0 +1,56 @@
+"""uniapl filter-gt: a config to the responses that pass their verifiers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.commands import components
+from uniapl_cli.commands.streams import report_bad
+from uniapl_cli.config.schema import Config
+from uniapl_cli.data import BadRows, layout_of, open_rows
+from uniapl_cli.data.columns import prompt
+from uniapl_cli.files import Row
+from uniapl_cli.pipelines.filter import filter_rows, joined, judged
+from uniapl_cli.runs.console import bar
+from uniapl_cli.tiny.assets import resolve
+
+# Fewer rows than this are judged sooner than more processes have started.
+ALONE = 1000
+
+
+def filter_gt(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
+    """Keep the rows of filter.responses that pass their verifiers."""
+    config.require("filter")
+    options = config.filter
+    with config.blaming("filter.responses"):
+        rows = open_rows(resolve(options.responses), config.data.split)
+    source, telling = rows.attempts(), rows
+    if options.constraints is not None:
+        with config.blaming("filter.constraints"):
+            telling = open_rows(resolve(options.constraints), config.data.split)
+        source = joined(source, telling, prompt_text)
+    layout = layout_of(telling, config.data.layout)
+    bad = BadRows(config.data.tolerance)
+    if dry_run:
+        return {"rows": len(rows), "layout": layout, "out": options.out}
+    workers = 1 if len(rows) < ALONE else options.workers or os.cpu_count() or 1
+    setting = (layout, options.mode, options.pairs is not None, components.sandbox(config, 1))
+    with bar("filter", len(rows)) as progress, judged(source, workers, *setting) as chunks:
+        result = filter_rows(
+            chunks,
+            out=Path(options.out),
+            rejected=Path(options.rejected) if options.rejected else None,
+            bad=bad,
+            progress=progress,
+            choice=options.choice,
+            pairs=Path(options.pairs) if options.pairs else None,
+        )
+    report_bad(config, bad)
+    return {**result, "out": options.out}
+
+
+def prompt_text(row: Row) -> str:
+    """Return a row's prompt as one text, by which two files are joined."""
+    return "\n".join(message.content for message in prompt(row))

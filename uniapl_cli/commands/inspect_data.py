@@ -1,0 +1,26 @@
+"""uniapl data inspect: what is in a data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uniapl_cli.commands import components
+from uniapl_cli.commands.streams import examples
+from uniapl_cli.config.schema import Config
+from uniapl_cli.pipelines.inspect import inspect as count
+from uniapl_cli.pipelines.inspect import render
+
+
+def inspect(config: Config, name: str) -> tuple[dict[str, Any], Any]:
+    """Return what is in a data set, and its first example as text with the loss coloured."""
+    config.require("model.path")
+    location = components.locate(config, "model.path", config.model.path)
+    chat = components.policy_chat(config, location)
+    rows = examples(config, "data", name)
+    found = count(
+        rows,
+        chat,
+        max_prompt=config.data.max_prompt_tokens,
+        max_response=config.data.max_response_tokens,
+    )
+    return found, render(rows[0], chat)

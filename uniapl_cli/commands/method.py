@@ -1,0 +1,136 @@
+"""Schedules and terms of a config to a Plan, and what can never teach it anything."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from uniapl_cli.commands import components
+from uniapl_cli.config.schema import Config
+from uniapl_cli.objectives import advantages, objectives, reductions
+from uniapl_cli.options import MISSING
+from uniapl_cli.rewards.reward import needs
+from uniapl_cli.training.schedules import make_schedule, weight
+from uniapl_cli.training.terms import Plan, Term, TermOptions
+
+log = logging.getLogger("uniapl")
+
+
+def plan(config: Config) -> Plan:
+    """Return the method that the config's terms and schedules make. Raises ConfigError."""
+    steps = 1 if config.training.steps == MISSING else config.training.steps
+    schedules = {n: make_schedule(options, steps) for n, options in config.schedules.items()}
+    terms = [term(name, options, config) for name, options in config.terms.items()]
+    if not terms:
+        advice = "Choose a method: uniapl train sft|grpo|..."
+        raise config.error("terms", "no terms: nothing to train", advice)
+    made = Plan(terms, schedules, steps)
+    if not made.ever_active:
+        raise config.error("terms", "no term ever has a weight other than 0: nothing to train")
+    check_active(config, made)
+    return made
+
+
+def term(name: str, options: TermOptions, config: Config) -> Term:
+    """Return one term."""
+    kind = config.source_kind(options.source)
+    rewarded = kind.traits.get("rewarded")
+    longest = config.sampling.max_new_tokens if rewarded else config.data.max_response_tokens
+    level = getattr(options.objective, "importance_sampling_level", "token")
+    reduction = reductions.entry(options.reduction).name
+    if level == "sequence" and reduction != "sequence":
+        log.warning(
+            "terms.%s.reduction: '%s' weighs a response by its length, and with "
+            "importance_sampling_level: sequence all its tokens have one ratio; GSPO takes "
+            "sequence",
+            name,
+            reduction,
+        )
+    return Term(
+        name,
+        options.source,
+        weight(options.weight),
+        objectives.bind(options.objective),
+        getattr(options.objective, "reward", None),
+        bool(objectives.entry(options.objective).traits.get("reference")),
+        reductions.bind(options.reduction, longest=longest),
+    )
+
+
+def check_active(config: Config, made: Plan) -> None:
+    """Refuse what could never teach the active terms anything. Raises ConfigError."""
+    if any(term.reward is not None for term in made.ever_active):
+        check_sampling(config)
+    for term in made.ever_active:
+        if term.reward is not None:
+            check_reward(config, made, term)
+            if "discriminator" in needs(config.rewards[term.reward]):
+                components.check_discriminator(config)
+
+
+def check_sampling(config: Config) -> None:
+    """Refuse to sample rollouts from anything but the policy itself. Raises ConfigError."""
+    given = config.sampling
+    wrong = {
+        "temperature": given.temperature == 0,
+        "top_p": given.top_p < 1,
+        "top_k": given.top_k > 0,
+    }
+    for name in (name for name, is_wrong in wrong.items() if is_wrong):
+        raise config.error(
+            f"sampling.{name}",
+            f"sampling.{name} = {getattr(given, name)}: rollouts must be drawn from the policy "
+            "itself, or the gradient is that of another one",
+            "Use temperature above 0, top_p=1 and top_k=0",
+            got=getattr(given, name),
+        )
+
+
+def check_reward(config: Config, made: Plan, term: Term) -> None:
+    """Refuse a reward that says nothing about a term's rollouts. Raises ConfigError."""
+    assert term.reward is not None
+    key, reward = f"rewards.{term.reward}", config.rewards[term.reward]
+    source = config.source(term.source)
+    rule = advantages.entry(reward.advantage)
+    count = getattr(source, "num_generations", 2)
+    if rule.traits.get("contrast") and count < 2:
+        name = f"sources.{term.source}.num_generations"
+        raise config.error(
+            name,
+            f"{name} = {count}: advantage '{rule.name}' of {key} holds a prompt's rollouts against "
+            f"each other for term '{term.name}', and there is one: it would always be 0",
+            f"Set {name}=2 or more",
+            got=count,
+        )
+    if reward.zero_variance == "resample" and source.per_step() is None:
+        raise config.error(
+            f"{key}.zero_variance",
+            f"{key}.zero_variance = 'resample' would take other prompts than the demonstrations' "
+            f"own for term '{term.name}'",
+            "Use keep or drop here",
+            got="resample",
+            allowed=("keep", "drop"),
+        )
+    kinds = {objectives.entry(config.terms[t.name].objective).name for t in made.ever_active}
+    for name, function in reward.functions.items():
+        kind = getattr(function, "kind", None)
+        if kind == "kl" and "kl" in kinds:
+            raise config.error(
+                f"{key}.functions.{name}",
+                f"{key}.functions.{name}: the divergence from the reference would count twice, in "
+                "the reward and as a term",
+                f"Remove the function ({key}.functions.{name}=null) or the term (terms.kl=null)",
+            )
+        buffer = getattr(function, "buffer", 0)
+        if kind == "overlong" and buffer > config.sampling.max_new_tokens:
+            raise config.error(
+                f"{key}.functions.{name}.buffer",
+                f"{key}.functions.{name}.buffer = {buffer}: sampling.max_new_tokens = "
+                f"{config.sampling.max_new_tokens} is the most",
+                got=buffer,
+            )
+
+
+def check_method(config: Config) -> dict[str, Any]:
+    """Check the method as far as that goes without data or models; return its terms' weights."""
+    return {"weights at step 1": plan(config).weights(0)}

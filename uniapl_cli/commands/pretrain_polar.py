@@ -1,0 +1,100 @@
+"""uniapl pretrain-polar: a config to the training of a discriminator."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.commands import components
+from uniapl_cli.commands.method import plan
+from uniapl_cli.commands.run import check_directory, finished, open_run
+from uniapl_cli.commands.streams import examples
+from uniapl_cli.commands.train import execute, learning_rate, make_optimizer
+from uniapl_cli.config.schema import Config
+from uniapl_cli.discriminators import discriminators
+from uniapl_cli.discriminators.polar import Polar, PolarDiscriminator, new_polar
+from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.seeding import derive
+from uniapl_cli.sources.comparisons import Comparisons, ComparisonsOptions, PairMaker, gather
+from uniapl_cli.training.checkpoint import State
+from uniapl_cli.training.learner import PolarLearner
+from uniapl_cli.training.streams import Stream
+
+SOURCE = "comparisons"
+
+
+def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
+    """Train a POLAR-format discriminator by Bradley-Terry on trajectories of several policies.
+
+    Returns the run's paths and the pair accuracy on the held-out trajectories, by the kind of
+    negative, with standard errors.
+    """
+    config.require("run.dir", "polar.init", "training.steps")
+    method, lr = plan(config), learning_rate(config)
+    source = config.source(SOURCE)
+    assert isinstance(source, ComparisonsOptions)
+    maker = pair_maker(config, "polar.trajectories", config.polar.trajectories, source)
+    heldout = pair_maker(config, "polar.heldout", config.polar.heldout, source)
+    options = scoring_options(config)
+    stream: Stream[Any] = Stream(
+        SOURCE, maker.trajectories.ids, source.pairs_per_step, derive(config.seed, "stream")
+    )
+    if dry_run:
+        return {"prompts": len(stream.items), "negatives": maker.kinds(), "run": config.run.dir}
+    run = RunDirectory(Path(config.run.dir))
+    check_directory(run, config)
+    device = components.use_device(config)
+    if not run.finished:
+        location = components.locate(config, "polar.init", config.polar.init)
+        with config.blaming("polar.init"):
+            polar = new_polar(location, config.polar.separator, config.polar.tail, options)
+        learner = PolarLearner(polar, device)
+        state = State(learner, make_optimizer(config, learner.model), {SOURCE: stream})
+        sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}
+        open_run(run, config, device)
+        execute(config, run, state, method, sources, lr)
+    accuracy = pair_accuracy(options.make(str(run.final), device), heldout, config.seed)
+    run.write("accuracy.json", json.dumps(accuracy, indent=1) + "\n")
+    return {**finished(run), "accuracy": accuracy}
+
+
+def scoring_options(config: Config) -> Polar:
+    """Return how the discriminator is to score: the config's, if they are POLAR's own."""
+    options = config.discriminator
+    chosen = options if isinstance(options, Polar) else discriminators.options("polar")
+    assert isinstance(chosen, Polar)
+    return chosen.model_copy(update={"revision": None})
+
+
+def pair_maker(
+    config: Config, key: str, files: Sequence[str], source: ComparisonsOptions
+) -> PairMaker:
+    """Read the policies' trajectories; each policy is named by its file."""
+    with config.blaming(key):
+        read = {Path(path).stem: examples(config, key, path) for path in files}
+        return PairMaker(gather(read), source.corruptions)
+
+
+def pair_accuracy(
+    judge: PolarDiscriminator, maker: PairMaker, seed: int
+) -> dict[str, dict[str, float]]:
+    """Return how often the expert's second answer beats each kind of negative, a pair a prompt.
+
+    Ties count half. `se` is the binomial standard error.
+    """
+    expert = maker.trajectories.policies[0]
+    result = {}
+    for kind in dict.fromkeys(kind for kind in maker.kinds() if kind != expert):
+        rng = random.Random(derive(seed, "accuracy", kind))
+        pairs = [maker.make(k, rng, policy=expert, kind=kind) for k in maker.trajectories.ids]
+        scores = judge.score([side for pair in pairs for side in pair])
+        margins = [a - b for a, b in zip(scores[::2], scores[1::2], strict=True)]
+        wins = sum((margin > 0) + 0.5 * (margin == 0) for margin in margins)
+        share = wins / len(margins)
+        error = math.sqrt(share * (1 - share) / len(margins))
+        result[kind] = {"accuracy": share, "se": error, "n": len(margins)}
+    return result

@@ -1,0 +1,76 @@
+"""uniapl score: a config to the scores of a file, or of what comes by a pipe."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.commands import components
+from uniapl_cli.commands.streams import report_bad
+from uniapl_cli.config.render import fixed
+from uniapl_cli.config.schema import Config
+from uniapl_cli.data import BadRows, open_rows
+from uniapl_cli.errors import DataError
+from uniapl_cli.files import can_write
+from uniapl_cli.pipelines.score import Sink, ToFile, ToStdout, good_rows, score, stdin_rows
+from uniapl_cli.runs.console import bar
+from uniapl_cli.tiny.assets import resolve
+
+log = logging.getLogger("uniapl")
+
+PIPE = "-"
+
+
+def score_rows(config: Config, *, dry_run: bool = False) -> dict[str, Any] | None:
+    """Score score.input into score.out; with stdout for that, None, and the result is logged.
+
+    A file is read through before anything is loaded, so that bad rows are found at once.
+    """
+    config.require("score")
+    components.check_discriminator(config)
+    options = config.score
+    bad, total = BadRows(config.data.tolerance), None
+    attempts = stdin_rows
+    if options.input != PIPE:
+        with config.blaming("score.input"):
+            attempts = open_rows(resolve(options.input), config.data.split).attempts
+    rows = good_rows(attempts(), options, bad)
+    if options.input != PIPE or dry_run:
+        total = sum(1 for _ in rows)
+        if not total:
+            raise DataError(f"'{options.input}' has no rows to score")
+        report_bad(config, bad)
+        rows = good_rows(attempts(), options, BadRows(config.data.tolerance))
+    sink: Sink = ToStdout()
+    if options.out != PIPE:
+        with config.blaming("score.out"):
+            can_write(Path(options.out).parent)
+        sink = ToFile(Path(options.out), decisive(config))
+    if dry_run:
+        return {"rows": total, "bad rows": len(bad.rows), "out": options.out}
+    load = partial(components.discriminator, config, components.use_device(config))
+    with bar("score", total) as progress:
+        result = score(
+            rows, load, sink, options, progress, centre=options.centre, chunk=options.chunk
+        )
+    if total is None:
+        report_bad(config, bad)
+    result["bad rows"] = len(bad.rows)
+    if options.out != PIPE:
+        return {**result, "out": options.out}
+    log.info("%s", ", ".join(f"{name} {value:.4g}" for name, value in result.items()))
+    return None
+
+
+def decisive(config: Config) -> dict[str, Any]:
+    """Return what decides the scores: not how a server is reached, nor how rows are batched."""
+    options = config.score
+    return {
+        **fixed(config.discriminator),
+        "centre": options.centre,
+        "strip_thinking": options.strip_thinking,
+        "columns": [options.prompt, options.reference, options.output],
+        "prefix": options.prefix,
+    }

@@ -1,0 +1,160 @@
+"""The data that a method draws from: each row read once, checked and encoded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.config.schema import Config
+from uniapl_cli.data import BadRows, open_rows, read_examples
+from uniapl_cli.data.encode import Encoded, Limits, encode, fit
+from uniapl_cli.errors import DataError
+from uniapl_cli.files import write_rows
+from uniapl_cli.rewards.reward import check_examples, needs
+from uniapl_cli.runs.console import bar
+from uniapl_cli.seeding import derive
+from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.training.streams import Stream
+from uniapl_cli.training.terms import Plan, Term
+from uniapl_cli.types import Example
+from uniapl_cli.verifiers import constraints
+
+log = logging.getLogger("uniapl")
+
+# The streams whose rows are a file that the section `data` names.
+FILES = ("demonstrations", "prompts", "preferences")
+
+
+def examples(config: Config, key: str, name: str) -> list[Example]:
+    """Read a data set that `key` names. Raises DataError.
+
+    Bad rows beyond `data.tolerance` are an error; those within it are counted, reported and written
+    to `data.bad_rows`.
+    """
+    with config.blaming(key):
+        rows = open_rows(resolve(name), config.data.split)
+        bad = BadRows(config.data.tolerance)
+        with bar(f"read {Path(name).name}", len(rows)) as progress:
+            found = read_examples(rows, config.data.layout, constraints, bad, progress)
+    report_bad(config, bad)
+    if not found:
+        raise DataError(f"'{rows.name}' has no good rows").at(config.origin(key), key)
+    return found
+
+
+def report_bad(config: Config, bad: BadRows) -> None:
+    """Write the bad rows to their file and say how many there were."""
+    if bad.rows and config.data.bad_rows is not None:
+        write_rows(Path(config.data.bad_rows), bad.as_rows())
+        log.warning("%d bad rows are in '%s'", len(bad.rows), config.data.bad_rows)
+
+
+def make_streams(config: Config, method: Plan, chat: Chat, context: int) -> dict[str, Stream[Any]]:
+    """Return the streams that the method ever draws from. Raises ConfigError and DataError.
+
+    Streams of one file share its rows, each parsed and encoded once.
+    """
+    terms = terms_by_stream(config, method)
+    reader = _Reader(config, chat, terms)
+    streams: dict[str, Stream[Any]] = {}
+    for name, mine in terms.items():
+        sources = {term.source: config.source(term.source) for term in mine}
+        if name in FILES:
+            items: Sequence[Any] = reader.read(name, context)
+        else:
+            items = next(iter(sources.values())).items()
+        size = stream_size(config, name, mine)
+        streams[name] = Stream(name, items, size, derive(config.seed, "stream"))
+    return streams
+
+
+def terms_by_stream(config: Config, method: Plan) -> dict[str, list[Term]]:
+    """Return the active terms by the stream that their source draws from."""
+    found: dict[str, list[Term]] = {}
+    for term in method.ever_active:
+        found.setdefault(config.source_kind(term.source).traits["stream"], []).append(term)
+    return {name: found[name] for name in sorted(found, key=_file_order)}
+
+
+def _file_order(name: str) -> int:
+    return FILES.index(name) if name in FILES else len(FILES)
+
+
+def stream_size(config: Config, stream: str, terms: Sequence[Term]) -> int:
+    """Return the items that a step takes of a stream. Raises ConfigError for two answers."""
+    sizes = {term.source: config.source(term.source).per_step() for term in terms}
+    given = {source: size for source, size in sizes.items() if size is not None}
+    if not given:
+        # Only sources that follow another one: that one's size, though it is not active.
+        size = config.source(stream).per_step()
+        assert size is not None, "the stream's own source says how many"
+        return size
+    first, *others = given.items()
+    for source, size in others:
+        if size != first[1]:
+            raise config.error(
+                f"sources.{source}",
+                f"sources.{source} takes {size} rows a step of '{stream}' and sources.{first[0]} "
+                f"{first[1]}: they draw from one stream",
+                "Make the two equal",
+                got=size,
+            )
+    return first[1]
+
+
+class _Reader:
+    """Reads each file once, and encodes the answers that any of its streams needs."""
+
+    def __init__(self, config: Config, chat: Chat, terms: dict[str, list[Term]]) -> None:
+        self.config, self.chat, self.terms = config, chat, terms
+        self.done: dict[str, list[Encoded]] = {}
+
+    def path(self, stream: str) -> str:
+        """Return the file of a stream. Raises ConfigError."""
+        path: str | None = getattr(self.config.data, stream)
+        if path is None:
+            term = self.terms[stream][0].name
+            raise self.config.error(
+                f"data.{stream}", f"data.{stream} is not set, and term '{term}' draws from it"
+            )
+        return path
+
+    def answers(self, stream: str) -> tuple[Any, ...]:
+        """Return which answers of a stream's rows the policy reads."""
+        kinds = [self.config.source_kind(term.source) for term in self.terms[stream]]
+        return tuple(dict.fromkeys(a for kind in kinds for a in kind.traits.get("answers", ())))
+
+    def read(self, stream: str, context: int) -> list[Encoded]:
+        """Return a stream's rows, checked against its terms' needs and held to the limits."""
+        path = self.path(stream)
+        if path not in self.done:
+            self.done[path] = self._encoded(stream, path)
+        sampled = any(term.reward is not None for term in self.terms[stream])
+        data = self.config.data
+        limits = Limits(
+            prompt=data.max_prompt_tokens,
+            response=data.max_response_tokens,
+            answer=self.config.sampling.max_new_tokens if sampled else 0,
+            context=context,
+        )
+        with self.config.blaming(f"data.{stream}"):
+            return fit(self.done[path], limits, data.overlong, self.answers(stream))
+
+    def _encoded(self, stream: str, path: str) -> list[Encoded]:
+        sharing = [s for s in self.terms if s in FILES and getattr(self.config.data, s) == path]
+        rows = examples(self.config, f"data.{stream}", path)
+        for name in sharing:
+            for term in self.terms[name]:
+                self._check(rows, term)
+        answers = dict.fromkeys(answer for name in sharing for answer in self.answers(name))
+        with bar(f"encode {Path(path).name}", len(rows)) as progress:
+            return encode(self.chat, rows, tuple(answers), progress)
+
+    def _check(self, rows: Sequence[Example], term: Term) -> None:
+        why = f"term '{term.name}'"
+        self.config.source(term.source).check(rows, why)
+        if term.reward is not None:
+            check_examples(rows, needs(self.config.rewards[term.reward]), why)

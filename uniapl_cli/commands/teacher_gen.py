@@ -1,0 +1,100 @@
+"""uniapl teacher-gen: a config to a teacher's responses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.chat import Chat, load_tokenizer
+from uniapl_cli.commands import components
+from uniapl_cli.commands.streams import examples
+from uniapl_cli.config.schema import Config
+from uniapl_cli.generation import LocalTeacher, ServerTeacher, Teacher, dialects
+from uniapl_cli.generation.server import server_key
+from uniapl_cli.pipelines.teach import teach, unique_ids
+from uniapl_cli.precision import weights
+from uniapl_cli.registry import KIND
+from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.training.learner import load_model
+
+
+def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
+    """Ask the teacher for responses to teach.prompts."""
+    named = config.teacher.server is not None and config.teacher.server.model is not None
+    config.require("teach", "teacher.server", *([] if named else ["teacher.path"]))
+    options = config.teach
+    asked = server_teacher(config)
+    rows = examples(config, "teach.prompts", options.prompts)
+    unique_ids(rows)
+    if dry_run:
+        return {"prompts": len(rows), "responses": len(rows) * options.samples, "out": options.out}
+    return teach(
+        rows,
+        asked or local_teacher(config),
+        options.sampling,
+        Path(options.out),
+        samples=options.samples,
+        seed=config.seed,
+        model=name(config),
+        made=made(config),
+        max_failures=options.max_failures,
+    )
+
+
+def local_teacher(config: Config) -> Teacher:
+    """Load the teacher into this process."""
+    teacher, device = config.teacher, components.use_device(config)
+    location = components.locate(config, "teacher.path", teacher.path)
+    with config.blaming("teacher.path"):
+        model = load_model(
+            location,
+            device,
+            dtype=weights(teacher.dtype, device, trained=False),
+            attention=teacher.attention,
+            revision=teacher.revision,
+        ).eval()
+        # By its own template: chat.template is what the policy learns.
+        tokenizer = load_tokenizer(location, teacher.revision)
+        chat = Chat(tokenizer, config.chat.thinking, config.chat.system)
+    return LocalTeacher(components.generator(config, model, chat), chat)
+
+
+def server_teacher(config: Config) -> Teacher | None:
+    """Return the teacher behind a server, if one is named. Raises ConfigError."""
+    server = config.teacher.server
+    if server is None:
+        return None
+    with config.blaming("teacher.server.api_key_env"):
+        key = server_key(server.api_key_env)
+    dialect = dialects.bind(server.dialect)
+    with config.blaming("teacher.server.dialect"):
+        dialect(config.teach.sampling, config.chat.thinking)  # whether it can say these
+    return ServerTeacher(
+        url=server.url,
+        model=resolve(name(config)),
+        dialect=dialect,
+        key=key,
+        thinking=config.chat.thinking,
+        system=config.chat.system,
+        concurrency=server.concurrency,
+        timeout=server.timeout,
+        retries=server.retries,
+        extra=dict(server.extra),
+    )
+
+
+def name(config: Config) -> str:
+    """Return what rows call the teacher."""
+    server = config.teacher.server
+    return server.model if server is not None and server.model else config.teacher.path
+
+
+def made(config: Config) -> dict[str, Any]:
+    """Return what decides the responses besides model, seed and sampling."""
+    chat = {"thinking": config.chat.thinking, "system": config.chat.system}
+    server = config.teacher.server
+    if server is None:
+        return chat
+    # Not the url: the same model may be served elsewhere tomorrow.
+    dialect = getattr(server.dialect, KIND)
+    return {**chat, "server": {"dialect": dialect, "extra": dict(server.extra)}}

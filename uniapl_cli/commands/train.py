@@ -1,0 +1,203 @@
+"""uniapl train: a config to a training run."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.commands import components
+from uniapl_cli.commands.method import plan
+from uniapl_cli.commands.run import Reporter, check_directory, finished, open_run
+from uniapl_cli.commands.streams import make_streams
+from uniapl_cli.config.schema import Config
+from uniapl_cli.discriminators import CachedDiscriminator
+from uniapl_cli.objectives import advantages, objectives
+from uniapl_cli.registry import Entry
+from uniapl_cli.rewards.reference import Reference, RolloutLogps
+from uniapl_cli.rewards.reward import Reward, make_reward, needs
+from uniapl_cli.runs.console import StopRequest, bar
+from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.sources import Parts, Source
+from uniapl_cli.training.adapter import require_peft
+from uniapl_cli.training.checkpoint import Checkpoints, State
+from uniapl_cli.training.health import Health
+from uniapl_cli.training.learner import Policy, save_folder
+from uniapl_cli.training.loop import Settings
+from uniapl_cli.training.loop import train as run_loop
+from uniapl_cli.training.optim import Optimizer, optimizers
+from uniapl_cli.training.schedules import Schedule, make_schedule
+from uniapl_cli.training.sickness import Facts
+from uniapl_cli.training.streams import Stream
+from uniapl_cli.training.terms import Plan
+
+log = logging.getLogger("uniapl")
+
+
+def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
+    """Train a policy as the config says, from where an earlier run of it stopped.
+
+    Returns the last step's metrics and the paths of what was written. With `dry_run`, everything is
+    read and checked but no weights are loaded and nothing is written.
+    """
+    config.require("run", "model.path", "training", "terms", "optim")
+    method, lr = plan(config), learning_rate(config)
+    if config.model.adapter is not None:
+        with config.blaming("model.adapter"):
+            require_peft()
+    run = RunDirectory(Path(config.run.dir))
+    check_directory(run, config)
+    if run.finished and not dry_run:
+        return finished(run)
+    location = components.locate(config, "model.path", config.model.path)
+    chat = components.policy_chat(config, location)
+    with config.blaming("model.path"):
+        context = components.context(location, config.model.revision)
+    streams = make_streams(config, method, chat, context)
+    if dry_run:
+        return describe(config, method, streams)
+    device = components.use_device(config)
+    policy = components.trained_policy(config, location, chat, device)
+    reference = None
+    if needs_reference(config, method):
+        reference = components.reference(config, location, policy, device)
+    sources = make_sources(config, method, chat, policy, reference, device)
+    state = State(policy, make_optimizer(config, policy.model), streams)
+    open_run(run, config, device)
+    return execute(config, run, state, method, sources, lr, reference)
+
+
+def learning_rate(config: Config) -> Schedule:
+    """Return the learning rate by step. Raises ConfigError where it falls below 0."""
+    steps = config.training.steps
+    lr = make_schedule(config.optim.lr, steps)
+    lowest = min(lr(step) for step in range(steps))
+    if lowest < 0:
+        raise config.error("optim.lr", f"optim.lr falls to {lowest:g}: 0 is the least", got=lowest)
+    return lr
+
+
+def make_optimizer(config: Config, model: Any) -> Optimizer:
+    """Return the optimiser of what is trained of a model."""
+    return optimizers.bind(config.optim)(model)
+
+
+def needs_reference(config: Config, method: Plan) -> bool:
+    """Whether a term or a reward compares with the policy's frozen start."""
+    active = method.ever_active
+    rewards = {term.reward for term in active if term.reward is not None}
+    return any(term.needs_reference for term in active) or any(
+        "policy" in needs(config.rewards[name]) for name in rewards
+    )
+
+
+def make_sources(
+    config: Config,
+    method: Plan,
+    chat: Chat,
+    policy: Policy,
+    reference: Reference | None,
+    device: str,
+) -> dict[str, Source]:
+    """Return the sources that the method ever draws from, in the order of its terms."""
+    supplies: dict[str, Callable[[], Any]] = {
+        "discriminator": cache(
+            lambda: CachedDiscriminator(components.discriminator(config, device))
+        ),
+        "judge": cache(lambda: components.judge(config)),
+        "reference": lambda: rollout_logps(config, policy, reference),
+        "max_new_tokens": lambda: config.sampling.max_new_tokens,
+    }
+    rewards: dict[str, Reward] = {
+        name: make_reward(name, config.rewards[name], supplies)
+        for name in {t.reward: 0 for t in method.ever_active if t.reward is not None}
+    }
+    generator = components.generator(config, policy.model, chat)
+    parts = Parts(chat, generator, rewards, config.sampling, config.seed)
+    names = dict.fromkeys(term.source for term in method.ever_active)
+    return {name: config.source(name).make(name, parts) for name in names}
+
+
+def rollout_logps(config: Config, policy: Policy, reference: Reference | None) -> RolloutLogps:
+    """Return what asks the frozen reference about rollouts."""
+    assert reference is not None, "made where a reward needs it"
+    return RolloutLogps(
+        reference,
+        policy.device,
+        policy.tokenizer.pad_token_id or 0,
+        config.sampling.temperature,
+        micro_batch_size(config, "rollouts"),
+    )
+
+
+def micro_batch_size(config: Config, source: str) -> int:
+    """Return a source's rows a forward pass."""
+    return config.source(source).micro_batch_size or config.training.micro_batch_size
+
+
+def execute(
+    config: Config,
+    run: RunDirectory,
+    state: State,
+    method: Plan,
+    sources: Mapping[str, Source],
+    lr: Schedule,
+    reference: Policy | None = None,
+) -> dict[str, Any]:
+    """Run the loop in an opened run directory and write the final model."""
+    training, began = config.training, time.monotonic()
+    settings = Settings(
+        steps=training.steps,
+        lr=lr,
+        micro_batch_sizes={name: micro_batch_size(config, name) for name in sources},
+        max_grad_norm=training.max_grad_norm,
+        save_every=config.run.save_every,
+        num_iterations=training.num_iterations,
+        max_idle_updates=training.max_idle_updates,
+        gradients_every=config.run.gradients_every,
+    )
+    checkpoints = Checkpoints(run.checkpoints, config.run.keep_checkpoints)
+    with StopRequest() as stop, bar(str(config.method or "train"), training.steps) as shown:
+        health = Health(facts(config, method)) if config.run.health else None
+        reporter = Reporter(run, config.run, shown, stop, health)
+        if not run_loop(state, method, sources, checkpoints, reporter, settings, reference):
+            raise KeyboardInterrupt
+    save_folder(run.final, state.learner.model, state.learner.tokenizer)
+    log.info("%d steps in %.0f s", training.steps, time.monotonic() - began)
+    return finished(run)
+
+
+def facts(config: Config, method: Plan) -> Facts:
+    """Return what a watcher of the run's metrics must know of it."""
+    active = method.ever_active
+    kinds = {term.name: objectives.entry(config.terms[term.name].objective).name for term in active}
+    rewarded = {term.name: term.reward for term in active if term.reward is not None}
+    return Facts(
+        surrogate_terms=rewarded,
+        contrasting=[n for n in rewarded.values() if rule(config, n).traits.get("contrast")],
+        kl_terms=[name for name, kind in kinds.items() if kind == "kl"],
+        nll_terms=[name for name, kind in kinds.items() if kind == "nll"],
+        max_new_tokens=config.sampling.max_new_tokens,
+        max_grad_norm=config.training.max_grad_norm,
+        num_iterations=config.training.num_iterations,
+    )
+
+
+def rule(config: Config, reward: str) -> Entry[Any]:
+    """Return the rule that makes a reward's values advantages."""
+    return advantages.entry(config.rewards[reward].advantage)
+
+
+def describe(config: Config, method: Plan, streams: Mapping[str, Stream[Any]]) -> dict[str, Any]:
+    """Return what a run would do, for --dry-run."""
+    return {
+        "method": config.method,
+        "terms": method.weights(0),
+        "data": {name: len(stream.items) for name, stream in streams.items()},
+        "steps": config.training.steps,
+        "run": config.run.dir,
+    }

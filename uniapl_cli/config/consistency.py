@@ -1,0 +1,137 @@
+"""What of an experiment must fit together: names that other sections give, kinds of batches."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from uniapl_cli.config.include import read
+from uniapl_cli.config.schema import Config
+from uniapl_cli.errors import ConfigError, nearest, unknown
+from uniapl_cli.objectives import objectives, reductions
+from uniapl_cli.sources import sources
+from uniapl_cli.tensors import TokenBatch
+from uniapl_cli.training.schedules import names_in
+from uniapl_cli.training.terms import TermOptions
+
+log = logging.getLogger("uniapl")
+
+POLAR = "polar"
+
+
+def check(config: Config, method: Path | None, methods: Mapping[str, Path]) -> None:
+    """Check every term against what it names, and every schedule's use. Raises ConfigError.
+
+    `method` is the method's own file, `methods` are the packaged ones.
+    """
+    for name, term in config.terms.items():
+        check_source(config, name, term)
+        check_objective(config, name, term)
+        check_weight(config, name, term)
+    check_schedules(config, method, methods)
+
+
+def check_source(config: Config, name: str, term: TermOptions) -> None:
+    """Refuse a source that is neither in the config nor registered, or of another verb."""
+    key = f"terms.{name}.source"
+    known = {*config.sources, *sources}
+    if config.method != POLAR:
+        known -= {n for n in known if n in sources and sources[n].traits.get("verb")}
+    if term.source not in known:
+        raise _at(config, key, unknown("source", term.source, known, ConfigError))
+
+
+def check_objective(config: Config, name: str, term: TermOptions) -> None:
+    """Refuse an objective, a reward or a reduction that does not fit the source's batches."""
+    objective = objectives.entry(term.objective)
+    key = config.latest(f"terms.{name}.source", f"terms.{name}.objective")
+    gives = config.source_kind(term.source).traits["batch"]
+    takes = inspect.signature(objective.definition, eval_str=True).parameters["batch"].annotation
+    if takes is not gives:
+        fitting = [kind for kind in sources if sources[kind].traits["batch"] is takes]
+        raise config.error(
+            key,
+            f"{key}: '{objective.name}' takes a {takes.__name__}, and source '{term.source}' gives "
+            f"a {gives.__name__}",
+            f"Use a source of {' or '.join(fitting)}",
+            got=objective.name,
+            allowed=fitting,
+        )
+    if (reward := getattr(term.objective, "reward", None)) is not None:
+        check_reward(config, name, reward, term.source)
+    reduction = reductions.entry(term.reduction).name
+    if reduction != "token" and gives is not TokenBatch:
+        raise config.error(
+            f"terms.{name}.reduction",
+            f"terms.{name}.reduction: '{reduction}' reduces the losses of tokens, and objective "
+            f"'{objective.name}' has one loss a row",
+            "Leave it out",
+            got=reduction,
+        )
+
+
+def check_reward(config: Config, name: str, reward: str, source: str) -> None:
+    """Refuse a reward that is not there, or for what is no rollout."""
+    named = f"terms.{name}.objective.reward"
+    if reward not in config.rewards:
+        raise _at(config, named, unknown("reward", reward, config.rewards, ConfigError))
+    key = config.latest(f"terms.{name}.source", named)
+    if not config.source_kind(source).traits.get("rewarded"):
+        fitting = [kind for kind in sources if sources[kind].traits.get("rewarded")]
+        raise config.error(
+            key,
+            f"{key}: a reward judges rollouts, and source '{source}' has none",
+            f"Use a source of {' or '.join(fitting)}",
+            got=source,
+            allowed=fitting,
+        )
+
+
+def check_weight(config: Config, name: str, term: TermOptions) -> None:
+    """Refuse a weight that names no schedule."""
+    for schedule in sorted(names_in(term.weight)):
+        if schedule not in config.schedules:
+            error = unknown("schedule", schedule, config.schedules, ConfigError)
+            raise _at(config, f"terms.{name}.weight", error)
+
+
+def check_schedules(config: Config, method: Path | None, methods: Mapping[str, Path]) -> None:
+    """Refuse a schedule that nothing uses; say once which methods use those of a shared file."""
+    used = {name for term in config.terms.values() for name in names_in(term.weight)}
+    unused = [name for name in config.schedules if name not in used]
+    if not unused:
+        return
+    own = schedule_names([method] if method else [])
+    users = {name: schedule_names([path]) for name, path in methods.items()}
+    for name in (name for name in unused if name not in own):
+        elsewhere = [user for user, theirs in users.items() if name in theirs]
+        if not elsewhere:
+            known = sorted(used | own | {n for theirs in users.values() for n in theirs})
+            raise config.error(
+                f"schedules.{name}",
+                f"schedules.{name} is in no term's weight, so it would do nothing",
+                f"Known: {', '.join(known)}",
+                got=name,
+                allowed=known,
+                suggestion=nearest(name, known),
+            )
+        if config.terms:
+            log.info("schedules.%s is for %s; it does nothing here", name, ", ".join(elsewhere))
+
+
+def schedule_names(paths: Iterable[Path]) -> set[str]:
+    """Return the names of the schedules that files hold."""
+    return {
+        name.value
+        for document in read(paths)
+        for section, node in document.root.value
+        if section.value == "schedules" and isinstance(node.value, list)
+        for name, _ in node.value
+    }
+
+
+def _at(config: Config, key: str, error: ConfigError) -> ConfigError:
+    error.problem = f"{key}: {error.problem}"
+    return error.at(config.origin(key), key)

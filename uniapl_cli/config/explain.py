@@ -1,0 +1,239 @@
+"""What pydantic found wrong, as one line: the key, its place, what is allowed, what to type."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from uniapl_cli.config.keys import unknown_key
+from uniapl_cli.config.layers import Layers, Path, dotted
+from uniapl_cli.config.shape import Shape, child, is_map, section, spelled, texts
+from uniapl_cli.errors import ConfigError, UniAPLError, nearest, unknown
+from uniapl_cli.options import Options, is_marked
+from uniapl_cli.registry import KIND, Choice, Named
+
+BOUNDS = {
+    "greater_than": ("it must be above {gt}", "gt"),
+    "greater_than_equal": ("{ge} is the least", "ge"),
+    "less_than": ("it must be below {lt}", "lt"),
+    "less_than_equal": ("{le} is the most", "le"),
+    "finite_number": ("a finite number is needed", None),
+    "too_short": ("at least {min_length} needed", "min_length"),
+    "string_pattern_mismatch": ("it must look like {pattern}", "pattern"),
+}
+
+
+class Fault:
+    """One of pydantic's errors, at its key: the tags of unions are no part of that."""
+
+    def __init__(self, error: Any, schema: type[Options], tree: Any) -> None:
+        self.error, self.type = error, error["type"]
+        self.path: Path = ()
+        self.admitted: Shape = (schema,)
+        self.above: Shape = ()
+        self.value: Any = tree
+        self.parent: Any = None
+        loc = list(error["loc"])
+        while loc:
+            part = loc.pop(0)
+            inner = child(self.admitted, part, self.value)
+            new = self.type in ("extra_forbidden", "missing") and not loc
+            if inner or new:
+                self._go_down(part, inner)
+                if loc and any(isinstance(o, Choice) for o in inner):
+                    loc.pop(0)  # the kind's name
+
+    def _go_down(self, part: Any, inner: Shape) -> None:
+        self.above, self.parent = self.admitted, self.value
+        self.path, self.admitted = (*self.path, part), inner
+        try:
+            self.value = self.value[part]
+        except (LookupError, TypeError):
+            self.value = None
+
+    @property
+    def key(self) -> str:
+        """The key as a user types it."""
+        return dotted(self.path)
+
+    @property
+    def of_choice(self) -> bool:
+        """Whether the key is none of those that the chosen kind takes."""
+        chosen = any(isinstance(option, Choice) for option in self.above)
+        return chosen and self.type == "extra_forbidden"
+
+    @property
+    def in_map(self) -> bool:
+        """Whether the key is the name of a map's entry, which a user chose."""
+        return any(is_map(option) for option in self.above)
+
+
+def explain(faults: Sequence[Fault], layers: Layers) -> ConfigError:
+    """Return the first mistake, with what is said of the same key."""
+    fault = faults[0]
+    same = [other for other in faults if other.path == fault.path]
+    error = _named(fault, layers) or _wrong(fault, same)
+    error.key = error.key or fault.key
+    return error.at(layers.origin(fault.path))
+
+
+def faults_of(error: ValidationError, layers: Layers, tree: Any) -> list[Fault]:
+    """Return the errors of a validation, each at its key."""
+    return [Fault(e, layers.schema, tree) for e in error.errors(include_url=False)]
+
+
+def _named(fault: Fault, layers: Layers) -> ConfigError | None:
+    """Say which name is unknown, missing or taken back, where it is about a name."""
+    if fault.value is None and fault.in_map and fault.type not in ("missing", "extra_forbidden"):
+        return _absent_entry(fault)
+    if fault.type == "extra_forbidden":
+        return _unknown_key(fault, layers)
+    if fault.type == "missing":
+        options = next(filter(None, (section(o, fault.parent) for o in fault.above)), None)
+        of = f", which {_of(fault)} needs," if _of(fault) else ""
+        listed = [n for n in options.model_fields if n != KIND] if options else []
+        return ConfigError(f"'{fault.key}'{of} is not set", f"Type {fault.key}=...", allowed=listed)
+    choice = next((option for option in fault.admitted if isinstance(option, Choice)), None)
+    if choice and fault.type == "union_tag_invalid":
+        kind = fault.error["ctx"]["tag"]
+        error = unknown(choice.registry.kind, str(kind), choice.registry, ConfigError)
+        error.problem = f"'{fault.key}': {error.problem}"
+        error.advice = (
+            f"A number, or: {', '.join(choice.registry)}" if choice.number else error.advice
+        )
+        return error
+    if choice and fault.type == "union_tag_not_found":
+        return _no_kind(fault, choice)
+    return None
+
+
+def _of(fault: Fault) -> str:
+    """Name the kind whose options a key is among: `objective 'surrogate'`."""
+    for option in fault.above:
+        if isinstance(option, Choice) and isinstance(named := option.spelt(fault.parent), dict):
+            return f"{option.registry.kind} '{named.get(KIND)}'"
+    return ""
+
+
+def _absent_entry(fault: Fault) -> ConfigError:
+    there = [name for name, item in fault.parent.items() if item is not None]
+    inside = dotted(fault.path[:-1])
+    guess = nearest(str(fault.path[-1]), there)
+    return ConfigError(
+        f"null removes '{fault.key}', but '{inside}' has no such entry",
+        f"It has: {', '.join(there) or '(none)'}",
+        allowed=there,
+        suggestion=f"{inside}.{guess}" if guess else None,
+    )
+
+
+def _unknown_key(fault: Fault, layers: Layers) -> ConfigError:
+    path, value = fault.path, fault.value
+    depth = len(path) - 1
+    if fault.of_choice:
+        return _alien_key(fault)
+    # Of `optm.lr=1` the whole key is known, so that it can be told of `optim.lr`.
+    while isinstance(value, dict) and len(value) == 1:
+        (name, value), *_ = value.items()
+        path = (*path, name)
+    options = next(filter(None, (section(o, fault.parent) for o in fault.above)), layers.schema)
+    named = [dotted(written) for written in layers.where if written != fault.path]
+    return unknown_key(
+        layers.schema, tuple(map(str, path)), depth, list(options.model_fields), named
+    )
+
+
+def _alien_key(fault: Fault) -> ConfigError:
+    """Say that the chosen kind does not take a key, and which kinds do."""
+    choice = next(option for option in fault.above if isinstance(option, Choice))
+    options, name = section(choice, fault.parent), str(fault.path[-1])
+    siblings = [n for n in options.model_fields if n != KIND] if options else []
+    guess = nearest(name, siblings, 0.6)
+    others = [
+        kind for kind in choice.registry if name in choice.registry[kind].options.model_fields
+    ]
+    does = f"; {' and '.join(map(repr, others))} would" if others else ""
+    return ConfigError(
+        f"'{fault.key}': {_of(fault)} takes no '{name}'{does}",
+        f"It takes: {', '.join(siblings) or 'nothing'}",
+        allowed=siblings,
+        suggestion=f"{dotted(fault.path[:-1])}.{guess}" if guess else None,
+    )
+
+
+def _no_kind(fault: Fault, choice: Choice) -> ConfigError:
+    names = list(choice.registry)
+    if fault.in_map and any(isinstance(option, Named) for option in fault.above):
+        name = str(fault.path[-1])
+        error = unknown(choice.registry.kind, name, names, ConfigError)
+        error.problem = f"'{fault.key}': {error.problem}"
+        return error
+    number = "a number, " if choice.number else ""
+    wanted = f"{number}a name, or {{kind: {' | '.join(names)}, ...}}, is needed"
+    if isinstance(fault.value, dict):
+        return ConfigError(f"'{fault.key}' has no kind: {wanted}", allowed=names)
+    return ConfigError(
+        f"'{fault.key}' is {shown(fault.value)}: {wanted}", got=fault.value, allowed=names
+    )
+
+
+def _wrong(fault: Fault, same: Sequence[Fault]) -> ConfigError:
+    """Say that a value is of the wrong type or beyond its bounds, or what a validator said."""
+    secret = _is_secret(fault)
+    got = None if secret else fault.value
+    said = f"'{fault.key}'" + ("" if secret else f" is {shown(got)}")
+    if fault.type == "value_error":
+        return _refused(fault, said, got)
+    if fault.type in BOUNDS:
+        text, _ = BOUNDS[fault.type]
+        bound = {n: _short(v) for n, v in fault.error.get("ctx", {}).items()}
+        return ConfigError(f"{said}: {text.format(**bound)}", got=got)
+    listed = [text for other in same for text in texts(other.admitted)]
+    close = difflib.get_close_matches(str(got), listed, 1)
+    return ConfigError(
+        f"{said}, expected {spelled(fault.admitted)}",
+        got=got,
+        allowed=list(dict.fromkeys(listed)),
+        suggestion=close[0] if close else None,
+    )
+
+
+def _refused(fault: Fault, said: str, got: Any) -> ConfigError:
+    cause = fault.error["ctx"]["error"]
+    inner = cause.args[0] if cause.args else ""
+    if isinstance(inner, UniAPLError):
+        return ConfigError(
+            f"'{fault.key}': {inner.problem}",
+            inner.advice,
+            got=inner.got,
+            allowed=inner.allowed,
+            suggestion=inner.suggestion,
+        )
+    whole = isinstance(fault.value, dict) or got is None
+    text = f"'{fault.key}': {cause}" if whole and fault.path else f"{said}: {cause}"
+    return ConfigError(str(cause) if not fault.path else text, got=None if whole else got)
+
+
+def _is_secret(fault: Fault) -> bool:
+    for option in fault.above:
+        options = section(option, fault.parent)
+        field = options.model_fields.get(str(fault.path[-1])) if options else None
+        if field is not None:
+            return is_marked(field, "secret")
+    return False
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def shown(value: object) -> str:
+    """Show a value in one line and with its type: `'fast' (str)`, `null`, `a list`."""
+    if value is None or isinstance(value, (dict, list, tuple)):
+        return "null" if value is None else "a mapping" if isinstance(value, dict) else "a list"
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    text = text if len(text) <= 80 else f"{text[:76]}...'"
+    return f"{text} ({type(value).__name__})"

@@ -1,0 +1,62 @@
+"""What a config may set of a component: typed, bounded, frozen fields, declared beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+MISSING: Any = "???"  # OmegaConf's mark of a value that the user must give
+
+
+class Options(BaseModel):
+    """Settings of one thing. Unknown keys, other types, NaN and infinity are refused.
+
+    A component's options are a subclass, or are made of its keyword-only parameters.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+        protected_namespaces=(),
+        defer_build=True,  # a Choice among its fields knows what is registered until it is used
+    )
+
+
+def key(default: Any, help: str, *, may_change: bool = False, **bounds: Any) -> Any:
+    """Declare a field: its default, the line that `uniapl config keys` prints, pydantic's bounds.
+
+    What `may_change` may have another value when a run is resumed: it decides no result.
+    """
+    marks: Mapping[str, Any] = {"may_change": True} if may_change else {}
+    return Field(default, description=help, json_schema_extra=dict(marks), **bounds)
+
+
+def is_marked(field: FieldInfo, mark: str) -> bool:
+    """Whether a field has a mark: `may_change`, or `secret`, whose value no message repeats."""
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get(mark))
+
+
+def section(options: type[Options], help: str) -> Any:
+    """Declare a field that is a section: further options, all with their defaults."""
+    return Field(default_factory=options, description=help)
+
+
+@cache
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(annotation, config=ConfigDict(strict=True))
+
+
+def conforms(value: Any, annotation: Any) -> bool:
+    """Whether a plain value is of the annotated type. An int is a float; a bool is not an int."""
+    try:
+        _adapter(annotation).validate_python(value)
+    except ValidationError:
+        return False
+    return True

@@ -1,0 +1,198 @@
+"""What a rollout is rewarded for: one function a number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from pydantic import PositiveInt
+
+from uniapl_cli.discriminators import CachedDiscriminator, centred, coefficient
+from uniapl_cli.errors import ConfigError, DataError
+from uniapl_cli.objectives.kl import Estimator, estimate
+from uniapl_cli.options import Options, key
+from uniapl_cli.registry import Registry
+from uniapl_cli.types import Comparison, Example, Rollout
+from uniapl_cli.verifiers import Case, Judge, strip_thinking
+
+
+class RewardFunction(Options):
+    """What every reward function is told."""
+
+    weight: float = key(1.0, "its share in the reward, which is the weighted sum")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One number a rollout, and by name what else is to be logged of how it came about."""
+
+    values: list[float]
+    more: Mapping[str, list[float]] = field(default_factory=dict)
+
+
+# (rollouts, *, options) -> one finite number a rollout, or Scored where there is more to log.
+# traits: what the examples must carry: teacher=True the teacher's response, reference=True the data
+# set's own, constraints=True constraints; policy=True where the frozen reference policy is needed.
+Function = Callable[..., list[float] | Scored]
+reward_functions: Registry[Function] = Registry(
+    "reward function",
+    base=RewardFunction,
+    supplied=("judge", "discriminator", "reference", "max_new_tokens"),
+)
+
+# (rollouts) -> the frozen reference's log-probability of each response token.
+ReferenceLogps = Callable[[Sequence[Rollout]], list[list[float]]]
+
+
+@reward_functions.register("verifier", constraints=True)
+def verifier(
+    rollouts: Sequence[Rollout],
+    *,
+    judge: Judge,
+    mode: Literal["all", "fraction"] = "all",
+    errors: Literal["fail", "skip"] = "fail",
+    require_stop: bool = False,
+) -> list[float]:
+    """1 when all verification functions pass, else 0 (the paper); or the fraction that passes.
+
+    `mode` says which. A function that fails counts as not passed, or is left out with
+    `errors: skip`, as AutoIF's own filter does. With `require_stop`, a response cut off at
+    max_new_tokens earns 0.
+    """
+    cases = [
+        Case(r.completion.text, r.example.constraints, r.example.origin or r.example.id)
+        for r in rollouts
+    ]
+    values = []
+    for rollout, verdict in zip(rollouts, judge(cases), strict=True):
+        heard = zip(verdict.strict, verdict.errors, strict=True)
+        passed = [ok for ok, error in heard if error is None or errors == "fail"] or [False]
+        share = sum(passed) / len(passed) if mode == "fraction" else float(all(passed))
+        cut_off = require_stop and rollout.completion.finish_reason != "stop"
+        values.append(0.0 if cut_off else share)
+    return values
+
+
+@reward_functions.register("length")
+def length(rollouts: Sequence[Rollout]) -> list[float]:
+    """The response's tokens, stop token included; a weight below 0 asks for shorter ones."""
+    return [float(len(rollout.completion.token_ids)) for rollout in rollouts]
+
+
+@reward_functions.register("overlong")
+def overlong(
+    rollouts: Sequence[Rollout], *, max_new_tokens: int, buffer: PositiveInt
+) -> list[float]:
+    """DAPO's soft punishment: 0, falling to -1 over the last `buffer` tokens before the longest.
+
+    arXiv 2503.14476, eq. 13.
+    """
+    if buffer > max_new_tokens:
+        raise ConfigError(
+            f"overlong: buffer = {buffer} is more than sampling.max_new_tokens = {max_new_tokens}",
+            got=buffer,
+        )
+    over = [len(r.completion.token_ids) - (max_new_tokens - buffer) for r in rollouts]
+    return [-min(max(tokens / buffer, 0.0), 1.0) for tokens in over]
+
+
+@reward_functions.register("kl", policy=True)
+def kl(
+    rollouts: Sequence[Rollout],
+    *,
+    reference: ReferenceLogps,
+    estimator: Estimator = "k1",
+) -> list[float]:
+    """The divergence from the frozen reference, summed over the response: KL in the reward.
+
+    A weight of -0.001 takes 0.001 KL off the reward. `estimator` as in the objective `kl`; k1 is
+    the one whose expected gradient is that of the divergence (peers recommend it here).
+    """
+    divergences = []
+    for rollout, ref_logps in zip(rollouts, reference(rollouts), strict=True):
+        d = torch.tensor(ref_logps) - torch.tensor(rollout.completion.logps)
+        divergences.append(float(estimate(d, estimator).sum()))
+    return divergences
+
+
+@reward_functions.register("polar", teacher=True)
+def polar(
+    rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator, centre: bool = False
+) -> list[float]:
+    """The discriminator's score r of the rollout against the teacher's response.
+
+    With `centre`, minus its score of the teacher's response against itself, so that 0 means "as
+    close as can be".
+    """
+    return distances(rollouts, discriminator, centre)
+
+
+@reward_functions.register("coef", teacher=True)
+def coef(
+    rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator, centre: bool = False
+) -> Scored:
+    """The anchor: 1 - 8 (sigmoid(r) - 0.5)^2 of the score above. Paper, Algorithm 1."""
+    scores = distances(rollouts, discriminator, centre)
+    return Scored([coefficient(r) for r in scores], {"r": scores})
+
+
+@reward_functions.register("polar_gt", teacher=True, reference=True)
+def polar_gt(rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator) -> Scored:
+    """r = r_s - r_t: rollout and teacher, both against the data set's own answer. Paper, B.2."""
+    return margins(rollouts, discriminator)
+
+
+@reward_functions.register("coef_gt", teacher=True, reference=True)
+def coef_gt(rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator) -> Scored:
+    """The anchor with the data set's own answer as the reference: the coefficient of polar_gt."""
+    r = margins(rollouts, discriminator)
+    return Scored([coefficient(value) for value in r.values], {"r": r.values, **r.more})
+
+
+def distances(
+    rollouts: Sequence[Rollout], discriminator: CachedDiscriminator, centre: bool
+) -> list[float]:
+    """Return the scores of the rollouts against the teacher's responses."""
+    pairs = [comparison(r, r.completion.text) for r in rollouts]
+    if not centre:
+        return discriminator.score(pairs)
+    return centred(discriminator.score, discriminator.fixed, pairs)[0]
+
+
+def margins(rollouts: Sequence[Rollout], discriminator: CachedDiscriminator) -> Scored:
+    """Return how much closer than the teacher's the rollouts are to the data set's own answers."""
+    students = discriminator.score([against_truth(r, r.completion.text) for r in rollouts])
+    teachers = discriminator.fixed([against_truth(r, str(r.example.response)) for r in rollouts])
+    values = [s - t for s, t in zip(students, teachers, strict=True)]
+    return Scored(values, {"r_s": students, "r_t": teachers})
+
+
+def comparison(rollout: Rollout, candidate: str) -> Comparison:
+    """Return what the discriminator compares: the candidate with the teacher's response."""
+    example = rollout.example
+    if example.response is None:
+        raise DataError("no teacher 'response' to compare a rollout with", where=example.origin)
+    return compared(example, example.response, candidate)
+
+
+def against_truth(rollout: Rollout, candidate: str) -> Comparison:
+    """Return what the discriminator compares: the candidate with the data set's own answer."""
+    example = rollout.example
+    if example.response is None:
+        raise DataError("no teacher 'response' to compare a rollout with", where=example.origin)
+    if example.reference is None:
+        problem = "no 'reference' to compare rollout and teacher with"
+        raise DataError(problem, where=example.origin)
+    return compared(example, example.reference, candidate)
+
+
+def compared(example: Example, reference: str, candidate: str) -> Comparison:
+    """Return a candidate and a reference without their thoughts, behind the example's prompt."""
+    return Comparison(
+        prompt=example.prompt_text,
+        reference=strip_thinking(reference),
+        candidate=strip_thinking(candidate),
+        id=example.origin or example.id,
+    )

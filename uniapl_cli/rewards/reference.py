@@ -1,0 +1,45 @@
+"""The frozen reference, and what it thinks of rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from uniapl_cli.data.collate import pad_rows
+from uniapl_cli.tensors import TokenBatch
+from uniapl_cli.types import Rollout
+
+
+class Reference(Protocol):
+    """The frozen policy that others are held against."""
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Return (B, T) log-probabilities."""
+        ...
+
+
+@dataclass(frozen=True)
+class RolloutLogps:
+    """rollouts -> the reference's log-probability of each response token, at their temperature."""
+
+    reference: Reference
+    device: torch.device
+    pad_id: int
+    temperature: float
+    rows: int
+
+    @torch.no_grad()
+    def __call__(self, rollouts: Sequence[Rollout]) -> list[list[float]]:
+        """Return a list a rollout, `rows` rollouts a forward pass."""
+        pairs = [(r.prompt_ids, r.completion.token_ids) for r in rollouts]
+        batch = TokenBatch(*pad_rows(pairs, self.pad_id), temperature=self.temperature)
+        rows_logps: list[list[float]] = []
+        for index in torch.arange(len(rollouts)).split(self.rows):
+            part = batch.take(index)
+            logps = self.reference.forward(part.to(self.device)).cpu()
+            rows_logps += [row[mask].tolist() for row, mask in zip(logps, part.mask, strict=True)]
+        return rows_logps

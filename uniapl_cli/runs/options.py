@@ -1,0 +1,32 @@
+"""What a config sets of a run's folder, machine and reports."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from uniapl_cli.options import MISSING, Options
+from uniapl_cli.options import key as any_key
+
+key = partial(any_key, may_change=True)
+
+
+class RunOptions(Options):
+    """Where a run writes, on what it computes, how often it reports; none of it changes results."""
+
+    dir: str = key(MISSING, "folder of the run: config, metrics, samples, checkpoints, final model")
+    device: str = key("auto", "auto (CUDA if there is one), cpu, cuda, cuda:1 ...")
+    threads: int | None = key(
+        None, "CPU threads; null leaves torch's choice (tiny models: 1)", ge=1
+    )
+    log_every: int = key(1, "steps between lines of metrics.jsonl", ge=1)
+    sample_every: int = key(
+        10, "steps between samples written to samples.jsonl; 0 writes none", ge=0
+    )
+    save_every: int = key(50, "steps between checkpoints", ge=1)
+    keep_checkpoints: int = key(2, "checkpoints kept; the older ones are deleted", ge=1)
+    health: bool = key(True, "say in plain words when the metrics show a known sickness")
+    gradients_every: int = key(
+        0,
+        "steps between reports of each term's gradient norm and their cosines; 0 makes none",
+        ge=0,
+    )

@@ -1,0 +1,177 @@
+"""Pairs for a discriminator, from what several policies answered to the same prompts.
+
+A pair is (reference, positive) against (reference, negative): reference and positive come from one
+policy, the negative from another or from a broken copy of the first's (POLAR, section 3.3).
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from pydantic import PositiveInt
+
+from uniapl_cli.data.collate import pad_ids
+from uniapl_cli.discriminators.polar import PolarModel
+from uniapl_cli.errors import ConfigError, DataError
+from uniapl_cli.options import key
+from uniapl_cli.registry import NameOf, Registry
+from uniapl_cli.seeding import derive
+from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
+from uniapl_cli.tensors import PairBatch
+from uniapl_cli.types import Comparison, Example
+
+# (text, another prompt's text, rng) -> a broken copy of the text
+corruptions: Registry[Callable[[str, str, random.Random], str]] = Registry("corruption")
+
+
+@corruptions.register("shuffle")
+def shuffle(text: str, other: str, rng: random.Random) -> str:
+    """Put the words in another order."""
+    words = text.split()
+    rng.shuffle(words)
+    return " ".join(words)
+
+
+@corruptions.register("drop")
+def drop(text: str, other: str, rng: random.Random) -> str:
+    """Leave out three words of ten."""
+    return " ".join(word for word in text.split() if rng.random() >= 0.3)
+
+
+@corruptions.register("repeat")
+def repeat(text: str, other: str, rng: random.Random) -> str:
+    """Say one word of three twice."""
+    words = ([word] * (2 if rng.random() < 0.35 else 1) for word in text.split())
+    return " ".join(word for group in words for word in group)
+
+
+@corruptions.register("swap")
+def swap(text: str, other: str, rng: random.Random) -> str:
+    """Answer another prompt."""
+    return other
+
+
+@corruptions.register("splice")
+def splice(text: str, other: str, rng: random.Random) -> str:
+    """Go over to another prompt's answer in the middle."""
+    words, others = text.split(), other.split()
+    return " ".join([*words[: len(words) // 2], *others[len(others) // 2 :]])
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """What each policy answered: {policy: {prompt id: responses}}, for prompts all of them have."""
+
+    prompts: Mapping[str, str]
+    answers: Mapping[str, Mapping[str, Sequence[str]]]
+
+    @property
+    def policies(self) -> list[str]:
+        """The policies' names, the one that counts as the expert first."""
+        return list(self.answers)
+
+    @property
+    def ids(self) -> list[str]:
+        """The prompts' ids."""
+        return list(self.prompts)
+
+
+def gather(files: Mapping[str, Iterable[Example]]) -> Trajectories:
+    """Gather the policies' files. Raises DataError unless two policies share prompts."""
+    if len(files) < 2:
+        problem = f"trajectories of at least two policies are needed, got {list(files)}"
+        raise DataError(problem, got=list(files))
+    prompts: dict[str, str] = {}
+    answers: dict[str, dict[str, list[str]]] = {}
+    for policy, examples in files.items():
+        mine: dict[str, list[str]] = defaultdict(list)
+        for example in examples:
+            if example.response is None:
+                raise DataError("no 'response'", where=example.origin)
+            prompts[example.id] = example.prompt_text
+            mine[example.id].append(example.response)
+        answers[policy] = mine
+    shared = [key for key in prompts if all(key in mine for mine in answers.values())]
+    if not shared:
+        raise DataError(f"the policies {list(files)} share no prompt", got=list(files))
+    return Trajectories({key: prompts[key] for key in shared}, answers)
+
+
+@dataclass(frozen=True)
+class PairMaker:
+    """Draws pairs; half of their references are the expert's, since that is what will be asked."""
+
+    trajectories: Trajectories
+    corruptions: Sequence[str] = ()
+
+    def kinds(self) -> list[str]:
+        """Return the kinds of negative: another policy's answer, or a corruption."""
+        return [*self.trajectories.policies, *self.corruptions]
+
+    def make(
+        self, key: str, rng: random.Random, *, policy: str | None = None, kind: str | None = None
+    ) -> tuple[Comparison, Comparison]:
+        """Return (better, worse) for a prompt; `policy` and `kind` are drawn unless given."""
+        answers, policies = self.trajectories.answers, self.trajectories.policies
+        if policy is None:
+            policy = policies[0] if rng.random() < 0.5 else rng.choice(policies)
+        kind = kind or rng.choice([kind for kind in self.kinds() if kind != policy])
+        mine = answers[policy][key]
+        reference, positive = rng.sample(mine, 2) if len(mine) > 1 else (mine[0], mine[0])
+        if kind in corruptions:
+            other = rng.choice([i for i in rng.sample(self.trajectories.ids, 2) if i != key])
+            text = rng.choice(mine)
+            negative = corruptions[kind].definition(text, rng.choice(answers[policy][other]), rng)
+        else:
+            negative = rng.choice(answers[kind][key])
+        prompt = self.trajectories.prompts[key]
+        return (
+            Comparison(prompt, reference, positive, key),
+            Comparison(prompt, reference, negative, key),
+        )
+
+
+@sources.register("comparisons", batch=PairBatch, stream="comparisons", verb="pretrain-polar")
+class ComparisonsOptions(SourceOptions):
+    """Pairs of answers by several policies, of which the reference's own policy's is better."""
+
+    pairs_per_step: PositiveInt = key(32, "pairs a step")
+    corruptions: list[Annotated[str, NameOf(corruptions)]] = key(
+        [], "broken copies that are negatives too; see `uniapl list corruptions`"
+    )
+
+    def per_step(self) -> int:
+        """Return how many pairs a step takes, one a prompt."""
+        return self.pairs_per_step
+
+    def make(self, name: str, parts: Parts) -> Comparisons:
+        """Refuse: `uniapl pretrain-polar` makes the source, of a discriminator."""
+        raise ConfigError(
+            f"source '{name}' trains a discriminator, not a policy", "Use uniapl pretrain-polar"
+        )
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Batches of pairs for training, a pair a prompt of the stream."""
+
+    stream: str
+    polar: PolarModel
+    maker: PairMaker
+    seed: int
+
+    def draw(self, context: StepContext) -> SourceBatch:
+        """Make and encode the pairs of a step."""
+        pairs = [
+            self.maker.make(key, random.Random(derive(self.seed, "pairs", context.step, slot)))
+            for slot, key in enumerate(context.items)
+        ]
+        rows = [self.polar.encode(side) for pair in pairs for side in pair]
+        lengths = torch.tensor([len(row) for row in rows]).unflatten(0, (-1, 2))
+        tokens = pad_ids(rows, self.polar.tokenizer.pad_token_id or 0).unflatten(0, (-1, 2))
+        return SourceBatch(PairBatch(tokens, lengths))

@@ -1,0 +1,105 @@
+"""What a source of batches is, and the registry of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import PositiveInt
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.generation import Generator
+from uniapl_cli.options import Options, key
+from uniapl_cli.registry import Registry
+from uniapl_cli.rewards import Reward
+from uniapl_cli.tensors import Batch
+from uniapl_cli.types import Example, Sampling
+
+
+@dataclass(frozen=True)
+class SourceBatch:
+    """A step's batch from one source, and what to log about it."""
+
+    batch: Batch
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    make_samples: Callable[[], Sequence[Mapping[str, Any]]] = list
+
+    @property
+    def samples(self) -> Sequence[Mapping[str, Any]]:
+        """Rows for samples.jsonl, made when they are asked for: few steps write them."""
+        return self.make_samples()
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What a source is asked at a step.
+
+    items: the next ones of its stream. rewards: the names of those whose advantages its batch is to
+    carry. more: draws so many further items.
+    """
+
+    items: Sequence[Any]
+    step: int
+    rewards: Sequence[str]
+    more: Callable[[int], Sequence[Any]]
+
+
+class Source(Protocol):
+    """Makes a batch of what its stream yields."""
+
+    @property
+    def stream(self) -> str:
+        """The stream that the source's items come from."""
+        ...
+
+    def draw(self, context: StepContext) -> SourceBatch:
+        """Return the batch of a step."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What sources are made of. rewards: by name, those that terms over rollouts ask for."""
+
+    chat: Chat
+    generator: Generator
+    rewards: Mapping[str, Reward]
+    sampling: Sampling
+    seed: int
+
+
+class SourceOptions(Options):
+    """What every source is told."""
+
+    micro_batch_size: PositiveInt | None = key(
+        None, "rows a forward pass; null takes training.micro_batch_size", may_change=True
+    )
+
+    @property
+    def stream(self) -> str:
+        """The name of the stream that the items come from."""
+        name: str = sources.entry(self).traits["stream"]
+        return name
+
+    def per_step(self) -> int | None:
+        """Return how many items a step takes; None for as many as the stream's other source."""
+        return None
+
+    def check(self, examples: Sequence[Example], why: str) -> None:
+        """Raise DataError for examples that lack what the source needs; `why` names the term."""
+
+    def items(self) -> Sequence[Any]:
+        """Return what the stream yields, where that is none of the files of `data`."""
+        raise NotImplementedError
+
+    def make(self, name: str, parts: Parts) -> Source:
+        """Return the source; random draws follow from its name."""
+        raise NotImplementedError
+
+
+# An Options class. traits: batch, the kind of Batch that it gives; stream, the name of its stream:
+# "demonstrations", "prompts" and "preferences" are files of the config's section `data`;
+# rewarded=True where it gives rollouts with rewards; answers, those of an Example's that the policy
+# reads: "response", "rejected"; verb, where another one than `uniapl train` makes it.
+sources: Registry[type[SourceOptions]] = Registry("source", base=SourceOptions)
