@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from uniapl_cli.build import models, teachers
-from uniapl_cli.build.training import train
 from uniapl_cli.chat import Chat, load_tokenizer, read_template
+from uniapl_cli.commands import components
+from uniapl_cli.commands.teacher_gen import local_teacher
+from uniapl_cli.commands.train import train
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.types import Message
@@ -33,8 +34,10 @@ def base(tmp_path) -> Path:
 
 
 def test_without_a_template_the_run_says_what_to_type(tiny_config, base):
-    with pytest.raises(ConfigError, match=f"{base} has no chat template: set {QWEN} .or qwen3, or"):
+    with pytest.raises(ConfigError) as caught:
         train(tiny_config("sft", "run", f"model.path={base}"))
+    assert caught.value.key == "chat.template"
+    assert QWEN in caught.value.advice
 
 
 @pytest.mark.parametrize("adapter", ["null", "{rank: 2}"])
@@ -63,10 +66,11 @@ def test_a_chat_models_own_settings_stay_as_they_were(train_tiny):
 def test_a_template_from_a_file_is_the_policys(tiny_config, new_tokenizer, tmp_path):
     (tmp_path / "my.jinja").write_text("{{ messages[-1].content }}</s>")
     config = tiny_config("sft", "run", f"chat.template={tmp_path / 'my.jinja'}")
-    chat = models.chat(config, new_tokenizer(["</s>"], None))
+    new_tokenizer(["</s>"], None).save_pretrained(tmp_path / "model")
+    chat = components.policy_chat(config, str(tmp_path / "model"))
     assert chat.render([Message("user", "Hi")]) == "Hi</s>"
 
 
 def test_the_teacher_keeps_its_own_template(tiny_config):
     config = tiny_config("sft", "run", "teacher.path=tiny:teacher", QWEN)
-    assert teachers.teacher(config).chat.tokenizer.chat_template == read_template("qwen3")
+    assert local_teacher(config).chat.tokenizer.chat_template == read_template("qwen3")

@@ -2,12 +2,11 @@
 
 import pytest
 
-from uniapl_cli.build import models
-from uniapl_cli.build.locations import model_location
-from uniapl_cli.build.training import train
 from uniapl_cli.cli.session import METHODS, read_config
+from uniapl_cli.commands.components import model_location
+from uniapl_cli.commands.train import train
 from uniapl_cli.config.render import to_yaml
-from uniapl_cli.errors import ConfigError, ModelError
+from uniapl_cli.errors import ModelError, UniAPLError
 from uniapl_cli.tiny.assets import resolve
 
 
@@ -35,8 +34,8 @@ def test_an_unfinished_run_is_refused_with_the_command_that_finishes_it(new_run,
     run = new_run(method, finished=False)
     with pytest.raises(ModelError) as caught:
         model_location(str(run))
-    told = f"'{run}' is a run that has not finished; finish it: uniapl {command} --config {run}"
-    assert str(caught.value) == f"{told}/config.yaml"
+    assert caught.value.got == str(run)
+    assert caught.value.advice.endswith(f"uniapl {command} --config {run}/config.yaml")
 
 
 def test_a_models_own_folder_is_no_run(new_run):
@@ -53,19 +52,21 @@ def test_a_hubs_name_is_left_alone(name):
 
 def test_a_shipped_model_is_a_folder():
     assert model_location("tiny:base") == resolve("tiny:base")
-    with pytest.raises(ConfigError, match="unknown shipped file 'bsae'"):
+    with pytest.raises(UniAPLError) as caught:
         model_location("tiny:bsae")
+    assert (caught.value.got, caught.value.suggestion) == ("bsae", "base")
 
 
-def test_a_stage_before_this_one_that_was_never_begun_is_asked_for(tmp_path):
-    with pytest.raises(ModelError, match=r"there is no folder '.*/sft'; .* train that first"):
-        model_location(str(tmp_path / "sft"))
+def test_a_stage_before_this_one_that_was_never_begun_is_asked_for(tiny_config, tmp_path):
+    with pytest.raises(ModelError) as caught:
+        train(tiny_config("sft", "run", f"model.path={tmp_path / 'former'}"))
+    assert (caught.value.key, caught.value.got) == ("model.path", str(tmp_path / "former"))
 
 
-def test_a_stage_starts_from_the_runs_that_it_names(train_tiny, tiny_config):
+def test_a_stage_starts_from_the_run_that_it_names(train_tiny, assembled):
     former = train_tiny("sft", "former")
-    later = tiny_config("grpo", "later", f"model.path={former}", "training.steps=1")
-    started = models.trained_policy(later).model.state_dict()
-    ended = models.policy(tiny_config("sft", "x", f"model.path={former}/final").model, later.run)
-    assert all(started[name].equal(value) for name, value in ended.model.state_dict().items())
+    later, _, started = assembled("grpo", f"model.path={former}", "training.steps=1")
+    _, _, ended = assembled("sft", f"model.path={former}/final")
+    own = started.model.state_dict()
+    assert all(own[name].equal(value) for name, value in ended.model.state_dict().items())
     assert train(later)["last"]["step"] == 1

@@ -5,14 +5,12 @@ import logging
 
 import pytest
 
-from uniapl_cli.build.data import check_columns
-from uniapl_cli.build.filtering import filter_gt
-from uniapl_cli.build.streams import fit_streams, make_streams
-from uniapl_cli.build.training import train
 from uniapl_cli.chat import Chat
+from uniapl_cli.commands.filter_gt import filter_gt
+from uniapl_cli.commands.streams import make_streams
 from uniapl_cli.errors import ConfigError, DataError, RunError
 from uniapl_cli.files import write_rows
-from uniapl_cli.training.preferences import Choices
+from uniapl_cli.rewards import check_examples
 from uniapl_cli.training.terms import Plan, Term
 from uniapl_cli.verifiers import Case, Judge
 
@@ -25,6 +23,8 @@ LABELS = [
     for n in range(6)
 ]
 PROMPTS = [{"prompt": "Say it.", "response": "So."}, {"prompt": "Say so.", "response": "So."}]
+SIZES = ["sources.choices.rows_per_step=3", "sources.labels.rows_per_step=3"]
+CONTEXT = 2048
 
 
 def method(*sources):
@@ -32,14 +32,14 @@ def method(*sources):
 
 
 @pytest.fixture
-def read(tiny_config, tmp_path):
-    """read(sources, rows, *overrides): the config and the streams."""
+def read(tiny_config, tokenizer, tmp_path):
+    """read(sources, rows, *overrides): the streams that are drawn from."""
 
     def make(sources, rows, *overrides):
         write_rows(tmp_path / "rows.jsonl", rows)
-        given = f"data.preferences={tmp_path / 'rows.jsonl'}"
-        config = tiny_config("sft", "run", given, "training.preferences=3", *overrides)
-        return config, make_streams(config, method(*sources))
+        files = [f"data.{name}={tmp_path / 'rows.jsonl'}" for name in ("preferences", "prompts")]
+        config = tiny_config("sft", "run", *files, *SIZES, *overrides)
+        return make_streams(config, method(*sources), Chat(tokenizer), CONTEXT)
 
     return make
 
@@ -49,80 +49,80 @@ def read(tiny_config, tmp_path):
     [(["choices"], PAIRS), (["labels"], LABELS), (["choices", "labels"], PAIRS)],
 )
 def test_choices_and_labels_draw_from_the_same_stream(read, sources, rows):
-    _, streams = read(sources, rows)
+    streams = read(sources, rows)
     assert list(streams) == ["preferences"]
     assert len(streams["preferences"].next()) == 3
 
 
+def test_sources_of_one_stream_take_as_many_rows(read):
+    with pytest.raises(ConfigError) as caught:
+        read(["choices", "labels"], PAIRS, "sources.labels.rows_per_step=4")
+    assert (caught.value.key, caught.value.got) == ("sources.labels", 4)
+
+
 def test_the_stream_goes_on_where_it_was(read):
-    (_, one), (_, other) = read(["choices"], PAIRS), read(["choices"], PAIRS)
-    one["preferences"].next()
-    other["preferences"].load_state_dict(one["preferences"].state_dict())
-    assert one["preferences"].next() == other["preferences"].next()
-    fewer = read(["choices"], PAIRS[:4])[1]["preferences"]
-    with pytest.raises(RunError, match="'preferences' had 5 rows .* and has 4 now"):
-        fewer.load_state_dict(one["preferences"].state_dict())
+    one, other = (read(["choices"], PAIRS)["preferences"] for _ in range(2))
+    one.next()
+    other.load_state_dict(one.state_dict())
+    assert one.next() == other.next()
+    fewer = read(["choices"], PAIRS[:4])["preferences"]
+    with pytest.raises(RunError) as caught:
+        fewer.load_state_dict(one.state_dict())
+    assert (caught.value.got, caught.value.allowed) == (4, ("5",))
 
 
 SAME = [{**row, "prompt": "Say it."} for row in LABELS]
+# rows, and the line of the one that is refused
 REFUSED = {
-    "a prompt alone": ("choices", PROMPTS, 1, "no rejected answer, and term 'choices' compares"),
-    "a row of another layout": ("choices", [PAIRS[0], LABELS[0]], 2, "'chosen' is needed; got"),
-    "a label": ("choices", LABELS, 1, "no chosen answer, .* with a label are for KTO"),
-    "no answer": ("labels", [{"prompt": "Say it."}], 1, "no answer, and term 'labels' learns"),
-    "one prompt": ("labels", SAME, 1, "all rows have the same prompt, and term 'labels' holds"),
-    "no label": ("labels", [LABELS[0], {**LABELS[1], "label": 1}], 2, "'label' must be true"),
+    "a prompt alone": ("choices", PROMPTS, 1),
+    "a row of another layout": ("choices", [PAIRS[0], LABELS[0]], 2),
+    "a label": ("choices", LABELS, 1),
+    "no answer": ("labels", [{"prompt": "Say it."}], 1),
+    "one prompt": ("labels", SAME, 1),
+    "no label": ("labels", [LABELS[0], {**LABELS[1], "label": 1}], 2),
 }
 
 
-@pytest.mark.parametrize(("source", "rows", "line", "said"), REFUSED.values(), ids=REFUSED)
-def test_rows_that_lack_what_the_source_needs_are_named(read, source, rows, line, said):
-    with pytest.raises(DataError, match=f"rows.jsonl:{line}: {said}"):
+@pytest.mark.parametrize(("source", "rows", "line"), REFUSED.values(), ids=REFUSED)
+def test_rows_that_lack_what_the_source_needs_are_named(read, tmp_path, source, rows, line):
+    with pytest.raises(DataError) as caught:
         read([source], rows)
+    assert (caught.value.file, caught.value.line) == (str(tmp_path / "rows.jsonl"), line)
 
 
 def test_pairs_of_one_prompt_are_choices_all_the_same(read):
     read(["choices"], [{**row, "prompt": "Say it."} for row in PAIRS])
 
 
-def test_one_row_has_no_other_to_be_held_against(read):
-    with pytest.raises(ConfigError, match="training.preferences = 1: term 'labels' holds each"):
-        read(["labels"], LABELS, "training.preferences=1")
-    read(["choices"], PAIRS, "training.preferences=1")
-
-
-def test_data_that_are_not_named_are_asked_for(tiny_config):
-    config = tiny_config("sft", "run", "data.preferences=null")
-    with pytest.raises(ConfigError, match="data.preferences is not set, and term 'choices' draws"):
-        make_streams(config, method("choices"))
-
-
-def test_a_step_without_rows_is_refused(tiny_config):
-    with pytest.raises(ConfigError, match="training.preferences = 0: 1 is the least"):
-        train(tiny_config("sft", "run", "training.preferences=0"), dry_run=True)
+def test_data_that_are_not_named_are_asked_for(read):
+    with pytest.raises(ConfigError) as caught:
+        read(["choices"], PAIRS, "data.preferences=null")
+    assert caught.value.key == "data.preferences"
 
 
 @pytest.mark.parametrize("source", ["choices", "labels"])
 @pytest.mark.parametrize("longer", ["chosen", "rejected"])
-def test_the_limits_are_those_of_both_answers(read, new_policy, caplog, source, longer):
+def test_the_limits_are_those_of_both_answers(read, caplog, source, longer):
     rows = [*PAIRS[:2], {**PAIRS[2], longer: "so " * 90}]
     limit = "data.max_response_tokens=80"
-    name = {"chosen": "response", "rejected": "rejected response"}[longer]
-    config, streams = read([source], rows, limit)
-    with pytest.raises(DataError, match=f"rows.jsonl:3: the {name} has .* tokens, data.max_res"):
-        fit_streams(config, method(source), new_policy(), streams)
-    config, streams = read([source], rows, limit, "data.overlong=drop")
+    with pytest.raises(DataError) as caught:
+        read([source], rows, limit)
+    assert (caught.value.line, caught.value.key) == (3, "data.max_response_tokens")
     with caplog.at_level(logging.WARNING, "uniapl"):
-        fit_streams(config, method(source), new_policy(), streams)
-    assert "1 of 3 rows are too long and were left out" in caplog.text
-    assert [e.rejected for e in streams["preferences"].items] == [r["rejected"] for r in rows[:2]]
+        kept = read([source], rows, limit, "data.overlong=drop")["preferences"].items
+    assert caplog.records[0].args[:2] == (1, 3)
+    assert [item.example.rejected for item in kept] == [row["rejected"] for row in rows[:2]]
 
 
-def test_a_rejected_answer_may_be_long_where_only_the_good_one_is_imitated(read, new_policy):
-    rows = [{**PAIRS[0], "rejected": "so " * 90}]
-    config, streams = read(["choices"], rows, "data.max_response_tokens=80")
-    streams["demonstrations"] = streams.pop("preferences")
-    fit_streams(config, method("demonstrations"), new_policy(), streams)
+def test_an_answer_may_be_long_where_the_policy_does_not_read_it(read):
+    """Of the one file that two streams share, each has the limits of its own answers."""
+    rows = [PAIRS[0], {**PAIRS[1], "rejected": "so " * 90}]
+    limits = ["data.max_response_tokens=80", "data.overlong=drop"]
+    streams = read(["rollouts", "choices"], rows, *limits)
+    assert {name: len(stream.items) for name, stream in streams.items()} == {
+        "prompts": 2,
+        "preferences": 1,
+    }
 
 
 @pytest.fixture
@@ -142,38 +142,38 @@ def filtered(tiny_config, tmp_path):
 
 def test_verified_responses_become_pairs_to_learn_from(filtered, tiny_data, tokenizer):
     """filter-gt -> pairs -> choices: what is chosen passes its constraints, the rest does not."""
-    config, counts = filtered([tiny_data["good"], tiny_data["poor"]], "training.preferences=16")
+    size = "sources.choices.rows_per_step=16"
+    config, counts = filtered([tiny_data["good"], tiny_data["poor"]], size)
     assert counts["pairs"] > counts["prompts without a pair"]
-    items = (stream := make_streams(config, method("choices"))["preferences"]).items
-    assert len(items) == counts["pairs"]
+    chat = Chat(tokenizer)
+    stream = make_streams(config, method("choices"), chat, CONTEXT)["preferences"]
+    examples = [item.example for item in stream.items]
+    assert len(examples) == counts["pairs"]
     prompts = {json.loads(line)["prompt"] for line in tiny_data["good"].read_text().splitlines()}
-    assert {item.prompt_text for item in items} <= prompts
+    assert {example.prompt_text for example in examples} <= prompts
     judge = Judge()
     for name, expected in {"response": True, "rejected": False}.items():
-        cases = [Case(getattr(item, name), item.constraints) for item in items]
+        cases = [Case(getattr(example, name), example.constraints) for example in examples]
         assert {verdict.passed for verdict in judge(cases)} == {expected}
-    chat, drawn = Chat(tokenizer), stream.next()
-    answers = Choices("preferences", chat).draw(drawn, 0, [], lambda count: []).batch.answers
-    texts = [
-        chat.text(tokens[1:][mask].tolist())
-        for tokens, mask in zip(answers.tokens, answers.mask, strict=True)
-    ]
-    assert texts == [item.response for item in drawn] + [item.rejected for item in drawn]
+    for item in stream.next():
+        assert chat.text(item.response) == item.example.response
+        assert chat.text(item.rejected) == item.example.rejected
 
 
-def test_pairs_are_prompts_to_verify_and_responses_to_filter(filtered, tiny_data, tmp_path):
+def test_pairs_are_prompts_to_verify_and_responses_to_filter(filtered, tiny_data, tokenizer):
     config, counts = filtered([tiny_data["good"], tiny_data["poor"]])
-    items = make_streams(config, method("choices"))["preferences"].items
-    check_columns(items, {"constraints": True, "teacher": True}, "a rollouts' term")
-    config.filter.responses, config.filter.pairs = config.filter.pairs, None
-    again = filter_gt(config)
+    items = make_streams(config, method("choices"), Chat(tokenizer), CONTEXT)["preferences"].items
+    check_examples([item.example for item in items], {"constraints", "teacher"}, "a term")
+    own = config.filter.model_copy(update={"responses": config.filter.pairs, "pairs": None})
+    again = filter_gt(config.model_copy(update={"filter": own}))
     assert (again["kept"], again["rejected"]) == (counts["pairs"], 0)
 
 
 def test_two_things_are_not_written_into_one_file(filtered, tiny_data, tmp_path):
-    for taken, what in {"kept": "kept rows", "rejected": "rejected rows"}.items():
+    for taken in ("kept", "rejected"):
         given = [f"filter.{key}={tmp_path / key}.jsonl" for key in ("pairs", "rejected")]
         given[0] = f"filter.pairs={tmp_path / taken}.jsonl"
-        with pytest.raises(DataError, match=f"{what} and pairs cannot share .*: set filter.pairs"):
+        with pytest.raises(ConfigError) as caught:
             filtered([tiny_data["good"]], *given)
+        assert caught.value.key == "filter"
     assert not (tmp_path / "kept.jsonl").exists()

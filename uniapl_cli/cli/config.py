@@ -60,25 +60,35 @@ def check(
 
 
 @app.command()
-def keys(json: AsJson = False, plugin: Plugins = None, debug: Debug = False) -> None:
+def keys(
+    section: Annotated[
+        str | None, typer.Argument(help="Only the keys of a section: optim, terms ...")
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print it as documentation.")
+    ] = False,
+    json: AsJson = False,
+    plugin: Plugins = None,
+    debug: Debug = False,
+) -> None:
     """List every key with its type, default and meaning.
 
-    Example: uniapl config keys
+    Example: uniapl config keys optim
     """
     with session(debug, plugin):
-        from uniapl_cli.config.keys import describe
+        from uniapl_cli.config import reference
         from uniapl_cli.config.schema import Config
         from uniapl_cli.runs.console import table
 
-        found = [(k.name, k.kind, k.type, str(k.default), k.help or "") for k in describe(Config)]
+        if markdown:
+            typer.echo(reference.markdown(Config), nl=False)
+            return
+        found = reference.below(Config, section)
 
         def human(_: Any) -> Any:
+            columns = ["key", "kind", "type", "default", "meaning"]
             return table(
-                "Keys of an experiment file",
-                ["key", "kind", "type", "default", "meaning"],
-                found,
-                figures=False,
+                "Keys of an experiment file", columns, reference.rows(found), figures=False
             )
 
-        fields = ("key", "kind", "type", "default", "help")
-        print_result({"keys": [dict(zip(fields, row, strict=True)) for row in found]}, json, human)
+        print_result({"keys": [key._asdict() for key in found]}, json, human)

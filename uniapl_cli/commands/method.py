@@ -25,6 +25,7 @@ def plan(config: Config) -> Plan:
         advice = "Choose a method: uniapl train sft|grpo|..."
         raise config.error("terms", "no terms: nothing to train", advice)
     made = Plan(terms, schedules, steps)
+    check_divisions(config, made)
     if not made.ever_active:
         raise config.error("terms", "no term ever has a weight other than 0: nothing to train")
     check_active(config, made)
@@ -57,9 +58,18 @@ def term(name: str, options: TermOptions, config: Config) -> Term:
     )
 
 
+def check_divisions(config: Config, made: Plan) -> None:
+    """Refuse a weight that divides by zero at any step. Raises ConfigError."""
+    dividing = [term for term in made.terms if "/" in config.terms[term.name].weight]
+    for term in dividing:
+        with config.blaming(f"terms.{term.name}.weight"):
+            for step in range(made.steps):
+                term.weight(made.scales(step))
+
+
 def check_active(config: Config, made: Plan) -> None:
     """Refuse what could never teach the active terms anything. Raises ConfigError."""
-    if any(term.reward is not None for term in made.ever_active):
+    if any(config.source_kind(t.source).traits.get("rewarded") for t in made.ever_active):
         check_sampling(config)
     for term in made.ever_active:
         if term.reward is not None:

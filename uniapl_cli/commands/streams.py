@@ -132,7 +132,8 @@ class _Reader:
         path = self.path(stream)
         if path not in self.done:
             self.done[path] = self._encoded(stream, path)
-        sampled = any(term.reward is not None for term in self.terms[stream])
+        kinds = [self.config.source_kind(term.source) for term in self.terms[stream]]
+        sampled = any(kind.traits.get("rewarded") for kind in kinds)
         data = self.config.data
         limits = Limits(
             prompt=data.max_prompt_tokens,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from uniapl_cli.config.include import read
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import ConfigError, nearest, unknown
 from uniapl_cli.objectives import objectives, reductions
+from uniapl_cli.objectives.objective import batch_type
 from uniapl_cli.sources import sources
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.schedules import names_in
@@ -48,7 +48,7 @@ def check_objective(config: Config, name: str, term: TermOptions) -> None:
     objective = objectives.entry(term.objective)
     key = config.latest(f"terms.{name}.source", f"terms.{name}.objective")
     gives = config.source_kind(term.source).traits["batch"]
-    takes = inspect.signature(objective.definition, eval_str=True).parameters["batch"].annotation
+    takes = batch_type(objective)
     if takes is not gives:
         fitting = [kind for kind in sources if sources[kind].traits["batch"] is takes]
         raise config.error(

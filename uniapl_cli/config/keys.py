@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from uniapl_cli.config.shape import field_shape, is_section, spelled, walk
+from uniapl_cli.config.shape import Shape, field_shape, is_section, spelled, walk
 from uniapl_cli.errors import ConfigError
-from uniapl_cli.options import MISSING, Options
-from uniapl_cli.registry import KIND
+from uniapl_cli.options import MISSING, Options, is_marked
+from uniapl_cli.registry import KIND, Choice
 
 SECTION = "section"
 
@@ -18,8 +19,9 @@ SECTION = "section"
 class Key(NamedTuple):
     """A key that a file may hold. `default` is `???` where the user must give a value.
 
-    A section has SECTION for a type and no default. `terms.<name>.weight` is that of any term.
-    `kind` is the one that takes the key, where that is a matter of the kind.
+    A section has SECTION in its type. `terms.<name>.weight` is that of any term. `kind` is the one
+    that takes the key, where that is a matter of the kind. What `may_change` may have another value
+    when a run is resumed.
     """
 
     name: str
@@ -27,19 +29,43 @@ class Key(NamedTuple):
     type: str
     default: Any
     help: str
+    may_change: bool = False
 
 
 def describe(schema: type[Options]) -> Iterator[Key]:
     """Yield the keys in the order of the schema, a section or map before what is in it."""
-    for path, field, kind in walk(schema):
+    for path, field, entry in walk(schema):
         admitted = field_shape(field)
         default = MISSING if field.is_required() else field.get_default(call_default_factory=True)
-        if len(admitted) == 1 and is_section(admitted[0]):
-            yield Key(".".join(path), kind, SECTION, None, field.description or "")
-            continue
         if isinstance(default, Options):
-            default = getattr(default, KIND, default)
-        yield Key(".".join(path), kind, spelled(admitted), default, field.description or "")
+            default = _bare(default, admitted)
+        sections = [SECTION if is_section(option) else spelled((option,)) for option in admitted]
+        help = field.description or (f"{entry.kind} {entry.name}: {entry.summary}" if entry else "")
+        kind = entry.name if entry else ""
+        marked = is_marked(field, "may_change")
+        yield Key(".".join(path), kind, " or ".join(sections), plain(default), help, marked)
+
+
+def _bare(default: Options, admitted: Shape) -> Any:
+    """Return a choice's default as a file would say it: a number, or the name of the kind."""
+    numbers = [o.number for o in admitted if isinstance(o, Choice) and o.number]
+    kind = getattr(default, KIND, None)
+    return next((getattr(default, option) for name, option in numbers if name == kind), kind)
+
+
+def plain(value: Any) -> Any:
+    """Return options as dicts, the kind first, and tuples as lists, all the way down."""
+    if isinstance(value, Options):
+        names = sorted(type(value).model_fields, key=lambda name: name != KIND)
+        return {name: plain(getattr(value, name)) for name in names}
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def as_yaml(default: Any) -> str:
+    """Write a default as a file would: `null`, `true`, `[0.9, 0.999]`."""
+    return json.dumps(default, ensure_ascii=False) if not isinstance(default, str) else default
 
 
 @cache

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from uniapl_cli.config.document import TAG, Loader
+from uniapl_cli.config.keys import plain as plain
 from uniapl_cli.config.load import VERSION, Root
 from uniapl_cli.options import MISSING, Options, is_marked
-from uniapl_cli.registry import KIND
 
 _ABSENT = object()
 
@@ -32,16 +32,6 @@ class _Dumper(yaml.SafeDumper):
 
 
 _Dumper.add_representer(str, _Dumper.text)
-
-
-def plain(value: Any) -> Any:
-    """Return options as dicts, the kind first, and tuples as lists, all the way down."""
-    if isinstance(value, Options):
-        names = sorted(type(value).model_fields, key=lambda name: name != KIND)
-        return {name: plain(getattr(value, name)) for name in names}
-    if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def to_yaml(config: Root) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic.fields import FieldInfo
 
 from uniapl_cli.options import MISSING, Options
-from uniapl_cli.registry import KIND, Choice, Named
+from uniapl_cli.registry import KIND, Choice, Entry, Named
 
 # One or more of: an Options class, a Choice, a Named, a container of types, a plain type.
 Shape = tuple[Any, ...]
@@ -154,27 +154,31 @@ def _dumped(default: Any) -> Any:
     return [_dumped(value) for value in default] if isinstance(default, list) else default
 
 
-def walk(
-    options: type[Options], above: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], FieldInfo, str]]:
-    """Yield (path, field, kind) of every key; `<name>` stands for a map's entries.
+KeyPath = tuple[str, ...]
 
-    Of a choice, the options of every kind come one after the other; `kind` is theirs, or "".
+
+def walk(
+    options: type[Options], above: KeyPath = ()
+) -> Iterator[tuple[KeyPath, FieldInfo, Entry[Any] | None]]:
+    """Yield (path, field, entry) of every key; `<name>` stands for a map's entries.
+
+    Of a choice, the options of every kind come one after the other, each with its entry.
     """
     for name, field in options.model_fields.items():
         if name != KIND:
-            yield (*above, name), field, ""
+            yield (*above, name), field, None
             for option in field_shape(field):
                 yield from _inside(option, (*above, name))
 
 
-def _inside(option: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], FieldInfo, str]]:
+def _inside(option: Any, path: KeyPath) -> Iterator[tuple[KeyPath, FieldInfo, Entry[Any] | None]]:
     if isinstance(option, Named):
         yield from _inside(option.choice, (*path, "<name>"))
     elif isinstance(option, Choice):
         for name in option.registry:
-            for below, field, kind in walk(option.registry[name].options, path):
-                yield below, field, kind or name
+            entry = option.registry[name]
+            for below, field, inner in walk(entry.options, path):
+                yield below, field, inner or entry
     elif is_section(option):
         yield from walk(option, path)
     elif _origin(option) is dict:

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.discriminator import DiscriminatorOptions, discriminators
@@ -157,8 +157,6 @@ def _address(address: str) -> str:
 @discriminators.register("polar_server")
 class PolarServer(DiscriminatorOptions, Format):
     """POLAR behind servers (`uniapl list engines`); only its tokenizer and config are read here."""
-
-    model_config = ConfigDict(defer_build=True)  # until all engines are registered
 
     engine: Annotated[Options, Choice(engines)] = key(..., "what kind of servers they are")
     addresses: list[Annotated[str, AfterValidator(_address)]] = Field(

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from itertools import count, islice
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from uniapl_cli.chat import turns
 from uniapl_cli.endpoints import read_key, required_key, server_url, variable_name
@@ -35,8 +35,6 @@ DEFAULT_KEY = "OPENAI_API_KEY"
 
 class Server(Options):
     """An OpenAI-compatible server: vLLM, SGLang, LMDeploy, transformers serve ..."""
-
-    model_config = ConfigDict(defer_build=True)  # until all dialects are registered
 
     url: Annotated[str, AfterValidator(server_url)] = Field(
         MISSING,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 import torch
-from pydantic import ConfigDict, field_validator, model_validator
+from pydantic import field_validator, model_validator
 from torch import Tensor
 
 from uniapl_cli.errors import DataError, TrainingError, UniAPLError
@@ -25,9 +25,6 @@ NEEDS = ("teacher", "reference", "constraints", "policy")
 
 class RewardOptions(Options):
     """One number a rollout: a weighted sum of functions, made an advantage by a rule."""
-
-    # What can be chosen is what is registered at the first use, plug-ins' too.
-    model_config = ConfigDict(defer_build=True)
 
     functions: Annotated[
         dict[str, Options], Named(Choice(reward_functions, number=(None, "weight")))

@@ -136,12 +136,16 @@ class PairMaker:
         )
 
 
+# Named here: inside the class, `corruptions` is its field.
+Corruption = Annotated[str, NameOf(corruptions)]
+
+
 @sources.register("comparisons", batch=PairBatch, stream="comparisons", verb="pretrain-polar")
 class ComparisonsOptions(SourceOptions):
     """Pairs of answers by several policies, of which the reference's own policy's is better."""
 
     pairs_per_step: PositiveInt = key(32, "pairs a step")
-    corruptions: list[Annotated[str, NameOf(corruptions)]] = key(
+    corruptions: list[Corruption] = key(
         [], "broken copies that are negatives too; see `uniapl list corruptions`"
     )
 

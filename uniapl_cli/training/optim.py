@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import torch
-from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, Strict
+from pydantic import Field, NonNegativeFloat, PositiveFloat, Strict
 from torch import nn
 
 from uniapl_cli.options import Options, key
@@ -19,9 +19,6 @@ Betas = Annotated[tuple[Beta, Beta], Strict(False)]  # a config has lists only
 
 class OptimOptions(Options):
     """What every optimiser is told."""
-
-    # The schedules that can be chosen are those of the first use, plug-ins' too.
-    model_config = ConfigDict(defer_build=True)
 
     lr: ScheduleOptions = key(
         schedules.options("constant", value=1e-6), "learning rate: a number or {kind: ..., ...}"

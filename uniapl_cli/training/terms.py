@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, field_validator
+from pydantic import BeforeValidator, field_validator
 from torch import Tensor
 
 from uniapl_cli.objectives import objectives, reductions
@@ -25,9 +25,6 @@ def _as_text(weight: Any) -> Any:
 
 class TermOptions(Options):
     """One summand of the gradient: weight times an objective's mean over a source's tokens."""
-
-    # What can be chosen is what is registered at the first use, plug-ins' too.
-    model_config = ConfigDict(defer_build=True)
 
     source: str = key(MISSING, "where its batches come from: one of `sources`")
     objective: Annotated[Options, Choice(objectives)] = key(

@@ -96,7 +96,7 @@ def _refusal(entry: Entry[Verifier], error: ValidationError, where: str | None) 
 
 
 def _unknown(entry: Entry[Verifier], name: str, got: object, where: str | None) -> DataError:
-    raised = unknown("kwarg", name, entry.takes())
+    raised: UniAPLError = unknown("kwarg", name, entry.takes())
     return DataError(
         f"instruction '{entry.name}': {raised.problem}",
         raised.advice,

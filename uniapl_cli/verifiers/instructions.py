@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from pydantic import ConfigDict
-
 from uniapl_cli.options import Options
 from uniapl_cli.registry import Registry
 
@@ -16,8 +14,6 @@ Relation = Literal["less than", "at least"]
 
 class Kwargs(Options):
     """The kwargs of an instruction. What checks them is built when the first row asks for it."""
-
-    model_config = ConfigDict(defer_build=True)
 
 
 verifiers: Registry[Verifier] = Registry("instruction", base=Kwargs)
