@@ -28,7 +28,7 @@ CONTEXT = 2048
 
 
 def method(*sources):
-    return Plan([Term(source, source, lambda scales: 1.0, print) for source in sources], {})
+    return Plan([Term(source, source, lambda scales: 1.0, print) for source in sources], {}, 1)
 
 
 @pytest.fixture

@@ -46,12 +46,16 @@ FILES = {
         "judge.scale", 1, {"allowed": ("path", "cache_mb", "max_length")},
     ),
     "judge:\n  kind: embedding\n  path: x\n  cache_mb: 7\n": ("judge.cache_mb", 4, {}),
-    "judge:\n  path: x\n  max_lenght: 7\n": ("judge.max_lenght", 3, {"suggestion": "judge.max_length"}),
+    "judge:\n  path: x\n  max_lenght: 7\n": (
+        "judge.max_lenght", 3, {"suggestion": "judge.max_length"},
+    ),
     "judge: {path: x, cache_mb: -1}\n": ("judge.cache_mb", 1, {"got": -1}),
     "judge: {path: 3, kind: 4}\n": ("judge", 1, {}),
     "terms:\n  a:\n    objective: {reward: v}\n": ("terms.a.objective", 3, {}),
     "terms:\n  a:\n    objective: surrogate\n": ("terms.a.objective.reward", 3, {}),
-    "terms:\n  a: {objective: {kind: surrogate, reward: v, low: 0.5}}\n": ("terms.a.objective", 2, {}),
+    "terms:\n  a: {objective: {kind: surrogate, reward: v, low: 0.5}}\n": (
+        "terms.a.objective", 2, {},
+    ),
     "terms:\n  a: {objective: {kind: surrogate, reward: v, level: tok}}\n": (
         "terms.a.objective.level", 2, {"suggestion": "token"},
     ),

@@ -16,10 +16,10 @@ Made from the declarations in the code by `make style`; `uniapl config keys` pri
 
 Files are laid on top of each other: defaults, the method, what the file includes, the file, then
 `key=value` from the command line. Sections and maps merge, lists and single values replace.
-`<name>` stands for a name of your own. Where a key has a *kind*, `NAME` alone chooses the kind with its
-defaults and `{kind: NAME, option: value}` sets its options; `uniapl list` says what each kind does.
-`???` must be given where it is needed. Keys with an asterisk decide no result: they may change when
-a run is resumed.
+`<name>` stands for a name of your own. Where a key has a *kind*, `NAME` alone chooses the kind with
+its defaults and `{kind: NAME, option: value}` sets its options; `uniapl list` says what each kind
+does. `???` must be given where it is needed. Keys with an asterisk decide no result: they may
+change when a run is resumed.
 """
 
 
@@ -54,17 +54,15 @@ def rows(keys: Sequence[Key]) -> list[list[str]]:
 def markdown(schema: type[Options]) -> str:
     """Return the reference documentation: a table a section."""
     parts = [HEAD]
-    for name, group in groupby(
-        merged(describe(schema)), key=lambda key: key.name.partition(".")[0]
-    ):
-        first, *keys = group
-        about = f"{first.help[:1].upper()}{first.help[1:]}."
-        parts.append(f"\n## {name}\n\n{about}\n")
+    keys = merged(describe(schema))
+    for name, group in groupby(keys, key=lambda key: key.name.partition(".")[0]):
+        first, *inside = group
+        parts.append(f"\n## {name}\n\n{first.help[:1].upper()}{first.help[1:]}.\n")
         if first.type != SECTION:
             parts.append(f"\n`{name}`: {_cell(first.type)}, default {_default(first)}.\n")
-        if keys:
+        if inside:
             parts.append("\n| key | kind | type | default | |\n|---|---|---|---|---|\n")
-        parts += [_row(key) for key in keys]
+        parts += [_row(key) for key in inside]
     return "".join(parts)
 
 
