@@ -42,9 +42,11 @@ check: $(INSTALLED)  ## lint, types, import contracts
 	mypy
 	lint-imports
 
-style: $(INSTALLED)  ## mend what the linter and the formatter can
+style: $(INSTALLED)  ## mend what the linter and the formatter can; rewrite what is made from code
 	ruff check --fix
 	ruff format
+	uniapl config keys --markdown >docs/configuration.md
+	python tests/messages/cases.py --write
 
 tiny-models: $(INSTALLED)  ## train the embedded world's models anew: 6 minutes or so
 	rm -rf work/recipe

@@ -8,8 +8,9 @@ from accumulating import accumulated_means
 
 from uniapl_cli.cli.session import packaged, read_config
 from uniapl_cli.commands.method import plan
+from uniapl_cli.preferences import ChoiceBatch, LabelledBatch
 from uniapl_cli.sources import sources
-from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, TokenBatch
+from uniapl_cli.tensors import TokenBatch
 
 # Weights that no two terms share, so that one in another's place shows.
 RATES = {"alpha": 0.3, "lambda_adv": 0.17, "beta_kl": 0.23, "mu": 0.4}

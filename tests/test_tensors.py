@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, Mean, PairBatch, TokenBatch, last_true
+from uniapl_cli.preferences import ChoiceBatch, LabelledBatch, PairBatch
+from uniapl_cli.tensors import Mean, TokenBatch, last_true
 
 LENGTHS = [2, 17, 1, 5, 17, 0]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from uniapl_cli.errors import ConfigError, ModelError, unknown
 from uniapl_cli.options import Options, key
@@ -30,7 +30,7 @@ class ChatOptions(Options):
         None, "the policy's: qwen2.5, qwen3 or a .jinja file; null keeps its tokenizer's own"
     )
     thinking: bool = key(False, "let a Qwen3-style template open a think block")
-    system: str | None = key(None, "system message put before prompts that have none")
+    system: Annotated[str, Field(min_length=0)] | None = key(None, "system message put before prompts that have none")
 
     @field_validator("template")
     @classmethod
@@ -229,6 +229,16 @@ def load_tokenizer(path: str | Path, revision: str | None = None) -> Any:
         where = "" if Path(path).exists() else "there is no such folder, and on the hub: "
         problem = f"no tokenizer in '{path}': {where}{first_line(error)}"
         raise ModelError(problem, got=str(path)) from error
+
+
+def read_model_config(path: str | Path, revision: str | None = None) -> Any:
+    """Read a model's config.json, from a folder or the hub. Raises ModelError."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(path, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot load '{path}': {first_line(error)}", got=str(path)) from error
 
 
 def first_line(error: Exception) -> str:

@@ -17,8 +17,8 @@ def server_url(url: str) -> str:
         raise ValueError("http://HOST:PORT/v1 is needed") from None
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError(
-            "holds a key or a password: put it into an environment variable, and the variable's "
-            "name into api_key_env"
+            "the URL holds a key or a password: put it into an environment variable, and the "
+            "variable's name into api_key_env"
         )
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError("http://HOST:PORT/v1 is needed")
@@ -34,7 +34,7 @@ def variable_name(name: str) -> str:
     """Return the name of an environment variable as it is. Raises ValueError for anything else."""
     if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
         raise ValueError(
-            "must be the NAME of an environment variable (capitals, digits, _), not the key: "
+            "the NAME of an environment variable is needed (capitals, digits, _), not the key: "
             "export MY_KEY=..., then api_key_env=MY_KEY"
         )
     return name

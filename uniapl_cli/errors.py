@@ -5,20 +5,23 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 # More names than this are not listed where one of them is likely to be meant.
 SHOWN = 24
+# What messages leave out of the paths of the program's own files, and say instead.
+_PACKAGED = {f"{Path(__file__).parent}/tiny/assets/": "tiny:", f"{Path(__file__).parent}/": ""}
 _LOCATION = re.compile(r"(?P<file>.+?):(?:(?P<line>\d+)(?::\d+)?|\[(?P<row>\d+)\])", re.DOTALL)
 
 
 class UniAPLError(Exception):
     """A mistake that the person at the keyboard can mend; the command line exits 2 on it.
 
-    `problem` says what is wrong, `advice` what to do. The rest is for programs, and for the text:
-    `where` is the place, `file:line`, `file:[row]` or what else the message begins with; `key` the
-    config's key; `got` what was there; `allowed` the names that may be; `suggestion` the one that
-    was probably meant.
+    `problem` says what is wrong, `advice` what to do. The rest is for programs, and for the text,
+    which begins with `where`, and with `key` where nothing else in it names that: `where` is the
+    place, `file:line`, `file:[row]` or another; `key` the config's key; `got` what was there;
+    `allowed` the names that may be; `suggestion` the one that was probably meant.
     """
 
     def __init__(
@@ -51,10 +54,7 @@ class UniAPLError(Exception):
 
     def at(self, where: str | None = None, key: str | None = None) -> Self:
         """Fill in what the raiser did not know, and return the error."""
-        if self.key is None and key is not None:
-            self.key = key
-            if not self.problem.startswith((key, f"'{key}'")) and self.where is None:
-                self.problem = f"{key}: {self.problem}"
+        self.key = key if self.key is None else self.key
         self.where = where if self.where is None else self.where
         return self
 
@@ -63,7 +63,12 @@ class UniAPLError(Exception):
         advice = f" {self.advice}" if self.advice else ""
         stop = "." if (hint or advice) and self.problem[-1:] not in ".?!" else ""
         text = f"{self.problem}{stop}{hint}{advice}"
-        return " ".join((f"{self.where}: {text}" if self.where else text).splitlines())
+        if self.key and not _names(self.key, f"{self.problem} {advice} {self.where}"):
+            text = f"{self.key}: {text}"
+        text = f"{self.where}: {text}" if self.where else text
+        for path, shown in _PACKAGED.items():
+            text = text.replace(path, shown)
+        return " ".join(text.splitlines())
 
 
 class ConfigError(UniAPLError):
@@ -88,6 +93,11 @@ class RunError(UniAPLError):
 
 class TrainingError(UniAPLError):
     """Training cannot go on: a non-finite gradient, or nothing left to learn from."""
+
+
+def _names(key: str, text: str) -> bool:
+    """Whether a text names a key: the whole of it, and no longer one."""
+    return re.search(rf"(?<![\w.]){re.escape(key)}(?!\.?[\w\[])", text) is not None
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:

@@ -67,7 +67,7 @@ def parse_row(line: bytes, origin: str) -> Row:
 def replacing(path: Path) -> Iterator[TextIO]:
     """Open a file for writing that takes `path`'s place only when the block ends well."""
     if path.is_dir():
-        raise DataError(f"cannot write '{path}': it is a folder", got=str(path))
+        raise _folder(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -88,9 +88,21 @@ def can_write(folder: Path) -> None:
     """Refuse a folder that cannot be made or written, without making it. Raises DataError."""
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not there.is_dir():
-        raise DataError(f"cannot write '{folder}': '{there}' is no folder", got=str(folder))
+        reason = "it is no folder" if there == folder else f"'{there}' is no folder"
+        raise DataError(f"cannot write '{folder}': {reason}", got=str(folder))
     if not os.access(there, os.W_OK):
         raise DataError(f"cannot write '{folder}': permission denied", got=str(folder))
+
+
+def can_replace(path: Path) -> None:
+    """Refuse a file that could not be written, without making it. Raises DataError."""
+    if path.is_dir():
+        raise _folder(path)
+    can_write(path.parent)
+
+
+def _folder(path: Path) -> DataError:
+    return DataError(f"cannot write '{path}': it is a folder", got=str(path))
 
 
 def dump(row: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ MISSING: Any = "???"  # OmegaConf's mark of a value that the user must give
 
 
 class Options(BaseModel):
-    """Settings of one thing. Unknown keys, other types, NaN and infinity are refused.
+    """Settings of one thing. Unknown keys, other types, NaN, infinity and empty texts are refused.
 
     A component's options are a subclass, or are made of its keyword-only parameters.
     """
@@ -23,6 +23,7 @@ class Options(BaseModel):
         strict=True,
         frozen=True,
         allow_inf_nan=False,
+        str_min_length=1,  # a field that may be an empty text says min_length=0
         arbitrary_types_allowed=True,
         protected_namespaces=(),
         defer_build=True,  # a Choice among its fields knows what is registered until it is used

@@ -24,7 +24,7 @@ def load_plugins(files: Sequence[Path] = ()) -> list[str]:
     """
     loaded = _load_installed()
     for file in files:
-        _load_file(Path(file).resolve())
+        _load_file(Path(file).resolve(), str(file))
         loaded.append(str(file))
     return loaded
 
@@ -47,15 +47,16 @@ def _load_installed() -> list[str]:
     return loaded
 
 
-def _load_file(path: Path) -> None:
-    _check_file(path)
+def _load_file(path: Path, shown: str) -> None:
+    """Load a file, which messages name as `shown`."""
+    _check_file(path, shown)
     name = f"{PREFIX}{path.stem}"
     if name in sys.modules:
         other = sys.modules[name].__file__
         if other != str(path):
             advice = "Rename one: plug-ins are told apart by their files' names"
             raise UniAPLError(
-                f"there is another plug-in of this name, {other}", advice, where=str(path)
+                f"there is another plug-in of this name, {other}", advice, where=shown
             )
         return
     spec = spec_from_file_location(name, path)
@@ -66,17 +67,18 @@ def _load_file(path: Path) -> None:
     except (Exception, SystemExit) as error:  # noqa: BLE001  anything may go wrong in a user's file
         del sys.modules[name]
         message = f"the plug-in cannot be loaded: {_reason(error)}"
-        raise UniAPLError(message, where=_where(path, error)) from error
+        raise UniAPLError(message, where=_where(path, shown, error)) from error
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path, shown: str) -> None:
     """Refuse what is no Python file. Raises UniAPLError."""
     if path.is_dir():
-        raise UniAPLError("the plug-in is a folder, not a Python file", where=str(path))
+        raise UniAPLError("the plug-in is a folder, expected a Python file", where=shown)
     if not path.exists():
-        raise UniAPLError("there is no such plug-in file", where=str(path))
+        raise UniAPLError("there is no such plug-in file", where=shown)
     if path.suffix != ".py":
-        raise UniAPLError("a plug-in is a Python file, .py", where=str(path), got=path.suffix)
+        problem = "a plug-in is a Python file: its name must end with .py"
+        raise UniAPLError(problem, where=shown, got=path.suffix)
 
 
 def _reason(error: BaseException) -> str:
@@ -86,11 +88,11 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {first}"
 
 
-def _where(path: Path, error: BaseException) -> str:
+def _where(path: Path, shown: str, error: BaseException) -> str:
     """Return `file:line` of the last line of the file that was run, or could not be read."""
     lines = [
         frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(path)
     ]
     if isinstance(error, SyntaxError) and error.filename == str(path):
         lines.append(error.lineno)
-    return f"{path}:{lines[-1]}" if lines and lines[-1] else str(path)
+    return f"{shown}:{lines[-1]}" if lines and lines[-1] else shown

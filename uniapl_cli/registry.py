@@ -68,7 +68,8 @@ class Registry(Generic[T]):
             if name in self._entries:
                 other = self._entries[name].definition
                 raise ValueError(
-                    f"{self.kind} '{name}' is registered twice: {other} and {definition}"
+                    f"{self.kind} '{name}' is registered already, by {_told(other)}: choose "
+                    "another name"
                 )
             if self._in_schema:
                 raise ValueError(
@@ -131,6 +132,10 @@ class Registry(Generic[T]):
     def wants(self, options: Options, name: str) -> bool:
         """Whether the definition whose options these are takes what is supplied as `name`."""
         return name in inspect.signature(self.entry(options).definition).parameters
+
+
+def _told(definition: Any) -> str:
+    return f"{definition.__module__}.{definition.__qualname__}"
 
 
 def _check(sensible: Callable[..., None]) -> Any:

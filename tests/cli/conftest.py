@@ -14,7 +14,8 @@ from uniapl_cli.tiny.assets import resolve
 # What the verbs need to run on demo.jsonl in less than a second.
 ENOUGH = {
     "train": "model.path=tiny:base data.demonstrations=demo.jsonl data.prompts=demo.jsonl "
-    "training.steps=1 training.demonstrations=2 training.prompts=1 training.samples=2 "
+    "training.steps=1 sources.demonstrations.rows_per_step=2 "
+    "sources.rollouts.prompts_per_step=1 sources.rollouts.num_generations=2 "
     "sampling.max_new_tokens=4 run.dir=run run.device=cpu run.threads=1",
     "eval": "eval.model=tiny:base eval.data=demo.jsonl eval.out=ev run.device=cpu run.threads=1 "
     "eval.draws.greedy.sampling.max_new_tokens=4",
@@ -24,8 +25,8 @@ ENOUGH = {
     "score": "discriminator.path=tiny:polar score.input=demo.jsonl score.reference=response "
     "score.output=response score.out=scored.jsonl run.device=cpu run.threads=1",
     "pretrain-polar": "polar.init=tiny:teacher polar.trajectories=[demo.jsonl,others.jsonl] "
-    "polar.heldout=[demo.jsonl,others.jsonl] polar.pairs=2 training.steps=1 run.dir=run "
-    "run.device=cpu run.threads=1",
+    "polar.heldout=[demo.jsonl,others.jsonl] sources.comparisons.pairs_per_step=2 "
+    "training.steps=1 run.dir=run run.device=cpu run.threads=1",
 }
 
 

@@ -17,7 +17,7 @@ JSON = {
     "report": "report ev/eval.json --json",
     "list": "list --json",
     "data inspect": "data inspect demo.jsonl model.path=tiny:base --json",
-    "config check": "config check -m unified --json",
+    "config check": "config check -m unified discriminator.path=tiny:polar --json",
     "config keys": "config keys --json",
     "tiny truth": "tiny truth demo.jsonl truth.jsonl --json",
     "tiny world": "tiny world world --train 2 --heldout 2 --practice 1500 --json",
@@ -54,7 +54,8 @@ def test_json_is_all_that_stdout_holds(uniapl, verb):
 @pytest.mark.parametrize("verb", sorted(having("--dry-run")))
 def test_a_dry_run_says_what_it_would_do_and_writes_nothing(uniapl, tree, verb):
     before = tree()
-    result = uniapl(f"{verb if verb != 'train' else 'train unified'} --dry-run --json")
+    method = "train unified discriminator.path=tiny:polar"
+    result = uniapl(f"{verb if verb != 'train' else method} --dry-run --json")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)
     assert tree() == before
@@ -101,7 +102,7 @@ def test_results_are_lines_or_tables_for_people(uniapl):
     assert filtered.stdout.startswith("kept: ")
     assert filtered.stdout.endswith("out: kept.jsonl\n")
     assert "prompt strict" in uniapl("eval").stdout
-    assert "dict[str, Term]" in uniapl("config keys").stdout
+    assert "terms.<name>.weight" in uniapl("config keys").stdout
 
 
 def test_brackets_and_colons_in_a_path_are_printed_as_they_are(uniapl, folder):
@@ -111,10 +112,10 @@ def test_brackets_and_colons_in_a_path_are_printed_as_they_are(uniapl, folder):
 
 
 def test_a_config_shown_is_a_config_that_loads(uniapl, folder):
-    shown = uniapl("config show -m unified optim.lr=0.003 run.dir=x").stdout
+    shown = uniapl("config show -m unified optim.weight_decay=0.003 run.dir=x").stdout
     (folder / "shown.yaml").write_text(shown)
     assert uniapl("config show -m unified -c shown.yaml").stdout == shown
-    assert "lr: 0.003" in shown
+    assert "weight_decay: 0.003" in shown
 
 
 def test_show_chooses_the_columns(uniapl):
@@ -123,7 +124,7 @@ def test_show_chooses_the_columns(uniapl):
     assert "greedy length" in table and "prompt strict" not in table
     refused = uniapl("report ev/eval.json --show greedy/lenght")
     assert refused.exit_code == 2
-    assert "Did you mean 'greedy/length'" in refused.stderr
+    assert "'greedy/length'" in refused.stderr
 
 
 def test_seeds_become_a_row_with_an_interval(uniapl):
@@ -156,3 +157,16 @@ def test_a_reader_who_leaves_early_is_no_bug():
     )
     assert "Traceback" not in result.stderr
     assert result.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["config", "show", "--help"]])
+def test_help_imports_no_heavy_library(words):
+    """A help text in a blink: what takes a second to import waits until a verb runs."""
+    heavy = {"torch", "transformers", "datasets", "omegaconf", "nltk", "openai"}
+    code = (
+        f"import sys; from typer.testing import CliRunner; from uniapl_cli.cli.app import app;"
+        f"assert CliRunner().invoke(app, {words}).exit_code == 0;"
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout == "[]\n", result.stderr

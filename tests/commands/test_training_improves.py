@@ -3,17 +3,16 @@
 import json
 
 import pytest
-from accumulating import no_more
+from accumulating import drawn
 
 pytestmark = pytest.mark.slow
 
 # On eight prompts that come again at every step, so that steps can be compared.
 SIZES = [
     "training.steps=16",
-    "training.demonstrations=8",
-    "training.prompts=8",
-    "training.samples=8",
-    "training.demonstration_samples=8",
+    "sources.demonstrations.rows_per_step=8",
+    "sources.rollouts={prompts_per_step: 8, num_generations: 8}",
+    "sources.demonstration_rollouts.num_generations=8",
     "training.micro_batch_size=64",
     "sampling.max_new_tokens=40",
     "optim.lr=0.002",
@@ -55,26 +54,30 @@ def test_the_anchor_alone_brings_the_rollouts_closer_to_the_teacher(train_tiny, 
 
 def test_sft_lowers_the_loss_on_rows_it_has_not_seen(train_tiny, tiny_data, tokenizer):
     from uniapl_cli.chat import Chat
-    from uniapl_cli.data import read_examples
+    from uniapl_cli.data import BadRows, open_rows, read_examples
+    from uniapl_cli.data.encode import encode
+    from uniapl_cli.sources.demonstrations import Demonstrations
     from uniapl_cli.tiny.assets import resolve
     from uniapl_cli.training.learner import load_policy
-    from uniapl_cli.training.sources import Demonstrations
     from uniapl_cli.verifiers import constraints
 
-    others = list(read_examples(tiny_data["others"], "ifeval", constraints))
-    batch = Demonstrations("demonstrations", Chat(tokenizer)).draw(others, 0, [], no_more).batch
+    rows = open_rows(str(tiny_data["others"]))
+    others = encode(Chat(tokenizer), read_examples(rows, "ifeval", constraints, BadRows(0)))
+    source = Demonstrations("demonstrations", tokenizer.pad_token_id)
+    batch = drawn(source, others).batch
 
     def loss(path):
         return -load_policy(path, "cpu").forward(batch)[batch.mask].mean().item()
 
     many = f"data.demonstrations={tiny_data['many']}"
-    sizes = ["training.steps=40", "training.demonstrations=32", "training.micro_batch_size=32"]
-    run = train_tiny("sft", "run", many, *sizes)
+    sizes = ["sources.demonstrations.rows_per_step=32", "training.micro_batch_size=32"]
+    run = train_tiny("sft", "run", many, "training.steps=40", *sizes)
     assert loss(run / "final") < loss(resolve("tiny:base")) - 0.01
 
 
 def test_the_discriminator_learns_to_tell_the_policies_apart(train_tiny, logged):
-    run = train_tiny("polar", "run", "training.steps=40", "polar.pairs=16", "optim.lr=0.002")
+    sizes = ["training.steps=40", "sources.comparisons.pairs_per_step=16"]
+    run = train_tiny("polar", "run", *sizes, "optim.lr=0.002")
     rows = logged(run)
     first, last = means(rows, "ranking")
     assert first - last > 0.1

@@ -23,9 +23,10 @@ MIXED = ("unified", "unified_dpo")
 @pytest.fixture(scope="module")
 def start(tiny_data):
     """start(folder, method): the command that trains into a folder, as a process."""
-    overrides = [f"training.steps={STEPS}", "run.save_every=2", "training.demonstrations=4"]
-    overrides += ["training.prompts=4", "training.samples=4", "sampling.max_new_tokens=24"]
-    overrides += ["training.preferences=4", f"data.preferences={tiny_data['pairs']}"]
+    overrides = [f"training.steps={STEPS}", "run.save_every=2", "sampling.max_new_tokens=24"]
+    overrides += ["sources.rollouts={prompts_per_step: 4, num_generations: 4}"]
+    overrides += ["sources.demonstrations.rows_per_step=4", "sources.choices.rows_per_step=4"]
+    overrides += [f"data.preferences={tiny_data['pairs']}"]
     overrides += [f"data.{name}={tiny_data['few']}" for name in ("demonstrations", "prompts")]
 
     def begin(folder, method="unified"):

@@ -10,7 +10,6 @@ SYNTAX = {
     "not closed": "seed: 1\nrun: [1\n",
     "an interpolation between braces": "run: {dir: ${method}}\n",
     "a key twice": "seed: 1\nrun: {}\nseed: 2\n",
-    "a key twice between braces": "terms: {a: {weight: 1,\n weight: 1}}\n",
     "a control character": "seed: 1\nmethod: \x07\n",
     "an anchor within itself": "terms: &a [*a]\n",
     "a list for a key": "terms: {[a]: 1}\n",
@@ -20,7 +19,12 @@ SYNTAX = {
     "an include that is a folder": "include: .\n",
     "an include of itself": f"include: {FILE}\n",
 }
-WHOLE = {"a list": "- 1\n", "a word": "word\n", "nothing": "# nothing\n", "too deep": "a: " + "[" * 999}
+WHOLE = {
+    "a list": "- 1\n",
+    "a word": "word\n",
+    "nothing": "# nothing\n",
+    "too deep": "a: " + "[" * 999,
+}
 
 KEYS = {
     "misspelt": "seed: 1\noptim:\n  lr: 1\n  weight_decai: 1\n",
@@ -35,20 +39,15 @@ KEYS = {
 }
 VALUES = {
     "text for an int": "training: {steps: many}\n",
-    "quoted digits for an int": "training: {steps: '1'}\n",
     "a fraction for an int": "training: {steps: 1.5}\n",
     "a bool for an int": "seed: true\n",
     "null for an int": "\nseed:\n",
     "a mapping for an int": "seed: {a: 1}\n",
-    "a list for an int": "seed: [1]\n",
     "an int for a bool": "run: {health: 1}\n",
-    "text for a float": "optim: {weight_decay: none}\n",
     "not a number": "optim: {eps: .nan}\n",
-    "infinity": "optim: {weight_decay: .inf}\n",
     "a malformed number": "seed: 0x_\n",
     "text for a list": "polar: {heldout: a.jsonl}\n",
     "a list in a list": "polar:\n  heldout:\n  - a.jsonl\n  - [b.jsonl]\n",
-    "a list too long": "optim: {betas: [0.1, 0.2, 0.3]}\n",
     "a list too short": "optim: {betas: [0.9]}\n",
     "a number out of a list's bounds": "optim: {betas: [0.9, 2]}\n",
     "null for a section": "run:\n",
@@ -56,7 +55,6 @@ VALUES = {
     "a number for a map": "terms: 3\n",
     "none of a few words": "data: {overlong: trunc}\n",
     "below the least": "training: {micro_batch_size: 0}\n",
-    "0 where it must be above": "training: {max_grad_norm: 0}\n",
     "above the most": "sampling: {top_p: 1.5}\n",
     "long text": f"seed: {'x' * 500}\n",
     "a layout that is not known": "data: {layout: ifevel}\n",
@@ -65,7 +63,7 @@ VALUES = {
     "no draws": "eval: {draws: {greedy: null}}\n",
     "a key for a server in its URL": "teacher: {server: {url: 'http://me:secret@host/v1'}}\n",
     "a URL without a scheme": "teacher: {server: {url: localhost}}\n",
-    "a key for the name of its variable": "teacher: {server: {url: 'http://h/v1', api_key_env: sk-1}}\n",
+    "a key for its variable's name": "teacher: {server: {url: 'http://h', api_key_env: sk-1}}\n",
     "a tolerance without a file": "data: {tolerance: 3}\n",
     "two outputs into one file": "filter: {out: a.jsonl, rejected: a.jsonl}\n",
 }  # fmt: skip
@@ -79,23 +77,17 @@ INTERPOLATIONS = {
 
 KINDS = {
     "a discriminator that is not known": "discriminator: {kind: embeding, path: x}\n",
-    "a key of another kind": "discriminator:\n  kind: embedding\n  path: x\n  batch_tokens: 7\n",
+    "a key of another kind": "discriminator:\n  kind: embedding\n  path: x\n  cache_mb: 7\n",
     "a misspelt key of a kind": "discriminator:\n  path: x\n  cach_mb: 7\n",
     "a key that the kind needs": "discriminator: {kind: polar_server, path: x, addresses: [a:1]}\n",
-    "no addresses": "discriminator: {kind: polar_server, path: x, engine: vllm, addresses: []}\n",
     "an engine that is not known": (
         "discriminator: {kind: polar_server, path: x, engine: vlm, addresses: ['a:1']}\n"
     ),
     "lengths that do not fit": "discriminator: {path: x, max_length: 100}\n",
-    "an optimiser that is not known": "optim: {kind: adam}\n",
     "an option of another optimiser": "optim: {muon_lr_ratio: 2}\n",
     "text for a schedule": "optim: {lr: fast}\n",
-    "a schedule's kind that is not known": "optim: {lr: {kind: cosin, peak: 1}}\n",
     "a schedule without its peak": "optim: {lr: {kind: cosine}}\n",
     "text in a schedule": "optim: {lr: {kind: cosine, peak: high}}\n",
-    "a generator that is not known": "generation: {kind: vlm}\n",
-    "a dialect that is not known": "teacher: {server: {url: 'http://h/v1', dialect: vlm}}\n",
-    "an option of a term's objective": "terms:\n  imitation:\n    objective: {kind: nll, eps: 1}\n",
 }
 
 # Behind the method.
@@ -115,7 +107,7 @@ OVERRIDES = {
     "of a list's item": "sft polar.heldout.0=a",
     "null of what is not there": "grpo terms.kll=null",
     "another method": "sft method=grpo",
-    "a learning rate below 0": "sft optim.weight_decay=-1",
+    "below the least": "sft optim.weight_decay=-1",
 }
 METHODS = {
     "misspelt": "grop",
@@ -124,7 +116,6 @@ METHODS = {
     "objective of pairs": "grpo terms.kl.objective=bradley_terry",
     "option of an objective": "grpo terms.preference.objective.clip_hihg=0.3",
     "option of an older version": "grpo terms.preference.params.clip_high=0.3",
-    "value of an option": "grpo terms.preference.objective.clip_high=wide",
     "choice of an option": "grpo 'terms.kl.objective={kind: kl, estimator: k4}'",
     "clip": "grpo terms.preference.objective.clip_low=2",
     "dual clip": "grpo terms.preference.objective.dual_clip=1",
@@ -137,26 +128,18 @@ METHODS = {
     "weight's schedule": "grpo terms.kl.weight=betta_kl",
     "weight's power": "grpo terms.kl.weight=beta_kl**2",
     "weight's end": "grpo 'terms.kl.weight=1 +'",
-    "weight's code": "grpo 'terms.kl.weight=exit()'",
     "weight's division": "grpo terms.kl.weight=1/beta_kl schedules.beta_kl=0",
     "schedule": "sft schedules.lambda_ad=0.01",
-    "schedule that was removed": "grpo schedules.beta_kl=null",
-    "schedule's kind": "grpo 'schedules.beta_kl={kind: lin}'",
     "schedule's peak": "chord 'schedules.mu={warmup_steps: 0, decay_steps: 0}'",
-    "reduction": "grpo terms.kl.reduction=sequences",
     "reduction that is a number": "grpo terms.kl.reduction=4",
-    "reduction's length": "grpo 'terms.kl.reduction={kind: constant, length: 0}'",
     "reduction of pairs": (
         "grpo 'terms.kl={source: choices, objective: dpo, reduction: sequence}'"
     ),
     "reward function": "grpo rewards.verifier.functions.coeff=1",
-    "reward function's option": "grpo rewards.verifier.functions.verifier.mod=all",
-    "reward function's choice": "grpo rewards.verifier.functions.verifier.mode=any",
     "reward function's weight": "grpo rewards.verifier.functions.verifier=big",
     "the program's own option": "unified rewards.anchor.functions.coef.discriminator=x",
     "no reward functions": "grpo rewards.verifier.functions.verifier=null",
     "advantage": "grpo rewards.verifier.advantage=grup",
-    "advantage's option": "grpo 'rewards.verifier.advantage={kind: group, ddof: 2}'",
     "nothing to contrast": "agrpo rewards.anchor.zero_variance=drop",
     "no terms": "sft terms.imitation=null",
     "no weight": "sft terms.imitation.weight=0",
@@ -172,14 +155,13 @@ METHODS = {
         "grpo 'rewards.verifier.functions.overlong={weight: 1, buffer: 600}'"
     ),
     "no discriminator": "agrpo",
-    "a discriminator that does not ship": "agrpo discriminator.path=tiny:poler",
     "a discriminator's key that is not there": (
         "agrpo 'discriminator={kind: polar_server, path: tiny:polar, engine: vllm, "
         "addresses: [a:1], api_key_env: UNIAPL_TEST_ABSENT}'"
     ),
 }
 # These have no place: what is missing was not written.
-UNPLACED = {"misspelt", "no discriminator", "no terms", "one rollout a prompt"}
+UNPLACED = {"misspelt", "no source", "no discriminator"}
 
 TOLD = {
     "a schedule of other methods": "sft schedules.lambda_adv=0.01",
@@ -208,7 +190,7 @@ MISTAKES: dict[str, Mistake] = {
     **{f"config, {name}": of_file(text, *PLACED) for name, text in SYNTAX.items()},
     **{f"config, {name}": of_file(text, "where") for name, text in WHOLE.items()},
     "config, not there": Mistake(not_there, ("got", "suggestion")),
-    "config, a folder": Mistake(lambda: check(Path("."), [], None), ("got",)),
+    "config, a folder": Mistake(lambda: check(Path(), [], None), ("got",)),
     "config, not UTF-8": Mistake(not_utf8, PLACED),
     **{f"key, {name}": of_file(text, *PLACED, "key") for name, text in KEYS.items()},
     **{f"value, {name}": of_file(text, *PLACED, "key") for name, text in VALUES.items()},

@@ -66,7 +66,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "a turn without kwargs": ("multi_if", TURN),
     "kwargs of a turn": ("multi_if", {**TURN, "turn_1_kwargs": '["{"]'}),
-    "a function that is no text": ("autoif", {"instruction": "Hi", "prompt": "Hi", "eval_funcs": [1]}),
+    "a function that is no text": ("autoif", {"prompt": "Hi", "eval_funcs": [1]}),
     "an instruction that is not known": ("ifeval", ruled("punctuation:no_coma")),
     "an instruction of two lines": ("ifeval", ruled("two\nlines")),
     "an instruction's kwarg": ("ifeval", ruled("punctuation:no_comma", commas=2)),
@@ -115,7 +115,7 @@ GOOD_OF = {
     "if_multi": {
         "messages": [USER], "ground_truth": "[{'instruction_id': [], 'kwargs': []}]",
     },
-    "autoif": {"instruction": "Hi", "prompt": "Hi", "eval_funcs": []},
+    "autoif": {"prompt": "Hi", "eval_funcs": []},
 }  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def of_override(line: str, *fields: str) -> Mistake:
 def check(file: Path | None, overrides: Sequence[str], method: str | None) -> None:
     """Do what `uniapl config check` does."""
     config = read_config(file, overrides, method)
-    if config.terms:
+    if config.terms or method is not None:
         check_method(config)
 
 

@@ -3,7 +3,8 @@
 import torch
 
 from uniapl_cli.objectives import batch_type, objectives
-from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, PairBatch, TokenBatch
+from uniapl_cli.preferences import ChoiceBatch, LabelledBatch, PairBatch
+from uniapl_cli.tensors import TokenBatch
 
 VOCABULARY = 7
 

@@ -8,7 +8,8 @@ from accumulating import accumulated_means
 from objective_cases import batch_of
 
 from uniapl_cli.objectives import objectives
-from uniapl_cli.tensors import PairBatch, TokenBatch
+from uniapl_cli.preferences import PairBatch
+from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.terms import Term
 
 OF_TOKENS = [name for name in objectives if isinstance(batch_of(name).model_input(), TokenBatch)]

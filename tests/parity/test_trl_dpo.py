@@ -4,7 +4,7 @@ import pytest
 from accumulating import accumulated_means
 from worlds import bound, clear, token_batch, total
 
-from uniapl_cli.tensors import ChoiceBatch
+from uniapl_cli.preferences import ChoiceBatch
 from uniapl_cli.training.terms import Term
 
 pytestmark = [

@@ -9,7 +9,7 @@ import torch
 from accumulating import accumulated_means
 from worlds import bound, clear, token_batch, total
 
-from uniapl_cli.tensors import LabelledBatch
+from uniapl_cli.preferences import LabelledBatch
 from uniapl_cli.training.terms import Term
 
 pytestmark = [

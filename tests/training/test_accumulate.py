@@ -7,7 +7,8 @@ import torch
 from accumulating import accumulated_means
 
 from uniapl_cli.objectives import objectives
-from uniapl_cli.tensors import Batch, LabelledBatch, TokenLoss
+from uniapl_cli.preferences import LabelledBatch
+from uniapl_cli.tensors import Batch, TokenLoss
 from uniapl_cli.training.accumulate import gradient_norm, prepare
 from uniapl_cli.training.terms import Term
 

@@ -52,7 +52,7 @@ def check(
     with session(debug, plugin):
         settings = read_config(config, overrides, method)
         result: dict[str, Any] = {"config": str(config) if config else "(defaults)", "ok": True}
-        if settings.terms:
+        if settings.terms or method is not None:
             from uniapl_cli.commands.method import check_method
 
             result.update(check_method(settings))

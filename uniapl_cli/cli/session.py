@@ -96,7 +96,7 @@ def method_file(method: str) -> Path:
     known = packaged()
     if method not in known:
         error: UniAPLError = unknown("method", method, known)
-        error.advice += "; or give a method's YAML file"
+        error.advice += ", or the path of a method's YAML file"
         raise error
     return known[method]
 

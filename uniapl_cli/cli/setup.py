@@ -23,11 +23,11 @@ def setup(
     Example: uniapl setup nltk
     """
     with session(debug):
-        from uniapl_cli.errors import UniAPLError, unknown
+        from uniapl_cli.errors import unknown
         from uniapl_cli.verifiers import download_punkt
 
         if what != "nltk":
-            raise UniAPLError(unknown("thing to set up", what, ["nltk"]))
+            raise unknown("thing to set up", what, ["nltk"])
         folder = target.expanduser()
         download_punkt(folder)
         typer.echo(str(folder))

@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 
-from uniapl_cli.chat import Chat, load_tokenizer, read_template
+from uniapl_cli.chat import Chat, load_tokenizer, read_model_config, read_template
 from uniapl_cli.config.load import load
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.errors import ConfigError, ModelError
+from uniapl_cli.files import can_replace
 from uniapl_cli.generation import Generator, generators
 from uniapl_cli.precision import weights
 from uniapl_cli.runs.directory import RunDirectory
@@ -38,7 +39,7 @@ def use_device(config: Config) -> str:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise config.error(
-            "run.device", f"run.device = '{named}' cannot be used: {reason}", got=named
+            "run.device", f"'run.device' is '{named}', which cannot be used: {reason}", got=named
         ) from None
     return named
 
@@ -56,8 +57,8 @@ def model_location(name: str) -> str:
     Raises ModelError for a run that has not finished, and for a folder that is not there.
     """
     path = resolve(name)
-    # A hub's name has one slash at most, so anything longer can only be a folder.
-    if path.count("/") > 1 and not Path(path).exists():
+    # A hub's name has one slash at most and begins with a letter; others can only be folders.
+    if (path.count("/") > 1 or path.startswith((".", "/", "~"))) and not Path(path).exists():
         raise ModelError(
             f"there is no folder '{name}'",
             "If a run is to make it, such as the stage before this one, train that first",
@@ -79,9 +80,12 @@ def _command(run: RunDirectory) -> str:
     return f"uniapl {verb} --config {run.config}"
 
 
-def policy_chat(config: Config, location: str) -> Chat:
-    """Return the policy's tokenizer with the run's chat template, which is saved with it."""
-    with config.blaming("model.path"):
+def policy_chat(config: Config, location: str, key: str = "model.path") -> Chat:
+    """Return the policy's tokenizer with the run's chat template, which is saved with it.
+
+    `key` is the one that named the model.
+    """
+    with config.blaming(key):
         tokenizer = load_tokenizer(location, config.model.revision)
     if config.chat.template is not None:
         with config.blaming("chat.template"):
@@ -92,25 +96,22 @@ def policy_chat(config: Config, location: str) -> Chat:
             f"the tokenizer of {tokenizer.name_or_path} has no chat template",
             "Set chat.template=qwen2.5 (or qwen3, or the path of a .jinja file)",
         )
-    with config.blaming("model.path"):
+    with config.blaming(key):
         return Chat(tokenizer, config.chat.thinking, config.chat.system)
 
 
 def context(location: str, revision: str | None = None) -> int:
     """Return how many tokens a model can hold; very many where its config does not say."""
-    from transformers import AutoConfig
-
-    try:
-        settings = AutoConfig.from_pretrained(location, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"cannot load '{location}': {str(error).splitlines()[0]}") from error
+    settings = read_model_config(location, revision)
     return getattr(settings, "max_position_embeddings", None) or sys.maxsize
 
 
-def model(config: Config, location: str, device: str, *, trained: bool = False) -> Any:
-    """Load the weights of the policy."""
+def model(
+    config: Config, location: str, device: str, *, trained: bool = False, key: str = "model.path"
+) -> Any:
+    """Load the weights of the policy; `key` is the one that named it."""
     options = config.model
-    with config.blaming("model.path"):
+    with config.blaming(key):
         return load_model(
             location,
             device,
@@ -128,7 +129,7 @@ def trained_policy(config: Config, location: str, chat: Chat, device: str) -> Po
     if adapted_layers(loaded):
         raise config.error(
             "model.path",
-            f"model.path = '{config.model.path}' is an adapter, which cannot be trained on",
+            f"'model.path' is '{config.model.path}', an adapter, which cannot be trained on",
             "Name a whole model, such as the folder 'final' of the run that made it",
             got=config.model.path,
         )
@@ -166,11 +167,14 @@ def generator(config: Config, model: Any, chat: Chat) -> Generator:
     return generators.bind(config.generation)(model, chat)
 
 
-def check_discriminator(config: Config) -> None:
-    """Check what can be told of the discriminator without loading it. Raises ConfigError."""
+def check_discriminator(config: Config, why: str = "this command") -> None:
+    """Check what can be told of the discriminator without loading it. Raises ConfigError.
+
+    `why` names what needs it.
+    """
     if config.discriminator is None:
         raise ConfigError(
-            "a discriminator is needed and none is named",
+            f"{why} needs a discriminator, and none is named",
             "Set discriminator.path (a folder, or tiny:polar)",
             key="discriminator.path",
         )
@@ -180,14 +184,33 @@ def check_discriminator(config: Config) -> None:
     locate(config, "discriminator.path", config.discriminator.path)
 
 
-def discriminator(config: Config, device: str) -> Discriminator:
-    """Load the discriminator. Raises ConfigError when none is named."""
-    check_discriminator(config)
+def find_discriminator(config: Config, why: str = "this command") -> str:
+    """Return where the discriminator is, whose folder says what it is. Raises ConfigError."""
+    check_discriminator(config, why)
     options = config.discriminator
     assert options is not None, "checked above"
     location = locate(config, "discriminator.path", options.path)
     with config.blaming("discriminator.path"):
+        options.look(location)
+    return location
+
+
+def discriminator(config: Config, device: str) -> Discriminator:
+    """Load the discriminator. Raises ConfigError when none is named."""
+    location = find_discriminator(config)
+    options = config.discriminator
+    assert options is not None, "checked above"
+    with config.blaming("discriminator.path"):
         return options.make(location, device)
+
+
+def check_outputs(config: Config, *keys: str) -> None:
+    """Refuse files that could not be written when all is computed. Raises DataError."""
+    for key in keys:
+        section, _, name = key.partition(".")
+        if (file := getattr(getattr(config, section), name)) is not None:
+            with config.blaming(key):
+                can_replace(Path(file))
 
 
 def sandbox(config: Config, workers: int | None = None) -> Callable[[], Sandbox]:

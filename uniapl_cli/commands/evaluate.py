@@ -27,16 +27,15 @@ def evaluate_model(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     rows = examples(config, "eval.data", options.data)[: options.limit]
     unique_ids(rows)
     if any(metrics.wants(metric, "discriminator") for metric in options.metrics):
-        components.check_discriminator(config)
-    if dry_run:
-        return {"model": options.model, "prompts": len(rows), "draws": list(options.draws)}
-    device = components.use_device(config)
+        components.find_discriminator(config, "a metric of eval.metrics")
     location = components.locate(config, "eval.model", options.model)
     # What is measured is not what is trained: no revision, dtype or adapter of the policy's.
     measured = config.model_copy(update={"model": Policy(path=options.model)})
-    chat = components.policy_chat(measured, location)
-    with config.blaming("eval.model"):
-        model = components.model(measured, location, device)
+    chat = components.policy_chat(measured, location, "eval.model")
+    if dry_run:
+        return {"model": options.model, "prompts": len(rows), "draws": list(options.draws)}
+    device = components.use_device(config)
+    model = components.model(measured, location, device, key="eval.model")
     generator = components.generator(config, model, chat)
     bound, judge = bind_metrics(config, chat, device), components.judge(config)
     result: dict[str, Any] = {

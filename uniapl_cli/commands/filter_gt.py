@@ -24,6 +24,7 @@ def filter_gt(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Keep the rows of filter.responses that pass their verifiers."""
     config.require("filter")
     options = config.filter
+    components.check_outputs(config, "filter.out", "filter.rejected", "filter.pairs")
     with config.blaming("filter.responses"):
         rows = open_rows(resolve(options.responses), config.data.split)
     source, telling = rows.attempts(), rows

@@ -75,7 +75,7 @@ def check_active(config: Config, made: Plan) -> None:
         if term.reward is not None:
             check_reward(config, made, term)
             if "discriminator" in needs(config.rewards[term.reward]):
-                components.check_discriminator(config)
+                components.check_discriminator(config, f"term '{term.name}'")
 
 
 def check_sampling(config: Config) -> None:
@@ -89,8 +89,8 @@ def check_sampling(config: Config) -> None:
     for name in (name for name, is_wrong in wrong.items() if is_wrong):
         raise config.error(
             f"sampling.{name}",
-            f"sampling.{name} = {getattr(given, name)}: rollouts must be drawn from the policy "
-            "itself, or the gradient is that of another one",
+            f"'sampling.{name}' is {getattr(given, name)}, but rollouts must be drawn from the "
+            "policy itself, or the gradient is that of another one",
             "Use temperature above 0, top_p=1 and top_k=0",
             got=getattr(given, name),
         )
@@ -107,17 +107,17 @@ def check_reward(config: Config, made: Plan, term: Term) -> None:
         name = f"sources.{term.source}.num_generations"
         raise config.error(
             name,
-            f"{name} = {count}: advantage '{rule.name}' of {key} holds a prompt's rollouts against "
-            f"each other for term '{term.name}', and there is one: it would always be 0",
+            f"there is one rollout a prompt, and advantage '{rule.name}' of {key} compares a "
+            f"prompt's rollouts with each other for term '{term.name}': it would always be 0",
             f"Set {name}=2 or more",
             got=count,
         )
     if reward.zero_variance == "resample" and source.per_step() is None:
         raise config.error(
             f"{key}.zero_variance",
-            f"{key}.zero_variance = 'resample' would take other prompts than the demonstrations' "
-            f"own for term '{term.name}'",
-            "Use keep or drop here",
+            f"'{key}.zero_variance' is 'resample', which would take other prompts than the "
+            f"demonstrations' own for term '{term.name}'",
+            "Use keep or drop",
             got="resample",
             allowed=("keep", "drop"),
         )
@@ -127,16 +127,15 @@ def check_reward(config: Config, made: Plan, term: Term) -> None:
         if kind == "kl" and "kl" in kinds:
             raise config.error(
                 f"{key}.functions.{name}",
-                f"{key}.functions.{name}: the divergence from the reference would count twice, in "
-                "the reward and as a term",
+                "the divergence from the reference would count twice, in the reward and as a term",
                 f"Remove the function ({key}.functions.{name}=null) or the term (terms.kl=null)",
             )
         buffer = getattr(function, "buffer", 0)
         if kind == "overlong" and buffer > config.sampling.max_new_tokens:
             raise config.error(
                 f"{key}.functions.{name}.buffer",
-                f"{key}.functions.{name}.buffer = {buffer}: sampling.max_new_tokens = "
-                f"{config.sampling.max_new_tokens} is the most",
+                f"'{key}.functions.{name}.buffer' is {buffer}, and no response is longer than "
+                f"sampling.max_new_tokens = {config.sampling.max_new_tokens}",
                 got=buffer,
             )
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.commands import components
 from uniapl_cli.commands.method import plan
 from uniapl_cli.commands.run import check_directory, finished, open_run
@@ -16,7 +17,7 @@ from uniapl_cli.commands.streams import examples
 from uniapl_cli.commands.train import execute, learning_rate, make_optimizer
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import discriminators
-from uniapl_cli.discriminators.polar import Polar, PolarDiscriminator, new_polar
+from uniapl_cli.discriminators.polar import Polar, PolarDiscriminator, new_polar, token_id
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.seeding import derive
 from uniapl_cli.sources.comparisons import Comparisons, ComparisonsOptions, PairMaker, gather
@@ -43,15 +44,17 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     stream: Stream[Any] = Stream(
         SOURCE, maker.trajectories.ids, source.pairs_per_step, derive(config.seed, "stream")
     )
-    if dry_run:
-        return {"prompts": len(stream.items), "negatives": maker.kinds(), "run": config.run.dir}
     run = RunDirectory(Path(config.run.dir))
     check_directory(run, config)
+    location = components.locate(config, "polar.init", config.polar.init)
+    tokenizer = marked_tokenizer(config, location)
+    if dry_run:
+        return {"prompts": len(stream.items), "negatives": maker.kinds(), "run": config.run.dir}
     device = components.use_device(config)
     if not run.finished:
-        location = components.locate(config, "polar.init", config.polar.init)
         with config.blaming("polar.init"):
-            polar = new_polar(location, config.polar.separator, config.polar.tail, options)
+            marks = config.polar.separator, config.polar.tail
+            polar = new_polar(location, *marks, options, tokenizer=tokenizer)
         learner = PolarLearner(polar, device)
         state = State(learner, make_optimizer(config, learner.model), {SOURCE: stream})
         sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}
@@ -60,6 +63,16 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     accuracy = pair_accuracy(options.make(str(run.final), device), heldout, config.seed)
     run.write("accuracy.json", json.dumps(accuracy, indent=1) + "\n")
     return {**finished(run), "accuracy": accuracy}
+
+
+def marked_tokenizer(config: Config, location: str) -> Any:
+    """Return the tokenizer, which has the two tokens between and behind the trajectories."""
+    with config.blaming("polar.init"):
+        tokenizer = load_tokenizer(location)
+    for name in ("separator", "tail"):
+        with config.blaming(f"polar.{name}"):
+            token_id(tokenizer, getattr(config.polar, name))
+    return tokenizer
 
 
 def scoring_options(config: Config) -> Polar:

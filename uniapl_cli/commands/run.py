@@ -128,7 +128,9 @@ def check_directory(run: RunDirectory, config: Config) -> None:
             where=where,
             key=key,
         )
-    changed = differences(load(run.config, schema=Config), config)
+    before = load(run.config, schema=Config)
+    names = {*before.sources, *config.sources}
+    changed = differences(before.with_sources(names), config.with_sources(names))
     if changed:
         more = " ..." if len(changed) > 4 else ""
         raise RunError(

@@ -13,7 +13,6 @@ from uniapl_cli.config.render import fixed
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows, open_rows
 from uniapl_cli.errors import DataError
-from uniapl_cli.files import can_write
 from uniapl_cli.pipelines.score import Sink, ToFile, ToStdout, good_rows, score, stdin_rows
 from uniapl_cli.runs.console import bar
 from uniapl_cli.tiny.assets import resolve
@@ -29,7 +28,7 @@ def score_rows(config: Config, *, dry_run: bool = False) -> dict[str, Any] | Non
     A file is read through before anything is loaded, so that bad rows are found at once.
     """
     config.require("score")
-    components.check_discriminator(config)
+    components.find_discriminator(config)
     options = config.score
     bad, total = BadRows(config.data.tolerance), None
     attempts = stdin_rows
@@ -45,8 +44,7 @@ def score_rows(config: Config, *, dry_run: bool = False) -> dict[str, Any] | Non
         rows = good_rows(attempts(), options, BadRows(config.data.tolerance))
     sink: Sink = ToStdout()
     if options.out != PIPE:
-        with config.blaming("score.out"):
-            can_write(Path(options.out).parent)
+        components.check_outputs(config, "score.out")
         sink = ToFile(Path(options.out), decisive(config))
     if dry_run:
         return {"rows": total, "bad rows": len(bad.rows), "out": options.out}

@@ -97,8 +97,8 @@ def stream_size(config: Config, stream: str, terms: Sequence[Term]) -> int:
         if size != first[1]:
             raise config.error(
                 f"sources.{source}",
-                f"sources.{source} takes {size} rows a step of '{stream}' and sources.{first[0]} "
-                f"{first[1]}: they draw from one stream",
+                f"sources.{source} draws {size} rows a step and sources.{first[0]} {first[1]}, and "
+                f"both draw from one stream, '{stream}'",
                 "Make the two equal",
                 got=size,
             )
@@ -118,7 +118,9 @@ class _Reader:
         if path is None:
             term = self.terms[stream][0].name
             raise self.config.error(
-                f"data.{stream}", f"data.{stream} is not set, and term '{term}' draws from it"
+                f"data.{stream}",
+                f"'data.{stream}' is not set, and term '{term}' draws from it",
+                f"Set data.{stream}=FILE",
             )
         return path
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +25,15 @@ def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     named = config.teacher.server is not None and config.teacher.server.model is not None
     config.require("teach", "teacher.server", *([] if named else ["teacher.path"]))
     options = config.teach
-    asked = server_teacher(config)
+    components.check_outputs(config, "teach.out")
+    teacher = ready_teacher(config)
     rows = examples(config, "teach.prompts", options.prompts)
     unique_ids(rows)
     if dry_run:
         return {"prompts": len(rows), "responses": len(rows) * options.samples, "out": options.out}
     return teach(
         rows,
-        asked or local_teacher(config),
+        teacher(),
         options.sampling,
         Path(options.out),
         samples=options.samples,
@@ -41,10 +44,22 @@ def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     )
 
 
-def local_teacher(config: Config) -> Teacher:
+def ready_teacher(config: Config) -> Callable[[], Teacher]:
+    """Return what makes the teacher; all but its weights has been looked at."""
+    server = server_teacher(config)
+    if server is not None:
+        return lambda: server
+    location = components.locate(config, "teacher.path", config.teacher.path)
+    with config.blaming("teacher.path"):
+        # By its own template: chat.template is what the policy learns.
+        tokenizer = load_tokenizer(location, config.teacher.revision)
+        chat = Chat(tokenizer, config.chat.thinking, config.chat.system)
+    return partial(local_teacher, config, location, chat)
+
+
+def local_teacher(config: Config, location: str, chat: Chat) -> Teacher:
     """Load the teacher into this process."""
     teacher, device = config.teacher, components.use_device(config)
-    location = components.locate(config, "teacher.path", teacher.path)
     with config.blaming("teacher.path"):
         model = load_model(
             location,
@@ -53,9 +68,6 @@ def local_teacher(config: Config) -> Teacher:
             attention=teacher.attention,
             revision=teacher.revision,
         ).eval()
-        # By its own template: chat.template is what the policy learns.
-        tokenizer = load_tokenizer(location, teacher.revision)
-        chat = Chat(tokenizer, config.chat.thinking, config.chat.system)
     return LocalTeacher(components.generator(config, model, chat), chat)
 
 

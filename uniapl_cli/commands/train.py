@@ -58,6 +58,8 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     with config.blaming("model.path"):
         context = components.context(location, config.model.revision)
     streams = make_streams(config, method, chat, context)
+    if "discriminator" in reward_needs(config, method):
+        components.find_discriminator(config)
     if dry_run:
         return describe(config, method, streams)
     device = components.use_device(config)
@@ -77,7 +79,8 @@ def learning_rate(config: Config) -> Schedule:
     lr = make_schedule(config.optim.lr, steps)
     lowest = min(lr(step) for step in range(steps))
     if lowest < 0:
-        raise config.error("optim.lr", f"optim.lr falls to {lowest:g}: 0 is the least", got=lowest)
+        problem = f"'optim.lr' falls to {lowest:g}: 0 is the least"
+        raise config.error("optim.lr", problem, got=lowest)
     return lr
 
 
@@ -86,13 +89,16 @@ def make_optimizer(config: Config, model: Any) -> Optimizer:
     return optimizers.bind(config.optim)(model)
 
 
+def reward_needs(config: Config, method: Plan) -> set[str]:
+    """Return what the rewards that the method ever asks for need."""
+    rewards = {term.reward for term in method.ever_active if term.reward is not None}
+    return {need for name in rewards for need in needs(config.rewards[name])}
+
+
 def needs_reference(config: Config, method: Plan) -> bool:
     """Whether a term or a reward compares with the policy's frozen start."""
-    active = method.ever_active
-    rewards = {term.reward for term in active if term.reward is not None}
-    return any(term.needs_reference for term in active) or any(
-        "policy" in needs(config.rewards[name]) for name in rewards
-    )
+    terms = any(term.needs_reference for term in method.ever_active)
+    return terms or "policy" in reward_needs(config, method)
 
 
 def make_sources(

@@ -27,6 +27,7 @@ def check(config: Config, method: Path | None, methods: Mapping[str, Path]) -> N
     `method` is the method's own file, `methods` are the packaged ones.
     """
     for name, term in config.terms.items():
+        config.require(f"terms.{name}")
         check_source(config, name, term)
         check_objective(config, name, term)
         check_weight(config, name, term)
@@ -53,9 +54,9 @@ def check_objective(config: Config, name: str, term: TermOptions) -> None:
         fitting = [kind for kind in sources if sources[kind].traits["batch"] is takes]
         raise config.error(
             key,
-            f"{key}: '{objective.name}' takes a {takes.__name__}, and source '{term.source}' gives "
-            f"a {gives.__name__}",
-            f"Use a source of {' or '.join(fitting)}",
+            f"objective '{objective.name}' takes a {takes.__name__}, and source '{term.source}' "
+            f"gives a {gives.__name__}",
+            f"A {takes.__name__} is what these give: {', '.join(fitting)}",
             got=objective.name,
             allowed=fitting,
         )
@@ -65,9 +66,9 @@ def check_objective(config: Config, name: str, term: TermOptions) -> None:
     if reduction != "token" and gives is not TokenBatch:
         raise config.error(
             f"terms.{name}.reduction",
-            f"terms.{name}.reduction: '{reduction}' reduces the losses of tokens, and objective "
-            f"'{objective.name}' has one loss a row",
-            "Leave it out",
+            f"'{reduction}' reduces the losses of tokens, and objective '{objective.name}' has one "
+            "loss a row",
+            f"Leave terms.{name}.reduction out",
             got=reduction,
         )
 
@@ -82,8 +83,8 @@ def check_reward(config: Config, name: str, reward: str, source: str) -> None:
         fitting = [kind for kind in sources if sources[kind].traits.get("rewarded")]
         raise config.error(
             key,
-            f"{key}: a reward judges rollouts, and source '{source}' has none",
-            f"Use a source of {' or '.join(fitting)}",
+            f"a reward judges rollouts, and source '{source}' has none",
+            f"Sources that have: {', '.join(fitting)}",
             got=source,
             allowed=fitting,
         )
@@ -133,5 +134,4 @@ def schedule_names(paths: Iterable[Path]) -> set[str]:
 
 
 def _at(config: Config, key: str, error: ConfigError) -> ConfigError:
-    error.problem = f"{key}: {error.problem}"
     return error.at(config.origin(key), key)

@@ -85,7 +85,8 @@ def _spot(error: yaml.MarkedYAMLError, name: str, lines: bool) -> str:
 
 
 def _say(error: yaml.MarkedYAMLError) -> str:
-    said = " ".join(f"{error.context or ''} {error.problem or ''}".split())
+    said = " ".join(": ".join(filter(None, (error.context, error.problem))).split())
+    said = said.replace(": but ", ", but ")
     # The usual way to get here: {dir: ${method}}. Between braces YAML reads the inner { itself.
     return said + (". Between {} or [] put '${...}' in quotes" if "got '{'" in said else "")
 
@@ -104,12 +105,12 @@ class _Tidy:
     def visit(self, node: Node, above: tuple[Node, ...]) -> None:
         """Look through a node and what is below it."""
         if node in above:
-            raise self.error(node, "an anchor that contains itself")
+            raise self.error(node, "this anchor contains itself")
         if node in self.done:
             return
         above = (*above, node)
         if node.tag not in _TAGS[type(node)]:
-            raise self.error(node, f"the tag '{node.tag}' is not allowed")
+            raise self.error(node, f"the tag '{node.tag}' is not allowed: a config holds values")
         if isinstance(node, MappingNode):
             self.keys(node)
             self.loader.flatten_mapping(node)

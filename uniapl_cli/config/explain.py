@@ -21,7 +21,8 @@ BOUNDS = {
     "less_than": ("it must be below {lt}", "lt"),
     "less_than_equal": ("{le} is the most", "le"),
     "finite_number": ("a finite number is needed", None),
-    "too_short": ("at least {min_length} needed", "min_length"),
+    "string_too_short": ("a text is needed", "min_length"),
+    "too_short": ("the least is {min_length}", "min_length"),
     "string_pattern_mismatch": ("it must look like {pattern}", "pattern"),
 }
 
@@ -37,6 +38,8 @@ class Fault:
         self.value: Any = tree
         self.parent: Any = None
         loc = list(error["loc"])
+        if self.type == "missing" and isinstance(loc[-1], int):
+            loc, self.type = loc[:-1], "list_type"  # a list that is too short
         while loc:
             part = loc.pop(0)
             inner = child(self.admitted, part, self.value)
@@ -74,6 +77,9 @@ class Fault:
 def explain(faults: Sequence[Fault], layers: Layers) -> ConfigError:
     """Return the first mistake, with what is said of the same key."""
     fault = faults[0]
+    if fault.type == "missing":  # perhaps for being misspelt
+        beside = (f for f in faults if f.path[:-1] == fault.path[:-1])
+        fault = next((f for f in beside if f.type == "extra_forbidden"), fault)
     same = [other for other in faults if other.path == fault.path]
     error = _named(fault, layers) or _wrong(fault, same)
     error.key = error.key or fault.key
@@ -100,10 +106,8 @@ def _named(fault: Fault, layers: Layers) -> ConfigError | None:
     if choice and fault.type == "union_tag_invalid":
         kind = fault.error["ctx"]["tag"]
         error = unknown(choice.registry.kind, str(kind), choice.registry, ConfigError)
-        error.problem = f"'{fault.key}': {error.problem}"
-        error.advice = (
-            f"A number, or: {', '.join(choice.registry)}" if choice.number else error.advice
-        )
+        if choice.number:
+            error.advice = f"Give a number, or one of: {', '.join(choice.registry)}"
         return error
     if choice and fault.type == "union_tag_not_found":
         return _no_kind(fault, choice)
@@ -140,7 +144,8 @@ def _unknown_key(fault: Fault, layers: Layers) -> ConfigError:
         (name, value), *_ = value.items()
         path = (*path, name)
     options = next(filter(None, (section(o, fault.parent) for o in fault.above)), layers.schema)
-    named = [dotted(written) for written in layers.where if written != fault.path]
+    below = len(fault.path)
+    named = [dotted(written) for written in layers.where if written[:below] != fault.path]
     return unknown_key(
         layers.schema, tuple(map(str, path)), depth, list(options.model_fields), named
     )
@@ -157,8 +162,8 @@ def _alien_key(fault: Fault) -> ConfigError:
     ]
     does = f"; {' and '.join(map(repr, others))} would" if others else ""
     return ConfigError(
-        f"'{fault.key}': {_of(fault)} takes no '{name}'{does}",
-        f"It takes: {', '.join(siblings) or 'nothing'}",
+        f"{_of(fault)} takes no '{name}'{does}",
+        f"It takes: {', '.join([KIND, *siblings])}",
         allowed=siblings,
         suggestion=f"{dotted(fault.path[:-1])}.{guess}" if guess else None,
     )
@@ -167,10 +172,7 @@ def _alien_key(fault: Fault) -> ConfigError:
 def _no_kind(fault: Fault, choice: Choice) -> ConfigError:
     names = list(choice.registry)
     if fault.in_map and any(isinstance(option, Named) for option in fault.above):
-        name = str(fault.path[-1])
-        error = unknown(choice.registry.kind, name, names, ConfigError)
-        error.problem = f"'{fault.key}': {error.problem}"
-        return error
+        return unknown(choice.registry.kind, str(fault.path[-1]), names, ConfigError)
     number = "a number, " if choice.number else ""
     wanted = f"{number}a name, or {{kind: {' | '.join(names)}, ...}}, is needed"
     if isinstance(fault.value, dict):
@@ -184,9 +186,11 @@ def _wrong(fault: Fault, same: Sequence[Fault]) -> ConfigError:
     """Say that a value is of the wrong type or beyond its bounds, or what a validator said."""
     secret = _is_secret(fault)
     got = None if secret else fault.value
-    said = f"'{fault.key}'" + ("" if secret else f" is {shown(got)}")
+    said = f"'{fault.key}'" if secret else f"'{fault.key}' is {shown(got)}"
     if fault.type == "value_error":
         return _refused(fault, said, got)
+    if fault.type == "too_short" and not fault.value:
+        return ConfigError(f"'{fault.key}' is empty: at least one entry is needed", got=got)
     if fault.type in BOUNDS:
         text, _ = BOUNDS[fault.type]
         bound = {n: _short(v) for n, v in fault.error.get("ctx", {}).items()}
@@ -206,15 +210,15 @@ def _refused(fault: Fault, said: str, got: Any) -> ConfigError:
     inner = cause.args[0] if cause.args else ""
     if isinstance(inner, UniAPLError):
         return ConfigError(
-            f"'{fault.key}': {inner.problem}",
+            inner.problem,
             inner.advice,
             got=inner.got,
             allowed=inner.allowed,
             suggestion=inner.suggestion,
         )
-    whole = isinstance(fault.value, dict) or got is None
-    text = f"'{fault.key}': {cause}" if whole and fault.path else f"{said}: {cause}"
-    return ConfigError(str(cause) if not fault.path else text, got=None if whole else got)
+    if isinstance(fault.value, dict) or got is None:
+        return ConfigError(str(cause))
+    return ConfigError(f"{said}: {cause}", got=got)
 
 
 def _is_secret(fault: Fault) -> bool:
@@ -231,9 +235,10 @@ def _short(value: Any) -> str:
 
 
 def shown(value: object) -> str:
-    """Show a value in one line and with its type: `'fast' (str)`, `null`, `a list`."""
+    """Show a value in one line and with its type: `'fast' (str)`, `null`, `a list of 2`."""
     if value is None or isinstance(value, (dict, list, tuple)):
-        return "null" if value is None else "a mapping" if isinstance(value, dict) else "a list"
+        listed = f"a list of {len(value)}" if isinstance(value, (list, tuple)) else "a mapping"
+        return "null" if value is None else listed
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     text = text if len(text) <= 80 else f"{text[:76]}...'"
     return f"{text} ({type(value).__name__})"

@@ -39,7 +39,7 @@ def _visit(path: Path, chain: tuple[Path, ...], found: dict[Path, Document]) -> 
             circle = [*chain[names.index(target.resolve()) :], target]
             raise ConfigError(f"include cycle: {' -> '.join(map(str, circle))}", where=where)
         if not target.is_file():
-            raise _absent(target, f"include '{name}': ").at(where)
+            raise _absent(target, path).at(where, INCLUDE)
         _visit(target, chain, found)
     found[identity] = document
 
@@ -49,7 +49,9 @@ def _open(path: Path) -> tuple[Document, list[tuple[str, Node]]]:
     if not isinstance(root, MappingNode):
         got = {SequenceNode: "a list", ScalarNode: "a single value"}.get(type(root), "empty")
         raise ConfigError(
-            f"is {got}, expected a mapping: lines of `key: value`", where=str(path), got=got
+            f"the file is {got}, expected a mapping: lines of `key: value`",
+            where=str(path),
+            got=got,
         )
     document = Document(str(path), root)
     named = [value for key, value in root.value if key.value == INCLUDE]
@@ -61,7 +63,7 @@ def _names(node: Node, document: Document) -> Iterator[tuple[str, Node]]:
     for item in node.value if isinstance(node, SequenceNode) else [node]:
         if not isinstance(item, ScalarNode) or not item.tag.endswith(":str"):
             raise ConfigError(
-                "'include' is a path or a list of paths, relative to this file",
+                "'include' must be a path or a list of paths, relative to this file",
                 where=document.where(item),
                 key=INCLUDE,
             )
@@ -74,23 +76,24 @@ def _text(path: Path) -> str:
     except (FileNotFoundError, IsADirectoryError) as error:
         raise _absent(path) from error
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        problem = f"the file cannot be read: {error.strerror}"
+        raise ConfigError(problem, where=str(path)) from error
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(
-            f"is not UTF-8 (byte {data[error.start]:#04x})", where=f"{path}:{line}"
+            f"the file is not UTF-8 text (byte {data[error.start]:#04x})", where=f"{path}:{line}"
         ) from error
 
 
-def _absent(path: Path, about: str = "") -> ConfigError:
+def _absent(path: Path, includer: Path | None = None) -> ConfigError:
     if path.is_dir():
-        return ConfigError(f"{about}'{path}' is a directory, expected a YAML file", got=str(path))
+        return ConfigError(f"'{path}' is a folder, expected a YAML file", got=str(path))
     there = sorted(path.parent.iterdir()) if path.parent.is_dir() else []
-    guess = nearest(path.name, [other.name for other in there])
+    guess = nearest(path.name, [other.name for other in there if other != includer])
     return ConfigError(
-        f"{about}there is no file '{path}'",
+        f"there is no config file '{path}'",
         got=str(path),
         suggestion=str(path.with_name(guess)) if guess else None,
     )

@@ -63,7 +63,11 @@ class Layers:
         except ValueError as error:
             key = dotted(path)
             raise ConfigError(
-                f"'{key}': {error}", where=self.where[path], key=key, got=node.value
+                f"'{key}' is {node.value}, a malformed number ({error})",
+                "For text, put it in quotes",
+                where=self.where[path],
+                key=key,
+                got=node.value,
             ) from None
 
     def _merged(self, below: Any, above: Any, admitted: Shape, path: Path) -> Any:
@@ -188,4 +192,4 @@ def parsed(key: str) -> Path:
 
 def _reason(error: OmegaConfBaseException) -> str:
     line = (str(error).splitlines() or [""])[0]
-    return line.rpartition("while resolving interpolation: ")[2]
+    return line.rpartition("while resolving interpolation: ")[2].strip('"')

@@ -19,7 +19,7 @@ from uniapl_cli.config.include import read
 from uniapl_cli.config.keys import describe
 from uniapl_cli.config.layers import Layers, dotted, lay_all, parsed
 from uniapl_cli.config.override import parse
-from uniapl_cli.config.shape import defaults
+from uniapl_cli.config.shape import defaults, texts
 from uniapl_cli.errors import ConfigError, UniAPLError
 from uniapl_cli.options import MISSING, Options
 
@@ -57,7 +57,7 @@ class Root(Options):
         try:
             yield
         except UniAPLError as error:
-            raise error.at(None, key).at(self.origin(key)) from error.__cause__
+            raise error.at(None, key).at(self.origin(error.key or key)) from error.__cause__
 
     def require(self, *keys: str) -> None:
         """Raise ConfigError if a mandatory value is absent: among `keys` and below them."""
@@ -79,13 +79,17 @@ class Root(Options):
         typed = " ".join(f"{key}=..." for key in dict.fromkeys(needed.values()))
         verb = "is" if len(needed) == 1 else "are"
         first = next(iter(absent.values()))
-        return ConfigError(
+        alone = len(absent) == 1
+        error = ConfigError(
             f"{', '.join(said)} {verb} not set",
-            f"Type {typed}, or write it in the file",
+            f"Type {typed}, or write {'it' if alone else 'them'} in the file",
             key=first,
-            where=self.origin(first) if needed[first] != first else None,
+            where=self.origin(first) if alone else None,
             allowed=list(dict.fromkeys(needed.values())),
         )
+        if error.file is None:  # an override of something beside it is no place for it
+            error.where = None
+        return error
 
 
 T = TypeVar("T", bound=Root)
@@ -125,7 +129,7 @@ def version_of(document: Document) -> bool:
             raise ConfigError(
                 f"this config was written by another version of uniapl (its version is {got}, this "
                 f"one reads {VERSION})",
-                "Go on with that version, or start a run of its own in another run.dir",
+                "Use that version of uniapl, or start anew from the experiment's own file",
                 where=document.where(key),
                 key="version",
                 got=got,
@@ -172,7 +176,9 @@ def _mended(fault: Fault, written: Layers, tree: Any) -> bool:
         return tree[last] != value
     elif fault.type in TEXTUAL and isinstance(value, (bool, int, float)):
         filled = written.was_filled(fault.path)
-        tree[last] = str(value).lower() if filled else written.texts.get(fault.path, value)
+        text = str(value).lower() if filled else written.texts.get(fault.path, value)
+        if fault.type == "string_type" or text in texts(fault.admitted):
+            tree[last] = text
         return tree[last] is not value
     return False
 

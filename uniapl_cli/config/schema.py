@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import NonNegativeInt
@@ -109,6 +110,11 @@ class Config(Root):
         options = sources.options(name)
         assert isinstance(options, SourceOptions)
         return options
+
+    def with_sources(self, names: Iterable[str]) -> Config:
+        """Return the config with these sources written down, where they are but their defaults."""
+        known = [name for name in sorted(names) if name in self.sources or name in sources]
+        return self.model_copy(update={"sources": {name: self.source(name) for name in known}})
 
     def source_kind(self, name: str) -> Entry[type[SourceOptions]]:
         """Return what is registered of a source's kind."""

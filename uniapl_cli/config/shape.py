@@ -109,7 +109,7 @@ def _spelled(option: Any) -> str:
         number = ["a number"] if option.number else []
         return " or ".join([*number, f"one of {', '.join(option.registry)}"])
     if isinstance(option, Named):
-        return f"a map of {_spelled(option.choice)}"
+        return f"a map of names to {_spelled(option.choice)}"
     if is_section(option):
         return f"a mapping with the keys {', '.join(n for n in option.model_fields if n != KIND)}"
     if origin is Literal:
@@ -119,7 +119,7 @@ def _spelled(option: Any) -> str:
     if origin is list:
         return f"a list of {spelled(shape(inner[0]))}"
     if origin is dict:
-        return f"a map of {spelled(shape(inner[1]))}"
+        return f"a map of names to {spelled(shape(inner[1]))}"
     names = {type(None): "null", Any: "anything"}
     return names.get(option) or str(getattr(option, "__name__", option))
 

@@ -35,7 +35,8 @@ def preference(row: Row, build: columns.Build) -> Example:
     before, chosen = _answer(row, "chosen")
     other, rejected = _answer(row, "rejected")
     if before != other:
-        raise DataError("chosen and rejected do not answer the same turns", where=row.origin)
+        problem = "'chosen' and 'rejected' answer different turns"
+        raise DataError(problem, "All turns but the last must be equal", where=row.origin)
     prompt, constraints = _asked(row, before), columns.instructions(row, build)
     return columns.answered(row, prompt, chosen, constraints, rejected=rejected)
 
@@ -78,8 +79,8 @@ def _with_system(row: Row, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
     turn = Message("system", system)
     if prompt and prompt[0].role == "system":
         if prompt[0] != turn:
-            problem = "'system' is not the system turn of the messages"
-            raise DataError(problem, where=row.origin, got=system)
+            problem = "'system' differs from the system turn of the messages"
+            raise DataError(problem, "Leave one of the two out", where=row.origin, got=system)
         return prompt
     return (turn, *prompt)
 
@@ -95,6 +96,6 @@ def _answer(row: Row, name: str) -> tuple[tuple[Message, ...], str]:
     if last is None:
         raise DataError(f"the last turn of '{name}' must be the assistant's", where=row.origin)
     if before and before[0].role == "assistant":
-        problem = f"'{name}' must be one turn, or begin with the prompt's"
+        problem = f"'{name}' begins with an answer: it must be one turn, or begin with the prompt"
         raise DataError(problem, where=row.origin)
     return before, last

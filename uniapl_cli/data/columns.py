@@ -28,7 +28,8 @@ def identity(row: Row) -> str:
 def missing(row: Row, name: str) -> DataError:
     """Return the error that a row lacks a column."""
     there = list(row.values)
-    return DataError(f"'{name}' is needed; got {there}", where=row.origin, got=there)
+    problem = f"'{name}' is needed; the row has: {', '.join(there)}"
+    return DataError(problem, where=row.origin, got=there)
 
 
 def text(row: Row, name: str) -> str | None:
@@ -46,7 +47,7 @@ def turns(row: Row, name: str) -> tuple[Message, ...]:
     if listed is None:
         raise missing(row, name)
     if not listed or not conforms(listed, list[dict[str, Any]]) or not all(map(_is_turn, listed)):
-        problem = f"{name} must be a list of {{role, content}}, both texts"
+        problem = f"'{name}' must be a list of {{role, content}}, both texts, and not empty"
         raise DataError(problem, where=row.origin, got=listed)
     for turn in listed:
         if turn["role"] not in ROLES:
@@ -72,7 +73,7 @@ def prompt(row: Row) -> tuple[Message, ...]:
     question = text(row, "prompt")
     if not question:
         there = list(row.values)
-        problem = f"a 'prompt' or 'messages' is needed; got {there}"
+        problem = f"a 'prompt' or 'messages' is needed; the row has: {', '.join(there)}"
         raise DataError(problem, where=row.origin, got=there)
     return (Message("user", question),)
 
@@ -87,7 +88,7 @@ def instructions(row: Row, build: Build) -> tuple[Constraint, ...]:
     if isinstance(kwargs, str):
         kwargs = _parsed(row, kwargs)
     if not conforms(ids, list[str]) or not isinstance(kwargs, list):
-        problem = "instruction_id_list and kwargs must be lists, of texts and of mappings"
+        problem = "'instruction_id_list' and 'kwargs' must be lists, of texts and of mappings"
         raise DataError(problem, where=row.origin, got=[ids, kwargs])
     return build(ids, kwargs, row.origin)
 
@@ -125,13 +126,13 @@ def _parsed(row: Row, kwargs: str) -> Any:
     try:
         parsed = json.loads(kwargs)
     except (ValueError, RecursionError) as error:
-        problem = f"kwargs is text, but not JSON: {error}"
+        problem = f"'kwargs' is text, but not JSON: {error}"
         raise DataError(problem, where=row.origin, got=kwargs) from None
     if isinstance(parsed, dict):
         raise DataError(
-            "kwargs is one object for the whole row; a list with one for each instruction id is "
+            "'kwargs' is one object for the whole row; a list with one for each instruction id is "
             "needed",
-            "ifeval-like-data has it in its config 'filtered'",
+            "Of ifeval-like-data take the config 'filtered'",
             where=row.origin,
             got=parsed,
         )

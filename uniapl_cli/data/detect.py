@@ -19,14 +19,15 @@ def detect(row: Row) -> str:
     names = [name for name, count in fits.items() if count == best]
     if best == 0:
         raise DataError(
-            f"columns {sorted(there)} fit no layout ({_wanted()})",
+            f"the columns {', '.join(sorted(there))} fit no layout",
+            f"These do: {_wanted()}",
             where=row.origin,
             got=sorted(there),
             allowed=list(layouts),
         )
     if len(names) > 1:
         raise DataError(
-            f"it could be {' or '.join(names)}",
+            f"the columns fit more than one layout: {', '.join(names)}",
             "Set data.layout",
             where=row.origin,
             got=sorted(there),
@@ -37,6 +38,6 @@ def detect(row: Row) -> str:
 
 def _wanted() -> str:
     return "; ".join(
-        f"{name}: {' or '.join('+'.join(sorted(s)) for s in layouts[name].traits['columns'])}"
+        f"{' or '.join(' + '.join(sorted(s)) for s in layouts[name].traits['columns'])} ({name})"
         for name in layouts
     )

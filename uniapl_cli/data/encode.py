@@ -115,10 +115,10 @@ class Limits:
         longest = max(response, self.answer)
         if prompt + longest > self.context:
             what = "of response" if response > self.answer else "of sampling.max_new_tokens"
-            problem = (
-                f"{prompt} tokens of prompt and {longest} {what} exceed the model's context of "
-                f"{self.context}"
-            )
+            problem = f"{prompt} tokens of prompt and {longest} {what} exceed the model's context"
+            if not longest:
+                problem = f"the prompt's {prompt} tokens exceed the model's context"
+            problem += f" of {self.context}"
             return DataError(problem, got=prompt + longest)
         return None
 

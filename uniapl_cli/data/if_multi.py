@@ -40,8 +40,8 @@ def _ground_truth(row: Row) -> tuple[Any, Any]:
     ids, kwargs = truth.get("instruction_id"), truth.get("kwargs")
     if not conforms(ids, list[str]) or not isinstance(kwargs, list):
         raise DataError(
-            f"ground_truth must be {_SHAPE}, of texts and of mappings; in it are {brief(ids)} and "
-            f"{brief(kwargs)}",
+            f"ground_truth must be {_SHAPE}, of texts and of mappings; its instruction_id is "
+            f"{brief(ids)}, and its kwargs are {brief(kwargs)}",
             where=row.origin,
             got=truth,
         )
@@ -62,7 +62,7 @@ def _object(row: Row) -> Any:
     try:
         listed = ast.literal_eval(label.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        reason = re.split(r"[:\n]", str(error))[0] or type(error).__name__
+        reason = re.split(r"[:\n]| \(<", str(error))[0] or type(error).__name__
         problem = f"ground_truth is no Python literal: {reason}"
         raise DataError(problem, where=row.origin, got=label) from None
     if not isinstance(listed, list) or len(listed) != 1:

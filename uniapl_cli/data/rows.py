@@ -177,7 +177,8 @@ def _quietly(name: str, kind: str, path: Path) -> Any:
         return readers[kind]()
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"'{name}' cannot be read ({kind}): {reason}", got=name) from None
+        tried = "no file, and from the hub it cannot be read" if kind == "hub" else "not readable"
+        raise DataError(f"'{name}' is {tried}: {reason}", got=name) from None
 
 
 def _pick(name: str, loaded: Any, split: str | None) -> Any:
@@ -188,7 +189,7 @@ def _pick(name: str, loaded: Any, split: str | None) -> Any:
         return next(iter(loaded.values()))
     wanted = split or "train"
     if wanted not in loaded:
-        error = unknown("split", wanted, loaded, DataError).at(f"'{name}'")
-        error.advice += "; set data.split"
+        error = unknown("split", wanted, loaded, DataError).at(None, "data.split")
+        error.problem = f"{error.problem} of '{name}'"
         raise error
     return loaded[wanted]

@@ -38,6 +38,9 @@ class DiscriminatorOptions(Options):
     def check(self) -> None:
         """Raise UniAPLError for what is known to fail before anything is loaded or asked."""
 
+    def look(self, path: str) -> None:
+        """Read what the folder `path` says of itself, but no weights. Raises ModelError."""
+
 
 discriminators: Registry[type[DiscriminatorOptions]] = Registry("discriminator")
 

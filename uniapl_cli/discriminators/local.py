@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uniapl_cli.chat import first_line
+from uniapl_cli.chat import first_line, read_model_config
 from uniapl_cli.discriminators.discriminator import DiscriminatorOptions
 from uniapl_cli.errors import ModelError
 from uniapl_cli.options import key
@@ -23,6 +23,10 @@ class LocalDiscriminator(DiscriminatorOptions):
     dtype: Dtype = key("auto", "of the weights: auto is float32 on CPU, bfloat16 on CUDA")
     attention: str = key("sdpa", "implementation: sdpa, eager, flash_attention_2")
     batch_tokens: int = key(16384, "tokens one scoring batch may hold", ge=1, may_change=True)
+
+    def look(self, path: str) -> None:
+        """Read the model's config.json. Raises ModelError."""
+        read_model_config(path, self.revision)
 
     def load(self, kind: Any, path: str | Path, device: str) -> Any:
         """Load a model by one of transformers' Auto classes, for inference. Raises ModelError."""

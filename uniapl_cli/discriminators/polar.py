@@ -32,7 +32,7 @@ from uniapl_cli.discriminators.serialise import OFFICIAL, Cut, Format, Serialise
 from uniapl_cli.errors import ModelError
 from uniapl_cli.options import key
 from uniapl_cli.precision import weights
-from uniapl_cli.tensors import PairBatch
+from uniapl_cli.preferences import PairBatch
 from uniapl_cli.types import Comparison
 
 
@@ -71,7 +71,7 @@ class PolarModel:
 
 
 @discriminators.register("polar")
-class Polar(LocalDiscriminator, Format):
+class Polar(Format, LocalDiscriminator):
     """POLAR in this process: how close to the reference a candidate is, in one causal pass."""
 
     share_prefixes: bool = key(
@@ -83,6 +83,10 @@ class Polar(LocalDiscriminator, Format):
         ge=0,
         may_change=True,
     )
+
+    def look(self, path: str) -> None:
+        """Read the checkpoint's config.json. Raises ModelError for any other model's."""
+        read_settings(path, self.revision)
 
     def make(self, path: str, device: str) -> PolarDiscriminator:
         """Load the checkpoint in the folder `path`. Raises ModelError."""

@@ -155,7 +155,7 @@ def _address(address: str) -> str:
 
 
 @discriminators.register("polar_server")
-class PolarServer(DiscriminatorOptions, Format):
+class PolarServer(Format, DiscriminatorOptions):
     """POLAR behind servers (`uniapl list engines`); only its tokenizer and config are read here."""
 
     engine: Annotated[Options, Choice(engines)] = key(..., "what kind of servers they are")
@@ -190,6 +190,10 @@ class PolarServer(DiscriminatorOptions, Format):
             key=self._key(),
             extra=self.extra,
         )
+
+    def look(self, path: str) -> None:
+        """Read the checkpoint's config.json. Raises ModelError for any other model's."""
+        read_settings(path, self.revision)
 
     def check(self) -> None:
         """Raise ConfigError where the key is not in the environment."""

@@ -44,7 +44,8 @@ def transformers(sampling: Sampling, thinking: bool) -> dict[str, Any]:
 def openai(sampling: Sampling, thinking: bool) -> dict[str, Any]:
     """Speak OpenAI's own protocol alone, which knows neither top_k nor templates."""
     if sampling.top_k or thinking:
-        raise ConfigError("the dialect 'openai' cannot say top_k or thinking", "Leave them off")
+        problem = "the dialect 'openai' cannot say top_k or thinking"
+        raise ConfigError(problem, "Set teach.sampling.top_k=0 and chat.thinking=false")
     return {"max_tokens": None, "max_completion_tokens": sampling.max_new_tokens}
 
 

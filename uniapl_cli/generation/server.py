@@ -198,7 +198,7 @@ class ServerTeacher:
             return self._refusal(error.status_code, error.response)
         except openai.APIConnectionError as error:
             cause = error.__cause__
-            said = self._said(f"{error} {type(cause).__name__} {cause}")
+            said = self._said(f"no connection: {type(cause).__name__}: {cause}")
             return Trouble("no connection", said)
         except (openai.APIError, ValueError) as error:
             return Trouble("unusable answer", f"unusable answer: {self._said(error)}")

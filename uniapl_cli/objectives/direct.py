@@ -10,7 +10,8 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
 from uniapl_cli.objectives.objective import objectives
-from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, TokenBatch, TokenLoss
+from uniapl_cli.preferences import ChoiceBatch, LabelledBatch
+from uniapl_cli.tensors import TokenBatch, TokenLoss
 
 
 @objectives.register("dpo", reference=True)

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from uniapl_cli.objectives.objective import objectives
-from uniapl_cli.tensors import PairBatch, TokenLoss
+from uniapl_cli.preferences import PairBatch
+from uniapl_cli.tensors import TokenLoss
 
 
 @objectives.register("bradley_terry")

@@ -27,14 +27,16 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         result = json.loads(file.read_text(encoding="utf-8"))
         read = {key: result[key] for key in ("name", "model", "data", "draws")}
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError as error:
+        raise DataError(f"cannot read '{file}': {error.strerror}", got=str(file)) from None
+    except (ValueError, KeyError, TypeError):
         problem = f"'{file}' is no eval.json that uniapl eval wrote"
         raise DataError(problem, got=str(file)) from None
     if (version := result.get("version")) != VERSION:
         raise DataError(
             f"'{file}' is of version {version or 1}, and this uniapl reads {VERSION}",
             "Run uniapl eval again",
-            got=version,
+            got=version or 1,
             allowed=[str(VERSION)],
         )
     return read

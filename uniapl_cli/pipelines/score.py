@@ -37,7 +37,7 @@ class Columns(Options):
     prompt: str = key("prompt", "column of the prompt: a text, or messages")
     reference: str = key("reference", "column of the reference: a text, or messages")
     output: str = key("output", "column of what is scored: a text, or messages")
-    prefix: str = key("", "put before the names of the new columns")
+    prefix: str = key("", "put before the names of the new columns", min_length=0)
     strip_thinking: bool = key(
         True, "leave out thoughts; false keeps them, but the output's never reach the POLAR kinds"
     )
@@ -75,13 +75,13 @@ class Columns(Options):
             return clean(found)
         if found is None:
             raise DataError(
-                f"no '{name}' among {list(row.values)}",
+                f"'{name}' is needed; the row has: {', '.join(row.values)}",
                 f"Name the column of the {which} with score.{which}",
                 where=row.origin,
                 got=list(row.values),
             )
         if not found or not conforms(found, list[dict[str, Any]]):
-            problem = f"'{name}' must be text or a list of {{role, content}}"
+            problem = f"'{name}' must be text, or a list of {{role, content}}"
             raise DataError(problem, where=row.origin, got=found)
         contents = [turn.get("content") for turn in found]
         if not all(isinstance(content, str) for content in contents):

@@ -81,7 +81,7 @@ class RunDirectory:
         version = row.pop("version", None)
         if version != VERSION:
             raise RunError(
-                f"a line of version {version or 1}, and this uniapl reads {VERSION}",
+                f"the line is of version {version or 1}, and this uniapl reads {VERSION}",
                 "Set another run.dir, or delete the folder",
                 where=f"{self.metrics}:{number}",
                 key="run.dir",

@@ -19,10 +19,10 @@ from uniapl_cli.data.collate import pad_ids
 from uniapl_cli.discriminators.polar import PolarModel
 from uniapl_cli.errors import ConfigError, DataError
 from uniapl_cli.options import key
+from uniapl_cli.preferences import PairBatch
 from uniapl_cli.registry import NameOf, Registry
 from uniapl_cli.seeding import derive
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
-from uniapl_cli.tensors import PairBatch
 from uniapl_cli.types import Comparison, Example
 
 # (text, another prompt's text, rng) -> a broken copy of the text

@@ -14,8 +14,9 @@ from uniapl_cli.data.collate import pad_rows
 from uniapl_cli.data.encode import Encoded
 from uniapl_cli.errors import DataError
 from uniapl_cli.options import key
+from uniapl_cli.preferences import ChoiceBatch, LabelledBatch
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
-from uniapl_cli.tensors import ChoiceBatch, LabelledBatch, TokenBatch
+from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Example
 
 BOTH = ("response", "rejected")

@@ -17,7 +17,8 @@ from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.polar import PolarModel
 from uniapl_cli.errors import ModelError
 from uniapl_cli.precision import arithmetic
-from uniapl_cli.tensors import PairBatch, TokenBatch
+from uniapl_cli.preferences import PairBatch
+from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.adapter import adapted_layers, save_merged, switched_off
 
 # Elements of logits that exist at a time: 256 MiB in float32.

@@ -24,7 +24,9 @@ def constraint(id: str, kwargs: Mapping[str, object] | None = None, where: str =
     """
     place = where or None
     if id not in verifiers:
-        raise unknown("instruction", id, verifiers, DataError).at(place)
+        error = unknown("instruction", id, verifiers, DataError).at(place)
+        error.advice = f"`uniapl list verifiers` shows the {len(verifiers)} that are known"
+        raise error
     if kwargs is not None and not isinstance(kwargs, Mapping):
         message = f"instruction '{id}': its kwargs are {kwargs!r}, not a mapping"
         raise DataError(message, where=place, got=kwargs)
@@ -77,7 +79,7 @@ def _refusal(entry: Entry[Verifier], error: ValidationError, where: str | None) 
         return DataError(f"{about}: '{name}' is missing", takes, where=where, key=name)
     if first["type"] == "literal_error":
         allowed = get_args(entry.takes()[name].annotation)
-        problem, advice = f"{name} = {got!r}", f"It is one of: {', '.join(allowed)}"
+        problem, advice = f"{name} = {got!r} is not known", f"Known: {', '.join(allowed)}"
         guess = nearest(str(got), allowed)
     else:
         problem, advice = _reason(name, got, first)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from pydantic import ConfigDict
+
 from uniapl_cli.options import Options
 from uniapl_cli.registry import Registry
 
@@ -13,7 +15,9 @@ Relation = Literal["less than", "at least"]
 
 
 class Kwargs(Options):
-    """The kwargs of an instruction. What checks them is built when the first row asks for it."""
+    """The kwargs of an instruction, which say themselves what may not be blank."""
+
+    model_config = ConfigDict(str_min_length=0)
 
 
 verifiers: Registry[Verifier] = Registry("instruction", base=Kwargs)

@@ -1,0 +1,298 @@
+"""Each key of the schema reaches something: another value of it makes another object.
+
+The composition is the program's own; only what would train, sample or score is replaced, by what
+notes its arguments. What was loaded once is copied.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import pytest
+import torch
+from fingerprint import fingerprint
+from keys_in_use import Settings, Use, choosing, overrides, uses
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from uniapl_cli.cli.session import read_config
+from uniapl_cli.commands import components, evaluate, filter_gt, pretrain_polar, score
+from uniapl_cli.commands import teacher_gen, train
+from uniapl_cli.config.shape import field_shape
+from uniapl_cli.discriminators import embedding, local, polar, remote, reward_model
+from uniapl_cli.errors import UniAPLError
+from uniapl_cli.files import write_rows
+from uniapl_cli.options import Options
+from uniapl_cli.registry import Choice, NameOf
+from uniapl_cli.tiny.assets import resolve
+
+# Another value of a key, where its type and its bounds do not tell one that fits.
+OTHER: Mapping[str, Any] = {
+    "method": "grpo",
+    "run.device": "tpu",
+    "run.threads": 2,
+    "model.path": "tiny:teacher",
+    "model.adapter.targets": ["q_proj"],
+    "teacher.path": "tiny:base",
+    "teacher.server.url": "http://127.0.0.1:2/v1",
+    "discriminator.addresses": ["127.0.0.1:2"],
+    "api_key_env": "UNIAPL_TEST_KEY",
+    "attention": "eager",
+    "dtype": "bfloat16",
+    "chat.template": "qwen2.5",
+    "data.demonstrations": "others.jsonl",
+    "data.prompts": "others.jsonl",
+    "data.preferences": "pairs2.jsonl",
+    "data.layout": "autoif",
+    "data.split": "heldout",
+    "data.tolerance": 0,
+    "data.max_prompt_tokens": 30,
+    "data.max_response_tokens": 20,
+    "discriminator.path": "copy",
+    "optim.betas": [0.5, 0.75],
+    "terms.mine.source": "demonstration_rollouts",
+    "terms.mine.objective.reward": "verifier",
+    "terms.mine.weight": "alpha",
+    "teach.prompts": "others.jsonl",
+    "filter.constraints": "rows.jsonl",
+    "filter.responses": "others.jsonl",
+    "eval.model": "tiny:teacher",
+    "eval.data": "others.jsonl",
+    "eval.metrics": ["length"],
+    "score.input": "others.jsonl",
+    "score.prompt": "topic",
+    "score.reference": "topic",
+    "score.output": "topic",
+    "polar.init": "tiny:teacher",
+    "polar.trajectories": ["others.jsonl", "rows.jsonl"],
+    "polar.heldout": ["others.jsonl", "rows.jsonl"],
+    "polar.separator": "<|im_end|>",
+    "polar.tail": "<|im_end|>",
+}
+# Keys of which another value is refused, and why no other value is there to be built.
+REFUSED: Mapping[str, str] = {
+    "method": "the command line has said it",
+    "run.device": "without CUDA there is the CPU alone",
+    "data.tolerance": "nothing is built of a file with more bad rows",
+    "data.overlong": "error refuses the rows that are too long",
+    "sampling.top_p": "rollouts are drawn from the policy itself; eval and teach take others",
+    "sampling.top_k": "the same",
+    "terms.mine.objective": "bradley_terry is pretrain-polar's",
+}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder, the present one, with the rows that the settings name."""
+    import datasets
+
+    from uniapl_cli.tiny.oracle import demonstrations
+
+    folder = tmp_path_factory.mktemp("keys")
+    shipped = [json.loads(line) for line in Path(resolve("tiny:train")).read_text().splitlines()]
+    rows = [{**row, "reference": row["response"]} for row in demonstrations(shipped[:6], 1)]
+    others = [{**row, "reference": row["response"]} for row in demonstrations(shipped[:6], 3)]
+    pairs = [
+        {**row, "chosen": row["response"], "rejected": other["response"] + " No."}
+        for row, other in zip(rows, others, strict=True)
+    ]
+    bare = [{"prompt": row["prompt"], "response": row["response"]} for row in rows]
+    for name, part in {"rows": rows, "others": others, "pairs": pairs, "bare": bare}.items():
+        write_rows(folder / f"{name}.jsonl", part)
+    write_rows(folder / "bad.jsonl", [*rows, {"prompt": 1}])
+    write_rows(folder / "pairs2.jsonl", pairs[::-1])
+    write_rows(folder / "both.jsonl", [{**row, "eval_func": [["code", 1]]} for row in rows])
+    columns = [{"prompt": row["prompt"], "response": row["response"]} for row in rows]
+    splits = {"train": columns, "heldout": columns[:3]}
+    datasets.DatasetDict(
+        {name: datasets.Dataset.from_list(part) for name, part in splits.items()}
+    ).save_to_disk(folder / "saved")
+    (folder / "copy").symlink_to(resolve("tiny:polar"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("UNIAPL_TEST_KEY", "a-key")
+        yield folder
+
+
+def copied(load: Callable[..., Any]) -> Callable[..., Any]:
+    """A loader that loads each thing once, and gives copies which tell how they were asked for."""
+    load_once = cache(load)
+
+    def loaded(*given: Any, **options: Any) -> Any:
+        thing = copy.deepcopy(load_once(*given, **options))
+        thing.loaded_as = f"{given} {sorted(options.items())}"
+        return thing
+
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def built(files: Path) -> Iterator[list[Any]]:
+    """What the verbs hand on to what would train, sample, judge or score."""
+    noted: list[Any] = []
+
+    def note(result: Any = None) -> Callable[..., Any]:
+        def noting(*given: Any, **options: Any) -> Any:
+            noted.append((given, options))
+            return result
+
+        return noting
+
+    @contextmanager
+    def judging(*given: Any, **options: Any) -> Iterator[Any]:
+        noted.append((given, options))
+        yield []
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (components, teacher_gen, polar, reward_model, embedding, remote):
+            patch.setattr(module, "load_tokenizer", copied(module.load_tokenizer))
+        for module in (components, teacher_gen):
+            patch.setattr(module, "load_model", copied(module.load_model))
+        patch.setattr(local, "load_frozen", copied(local.load_frozen))
+        patch.setattr(polar, "_classifier", classifier(polar._classifier))
+        patch.setattr(components, "context", cache(components.context))
+        patch.setattr(train, "run_loop", note(True))
+        patch.setattr(train, "save_folder", lambda folder, *_: link(folder))
+        patch.setattr(train, "open_run", note())
+        patch.setattr(pretrain_polar, "open_run", note())
+        patch.setattr(pretrain_polar, "pair_accuracy", note({}))
+        patch.setattr(teacher_gen, "teach", note({}))
+        patch.setattr(filter_gt, "judged", judging)
+        patch.setattr(filter_gt, "filter_rows", note({}))
+        patch.setattr(filter_gt, "ALONE", 0)
+        patch.setattr(evaluate, "evaluate", note(({}, [])))
+        patch.setattr(evaluate, "environment", dict)
+        patch.setattr(score, "score", note({}))
+        yield noted
+
+
+def classifier(load: Callable[..., Any]) -> Callable[..., Any]:
+    """`copied`, for what takes a list."""
+    once = copied(lambda path, lacks, **options: load(path, lacks=lacks, **options))
+    return lambda path, *, lacks=(), **options: once(path, tuple(lacks), **options)
+
+
+def link(folder: Path) -> None:
+    folder.parent.mkdir(exist_ok=True)
+    folder.symlink_to(resolve("tiny:polar"))
+
+
+COMMANDS = {
+    "train": train.train,
+    "pretrain-polar": pretrain_polar.pretrain_polar,
+    "teacher-gen": teacher_gen.teacher_gen,
+    "filter-gt": filter_gt.filter_gt,
+    "eval": evaluate.evaluate_model,
+    "score": score.score_rows,
+}
+
+
+@pytest.fixture(scope="module")
+def build(files: Path, built: list[Any]) -> Callable[..., str]:
+    """build(verb, method, overrides): the fingerprint of all that the verb makes of them."""
+    there = set(files.iterdir())
+
+    @cache
+    def make(verb: str, method: str | None, settings: tuple[str, ...]) -> str:
+        built.clear()
+        threads = torch.get_num_threads()
+        try:
+            result = COMMANDS[verb](read_config(None, settings, method))
+            wrote = sorted(path.name for path in set(files.iterdir()) - there)
+            return fingerprint([built, result, wrote, torch.get_num_threads()])
+        finally:
+            torch.set_num_threads(threads)
+            for path in set(files.iterdir()) - there:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return make
+
+
+def others(use: Use, present: Any) -> Iterator[Settings]:
+    """Settings in which the key has another value: each that its type lists, else one."""
+    admitted, names = field_shape(use.field), [m for m in use.field.metadata if isinstance(m, NameOf)]
+    choice = next((option for option in admitted if isinstance(option, Choice)), None)
+    if (known := OTHER.get(use.key, OTHER.get(use.key.rpartition(".")[2]))) is not None:
+        yield changed(use, {use.key: known})
+    elif choice is not None:
+        kinds = (kind for kind in choice.registry if kind != getattr(present, "kind", None))
+        yield from (changed(use, choosing(use.key, kind)) for kind in kinds)
+    elif type(None) in admitted and isinstance(present, Options):
+        yield changed(use, {use.key: None})
+    else:
+        found = [o for option in admitted for o in another(option, present, names)]
+        fitting = [value for value in found if value != present and admits(use.field, value)]
+        listed = names or any(get_origin(option) is Literal for option in admitted)
+        yield from (changed(use, {use.key: v}) for v in (fitting if listed else fitting[:1]))
+
+
+def changed(use: Use, settings: Settings) -> Settings:
+    """The settings of a use with others on top."""
+    return {**{k: v for k, v in use.settings.items() if k not in settings}, **settings}
+
+
+def another(option: Any, present: Any, names: Sequence[NameOf]) -> list[Any]:
+    """Values that a type admits, within whatever bounds."""
+    if names:
+        return [name for mark in names for name in (*mark.others, *mark.registry)]
+    if get_origin(option) is Annotated:
+        option, *marks = get_args(option)
+        return another(option, None, [mark for mark in marks if isinstance(mark, NameOf)])
+    if get_origin(option) is Literal:
+        return list(get_args(option))
+    if get_origin(option) is list:
+        (item,) = get_args(option)
+        return [present[:-1]] if present else [[v] for v in another(item, None, [])]
+    number = present if isinstance(present, (int, float)) else 2
+    return {
+        bool: [not present],
+        int: [number + 1, number - 1],
+        float: [number * 0.5, number + 0.25, number + 1.5],
+        str: ["other"],
+        dict: [{"other": 1}],
+    }.get(get_origin(option) or option, [])
+
+
+def admits(field: FieldInfo, value: Any) -> bool:
+    kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    try:
+        TypeAdapter(kind, config=ConfigDict(strict=True)).validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def value_at(config: Any, key: str) -> Any:
+    section, *parts = key.split(".")
+    if section == "sources":
+        config = config.source(parts.pop(0))
+    else:
+        parts.insert(0, section)
+    for part in parts:
+        config = config.get(part) if isinstance(config, dict) else getattr(config, part)
+    return config
+
+
+@pytest.mark.parametrize("use", uses(), ids=lambda use: use.id)
+def test_another_value_makes_another_object(build: Callable[..., str], use: Use) -> None:
+    given = overrides(use.settings)
+    present = value_at(read_config(None, given, use.method), use.key)
+    made = [build(use.verb, use.method, tuple(given))]
+    tried = list(others(use, present))
+    if not tried and use.key == "generation":
+        return  # there is one kind
+    assert tried, f"{use.id}: no other value is known; name one in OTHER"
+    for settings in tried:
+        try:
+            made.append(build(use.verb, use.method, tuple(overrides(settings))))
+        except UniAPLError as error:
+            assert use.key in REFUSED, f"{settings[use.key]!r} is refused: {error}"
+            assert str(error.key).partition(".")[0] == use.key.partition(".")[0]
+    assert len(set(made)) == len(made), f"{use.id} reaches nothing"

@@ -1,0 +1,225 @@
+"""Mistakes that only a verb can see: files that are not there, models, places to write."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from mistake import KEYED, PLACED, Mistake, of_command
+
+from uniapl_cli.tiny.assets import resolve
+
+THREADS = "run.device=cpu run.threads=1"
+TRAIN = (
+    "model.path=tiny:base data.demonstrations=demo.jsonl data.prompts=demo.jsonl "
+    f"data.preferences=demo.jsonl training.steps=1 sampling.max_new_tokens=4 run.dir=run {THREADS}"
+)
+EVAL = f"eval eval.model=tiny:base eval.data=demo.jsonl eval.out=ev {THREADS}"
+TEACH = (
+    "teacher-gen teacher.path=tiny:teacher teach.prompts=demo.jsonl teach.out=out.jsonl "
+    f"teach.sampling.max_new_tokens=4 {THREADS}"
+)
+FILTER = "filter-gt filter.responses=demo.jsonl filter.out=kept.jsonl"
+SCORE = (
+    "score discriminator.path=tiny:polar score.input=demo.jsonl score.reference=response "
+    f"score.output=response score.out=scored.jsonl {THREADS}"
+)
+BOTH = "[demo.jsonl,others.jsonl]"
+POLAR = (
+    "pretrain-polar polar.init=tiny:teacher training.steps=1 run.dir=run "
+    f"polar.trajectories={BOTH} polar.heldout={BOTH} {THREADS}"
+)
+CHECK = "config check"
+ROW: dict[str, Any] = {"key": "a", "prompt": "Hi", "response": "So."}
+PAIR = {"prompt": "Hi", "chosen": "So.", "rejected": "No."}
+TWO = (
+    "'terms.choice={source: choices, objective: dpo}' "
+    "sources.labels.rows_per_step=2 sources.choices.rows_per_step=1"
+)
+BARE = {"key": "a", "prompt": "Hi"}
+SERVERS = "discriminator.kind=polar_server discriminator.engine=vllm discriminator.retries=0"
+
+
+def train(method: str, more: str = "") -> str:
+    return f"train {method} {TRAIN} {more}"
+
+
+# command -> the fields that its error has
+COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "train, nothing given": ("train sft", ("key", "allowed")),
+    "teacher-gen, nothing given": ("teacher-gen", ("key", "allowed")),
+    "filter-gt, no output": ("filter-gt filter.responses=demo.jsonl", ("key", "allowed")),
+    "score, no discriminator": (SCORE.replace("discriminator.path=tiny:polar ", ""), ("key",)),
+    "train, no file of data": (train("sft", "data.demonstrations=null"), KEYED),
+    "train, a file of data that is not there": (
+        train("sft", "data.demonstrations=absent.jsonl"),
+        KEYED,
+    ),
+    "train, a device that is not there": (train("sft", "run.device=tpu"), KEYED),
+    "train, a prompt too long": (train("sft", "data.max_prompt_tokens=3"), PLACED),
+    "train, no such folder": (train("sft", "model.path=./absent"), KEYED),
+    "train, no such run": (train("sft", "model.path=work/a/final"), KEYED),
+    "train, a file for a model": (train("sft", "model.path=demo.jsonl"), KEYED),
+    "train, a model that does not ship": (train("sft", "model.path=tiny:bass"), KEYED),
+    "train, another kind of model": (train("sft", "model.path=tiny:polar"), KEYED),
+    "train, a language model for a discriminator": (
+        train("agrpo", "discriminator.path=tiny:base"),
+        KEYED,
+    ),
+    "train, a template that is not known": (train("sft", "chat.template=qwen25"), KEYED),
+    "train, a template that is not there": (train("sft", "chat.template=a.jinja"), KEYED),
+    "train, an adapter's layer": (train("sft", "'model.adapter={targets: [q_prjo]}'"), KEYED),
+    "train, a run directory that is a file": (train("sft", "run.dir=demo.jsonl"), KEYED),
+    "train, a folder of something else": (
+        "tiny world run --train 2 --heldout 2 --practice 1500; " + train("sft"),
+        KEYED,
+    ),
+    "train, another config's run": (
+        f"train sft {TRAIN}; " + train("sft", "seed=1 optim.lr=0.1"),
+        KEYED,
+    ),
+    "eval, an output that is a file": (f"{EVAL} eval.out=demo.jsonl", KEYED),
+    "eval, a metric without its discriminator": (f"{EVAL} eval.metrics=[discriminator]", ("key",)),
+    "eval, answers too long": (f"{EVAL} eval.draws.greedy.sampling.max_new_tokens=600", ("where",)),
+    "teacher-gen, a file of something else": (f"{TEACH} teach.out=demo.jsonl", ("got",)),
+    "teacher-gen, responses made otherwise": (f"{TEACH}; {TEACH} seed=1", ("got",)),
+    "teacher-gen, a dialect that cannot say it": (
+        f"{TEACH} teacher.server.url=http://127.0.0.1:9/v1 teacher.server.dialect=openai "
+        "teach.sampling.top_k=5",
+        KEYED,
+    ),
+    "teacher-gen, a key that is not set": (
+        f"{TEACH} teacher.server.url=http://127.0.0.1:9/v1 "
+        "teacher.server.api_key_env=UNIAPL_TEST_ABSENT",
+        KEYED,
+    ),
+    "teacher-gen, nobody there": (
+        f"{TEACH} teacher.server.url=http://127.0.0.1:9/v1 teacher.server.retries=0 "
+        "teacher.server.concurrency=1",
+        PLACED,
+    ),
+    "filter-gt, an output that is a folder": (f"{FILTER} filter.out=.", ("got",)),
+    "score, a column that is not there": (f"{SCORE} score.output=answer", PLACED),
+    "score, a column that is there": (
+        f"{SCORE}; {SCORE} score.input=scored.jsonl score.out=twice.jsonl",
+        PLACED,
+    ),
+    "score, rows scored otherwise": (f"{SCORE}; {SCORE} score.centre=true", ("got",)),
+    "score, nobody there": (
+        f"{SCORE} {SERVERS} discriminator.addresses=[127.0.0.1:9]",
+        ("where", "got"),
+    ),
+    "pretrain-polar, one policy": (f"{POLAR} polar.trajectories=[demo.jsonl]", ("key",)),
+    "pretrain-polar, a corruption that is not known": (
+        f"{POLAR} sources.comparisons.corruptions=[shuffel]",
+        KEYED,
+    ),
+    "config, a method that is not known": (f"{CHECK} -m grop", ("got", "suggestion")),
+    "list, a kind that is not known": ("list objective", ("got", "suggestion")),
+    "report, a file that is not there": ("report absent.json", ("got",)),
+    "report, another file": ("report demo.jsonl", ("got",)),
+    "setup, something else": ("setup punkt", ("got",)),
+    "tiny pack, nothing to pack": ("tiny pack absent assets", ("got",)),
+    "tiny halve, no model": ("tiny halve absent out", ("got",)),
+    "tiny world, a folder that is there": ("tiny world .", ("got",)),
+}
+
+# command, rows -> the fields
+ROWS: dict[str, tuple[str, list[Any], tuple[str, ...]]] = {
+    "train, no responses": (train("sft"), [BARE], PLACED),
+    "train, no responses for the anchor": (
+        train("agrpo", "discriminator.path=tiny:polar"),
+        [{**BARE, "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}],
+        PLACED,
+    ),
+    "train, no constraints": (train("grpo"), [ROW], PLACED),
+    "train, no rejected answers": (train("dpo"), [ROW], PLACED),
+    "train, no answers": (train("kto"), [BARE], PLACED),
+    "train, one prompt": (train("kto"), [ROW, {**ROW, "key": "b"}], PLACED),
+    "train, no rows": (train("sft"), [], KEYED),
+    "train, no good rows": (
+        train("sft", "data.tolerance=2 data.bad_rows=bad.jsonl"),
+        ["{"],
+        ("where", "key"),
+    ),
+    "eval, two rows of one id": (EVAL, [ROW, ROW], PLACED),
+    "eval, a metric without its responses": (
+        f"{EVAL} eval.metrics=[discriminator] discriminator.path=tiny:polar "
+        "eval.draws.greedy.sampling.max_new_tokens=2",
+        [BARE],
+        PLACED,
+    ),
+    "teacher-gen, another prompt of that id": (
+        f"{TEACH}; {TEACH} teach.prompts=others.jsonl",
+        [ROW],
+        PLACED,
+    ),
+    "filter-gt, no responses": (FILTER, [BARE], PLACED),
+    "train, two sizes of one stream": (
+        train("kto", TWO),
+        [PAIR, {**PAIR, "prompt": "Hu"}],
+        KEYED,
+    ),
+    "pretrain-polar, no shared prompt": (POLAR, [{**ROW, "key": "b"}], ("got",)),
+    "pretrain-polar, a token that is not there": (
+        f"{POLAR} polar.separator=<x>",
+        [ROW, ROW],
+        ("got",),
+    ),
+}
+
+
+def beside_others(command: str, rows: list[Any], fields: tuple[str, ...]) -> Mistake:
+    """A command beside rows, and the same id with another prompt in others.jsonl."""
+    mistake = of_command(command, *fields, rows=rows)
+
+    def provoke() -> str | None:
+        Path("others.jsonl").write_text(json.dumps({**ROW, "prompt": "Ho"}) + "\n")
+        return mistake.provoke()
+
+    return Mistake(provoke, fields)
+
+
+def torn_model() -> None:
+    shutil.copytree(resolve("tiny:base"), "model")
+    weights = Path("model/model.safetensors")
+    weights.write_bytes(weights.read_bytes()[:3000])
+    of_command(train("sft", "model.path=model")).provoke()
+
+
+def unfinished_run() -> None:
+    Path("first").mkdir()
+    Path("first/config.yaml").write_text("version: 2\nmethod: sft\n")
+    of_command(train("grpo", "model.path=first")).provoke()
+
+
+def older_run() -> None:
+    Path("run").mkdir()
+    Path("run/config.yaml").write_text("method: sft\n")
+    of_command(train("sft")).provoke()
+
+
+def older_evaluation() -> None:
+    old = {"name": "a", "model": "a", "data": "a", "draws": {}}
+    Path("eval.json").write_text(json.dumps(old))
+    of_command("report eval.json").provoke()
+
+
+def unknown_column() -> None:
+    draws = {"greedy": {"length": {"mean": 1.0, "se": 0.0}}}
+    now = {"version": 2, "name": "a", "model": "a", "data": "a", "draws": draws}
+    Path("eval.json").write_text(json.dumps(now))
+    of_command("report eval.json --show greedy/lenght").provoke()
+
+
+MISTAKES: dict[str, Mistake] = {
+    **{name: of_command(line, *fields) for name, (line, fields) in COMMANDS.items()},
+    **{name: beside_others(*row) for name, row in ROWS.items()},
+    "train, a torn model": Mistake(torn_model, KEYED),
+    "train, from an unfinished run": Mistake(unfinished_run, KEYED),
+    "train, a run of an older version": Mistake(older_run, KEYED),
+    "report, an evaluation of an older version": Mistake(older_evaluation, ("got", "allowed")),
+    "report, a column that is not there": Mistake(unknown_column, ("got", "suggestion")),
+}

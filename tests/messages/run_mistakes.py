@@ -1,0 +1,180 @@
+"""What goes wrong while something runs: updates, checkpoints, health, servers, plug-ins."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from mistake import PLACED, Mistake
+
+from uniapl_cli.generation.server import ServerTeacher
+from uniapl_cli.plugins import load_plugins
+from uniapl_cli.rewards.reward import Weighted
+from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.tensors import Mean
+from uniapl_cli.training.checkpoint import Checkpoints, State
+from uniapl_cli.training.health import Health
+from uniapl_cli.training.idle import Idle
+from uniapl_cli.training.optim import optimizers
+from uniapl_cli.training.sickness import Facts
+from uniapl_cli.training.streams import Stream
+from uniapl_cli.training.updater import non_finite
+
+STEPS = 60
+HEALTHY = {
+    "imitation": 0.6, "preference/clipped": 0.02, "preference/sampler_gap": 1e-3, "kl": 0.01,
+    "grad_norm": 0.3, "rollouts/length": 180.0, "rollouts/truncated": 0.05,
+    "rollouts/entropy": 0.4, "rollouts/verifier/mean": 0.3, "rollouts/verifier/equal_groups": 0.5,
+}  # fmt: skip
+FACTS = Facts(
+    surrogate_terms={"preference": "verifier", "adversarial": "anchor"},
+    contrasting=["verifier"],
+    kl_terms=["kl"],
+    nll_terms=["imitation"],
+    max_new_tokens=256,
+    max_grad_norm=1.0,
+)
+# The metrics from step 30 on.
+SICK: dict[str, dict[str, float]] = {
+    "equal rewards": {"rollouts/verifier/equal_groups": 1.0, "rollouts/verifier/mean": 0.0},
+    "truncated": {"rollouts/truncated": 0.9},
+    "far from the reference": {"kl": 2.5},
+    "longer": {"rollouts/length": 900.0},
+    "shorter": {"rollouts/length": 9.0},
+    "one response": {"rollouts/entropy": 0.005},
+    "noise": {"rollouts/entropy": 3.0},
+    "unlearnt": {"imitation": 4.0},
+    "another sampler": {"preference/sampler_gap": 0.4},
+    "clipped": {"preference/clipped": 0.5},
+    "a spike": {"grad_norm": 25.0},
+}
+
+
+def health(metrics: Mapping[str, float], since: int = 30) -> str:
+    watcher = Health(FACTS)
+    lines = []
+    for step in range(1, STEPS + 1):
+        lines += watcher.examine(step, {**HEALTHY, **(metrics if step >= since else {})})
+    return lines[0]
+
+
+def idle(metrics: Mapping[str, float]) -> None:
+    watcher = Idle(2)
+    for step in (1, 2):
+        watcher.note(step, 0.0, metrics)
+
+
+@cache
+def policy() -> Any:
+    from uniapl_cli.chat import load_tokenizer
+    from uniapl_cli.tiny.assets import resolve
+    from uniapl_cli.tiny.models import new_model
+    from uniapl_cli.training.learner import Policy
+
+    tokenizer = load_tokenizer(resolve("tiny:base"))
+    return Policy(new_model(tokenizer, hidden=16, layers=1, seed=0), tokenizer)
+
+
+def resumed(damage: Callable[[Path], object], rows: int = 4) -> None:
+    """Save a checkpoint of a stream of four rows, damage it, and go on from it."""
+    optimizer = optimizers.bind(optimizers.options("adamw"))(policy().model)
+    folder = Checkpoints(Path("checkpoints"), keep=2)
+    folder.save(1, State(policy(), optimizer, {"prompts": Stream("prompts", range(4), 2, 0)}))
+    damage(next(Path("checkpoints").glob("step-*")))
+    folder.resume(State(policy(), optimizer, {"prompts": Stream("prompts", range(rows), 2, 0)}))
+
+
+def damaged(checkpoint: Path) -> None:
+    (checkpoint / "optimizer.pt").write_bytes(b"")
+
+
+def another_version(checkpoint: Path) -> None:
+    import hashlib
+
+    state = checkpoint / "state.json"
+    state.write_text(state.read_text().replace('"version": ', '"version": 9'))
+    sums = json.loads((checkpoint / "manifest.json").read_text())
+    sums["state.json"] = hashlib.sha256(state.read_bytes()).hexdigest()
+    (checkpoint / "manifest.json").write_text(json.dumps(sums))
+
+
+def older_metrics() -> None:
+    Path("run").mkdir()
+    Path("run/metrics.jsonl").write_text('{"step": 1}\n')
+    RunDirectory(Path("run")).logged()
+
+
+def locked() -> None:
+    runs = [RunDirectory(Path("run")) for _ in range(2)]
+    for run in runs:
+        run.open()
+
+
+ROLLOUTS: Any = [SimpleNamespace(example=SimpleNamespace(origin="rows.jsonl:7", id="7"))] * 2
+
+
+def rewarded(function: Any) -> None:
+    Weighted("mine", 1.0, function)(ROLLOUTS)
+
+
+def refusal(status: int, said: str) -> str:
+    """What is said of a server that answers with this status."""
+    teacher = ServerTeacher("http://h:1/v1", "m", lambda sampling, thinking: {}, key="sk-1")
+    return teacher._refusal(status, SimpleNamespace(text=said, headers={})).said
+
+
+PLUGINS = {
+    "that is no Python": ("def (:\n", "mine.py", True),
+    "that fails": ("import json\n\n1 / 0\n", "mine.py", True),
+    "of a name that is taken": (
+        "from uniapl_cli.rewards.functions import reward_functions\n\n\n"
+        "@reward_functions.register('verifier')\ndef mine(rollouts):\n    return []\n",
+        "mine.py", True,
+    ),
+    "that is no .py": ("", "mine.txt", False),
+}  # fmt: skip
+
+
+def plugin(code: str, name: str) -> None:
+    Path(name).write_text(code)
+    load_plugins([Path(name)])
+
+
+MISTAKES: dict[str, Mistake] = {
+    **{f"health, {name}": Mistake(partial(health, metrics)) for name, metrics in SICK.items()},
+    "health, clipped at every step": Mistake(partial(health, {"grad_norm": 40.0}, since=1)),
+    "idle, equal rewards": Mistake(
+        partial(idle, {"rollouts/verifier/equal_groups": 1.0, "rollouts/verifier/mean": 0.0}),
+        ("got",),
+    ),
+    "idle, all truncated": Mistake(partial(idle, {"rollouts/truncated": 1.0}), ("got",)),
+    "idle, neither": Mistake(partial(idle, {"rollouts/truncated": 0.5}), ("got",)),
+    "a gradient that is not finite": Mistake(
+        lambda: _raise(non_finite(7, math.nan, {"kl": Mean(1.0, 2.0)})), ("got",)
+    ),
+    "checkpoint, damaged": Mistake(lambda: resumed(damaged), ("got",)),
+    "checkpoint, of another version": Mistake(lambda: resumed(another_version), ("got", "allowed")),
+    "checkpoint, of other data": Mistake(
+        lambda: resumed(lambda c: None, rows=5), ("got", "allowed")
+    ),
+    "metrics, of another version": Mistake(older_metrics, (*PLACED, "key")),
+    "run, locked": Mistake(locked, ("key", "got")),
+    "reward function, fails": Mistake(lambda: rewarded(lambda rollouts: 1 / 0), ("where",)),
+    "reward function, gives too few": Mistake(lambda: rewarded(lambda rollouts: [1.0]), ("got",)),
+    "server, a bad request": Mistake(partial(refusal, 400, "no field top_k")),
+    "server, the key is wrong": Mistake(partial(refusal, 401, "key sk-1 is unknown")),
+    **{
+        f"plug-in, {name}": Mistake(partial(plugin, code, file), PLACED if placed else ("where",))
+        for name, (code, file, placed) in PLUGINS.items()
+    },
+    "plug-in, not there": Mistake(lambda: load_plugins([Path("absent.py")]), ("where",)),
+}
+
+
+def _raise(error: Exception) -> None:
+    raise error
