@@ -39,17 +39,18 @@ def test_each_command_in_the_text_parses(command):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "error"),
     [
-        ("uniapl evla", "no such verb"),
-        ("uniapl eval --jsno", "No such option"),
-        ("uniapl eval evl.limit=1", "unknown key"),
-        ("uniapl eval --config experiments/absent.yaml", "no such file"),
+        ("uniapl evla", "AssertionError"),
+        ("uniapl eval --jsno", "NoSuchOption"),
+        ("uniapl eval evl.limit=1", "ConfigError"),
+        ("uniapl eval --config experiments/absent.yaml", "AssertionError"),
     ],
 )
-def test_a_wrong_command_would_be_found(text, message):
-    with pytest.raises(Exception, match=message):
+def test_a_wrong_command_would_be_found(text, error):
+    with pytest.raises(Exception) as caught:  # noqa: B017  typer's own are not public
         compose(text)
+    assert type(caught.value).__name__ == error
 
 
 def test_every_make_target_is_there():

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import Field, PositiveInt, ValidationError
 
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.options import Options, conforms, key, section
@@ -125,14 +125,13 @@ def test_a_name_is_given_once(tools):
 
 
 def test_what_is_registered_after_the_schema_was_built_is_refused(tools):
-    chest_of(tools)
+    chest_of(tools)(first="saw")
     with pytest.raises(ValueError):
         tools.register("plane")(lambda: None)
 
 
 def test_a_deferred_schema_lets_others_register_until_it_is_used(tools):
     class Deferred(Options):
-        model_config = ConfigDict(defer_build=True)
         first: Annotated[Options, Choice(tools)]
 
     @tools.register("plane")

@@ -30,7 +30,9 @@ class ChatOptions(Options):
         None, "the policy's: qwen2.5, qwen3 or a .jinja file; null keeps its tokenizer's own"
     )
     thinking: bool = key(False, "let a Qwen3-style template open a think block")
-    system: Annotated[str, Field(min_length=0)] | None = key(None, "system message put before prompts that have none")
+    system: Annotated[str, Field(min_length=0)] | None = key(
+        None, "system message put before prompts that have none"
+    )
 
     @field_validator("template")
     @classmethod

@@ -29,6 +29,12 @@ def load_plugins(files: Sequence[Path] = ()) -> list[str]:
     return loaded
 
 
+def loaded_files() -> list[Path]:
+    """Return the user's files in the order of loading: another process must load them too."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(PREFIX)]
+    return [Path(str(module.__file__)) for module in modules]
+
+
 def _load_installed() -> list[str]:
     from importlib.metadata import entry_points  # --help needs none of it
 

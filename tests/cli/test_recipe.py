@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.cli.app import app
-from uniapl_cli.discriminators.polar import PolarDiscriminator
+from uniapl_cli.discriminators.polar import Polar
 from uniapl_cli.training.learner import load_model
 from uniapl_cli.types import Comparison
 
@@ -90,7 +90,7 @@ def test_the_models_load_in_half_precision_and_as_trained(folder, assets, name):
 
 
 def test_the_discriminator_loads_and_scores(assets):
-    judge = PolarDiscriminator(assets / "polar", "cpu", torch.float32)
+    judge = Polar(path=str(assets / "polar")).make(str(assets / "polar"), "cpu")
     assert len(judge.score([Comparison("Hi", "The sea.", "The garden.")] * 2)) == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,38 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the rows that the settings of `keys_in_use` name, and a copy of tiny:polar."""
+    import datasets
+
+    from uniapl_cli.files import write_rows
+    from uniapl_cli.tiny.assets import resolve
+    from uniapl_cli.tiny.oracle import demonstrations
+
+    folder = tmp_path_factory.mktemp("rows")
+    shipped = [json.loads(line) for line in Path(resolve("tiny:train")).read_text().splitlines()]
+    rows = [{**row, "reference": row["response"]} for row in demonstrations(shipped[:6], 1)]
+    others = [{**row, "reference": row["response"]} for row in demonstrations(shipped[:6], 3)]
+    sides = zip(rows, others, strict=True)
+    pairs = [{**a, "chosen": a["response"], "rejected": b["response"] + " No."} for a, b in sides]
+    bare = [{"prompt": row["prompt"], "response": row["response"]} for row in rows]
+    files = {
+        "rows": rows,
+        "others": others,
+        "pairs": pairs,
+        "pairs2": pairs[::-1],
+        "bare": bare,
+        "bad": [*rows, {"prompt": 1}],
+        "both": [{**row, "eval_func": [["code", 1]]} for row in rows],
+    }
+    for name, part in files.items():
+        write_rows(folder / f"{name}.jsonl", part)
+    splits = {"train": bare, "heldout": bare[:3]}
+    tables = {name: datasets.Dataset.from_list(part) for name, part in splits.items()}
+    datasets.disable_progress_bars()
+    datasets.DatasetDict(tables).save_to_disk(folder / "saved")
+    (folder / "copy").symlink_to(resolve("tiny:polar"))
+    return folder

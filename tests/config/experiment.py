@@ -85,7 +85,7 @@ class Polar(Loaded):
 @judges.register("embedding")
 class Embedding(Loaded):
     scale: float = key(4.0, "of the cosine", gt=0)
-    token: str = Field("", pattern="[a-z]*", json_schema_extra={"secret": True})
+    token: str = Field("", min_length=0, pattern="[a-z]*", json_schema_extra={"secret": True})
 
 
 class Optim(Options):

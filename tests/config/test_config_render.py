@@ -16,13 +16,15 @@ from uniapl_cli.config.render import differences, to_yaml
 
 tricky = st.sampled_from(
     ["1 - alpha", "null", "on", "1e-6", "${x}", "\\${x}", "\\\\${x}\\", "a: b", "#", "", " ", "=",
-     "<<", "a\nb", "é\u2028", "2024-01-01", "0x1f", "'", '"', "- a", "\x85", "\ufeff", "1_000"]
+     "<<", "a\nb", "é\u2028", "2024-01-01", "0x1f", "'", '"', "- a", "\x85", "\ufeff", "1_000", "0100", "1:30"]
 )  # fmt: skip
 texts = tricky | st.text(max_size=8) | st.text("\\${}a:", max_size=8)
-texts = texts.filter(lambda text: text != "???")
-names = st.text("abcé1. -", min_size=1, max_size=4) | tricky.filter(lambda text: "${" not in text)
+texts = texts.filter(lambda text: text not in ("", "???"))
+names = st.text("abcé1. -", min_size=1, max_size=4) | tricky.filter(
+    lambda text: text and "${" not in text
+)
 floats = st.floats(allow_nan=False, allow_infinity=False)
-leaves = st.none() | st.booleans() | st.integers() | floats | texts
+leaves = st.none() | st.booleans() | st.integers() | floats | texts | st.just("")
 trees = st.recursive(
     leaves,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),

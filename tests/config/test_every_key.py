@@ -7,7 +7,6 @@ notes its arguments. What was loaded once is copied.
 from __future__ import annotations
 
 import copy
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,12 +22,18 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from uniapl_cli.cli.session import read_config
-from uniapl_cli.commands import components, evaluate, filter_gt, pretrain_polar, score
-from uniapl_cli.commands import teacher_gen, train
+from uniapl_cli.commands import (
+    components,
+    evaluate,
+    filter_gt,
+    pretrain_polar,
+    score,
+    teacher_gen,
+    train,
+)
 from uniapl_cli.config.shape import field_shape
 from uniapl_cli.discriminators import embedding, local, polar, remote, reward_model
 from uniapl_cli.errors import UniAPLError
-from uniapl_cli.files import write_rows
 from uniapl_cli.options import Options
 from uniapl_cli.registry import Choice, NameOf
 from uniapl_cli.tiny.assets import resolve
@@ -89,36 +94,12 @@ REFUSED: Mapping[str, str] = {
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder, the present one, with the rows that the settings name."""
-    import datasets
-
-    from uniapl_cli.tiny.oracle import demonstrations
-
-    folder = tmp_path_factory.mktemp("keys")
-    shipped = [json.loads(line) for line in Path(resolve("tiny:train")).read_text().splitlines()]
-    rows = [{**row, "reference": row["response"]} for row in demonstrations(shipped[:6], 1)]
-    others = [{**row, "reference": row["response"]} for row in demonstrations(shipped[:6], 3)]
-    pairs = [
-        {**row, "chosen": row["response"], "rejected": other["response"] + " No."}
-        for row, other in zip(rows, others, strict=True)
-    ]
-    bare = [{"prompt": row["prompt"], "response": row["response"]} for row in rows]
-    for name, part in {"rows": rows, "others": others, "pairs": pairs, "bare": bare}.items():
-        write_rows(folder / f"{name}.jsonl", part)
-    write_rows(folder / "bad.jsonl", [*rows, {"prompt": 1}])
-    write_rows(folder / "pairs2.jsonl", pairs[::-1])
-    write_rows(folder / "both.jsonl", [{**row, "eval_func": [["code", 1]]} for row in rows])
-    columns = [{"prompt": row["prompt"], "response": row["response"]} for row in rows]
-    splits = {"train": columns, "heldout": columns[:3]}
-    datasets.DatasetDict(
-        {name: datasets.Dataset.from_list(part) for name, part in splits.items()}
-    ).save_to_disk(folder / "saved")
-    (folder / "copy").symlink_to(resolve("tiny:polar"))
+def files(rows: Path) -> Iterator[Path]:
+    """The folder of the settings' rows, the present one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+        patch.chdir(rows)
         patch.setenv("UNIAPL_TEST_KEY", "a-key")
-        yield folder
+        yield rows
 
 
 def copied(load: Callable[..., Any]) -> Callable[..., Any]:
@@ -151,7 +132,15 @@ def built(files: Path) -> Iterator[list[Any]]:
         yield []
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (components, teacher_gen, polar, reward_model, embedding, remote):
+        for module in (
+            components,
+            teacher_gen,
+            pretrain_polar,
+            polar,
+            reward_model,
+            embedding,
+            remote,
+        ):
             patch.setattr(module, "load_tokenizer", copied(module.load_tokenizer))
         for module in (components, teacher_gen):
             patch.setattr(module, "load_model", copied(module.load_model))
@@ -217,7 +206,10 @@ def build(files: Path, built: list[Any]) -> Callable[..., str]:
 
 def others(use: Use, present: Any) -> Iterator[Settings]:
     """Settings in which the key has another value: each that its type lists, else one."""
-    admitted, names = field_shape(use.field), [m for m in use.field.metadata if isinstance(m, NameOf)]
+    admitted, names = (
+        field_shape(use.field),
+        [m for m in use.field.metadata if isinstance(m, NameOf)],
+    )
     choice = next((option for option in admitted if isinstance(option, Choice)), None)
     if (known := OTHER.get(use.key, OTHER.get(use.key.rpartition(".")[2]))) is not None:
         yield changed(use, {use.key: known})

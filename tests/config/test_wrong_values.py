@@ -30,45 +30,82 @@ NO: dict[Any, list[Any]] = {
     int: ["many", 1.5, True, NAN, INFINITE],
     float: ["much", True, NAN, -INFINITE],
     bool: [1, "maybe"],
-    str: [],
+    str: [""],
     list: [3],
     tuple: [3, [0.1], [0.1, NAN]],
     dict: [3],
 }
+MAY_BE_EMPTY = ("score.prefix", "chat.system")
+
+# The texts that name what is read, and which of it is not there.
+READ = {
+    "model.path": ["tiny:bass", "./absent", "a/b/absent"],
+    "teacher.path": ["tiny:bass", "./absent"],
+    "eval.model": ["tiny:bass", "./absent"],
+    "polar.init": ["tiny:bass", "./absent"],
+    "discriminator.path": ["tiny:poler", "./absent", "saved"],
+    "data.demonstrations": ["absent.jsonl", "absent.parquet", "tiny:trian", "./absent"],
+    "data.prompts": ["absent.jsonl"],
+    "data.preferences": ["absent.json"],
+    "data.split": ["absent"],
+    "teach.prompts": ["absent.jsonl"],
+    "filter.responses": ["absent.jsonl"],
+    "filter.constraints": ["absent.jsonl"],
+    "eval.data": ["absent.jsonl"],
+    "score.input": ["absent.jsonl"],
+    "polar.trajectories": [["rows.jsonl", "absent.jsonl"]],
+    "polar.heldout": [["rows.jsonl", "absent.jsonl"]],
+    "polar.separator": ["<|absent|>"],
+    "polar.tail": ["<|absent|>"],
+    "chat.template": ["absent.jinja", "qwen25"],
+}
+# Those that name what is written: none of it can be below a file.
+WRITTEN = [
+    "run.dir", "data.bad_rows", "teach.out", "filter.out", "filter.rejected", "filter.pairs",
+    "eval.out", "score.out",
+]  # fmt: skip
+# Those that name no file; what else they may be is checked at load, or by the model's loader.
+WORDS = [
+    "method", "run.device", "model.revision", "model.attention", "model.adapter.targets",
+    "teacher.revision", "teacher.attention", "teacher.server.url", "teacher.server.model",
+    "teacher.server.api_key_env", "chat.system", "discriminator.revision",
+    "discriminator.attention", "discriminator.model", "discriminator.api_key_env",
+    "discriminator.addresses", "terms.mine.source", "terms.mine.objective.reward",
+    "terms.mine.weight", "eval.name", "score.prompt", "score.reference", "score.output",
+    "score.prefix", "data.layout", "sources.comparisons.corruptions",
+]  # fmt: skip
 
 
-def wrong(field: FieldInfo) -> Iterator[Any]:
+def wrong(use: Use) -> Iterator[Any]:
     """Values of another type, no numbers, and one beyond each bound."""
-    admitted = field_shape(field)
+    admitted = field_shape(use.field)
     yield ODD
     if type(None) not in admitted and None not in admitted:
         yield None
     for option in admitted:
         if isinstance(option, Choice) or get_origin(option) is Literal:
             yield "zzzz"
-        if not isinstance(option, Choice):
+        if not isinstance(option, Choice) and use.key not in MAY_BE_EMPTY:
             yield from NO.get(get_origin(option) or option, [])
-    if any(isinstance(mark, NameOf) for mark in field.metadata):
+        if is_text(option) and option is not str:
+            yield [""]
+    if any(isinstance(mark, NameOf) for mark in use.field.metadata):
         yield "zzzz"
-    yield from beyond(field.annotation, field.metadata)
+    yield from beyond(use.field.annotation, use.field.metadata)
+
+
+def is_text(option: Any) -> bool:
+    """Whether an alternative is a text or a list of texts."""
+    if get_origin(option) in (list, Annotated):
+        return is_text(get_args(option)[0])
+    return option is str
 
 
 def beyond(annotation: Any, marks: Any) -> Iterator[Any]:
     """A value beyond each bound of a type, wherever in the annotation it stands."""
     for mark in marks:
-        inner = mark.metadata if isinstance(mark, FieldInfo) else [mark]
-        for bound in inner:
-            match bound:
-                case annotated_types.Gt(gt=least):
-                    yield least
-                case annotated_types.Ge(ge=least):
-                    yield least - 1
-                case annotated_types.Lt(lt=most):
-                    yield most
-                case annotated_types.Le(le=most):
-                    yield most + 1
-                case annotated_types.MinLen(min_length=1):
-                    yield []
+        for bound in mark.metadata if isinstance(mark, FieldInfo) else [mark]:
+            yield from outside(bound)
     if get_origin(annotation) is Annotated:
         inside, *more = get_args(annotation)
         yield from beyond(inside, more)
@@ -78,6 +115,21 @@ def beyond(annotation: Any, marks: Any) -> Iterator[Any]:
     elif get_origin(annotation) in (typing.Union, types.UnionType):
         for option in get_args(annotation):
             yield from beyond(option, [])
+
+
+def outside(bound: Any) -> Iterator[Any]:
+    """The closest value beyond a bound."""
+    match bound:
+        case annotated_types.Gt(gt=least):
+            yield least
+        case annotated_types.Ge(ge=least):
+            yield least - 1
+        case annotated_types.Lt(lt=most):
+            yield most
+        case annotated_types.Le(le=most):
+            yield most + 1
+        case annotated_types.MinLen(min_length=1):
+            yield []
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +168,8 @@ def each_declared_once(found: Sequence[Use]) -> list[Any]:
     marked = []
     for use in found:
         field = use.key.rpartition(".")[2], str(use.field.annotation), use.field.description
-        marked.append(
-            pytest.param(use, id=use.id, marks=[pytest.mark.slow] if field in seen else [])
-        )
+        marks = [pytest.mark.slow] if field in seen else []
+        marked.append(pytest.param(use, id=use.id, marks=marks))
         seen.add(field)
     return marked
 
@@ -126,5 +177,43 @@ def each_declared_once(found: Sequence[Use]) -> list[Any]:
 @pytest.mark.parametrize("use", each_declared_once(uses()))
 def test_a_wrong_value_is_refused_in_one_line(refused: Callable[..., None], use: Use) -> None:
     method = [] if use.method is None else ["--method", use.method]
-    for value in wrong(use.field):
+    for value in wrong(use):
         refused(use, value, ["config", "check", *method])
+
+
+def test_every_text_is_known_to_name_a_file_or_none() -> None:
+    texts = {use.key for use in uses() if any(map(is_text, field_shape(use.field)))}
+    assert texts == {*READ, *WRITTEN, *WORDS}
+
+
+@pytest.fixture
+def refused_dry(
+    refused: Callable[..., None], rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
+    """refused_dry(use, value): try the verb itself, beside the rows that its settings name."""
+    for path in rows.iterdir():
+        Path(path.name).symlink_to(path)
+
+    def check(use: Use, value: Any) -> None:
+        words = [use.verb, *([str(use.method)] if use.verb == "train" else [])]
+        Path("exp.yaml").touch()
+        before = sorted(Path().iterdir())
+        refused(use, value, [*words, "--dry-run"])
+        assert sorted(Path().iterdir()) == before
+
+    return check
+
+
+@pytest.mark.parametrize("use", [u for u in uses() if u.key in READ], ids=lambda use: use.id)
+def test_what_is_not_there_is_told_before_anything_is_computed(
+    refused_dry: Callable[..., None], use: Use
+) -> None:
+    for value in READ[use.key]:
+        refused_dry(use, value)
+
+
+@pytest.mark.parametrize("use", [u for u in uses() if u.key in WRITTEN], ids=lambda use: use.id)
+def test_what_cannot_be_written_is_told_before_anything_is_computed(
+    refused_dry: Callable[..., None], use: Use
+) -> None:
+    refused_dry(use, "rows.jsonl/below/a/file")

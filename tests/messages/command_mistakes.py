@@ -189,6 +189,12 @@ def torn_model() -> None:
     of_command(train("sft", "model.path=model")).provoke()
 
 
+def no_template() -> None:
+    shutil.copytree(resolve("tiny:base"), "model")
+    Path("model/chat_template.jinja").unlink()
+    of_command(train("sft", "model.path=model")).provoke()
+
+
 def unfinished_run() -> None:
     Path("first").mkdir()
     Path("first/config.yaml").write_text("version: 2\nmethod: sft\n")
@@ -201,17 +207,12 @@ def older_run() -> None:
     of_command(train("sft")).provoke()
 
 
-def older_evaluation() -> None:
-    old = {"name": "a", "model": "a", "data": "a", "draws": {}}
-    Path("eval.json").write_text(json.dumps(old))
-    of_command("report eval.json").provoke()
-
-
-def unknown_column() -> None:
+def evaluated(options: str = "", **fields: Any) -> None:
+    """Report the same evaluation twice."""
     draws = {"greedy": {"length": {"mean": 1.0, "se": 0.0}}}
-    now = {"version": 2, "name": "a", "model": "a", "data": "a", "draws": draws}
-    Path("eval.json").write_text(json.dumps(now))
-    of_command("report eval.json --show greedy/lenght").provoke()
+    written = {"version": 2, "name": "a", "model": "a", "data": "a", "draws": draws, **fields}
+    Path("eval.json").write_text(json.dumps(written))
+    of_command(f"report eval.json eval.json {options}").provoke()
 
 
 MISTAKES: dict[str, Mistake] = {
@@ -220,6 +221,15 @@ MISTAKES: dict[str, Mistake] = {
     "train, a torn model": Mistake(torn_model, KEYED),
     "train, from an unfinished run": Mistake(unfinished_run, KEYED),
     "train, a run of an older version": Mistake(older_run, KEYED),
-    "report, an evaluation of an older version": Mistake(older_evaluation, ("got", "allowed")),
-    "report, a column that is not there": Mistake(unknown_column, ("got", "suggestion")),
+    "train, no chat template": Mistake(no_template, ("key",)),
+    "report, an evaluation of an older version": Mistake(
+        lambda: evaluated(version=1), ("got", "allowed")
+    ),
+    "report, a column that is not there": Mistake(
+        lambda: evaluated("--show greedy/lenght"), ("got", "suggestion")
+    ),
+    "report, one seed twice": Mistake(lambda: evaluated("--over-seeds", name="a-1"), ("got",)),
+    "tiny truth, rows of another world": of_command(
+        "tiny truth demo.jsonl out.jsonl", *PLACED, rows=[ROW]
+    ),
 }

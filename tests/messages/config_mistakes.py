@@ -46,6 +46,7 @@ VALUES = {
     "an int for a bool": "run: {health: 1}\n",
     "not a number": "optim: {eps: .nan}\n",
     "a malformed number": "seed: 0x_\n",
+    "an empty text": "run: {dir: ''}\n",
     "text for a list": "polar: {heldout: a.jsonl}\n",
     "a list in a list": "polar:\n  heldout:\n  - a.jsonl\n  - [b.jsonl]\n",
     "a list too short": "optim: {betas: [0.9]}\n",

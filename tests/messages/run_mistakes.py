@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -11,7 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from mistake import PLACED, Mistake
+from torch import OutOfMemoryError
 
+from uniapl_cli.cli.session import _advice
 from uniapl_cli.generation.server import ServerTeacher
 from uniapl_cli.plugins import load_plugins
 from uniapl_cli.rewards.reward import Weighted
@@ -146,6 +149,10 @@ def plugin(code: str, name: str) -> None:
 
 
 MISTAKES: dict[str, Mistake] = {
+    "machine, no room": Mistake(
+        lambda: _advice(OSError(errno.ENOSPC, "No space left on device", "run/metrics.jsonl"))
+    ),
+    "machine, no room on the GPU": Mistake(lambda: _advice(OutOfMemoryError())),
     **{f"health, {name}": Mistake(partial(health, metrics)) for name, metrics in SICK.items()},
     "health, clipped at every step": Mistake(partial(health, {"grad_norm": 40.0}, since=1)),
     "idle, equal rewards": Mistake(

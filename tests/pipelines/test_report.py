@@ -66,7 +66,7 @@ def test_an_evaluation_of_another_version_is_refused(tmp_path, version):
     file.write_text(json.dumps({**version, **BASE}))
     with pytest.raises(DataError) as caught:
         read_evaluations([file])
-    assert (caught.value.got, caught.value.allowed) == (version.get("version"), (str(VERSION),))
+    assert (caught.value.got, caught.value.allowed) == (version.get("version", 1), (str(VERSION),))
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"name": "a"}', "\xff"])

@@ -143,9 +143,9 @@ REFUSED = {
     "a choice": ("1 if alpha else 2", "1 if alpha else 2"),
     "a function": ("lambda: 1", "lambda: 1"),
     "a list": ("[1]", "[1]"),
-    "an assignment": ("alpha = 1", "alpha = 1"),
-    "a statement": ("import os", "import os"),
-    "an open bracket": ("(1 - alpha", "(1 - alpha"),
+    "an assignment": ("alpha = 1", ""),
+    "a statement": ("import os", ""),
+    "an open bracket": ("(1 - alpha", ""),
     "nothing": ("", ""),
     "a zero byte": ("1\0", ""),
 }

@@ -81,12 +81,30 @@ def read_config(
     from uniapl_cli.config.load import load
     from uniapl_cli.config.schema import Config
 
-    own = None if method is None else method_file(method)
+    overrides = overrides or ()
+    own = amended_method(file, overrides) if method is None else method_file(method)
     layers = [DEFAULTS] if own is None else [DEFAULTS, own]
-    fixed = {} if own is None else {"method": own.stem}
-    config = load(file, overrides or (), schema=Config, layers=layers, fixed=fixed)
-    check(config, own, packaged())
+    fixed = {} if method is None or own is None else {"method": own.stem}
+    try:
+        config = load(file, overrides, schema=Config, layers=layers, fixed=fixed)
+        check(config, own, packaged())
+    except UniAPLError as error:
+        if own is None and str(error.key).startswith("terms."):
+            advice = f"{error.advice.rstrip('.')}. " if error.advice else ""
+            error.advice = f"{advice}If it amends a packaged method, name that: method=NAME"
+        raise
     return config
+
+
+def amended_method(file: Path | None, overrides: Sequence[str]) -> Path | None:
+    """Return the packaged method that an experiment names itself, for verbs that take none."""
+    from uniapl_cli.config.include import read
+    from uniapl_cli.config.override import parse
+
+    documents = [*read([file] if file else []), *map(parse, overrides)]
+    pairs = [pair for document in documents for pair in document.root.value]
+    names = [str(node.value) for key, node in pairs if key.value == "method"]
+    return packaged().get(names[-1]) if names else None
 
 
 def method_file(method: str) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
-from uniapl_cli.commands.streams import examples
+from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config, Policy
 from uniapl_cli.files import can_write, replacing, write_rows
 from uniapl_cli.pipelines.evaluate import VERSION, BoundMetric, Draws, evaluate, plain
@@ -24,7 +24,8 @@ def evaluate_model(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     options = config.eval
     with config.blaming("eval.out"):
         can_write(Path(options.out))
-    rows = examples(config, "eval.data", options.data)[: options.limit]
+    with bad_rows(config) as bad:
+        rows = examples(config, "eval.data", options.data, bad)[: options.limit]
     unique_ids(rows)
     if any(metrics.wants(metric, "discriminator") for metric in options.metrics):
         components.find_discriminator(config, "a metric of eval.metrics")

@@ -13,6 +13,7 @@ from uniapl_cli.data import BadRows, layout_of, open_rows
 from uniapl_cli.data.columns import prompt
 from uniapl_cli.files import Row
 from uniapl_cli.pipelines.filter import filter_rows, joined, judged
+from uniapl_cli.plugins import loaded_files
 from uniapl_cli.runs.console import bar
 from uniapl_cli.tiny.assets import resolve
 
@@ -38,7 +39,10 @@ def filter_gt(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         return {"rows": len(rows), "layout": layout, "out": options.out}
     workers = 1 if len(rows) < ALONE else options.workers or os.cpu_count() or 1
     setting = (layout, options.mode, options.pairs is not None, components.sandbox(config, 1))
-    with bar("filter", len(rows)) as progress, judged(source, workers, *setting) as chunks:
+    with (
+        bar("filter", len(rows)) as progress,
+        judged(source, workers, *setting, plugins=loaded_files()) as chunks,
+    ):
         result = filter_rows(
             chunks,
             out=Path(options.out),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from uniapl_cli.commands import components
-from uniapl_cli.commands.streams import examples
+from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config
 from uniapl_cli.pipelines.inspect import inspect as count
 from uniapl_cli.pipelines.inspect import render
@@ -16,7 +16,8 @@ def inspect(config: Config, name: str) -> tuple[dict[str, Any], Any]:
     config.require("model.path")
     location = components.locate(config, "model.path", config.model.path)
     chat = components.policy_chat(config, location)
-    rows = examples(config, "data", name)
+    with bad_rows(config) as bad:
+        rows = examples(config, "data", name, bad)
     found = count(
         rows,
         chat,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.commands import components
 from uniapl_cli.commands.method import plan
 from uniapl_cli.commands.run import check_directory, finished, open_run
-from uniapl_cli.commands.streams import examples
+from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.commands.train import execute, learning_rate, make_optimizer
 from uniapl_cli.config.schema import Config
+from uniapl_cli.data import BadRows
 from uniapl_cli.discriminators import discriminators
 from uniapl_cli.discriminators.polar import Polar, PolarDiscriminator, new_polar, token_id
 from uniapl_cli.runs.directory import RunDirectory
@@ -38,8 +38,9 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     method, lr = plan(config), learning_rate(config)
     source = config.source(SOURCE)
     assert isinstance(source, ComparisonsOptions)
-    maker = pair_maker(config, "polar.trajectories", config.polar.trajectories, source)
-    heldout = pair_maker(config, "polar.heldout", config.polar.heldout, source)
+    with bad_rows(config) as bad:
+        maker = pair_maker(config, "trajectories", source, bad)
+        heldout = pair_maker(config, "heldout", source, bad)
     options = scoring_options(config)
     stream: Stream[Any] = Stream(
         SOURCE, maker.trajectories.ids, source.pairs_per_step, derive(config.seed, "stream")
@@ -83,12 +84,11 @@ def scoring_options(config: Config) -> Polar:
     return chosen.model_copy(update={"revision": None})
 
 
-def pair_maker(
-    config: Config, key: str, files: Sequence[str], source: ComparisonsOptions
-) -> PairMaker:
+def pair_maker(config: Config, name: str, source: ComparisonsOptions, bad: BadRows) -> PairMaker:
     """Read the policies' trajectories; each policy is named by its file."""
+    key, files = f"polar.{name}", getattr(config.polar, name)
     with config.blaming(key):
-        read = {Path(path).stem: examples(config, key, path) for path in files}
+        read = {Path(path).stem: examples(config, key, path, bad) for path in files}
         return PairMaker(gather(read), source.corruptions)
 
 

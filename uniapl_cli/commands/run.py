@@ -11,6 +11,7 @@ from uniapl_cli.config.load import VERSION, load
 from uniapl_cli.config.render import differences, to_yaml
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import RunError
+from uniapl_cli.files import can_write
 from uniapl_cli.runs.console import Bar, StopRequest, brief
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.environment import environment
@@ -119,6 +120,8 @@ def check_directory(run: RunDirectory, config: Config) -> None:
                 where=where,
                 key=key,
             )
+        with config.blaming(key):
+            can_write(run.path)
         return
     if not run.config.read_text(encoding="utf-8").startswith("version:"):
         raise RunError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,27 +29,33 @@ log = logging.getLogger("uniapl")
 FILES = ("demonstrations", "prompts", "preferences")
 
 
-def examples(config: Config, key: str, name: str) -> list[Example]:
-    """Read a data set that `key` names. Raises DataError.
-
-    Bad rows beyond `data.tolerance` are an error; those within it are counted, reported and written
-    to `data.bad_rows`.
-    """
+def examples(config: Config, key: str, name: str, bad: BadRows) -> list[Example]:
+    """Read a data set that `key` names; `bad` takes the rows that are wrong. Raises DataError."""
     with config.blaming(key):
         rows = open_rows(resolve(name), config.data.split)
-        bad = BadRows(config.data.tolerance)
         with bar(f"read {Path(name).name}", len(rows)) as progress:
             found = read_examples(rows, config.data.layout, constraints, bad, progress)
-    report_bad(config, bad)
     if not found:
         raise DataError(f"'{rows.name}' has no good rows").at(config.origin(key), key)
     return found
 
 
+@contextmanager
+def bad_rows(config: Config) -> Iterator[BadRows]:
+    """Collect the bad rows of all files that are read; write them to data.bad_rows in the end.
+
+    More than `data.tolerance` of them, of all files together, are an error.
+    """
+    bad = BadRows(config.data.tolerance)
+    yield bad
+    report_bad(config, bad)
+
+
 def report_bad(config: Config, bad: BadRows) -> None:
     """Write the bad rows to their file and say how many there were."""
     if bad.rows and config.data.bad_rows is not None:
-        write_rows(Path(config.data.bad_rows), bad.as_rows())
+        with config.blaming("data.bad_rows"):
+            write_rows(Path(config.data.bad_rows), bad.as_rows())
         log.warning("%d bad rows are in '%s'", len(bad.rows), config.data.bad_rows)
 
 
@@ -58,16 +65,17 @@ def make_streams(config: Config, method: Plan, chat: Chat, context: int) -> dict
     Streams of one file share its rows, each parsed and encoded once.
     """
     terms = terms_by_stream(config, method)
-    reader = _Reader(config, chat, terms)
     streams: dict[str, Stream[Any]] = {}
-    for name, mine in terms.items():
-        sources = {term.source: config.source(term.source) for term in mine}
-        if name in FILES:
-            items: Sequence[Any] = reader.read(name, context)
-        else:
-            items = next(iter(sources.values())).items()
-        size = stream_size(config, name, mine)
-        streams[name] = Stream(name, items, size, derive(config.seed, "stream"))
+    with bad_rows(config) as bad:
+        reader = _Reader(config, chat, terms, bad)
+        for name, mine in terms.items():
+            items: Sequence[Any]
+            if name in FILES:
+                items = reader.read(name, context)
+            else:
+                items = config.source(mine[0].source).items()
+            size = stream_size(config, name, mine)
+            streams[name] = Stream(name, items, size, derive(config.seed, "stream"))
     return streams
 
 
@@ -108,8 +116,10 @@ def stream_size(config: Config, stream: str, terms: Sequence[Term]) -> int:
 class _Reader:
     """Reads each file once, and encodes the answers that any of its streams needs."""
 
-    def __init__(self, config: Config, chat: Chat, terms: dict[str, list[Term]]) -> None:
-        self.config, self.chat, self.terms = config, chat, terms
+    def __init__(
+        self, config: Config, chat: Chat, terms: dict[str, list[Term]], bad: BadRows
+    ) -> None:
+        self.config, self.chat, self.terms, self.bad = config, chat, terms, bad
         self.done: dict[str, list[Encoded]] = {}
 
     def path(self, stream: str) -> str:
@@ -148,7 +158,7 @@ class _Reader:
 
     def _encoded(self, stream: str, path: str) -> list[Encoded]:
         sharing = [s for s in self.terms if s in FILES and getattr(self.config.data, s) == path]
-        rows = examples(self.config, f"data.{stream}", path)
+        rows = examples(self.config, f"data.{stream}", path, self.bad)
         for name in sharing:
             for term in self.terms[name]:
                 self._check(rows, term)

@@ -9,7 +9,7 @@ from typing import Any
 
 from uniapl_cli.chat import Chat, load_tokenizer
 from uniapl_cli.commands import components
-from uniapl_cli.commands.streams import examples
+from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config
 from uniapl_cli.generation import LocalTeacher, ServerTeacher, Teacher, dialects
 from uniapl_cli.generation.server import server_key
@@ -27,7 +27,8 @@ def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     options = config.teach
     components.check_outputs(config, "teach.out")
     teacher = ready_teacher(config)
-    rows = examples(config, "teach.prompts", options.prompts)
+    with bad_rows(config) as bad:
+        rows = examples(config, "teach.prompts", options.prompts, bad)
     unique_ids(rows)
     if dry_run:
         return {"prompts": len(rows), "responses": len(rows) * options.samples, "out": options.out}

@@ -19,13 +19,24 @@ _TAGS = {
 
 
 _NOT_READ = (TAG + "timestamp", TAG + "value")
+# No experiment is nested as deeply; OmegaConf fails at some 80.
+DEEPEST = 32
+
+
+def _plain(tag: str, regexp: re.Pattern[str]) -> re.Pattern[str]:
+    """Return what a tag's scalars look like, without the odd notations of numbers."""
+    odd = {TAG + "int": r"[-+]?0[0-7_]+$|.*:", TAG + "float": ".*:"}.get(tag)
+    return re.compile(f"(?!{odd})(?:{regexp.pattern})", regexp.flags) if odd else regexp
 
 
 class Loader(yaml.SafeLoader):
-    """Read scalars as OmegaConf does: 1e-6 is a number, a date is text. So is a lone `=`."""
+    """Read scalars as OmegaConf does: 1e-6 is a number, a date is text. So is a lone `=`.
+
+    And unlike it, what YAML 1.1 alone takes for numbers is text: 0100 (64 there) and 1:30 (90).
+    """
 
     yaml_implicit_resolvers = {
-        first: [(tag, regexp) for tag, regexp in found if tag not in _NOT_READ]
+        first: [(tag, _plain(tag, regexp)) for tag, regexp in found if tag not in _NOT_READ]
         for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -108,6 +119,8 @@ class _Tidy:
             raise self.error(node, "this anchor contains itself")
         if node in self.done:
             return
+        if len(above) > DEEPEST:
+            raise self.error(node, f"nested deeper than {DEEPEST} levels")
         above = (*above, node)
         if node.tag not in _TAGS[type(node)]:
             raise self.error(node, f"the tag '{node.tag}' is not allowed: a config holds values")

@@ -16,15 +16,16 @@ from uniapl_cli.options import Options, is_marked
 from uniapl_cli.registry import KIND, Choice, Named
 
 BOUNDS = {
-    "greater_than": ("it must be above {gt}", "gt"),
-    "greater_than_equal": ("{ge} is the least", "ge"),
-    "less_than": ("it must be below {lt}", "lt"),
-    "less_than_equal": ("{le} is the most", "le"),
-    "finite_number": ("a finite number is needed", None),
-    "string_too_short": ("a text is needed", "min_length"),
-    "too_short": ("the least is {min_length}", "min_length"),
-    "string_pattern_mismatch": ("it must look like {pattern}", "pattern"),
+    "greater_than": "it must be above {gt}",
+    "greater_than_equal": "{ge} is the least",
+    "less_than": "it must be below {lt}",
+    "less_than_equal": "{le} is the most",
+    "finite_number": "a finite number is needed",
+    "string_too_short": "{min_length} characters are the least",
+    "too_short": "{min_length} entries are the least",
+    "string_pattern_mismatch": "it must look like {pattern}",
 }
+EMPTY = {"string_too_short": "a text", "too_short": "at least one entry"}
 
 
 class Fault:
@@ -41,6 +42,8 @@ class Fault:
         if self.type == "missing" and isinstance(loc[-1], int):
             loc, self.type = loc[:-1], "list_type"  # a list that is too short
         while loc:
+            if isinstance(self.value, (int, float)):
+                break  # a number that stands for a mapping
             part = loc.pop(0)
             inner = child(self.admitted, part, self.value)
             new = self.type in ("extra_forbidden", "missing") and not loc
@@ -78,8 +81,11 @@ def explain(faults: Sequence[Fault], layers: Layers) -> ConfigError:
     """Return the first mistake, with what is said of the same key."""
     fault = faults[0]
     if fault.type == "missing":  # perhaps for being misspelt
-        beside = (f for f in faults if f.path[:-1] == fault.path[:-1])
-        fault = next((f for f in beside if f.type == "extra_forbidden"), fault)
+        beside = (f for f in faults if f.path[:-1] == fault.path[: len(f.path) - 1])
+        absent, fault = fault, next((f for f in beside if f.type == "extra_forbidden"), fault)
+        if fault is not absent and fault.path[-1] == absent.path[-1]:  # or in the wrong section
+            error = ConfigError(f"unknown key '{fault.key}'", key=fault.key, suggestion=absent.key)
+            return error.at(layers.origin(fault.path))
     same = [other for other in faults if other.path == fault.path]
     error = _named(fault, layers) or _wrong(fault, same)
     error.key = error.key or fault.key
@@ -189,12 +195,11 @@ def _wrong(fault: Fault, same: Sequence[Fault]) -> ConfigError:
     said = f"'{fault.key}'" if secret else f"'{fault.key}' is {shown(got)}"
     if fault.type == "value_error":
         return _refused(fault, said, got)
-    if fault.type == "too_short" and not fault.value:
-        return ConfigError(f"'{fault.key}' is empty: at least one entry is needed", got=got)
+    if fault.type in EMPTY and not fault.value:
+        return ConfigError(f"'{fault.key}' is empty: {EMPTY[fault.type]} is needed", got=got)
     if fault.type in BOUNDS:
-        text, _ = BOUNDS[fault.type]
         bound = {n: _short(v) for n, v in fault.error.get("ctx", {}).items()}
-        return ConfigError(f"{said}: {text.format(**bound)}", got=got)
+        return ConfigError(f"{said}: {BOUNDS[fault.type].format(**bound)}", got=got)
     listed = [text for other in same for text in texts(other.admitted)]
     close = difflib.get_close_matches(str(got), listed, 1)
     return ConfigError(

@@ -86,6 +86,12 @@ def unknown_key(
     entries of maps among them.
     """
     section, name = ".".join(path[:depth]), ".".join(path)
+    if "." in path[depth] and name in _names(schema):
+        first, _, rest = path[depth].partition(".")
+        nested = f"{first}: {{{rest.replace('.', ': {')}: ...{'}' * (rest.count('.') + 1)}"
+        return ConfigError(
+            f"unknown key '{name}': a file nests keys", f"Write {nested}", key=name, got=name
+        )
     guesses = _guesses([*_names(schema), *named], path, depth, siblings)
     more = f"Or '{guesses[1]}'? " if len(guesses) > 1 else ""
     place = f"Known in '{section}'" if section else "Known at the top"

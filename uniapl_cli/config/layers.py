@@ -74,6 +74,8 @@ class Layers:
         if above is None and below is not None:
             self.removed.add(path)
         if not isinstance(above, dict):
+            if isinstance(below, dict):
+                self._forget(path)
             return above
         if not isinstance(below, dict):
             # A bare name or number stands for a mapping: `nll` is {kind: nll}.
@@ -85,6 +87,13 @@ class Layers:
             inner = child(admitted, name, {**below, **above})
             merged[name] = self._merged(below.get(name), value, inner, (*path, name))
         return merged
+
+    def _forget(self, path: Path) -> None:
+        """Forget where a mapping's keys were written, which something else has replaced."""
+        inside = [p for p in self.where if p[: len(path)] == path and len(p) > len(path)]
+        for key in inside:
+            if isinstance(key[len(path)], str):  # not the items of the list that replaces it
+                del self.where[key]
 
     def fill_in(self) -> dict[str, Any]:
         """Return the values with every interpolation filled in, without what is missing.

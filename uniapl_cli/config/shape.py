@@ -111,7 +111,7 @@ def _spelled(option: Any) -> str:
     if isinstance(option, Named):
         return f"a map of names to {_spelled(option.choice)}"
     if is_section(option):
-        return f"a mapping with the keys {', '.join(n for n in option.model_fields if n != KIND)}"
+        return f"a mapping (keys: {', '.join(n for n in option.model_fields if n != KIND)})"
     if origin is Literal:
         return " or ".join(repr(value) for value in inner)
     if origin is tuple:

@@ -200,18 +200,30 @@ def read_settings(path: str | Path, revision: str | None = None) -> dict[str, An
     return settings
 
 
-def new_polar(init: str | Path, separator: str, tail: str, format: Format = OFFICIAL) -> PolarModel:
+def new_polar(
+    init: str | Path,
+    separator: str,
+    tail: str,
+    format: Format = OFFICIAL,
+    *,
+    tokenizer: Any = None,
+) -> PolarModel:
     """Start a discriminator from a language model's weights, its head at zero (as POLAR does)."""
-    tokenizer = load_tokenizer(init)
-    ids = tokenizer.convert_tokens_to_ids([separator, tail])
-    for token, number in zip((separator, tail), ids, strict=True):
-        if number is None or number == tokenizer.unk_token_id:
-            message = f"the tokenizer of '{init}' has no token '{token}'"
-            raise ModelError(message, got=token)
+    tokenizer = tokenizer or load_tokenizer(init)
+    ids = [token_id(tokenizer, token) for token in (separator, tail)]
     model = _classifier(init, lacks=["score.weight"], num_labels=1, dtype=torch.float32)
     nn.init.zeros_(model.score.weight)
     model.config.separator_token_id, model.config.reward_token_id = ids
     return PolarModel(model, tokenizer, format)
+
+
+def token_id(tokenizer: Any, token: str) -> int:
+    """Return the id of a token. Raises ModelError where the tokenizer has none of that name."""
+    number: int | None = tokenizer.convert_tokens_to_ids(token)
+    if number is None or number == tokenizer.unk_token_id:
+        problem = f"the tokenizer of '{tokenizer.name_or_path}' has no token '{token}'"
+        raise ModelError(problem, got=token)
+    return number
 
 
 def _classifier(path: str | Path, *, lacks: Sequence[str] = (), **options: Any) -> Any:

@@ -44,7 +44,7 @@ class RewardOptions(Options):
     @classmethod
     def _some(cls, functions: dict[str, Options]) -> dict[str, Options]:
         if not functions:
-            raise ValueError(f"none is named; known: {', '.join(reward_functions)}")
+            raise ValueError(f"name at least one function: {', '.join(reward_functions)}")
         return functions
 
     @model_validator(mode="after")
@@ -52,8 +52,8 @@ class RewardOptions(Options):
         rule = advantages.entry(self.advantage)
         if self.zero_variance != "keep" and not rule.traits.get("contrast"):
             raise ValueError(
-                f"zero_variance: {self.zero_variance} with advantage '{rule.name}', to which equal "
-                "values are worth something: use keep, or an advantage within the group"
+                f"zero_variance is '{self.zero_variance}', but to advantage '{rule.name}' equal "
+                "values are worth something. Use keep, or an advantage within the group"
             )
         return self
 
@@ -182,18 +182,19 @@ def check_examples(examples: Sequence[Example], needs: Collection[str], why: str
     for example in examples:
         if "teacher" in needs and example.response is None:
             raise DataError(
-                f"no 'response' by the teacher, which {why} compares with",
+                f"no 'response' by the teacher, which {why} needs",
                 "Run uniapl teacher-gen on these prompts",
                 where=example.origin,
             )
         if "reference" in needs and example.reference is None:
             raise DataError(
-                f"no 'reference', the data set's own answer, which {why} compares with",
+                f"no 'reference', the data set's own answer, which {why} needs",
                 where=example.origin,
             )
         if "constraints" in needs and not example.constraints:
             problem = f"no constraints, so {why} has nothing to verify"
-            raise DataError(problem, where=example.origin)
+            advice = "Use rows with instruction_id_list and kwargs"
+            raise DataError(problem, advice, where=example.origin)
 
 
 def row_of(rollout: Rollout) -> str:

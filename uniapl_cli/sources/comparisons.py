@@ -84,7 +84,7 @@ class Trajectories:
 def gather(files: Mapping[str, Iterable[Example]]) -> Trajectories:
     """Gather the policies' files. Raises DataError unless two policies share prompts."""
     if len(files) < 2:
-        problem = f"trajectories of at least two policies are needed, got {list(files)}"
+        problem = f"trajectories of two policies or more are needed, got {len(files)}"
         raise DataError(problem, got=list(files))
     prompts: dict[str, str] = {}
     answers: dict[str, dict[str, list[str]]] = {}
@@ -92,13 +92,15 @@ def gather(files: Mapping[str, Iterable[Example]]) -> Trajectories:
         mine: dict[str, list[str]] = defaultdict(list)
         for example in examples:
             if example.response is None:
-                raise DataError("no 'response'", where=example.origin)
+                advice = "Run uniapl teacher-gen on these prompts"
+                raise DataError("no 'response' to compare", advice, where=example.origin)
             prompts[example.id] = example.prompt_text
             mine[example.id].append(example.response)
         answers[policy] = mine
     shared = [key for key in prompts if all(key in mine for mine in answers.values())]
     if not shared:
-        raise DataError(f"the policies {list(files)} share no prompt", got=list(files))
+        problem = f"the policies {', '.join(files)} share no prompt"
+        raise DataError(problem, "Rows of one prompt have one 'key'", got=list(files))
     return Trajectories({key: prompts[key] for key in shared}, answers)
 
 

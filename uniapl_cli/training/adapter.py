@@ -60,7 +60,7 @@ def adapt(model: Any, options: Adapter, seed: int) -> None:
 def require_peft() -> None:
     """Raise ModelError where peft is not installed."""
     if find_spec("peft") is None:
-        raise ModelError("an adapter needs the peft package: pip install 'uniapl[lora]'")
+        raise ModelError("an adapter needs the peft package", "Type: pip install 'uniapl[lora]'")
 
 
 def check_targets(model: Any, targets: Sequence[str]) -> None:

@@ -95,7 +95,8 @@ class Checkpoints:
             damaged.append(checkpoint)
         if damaged:
             raise RunError(
-                f"every checkpoint in '{self.folder}' is damaged: delete the folder to start anew",
+                f"every checkpoint in '{self.folder}' is damaged",
+                "Delete the folder to start anew",
                 got=[path.name for path in damaged],
             )
         return 0
@@ -117,7 +118,7 @@ def _check_version(checkpoint: Path, version: object) -> None:
     if version != FORMAT:
         raise RunError(
             f"checkpoint '{checkpoint}' was written by another version of uniapl",
-            "finish the run with that version, or set another run.dir",
+            "Finish the run with that version, or set another run.dir",
             got=version,
             allowed=[str(FORMAT)],
         )
@@ -129,7 +130,8 @@ def _load_weights(checkpoint: Path, model: nn.Module) -> None:
     if differing:
         raise RunError(
             f"checkpoint '{checkpoint}' is of another model: '{differing[0]}' is only in one of "
-            "the two; set another run.dir, or delete the folder to start anew",
+            "the two",
+            "Set another run.dir, or delete the folder to start anew",
             got=differing[0],
         )
     for name, value in saved.items():

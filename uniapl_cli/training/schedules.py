@@ -130,9 +130,7 @@ def parse_weight(text: str) -> ast.expr:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, RecursionError, MemoryError):
-        raise ValueError(
-            f"{text!r} is not arithmetic; write e.g. (1 - alpha) * lambda_adv"
-        ) from None
+        raise ValueError("it is no arithmetic, such as (1 - alpha) * lambda_adv") from None
     _check(tree)
     return tree
 

@@ -42,7 +42,8 @@ class Stream(Generic[Item]):
         if state["items"] != len(self.items):
             raise RunError(
                 f"'{self.name}' had {state['items']} rows when the checkpoint was written and has "
-                f"{len(self.items)} now: resume with the same data, or use another run.dir",
+                f"{len(self.items)} now",
+                "Resume with the same data, or set another run.dir",
                 got=len(self.items),
                 allowed=[str(state["items"])],
             )

@@ -1,0 +1,14 @@
+"""An optimiser."""
+
+import torch
+from pydantic import NonNegativeFloat
+from torch import nn
+
+from uniapl_cli.training.optim import Optimizer, optimizers
+
+
+@optimizers.register("sgd")
+def sgd(model: nn.Module, *, momentum: NonNegativeFloat = 0.0) -> Optimizer:
+    """Plain gradient descent."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return Optimizer([(torch.optim.SGD(trained, momentum=momentum), 1.0)])

@@ -1,0 +1,11 @@
+"""A reduction."""
+
+from torch import Tensor
+
+from uniapl_cli.objectives import reductions
+
+
+@reductions.register("summed")
+def summed(mask: Tensor, *, longest: int) -> tuple[Tensor, Tensor]:
+    """The sum over all tokens. mask: (B, T)."""
+    return mask.new_ones(mask.shape[0], 1, dtype=mask.sum().dtype), mask.any().long()

@@ -1,0 +1,11 @@
+"""A schedule."""
+
+from pydantic import NonNegativeInt
+
+from uniapl_cli.training.schedules import schedules
+
+
+@schedules.register("switch")
+def switch(step: int, *, at: NonNegativeInt, before: float = 0.0, after: float = 1.0) -> float:
+    """One value before a step, another from it on."""
+    return before if step < at else after
