@@ -199,3 +199,24 @@ def test_a_dry_run_of_an_evaluation_finds_a_missing_model(tiny_config, tiny_data
     with pytest.raises(UniAPLError) as caught:
         evaluate_model(config, dry_run=True)
     assert (caught.value.key, caught.value.got) == ("eval.model", str(tmp_path / "none"))
+
+
+def test_a_dry_run_counts_bad_rows_and_writes_none(tiny_config, tiny_data, tmp_path, caplog):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(f"not json\n{tiny_data['few'].read_text()}")
+    bad = tmp_path / "bad.jsonl"
+    settings = ["data.tolerance=1", f"data.bad_rows={bad}", f"data.demonstrations={rows}"]
+    config = tiny_config("sft", "run", *settings)
+    train(config, dry_run=True)
+    assert str(bad) in caplog.text
+    assert not bad.exists()
+
+
+def test_bad_rows_of_two_files_are_kept_together(tiny_config, tiny_data, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.jsonl").write_text(f"{name}\n{tiny_data['few'].read_text()}")
+    bad = tmp_path / "bad.jsonl"
+    files = [f"data.demonstrations={tmp_path}/one.jsonl", f"data.prompts={tmp_path}/two.jsonl"]
+    config = tiny_config("chord", "run", "data.tolerance=2", f"data.bad_rows={bad}", *files)
+    train(config)
+    assert [json.loads(line)["row"] for line in bad.read_text().splitlines()] == ["one", "two"]

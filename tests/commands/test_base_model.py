@@ -8,7 +8,7 @@ import pytest
 
 from uniapl_cli.chat import Chat, load_tokenizer, read_template
 from uniapl_cli.commands import components
-from uniapl_cli.commands.teacher_gen import local_teacher
+from uniapl_cli.commands.teacher_gen import ready_teacher
 from uniapl_cli.commands.train import train
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.tiny.assets import resolve
@@ -73,4 +73,4 @@ def test_a_template_from_a_file_is_the_policys(tiny_config, new_tokenizer, tmp_p
 
 def test_the_teacher_keeps_its_own_template(tiny_config):
     config = tiny_config("sft", "run", "teacher.path=tiny:teacher", QWEN)
-    assert local_teacher(config).chat.tokenizer.chat_template == read_template("qwen3")
+    assert ready_teacher(config)().chat.tokenizer.chat_template == read_template("qwen3")

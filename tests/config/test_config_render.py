@@ -16,7 +16,8 @@ from uniapl_cli.config.render import differences, to_yaml
 
 tricky = st.sampled_from(
     ["1 - alpha", "null", "on", "1e-6", "${x}", "\\${x}", "\\\\${x}\\", "a: b", "#", "", " ", "=",
-     "<<", "a\nb", "é\u2028", "2024-01-01", "0x1f", "'", '"', "- a", "\x85", "\ufeff", "1_000", "0100", "1:30"]
+     "<<", "a\nb", "é\u2028", "2024-01-01", "0x1f", "'", '"', "- a", "\x85", "\ufeff", "1_000",
+     "0100", "1:30"]
 )  # fmt: skip
 texts = tricky | st.text(max_size=8) | st.text("\\${}a:", max_size=8)
 texts = texts.filter(lambda text: text not in ("", "???"))

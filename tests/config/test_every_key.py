@@ -38,6 +38,8 @@ from uniapl_cli.options import Options
 from uniapl_cli.registry import Choice, NameOf
 from uniapl_cli.tiny.assets import resolve
 
+pytestmark = pytest.mark.slow
+
 # Another value of a key, where its type and its bounds do not tell one that fits.
 OTHER: Mapping[str, Any] = {
     "method": "grpo",

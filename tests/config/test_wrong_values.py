@@ -204,6 +204,7 @@ def refused_dry(
     return check
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", [u for u in uses() if u.key in READ], ids=lambda use: use.id)
 def test_what_is_not_there_is_told_before_anything_is_computed(
     refused_dry: Callable[..., None], use: Use
@@ -212,6 +213,7 @@ def test_what_is_not_there_is_told_before_anything_is_computed(
         refused_dry(use, value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", [u for u in uses() if u.key in WRITTEN], ids=lambda use: use.id)
 def test_what_cannot_be_written_is_told_before_anything_is_computed(
     refused_dry: Callable[..., None], use: Use

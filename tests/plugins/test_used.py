@@ -164,7 +164,7 @@ NAMED = {
     "plugin: my_reward.py\n": "plugin",
     "plugins: [my_reward.py]\n": "plugins",
     "run: {plugin: my_reward.py}\n": "run.plugin",
-    "rewards: {mine: {functions: {my_reward.vowels: 1}}}\n": "rewards.mine.functions.my_reward.vowels",
+    "rewards: {mine: {functions: {my.vowels: 1}}}\n": "rewards.mine.functions.my.vowels",
     "rewards: {mine: {functions: {x: {kind: my_reward.py}}}}\n": "rewards.mine.functions.x",
     "optim: {kind: torch.optim.SGD}\n": "optim",
     "discriminator: {kind: my_discriminator:OverlapOptions, path: x}\n": "discriminator",
@@ -184,12 +184,13 @@ def test_a_config_cannot_name_a_plug_in(
     assert (caught.value.key, caught.value.line) == (NAMED[text], 1)
 
 
+TWICE = "from uniapl_cli.objectives import objectives\nobjectives.register('nll')(print)\n"
 BROKEN = {
     None: "mine.py: ",
     "x = = 1\n": "mine.py:1: ",
     "x = 1\nx / 0\n": "mine.py:2: ",
     "import nothing_of_that_name\n": "mine.py:1: ",
-    "from uniapl_cli.objectives import objectives\nobjectives.register('nll')(print)\n": "mine.py:2: ",
+    TWICE: "mine.py:2: ",
 }
 
 

@@ -24,7 +24,7 @@ def evaluate_model(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     options = config.eval
     with config.blaming("eval.out"):
         can_write(Path(options.out))
-    with bad_rows(config) as bad:
+    with bad_rows(config, dry_run=dry_run) as bad:
         rows = examples(config, "eval.data", options.data, bad)[: options.limit]
     unique_ids(rows)
     if any(metrics.wants(metric, "discriminator") for metric in options.metrics):

@@ -16,7 +16,7 @@ def inspect(config: Config, name: str) -> tuple[dict[str, Any], Any]:
     config.require("model.path")
     location = components.locate(config, "model.path", config.model.path)
     chat = components.policy_chat(config, location)
-    with bad_rows(config) as bad:
+    with bad_rows(config, dry_run=True) as bad:
         rows = examples(config, "data", name, bad)
     found = count(
         rows,

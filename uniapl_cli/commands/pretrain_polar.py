@@ -38,7 +38,7 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     method, lr = plan(config), learning_rate(config)
     source = config.source(SOURCE)
     assert isinstance(source, ComparisonsOptions)
-    with bad_rows(config) as bad:
+    with bad_rows(config, dry_run=dry_run) as bad:
         maker = pair_maker(config, "trajectories", source, bad)
         heldout = pair_maker(config, "heldout", source, bad)
     options = scoring_options(config)

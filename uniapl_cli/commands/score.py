@@ -40,7 +40,7 @@ def score_rows(config: Config, *, dry_run: bool = False) -> dict[str, Any] | Non
         total = sum(1 for _ in rows)
         if not total:
             raise DataError(f"'{options.input}' has no rows to score")
-        report_bad(config, bad)
+        report_bad(config, bad, dry_run=dry_run)
         rows = good_rows(attempts(), options, BadRows(config.data.tolerance))
     sink: Sink = ToStdout()
     if options.out != PIPE:

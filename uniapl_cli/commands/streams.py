@@ -41,32 +41,38 @@ def examples(config: Config, key: str, name: str, bad: BadRows) -> list[Example]
 
 
 @contextmanager
-def bad_rows(config: Config) -> Iterator[BadRows]:
+def bad_rows(config: Config, *, dry_run: bool = False) -> Iterator[BadRows]:
     """Collect the bad rows of all files that are read; write them to data.bad_rows in the end.
 
-    More than `data.tolerance` of them, of all files together, are an error.
+    More than `data.tolerance` of them, of all files together, are an error. With `dry_run` they
+    are counted, and nothing is written.
     """
     bad = BadRows(config.data.tolerance)
     yield bad
-    report_bad(config, bad)
+    report_bad(config, bad, dry_run=dry_run)
 
 
-def report_bad(config: Config, bad: BadRows) -> None:
+def report_bad(config: Config, bad: BadRows, *, dry_run: bool = False) -> None:
     """Write the bad rows to their file and say how many there were."""
-    if bad.rows and config.data.bad_rows is not None:
+    if not bad.rows or config.data.bad_rows is None:
+        return
+    if not dry_run:
         with config.blaming("data.bad_rows"):
             write_rows(Path(config.data.bad_rows), bad.as_rows())
-        log.warning("%d bad rows are in '%s'", len(bad.rows), config.data.bad_rows)
+    verb = "would go to" if dry_run else "are in"
+    log.warning("%d bad rows %s '%s'", len(bad.rows), verb, config.data.bad_rows)
 
 
-def make_streams(config: Config, method: Plan, chat: Chat, context: int) -> dict[str, Stream[Any]]:
+def make_streams(
+    config: Config, method: Plan, chat: Chat, context: int, *, dry_run: bool = False
+) -> dict[str, Stream[Any]]:
     """Return the streams that the method ever draws from. Raises ConfigError and DataError.
 
     Streams of one file share its rows, each parsed and encoded once.
     """
     terms = terms_by_stream(config, method)
     streams: dict[str, Stream[Any]] = {}
-    with bad_rows(config) as bad:
+    with bad_rows(config, dry_run=dry_run) as bad:
         reader = _Reader(config, chat, terms, bad)
         for name, mine in terms.items():
             items: Sequence[Any]

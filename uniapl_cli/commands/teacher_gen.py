@@ -27,7 +27,7 @@ def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     options = config.teach
     components.check_outputs(config, "teach.out")
     teacher = ready_teacher(config)
-    with bad_rows(config) as bad:
+    with bad_rows(config, dry_run=dry_run) as bad:
         rows = examples(config, "teach.prompts", options.prompts, bad)
     unique_ids(rows)
     if dry_run:

@@ -57,7 +57,7 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     chat = components.policy_chat(config, location)
     with config.blaming("model.path"):
         context = components.context(location, config.model.revision)
-    streams = make_streams(config, method, chat, context)
+    streams = make_streams(config, method, chat, context, dry_run=dry_run)
     if "discriminator" in reward_needs(config, method):
         components.find_discriminator(config)
     if dry_run:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from uniapl_cli.config.keys import unknown_key
 from uniapl_cli.config.layers import Layers, Path, dotted
-from uniapl_cli.config.shape import Shape, child, is_map, section, spelled, texts
+from uniapl_cli.config.shape import Shape, child, is_map, section, spelled, texts, walk
 from uniapl_cli.errors import ConfigError, UniAPLError, nearest, unknown
 from uniapl_cli.options import Options, is_marked
 from uniapl_cli.registry import KIND, Choice, Named
@@ -152,6 +152,7 @@ def _unknown_key(fault: Fault, layers: Layers) -> ConfigError:
     options = next(filter(None, (section(o, fault.parent) for o in fault.above)), layers.schema)
     below = len(fault.path)
     named = [dotted(written) for written in layers.where if written[:below] != fault.path]
+    named += [dotted((*fault.path[:-1], *inside)) for inside, *_ in walk(options)]
     return unknown_key(
         layers.schema, tuple(map(str, path)), depth, list(options.model_fields), named
     )

@@ -114,7 +114,8 @@ def _guesses(
     neighbours = [".".join([*above, sibling, *below]) for sibling in near]
     found = [key for key in neighbours if not below or key in known]
     elsewhere = [key for key in known if key.rpartition(".")[2] == path[-1]]
-    found += sorted(elsewhere, key=lambda key: key.count("."))[:2]
+    section = "".join(f"{part}." for part in above)  # deeper in it is closer than elsewhere
+    found += sorted(elsewhere, key=lambda key: (not key.startswith(section), key.count(".")))[:2]
     if not found:
         loose = difflib.get_close_matches(name, siblings, n=1, cutoff=0.6)
         alike = difflib.get_close_matches(".".join(path), known, n=1, cutoff=0.7)
