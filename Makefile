@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(INSTALLED)  ## run the whole pipeline on the embedded world: a few minutes on a CPU
-	experiments/tiny/pipeline.sh
+	uniapl demo
 
 table: $(INSTALLED)  ## nine ways of training on the embedded world, three seeds each: under 40 minutes
 	experiments/tiny/table.sh

@@ -81,8 +81,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = [measure(n, Path(folder), os.cpu_count() or 1) for n in sizes]
     peaks = [float(str(run["peak MiB"])) for run in runs]
-    found = {"runs": runs, "peak ratio": round(max(peaks) / min(peaks), 3)}
-    print(json.dumps(found, indent=1))
+    result = {"runs": runs, "peak ratio": round(max(peaks) / min(peaks), 3)}
+    print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":

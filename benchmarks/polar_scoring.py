@@ -27,9 +27,9 @@ import transformers
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
 from uniapl_cli.chat import load_tokenizer
-from uniapl_cli.discriminators.polar import Polar, PolarDiscriminator
+from uniapl_cli.discriminators.polar.polar import Polar, PolarDiscriminator
 from uniapl_cli.tiny.assets import resolve
-from uniapl_cli.training.learner import save_folder
+from uniapl_cli.training.policy import save_folder
 from uniapl_cli.types import Comparison
 
 PROMPTS, CANDIDATES = 64, 8
@@ -148,8 +148,8 @@ def measure(rounds: int, words: int, budget: int, folder: Path) -> dict[str, obj
         "comparisons_per_cpu_second": {n: round(len(lengths) / t, 2) for n, t in medians.items()},
         "times_faster_than": {n: round(t / ours, 2) for n, t in medians.items()},
         "largest_difference": {
-            name: max(abs(a - b) for a, b in zip(first, found, strict=True))
-            for name, found in scores.items()
+            name: max(abs(a - b) for a, b in zip(first, others, strict=True))
+            for name, others in scores.items()
         },
         "kept_prefixes_mb": round(kept.scorer.prefixes.bytes / 2**20, 1),
         "peak_mb_by_batch_tokens": peaks,
@@ -166,16 +166,16 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=24, help="of a candidate, on average")
     parser.add_argument("--batch-tokens", type=int, default=16384)
     parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "thin"
-        result = measure(given.rounds, given.words, given.batch_tokens, folder)
+        result = measure(options.rounds, options.words, options.batch_tokens, folder)
     machine = {
         "python": platform.python_version(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
-        "threads": given.threads,
+        "threads": options.threads,
         "processor": platform.processor() or platform.machine(),
     }
     print(json.dumps({"machine": machine, **result}, indent=1))

@@ -34,14 +34,14 @@ FILES = ("qwenlm_query_rft", "qwenlm_back_trans", "qwenlm_dpo_query_w_funcs")
 
 def pairs(data: Path) -> list[tuple[str, str]]:
     """Return each distinct function with one of its row's texts."""
-    found: dict[str, str] = {}
+    texts_by_source: dict[str, str] = {}
     for name in FILES:
         for row in read_rows(data / f"{name}.jsonl"):
             texts = [text for text, _ in row.values.get("cases", [])]
             texts += row.values.get("gpt-answer", [])
             for source, _ in row.values["eval_func"]:
-                found.setdefault(source, texts[0])
-    return list(found.items())
+                texts_by_source.setdefault(source, texts[0])
+    return list(texts_by_source.items())
 
 
 def interpreters(

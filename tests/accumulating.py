@@ -4,11 +4,11 @@ from uniapl_cli.sources import StepContext
 from uniapl_cli.training.accumulate import accumulate, prepare
 
 
-def accumulated_means(learner, terms, weights, batches, micro_batch_size, reference=None):
+def accumulated_means(trainable, terms, weights, batches, micro_batch_size, reference=None):
     """Add the gradient of the terms and return their means."""
     sizes = dict.fromkeys(batches, micro_batch_size)
-    micros = prepare(learner, terms, batches, sizes, reference)
-    return accumulate(learner, terms, weights, micros)
+    micros = prepare(trainable, terms, batches, sizes, reference)
+    return accumulate(trainable, terms, weights, micros)
 
 
 def no_more(count):

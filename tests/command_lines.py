@@ -10,8 +10,10 @@ from typing import Any
 
 import typer
 
+from uniapl_cli import load_config
 from uniapl_cli.cli.app import app
-from uniapl_cli.cli.session import METHODS, read_config
+from uniapl_cli.config.methods import METHODS
+from uniapl_cli.tiny.assets import PREFIX
 
 ROOT = Path(__file__).parent.parent
 GROUP = typer.main.get_command(app)
@@ -19,20 +21,20 @@ GROUP = typer.main.get_command(app)
 
 def verbs(group: Any = GROUP, above: tuple[str, ...] = ()) -> dict[str, Any]:
     """All commands by their full name: `train`, `config show`."""
-    found = {}
+    commands = {}
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
-            found |= verbs(command, (*above, name))
+            commands |= verbs(command, (*above, name))
         else:
-            found[" ".join((*above, name))] = command
-    return found
+            commands[" ".join((*above, name))] = command
+    return commands
 
 
 def commands_in(text: str) -> Iterator[str]:
     """The `uniapl ...` lines of a text; a prompt or a comment's # before them is left out."""
     for line in text.replace("\\\n", " ").splitlines():
-        if found := re.match(r"\s*(?:\$ |# *)?(uniapl(?: .*)?)$", line):
-            yield found[1]
+        if match := re.match(r"\s*(?:\$ |# *)?(uniapl(?: .*)?)$", line):
+            yield match[1]
 
 
 def read(command: str) -> tuple[str, dict[str, Any]]:
@@ -48,14 +50,22 @@ def read(command: str) -> tuple[str, dict[str, Any]]:
 
 def compose(command: str, folder: Path = ROOT) -> Any:
     """The config that a command line loads, its file searched in `folder`; None without one."""
-    name, given = read(command)
-    if "overrides" not in given:
+    name, parameters = read(command)
+    if "overrides" not in parameters:
         return None
-    file = given["config"] and folder / given["config"]
-    if file is not None and not file.exists():
-        assert not file.is_relative_to(ROOT / "experiments"), f"no such file: {command}"
-        file = None
-    method = str(METHODS / "polar.yaml") if name == "pretrain-polar" else given.get("method")
+    file = parameters["config"]
+    if file is not None and not str(file).startswith(PREFIX):
+        file = folder / file
+        if not file.exists():
+            assert not file.is_relative_to(ROOT / "experiments"), f"no such file: {command}"
+            file = None
+    method = str(METHODS / "polar.yaml") if name == "pretrain-polar" else parameters.get("method")
     if method is not None and method.endswith(".yaml") and not Path(method).exists():
         method = None  # a method of the reader's own
-    return read_config(file, given["overrides"], method)
+    return load_config(file, parameters["overrides"] or (), method)
+
+
+def make_targets() -> set[str]:
+    """The targets of the Makefile."""
+    text = (ROOT / "Makefile").read_text("utf-8")
+    return set(re.findall(r"^([a-z][a-z0-9-]*):", text, re.MULTILINE))

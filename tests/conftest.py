@@ -82,7 +82,7 @@ def new_tokenizer() -> Callable[..., Any]:
 def new_policy(tokenizer: Any) -> Callable[..., Any]:
     """new_policy(seed): a random policy of one narrow layer."""
     from uniapl_cli.tiny.models import new_model
-    from uniapl_cli.training.learner import Policy
+    from uniapl_cli.training.policy import Policy
 
     return lambda seed=0: Policy(new_model(tokenizer, hidden=16, layers=1, seed=seed), tokenizer)
 
@@ -97,14 +97,14 @@ def new_batch() -> Callable[..., Any]:
     def make(lengths: Sequence[int], seed: int = 0, **fields: Any) -> Any:
         rng = torch.Generator().manual_seed(seed)
         rows, width, prompt = len(lengths), max(lengths) + 3, 3
-        places = torch.arange(width).expand(rows, width)
+        positions = torch.arange(width).expand(rows, width)
         ends = prompt + torch.tensor(lengths).unsqueeze(1)
-        mask = (places >= prompt) & (places < ends)
+        mask = (positions >= prompt) & (positions < ends)
         tokens = torch.randint(1024, (rows, width + 1), generator=rng)
         logps = [-8 + 0.1 * torch.randn(rows, width, generator=rng) for _ in range(2)]
         values = {name: torch.randn(rows, generator=rng) for name in ("verifier", "anchor")}
-        given = {"old_logps": logps[0], "ref_logps": logps[1], "advantages": values}
-        return TokenBatch(tokens, mask, **{**given, **fields})
+        defaults = {"old_logps": logps[0], "ref_logps": logps[1], "advantages": values}
+        return TokenBatch(tokens, mask, **{**defaults, **fields})
 
     return make
 
@@ -122,7 +122,7 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     folder = tmp_path_factory.mktemp("data")
     rows = [json.loads(line) for line in Path(resolve("tiny:train")).read_text().splitlines()]
     few = rows[:32]
-    made = {
+    rows_by_name = {
         "many": demonstrations(rows[:256], 1),
         "others": demonstrations(rows[256:320], 1),
         "few": demonstrations(few, 1),
@@ -130,19 +130,20 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
         "good": [*demonstrations(few, 1), *demonstrations(few, 2)],
         "poor": [*demonstrations(few, 3, ignore=0.9), *demonstrations(few, 4, ignore=0.9)],
     }
-    sides = zip(made["good"][:32], made["poor"][:32], strict=True)
-    made["pairs"] = [
+    sides = zip(rows_by_name["good"][:32], rows_by_name["poor"][:32], strict=True)
+    rows_by_name["pairs"] = [
         {**good, "chosen": good["response"], "rejected": poor["response"]} for good, poor in sides
     ]
-    for name, part in made.items():
+    for name, part in rows_by_name.items():
         write_rows(folder / f"{name}.jsonl", part)
-    return {name: folder / f"{name}.jsonl" for name in made}
+    return {name: folder / f"{name}.jsonl" for name in rows_by_name}
 
 
 @pytest.fixture
 def tiny_config(tiny_data: Mapping[str, Path], tmp_path: Path) -> Callable[..., Any]:
     """tiny_config(method, name, *overrides): the config of a short run into tmp_path/name."""
-    from uniapl_cli.cli.session import METHODS, read_config
+    from uniapl_cli import load_config
+    from uniapl_cli.config.methods import METHODS
 
     def make(method: str, name: str, *overrides: str) -> Any:
         common = [*SHORT, f"run.dir={tmp_path / name}"]
@@ -155,7 +156,7 @@ def tiny_config(tiny_data: Mapping[str, Path], tmp_path: Path) -> Callable[..., 
             file, data = EXPERIMENTS / f"{method}.yaml", tiny_data["few"]
             common += [f"data.demonstrations={data}", f"data.prompts={data}", FRACTION]
             common += [f"data.preferences={tiny_data['pairs']}"]
-        return read_config(file, [*common, *overrides], method)
+        return load_config(file, [*common, *overrides], method)
 
     return make
 

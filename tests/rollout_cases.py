@@ -38,9 +38,9 @@ class Echo:
 
     def generate(self, requests, sampling):
         self.requests = list(requests)
-        for place, request in reversed(list(enumerate(requests))):
+        for index, request in reversed(list(enumerate(requests))):
             yield (
-                place,
+                index,
                 [
                     completion(f"text {seed}", [seed % 900] * self.tokens(seed), "stop")
                     for seed in request.seeds

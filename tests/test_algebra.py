@@ -35,7 +35,7 @@ def gradient(new_policy, batches, names, weights):
     """Return the gradient of the named terms of UNIFIED as one vector, in one fresh policy."""
     policy, reference = new_policy(0), new_policy(1)
     terms = [
-        Term(name, source, lambda scales: 0.0, objective, needs_reference=name == "kl")
+        Term(name, source, lambda values: 0.0, objective, needs_reference=name == "kl")
         for name, (source, _, objective) in UNIFIED.items()
         if name in names
     ]

@@ -53,8 +53,8 @@ def test_whatever_is_loaded_says_that_it_trusts_no_code():
     wrong = []
     for name, tree in TREES.items():
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            given = {k.arg: ast.unparse(k.value) for k in call.keywords}
+            keywords = {k.arg: ast.unparse(k.value) for k in call.keywords}
             loads = isinstance(call.func, ast.Attribute) and call.func.attr == "from_pretrained"
-            if given.get("trust_remote_code", None if loads else "False") != "False":
+            if keywords.get("trust_remote_code", None if loads else "False") != "False":
                 wrong.append(f"{name}:{call.lineno}")
     assert wrong == []

@@ -115,12 +115,12 @@ def test_a_template_that_fails_is_an_error_of_one_line(new_tokenizer, template):
 
 
 def test_qwen_2_5_has_a_system_line_of_its_own(new_tokenizer):
-    said = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+    system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
     chat = Chat(new_tokenizer(CHATML, read_template("qwen2.5")))
-    assert chat.render(ASK) == TURN.format("system", said) + TURN.format("user", "Hi") + OPEN
-    told = (Message("system", "Be brief."), *ASK)
+    assert chat.render(ASK) == TURN.format("system", system) + TURN.format("user", "Hi") + OPEN
+    prompt = (Message("system", "Be brief."), *ASK)
     assert (
-        chat.render(told) == TURN.format("system", "Be brief.") + TURN.format("user", "Hi") + OPEN
+        chat.render(prompt) == TURN.format("system", "Be brief.") + TURN.format("user", "Hi") + OPEN
     )
 
 

@@ -4,23 +4,34 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from command_lines import ROOT, commands_in, compose
 
-from uniapl_cli.cli.session import packaged, read_config
+from uniapl_cli import load_config
 from uniapl_cli.commands.method import plan
+from uniapl_cli.config.methods import packaged
+from uniapl_cli.tiny.assets import EXPERIMENTS, PREFIX
 
-FILES = sorted((ROOT / "experiments").rglob("*.yaml"))
+SHIPPED = sorted(EXPERIMENTS.glob("*.yaml"))
+FILES = [*sorted((ROOT / "experiments").rglob("*.yaml")), *SHIPPED]
 SCRIPTS = sorted((ROOT / "experiments").rglob("*.sh"))
 # Files that others include; no command is run on them alone.
-FRAGMENTS = {"tiny/anchored.yaml", "tiny/eval.yaml", "tiny/recipe/common.yaml", "tiny/world.yaml"}
+FRAGMENTS = {
+    "experiments/tiny/recipe/common.yaml",
+    *(f"experiments/tiny/{name}.yaml" for name in ("anchored", "eval", "world")),
+    *("tiny:anchored", "tiny:eval", "tiny:world"),
+}
 NEEDS = {"train": ["run", "model", "training", "terms"], "eval": ["eval.data"]}
 
 
 def name(path: Path) -> str:
-    return path.relative_to(ROOT / "experiments").as_posix()
+    """The file as a command line names it."""
+    if path in SHIPPED:
+        return f"{PREFIX}{path.stem}"
+    return path.relative_to(ROOT).as_posix()
 
 
-def told(path: Path) -> list[str]:
+def commands_of(path: Path) -> list[str]:
     """The commands that the file's comments say to type, what they leave open filled in."""
     comments = re.findall(r"^#.*$", path.read_text("utf-8"), re.MULTILINE)
     return [re.sub(r"=\.\.\.", "=x", command) for command in commands_in("\n".join(comments))]
@@ -28,19 +39,26 @@ def told(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_each_file_composes_as_it_says_unless_it_is_a_fragment(path):
-    assert bool(told(path)) is (name(path) not in FRAGMENTS)
-    for command in told(path):
-        assert f"--config experiments/{name(path)}" in command
+    assert bool(commands_of(path)) is (name(path) not in FRAGMENTS)
+    for command in commands_of(path):
+        assert f"--config {name(path)}" in command
         config = compose(command)
         config.require(*NEEDS.get(command.split()[1], ["run"]))
         if config.terms:
             plan(config)
 
 
+@pytest.mark.parametrize("shipped", SHIPPED, ids=name)
+def test_a_shipped_experiments_file_only_includes_it(shipped):
+    """Its settings are written once, in the package."""
+    text = (ROOT / "experiments" / "tiny" / shipped.name).read_text("utf-8")
+    assert yaml.safe_load(text) == {"include": name(shipped)}
+
+
 def test_a_file_of_several_methods_goes_under_each():
     """What only some of them use is no mistake of the others'."""
     for method in packaged():
-        plan(read_config(ROOT / "experiments" / "tiny" / "unified.yaml", [], method))
+        plan(load_config(ROOT / "experiments" / "tiny" / "unified.yaml", [], method))
 
 
 def test_each_packaged_method_reads_as_its_equation():
@@ -62,8 +80,8 @@ def test_each_row_of_a_table_is_made_as_its_file_says(script):
     assert rows
     for row, method, file, former in rows:
         path = ROOT / "experiments" / "tiny" / file
-        assert [command.split()[2] for command in told(path)] == [method]
-        config = read_config(path, [], method)
+        assert [command.split()[2] for command in commands_of(path)] == [method]
+        config = load_config(path, [], method)
         assert config.run.dir == f"work/tiny/{row}"
         assert config.eval.model == config.run.dir
         assert config.eval.out == f"work/tiny/eval/{row}"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from uniapl_cli.errors import DataError
-from uniapl_cli.files import append_rows, drop_torn_line, dump, read_rows, replacing, write_rows
+from uniapl_cli.files import dump, read_rows, replacing, write_rows
 
 ODD = {"text": "é\u2028\u0085\n\t東京 \U0001f600", "none": None, "deep": {"a": [1, 2.5, True]}}
 
@@ -98,38 +98,6 @@ def test_a_failing_row_leaves_the_old_rows(tmp_path):
     with pytest.raises(TypeError):
         write_rows(path, [{"a": 2}, {"a": object()}])
     assert [row.values for row in read_rows(path)] == [{"a": 1}]
-
-
-def test_appended_rows_follow_those_that_are_there(tmp_path):
-    path = tmp_path / "new" / "rows.jsonl"
-    append_rows(path, [{"a": 1}])
-    append_rows(path, [{"a": 2}, ODD])
-    assert [row.values for row in read_rows(path)] == [{"a": 1}, {"a": 2}, ODD]
-
-
-def test_appending_where_nothing_can_be_written_is_an_error(tmp_path):
-    (tmp_path / "file").touch()
-    path = tmp_path / "file" / "rows.jsonl"
-    with pytest.raises(DataError) as caught:
-        append_rows(path, [{"a": 1}])
-    assert caught.value.got == str(path)
-
-
-def test_a_line_torn_anywhere_is_cut_off(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    whole, torn = dump({"a": 1}).encode(), dump(ODD).encode()
-    for cut in range(1, len(torn)):
-        path.write_bytes(whole + torn[:-cut])
-        assert drop_torn_line(path)
-        assert path.read_bytes() == whole
-
-
-def test_a_whole_file_is_left_alone(tmp_path):
-    path = tmp_path / "rows.jsonl"
-    path.write_text(dump({"a": 1}))
-    assert drop_torn_line(path) is False
-    assert drop_torn_line(tmp_path / "absent") is False
-    assert path.read_text() == dump({"a": 1})
 
 
 def test_a_row_is_one_line_of_readable_text():

@@ -6,9 +6,10 @@ import pytest
 import torch
 from accumulating import accumulated_means
 
-from uniapl_cli.cli.session import packaged, read_config
+from uniapl_cli import load_config
+from uniapl_cli.batches import ChoiceBatch, LabelledBatch
 from uniapl_cli.commands.method import plan
-from uniapl_cli.preferences import ChoiceBatch, LabelledBatch
+from uniapl_cli.config.methods import packaged
 from uniapl_cli.sources import sources
 from uniapl_cli.tensors import TokenBatch
 
@@ -21,10 +22,10 @@ NAMES = sorted(packaged())
 def method(request):
     """The terms of each packaged method, and their weights at the first step."""
     common = ["training.steps=1", "discriminator.path=tiny:polar"]
-    schedules = read_config(None, common, request.param).schedules
+    schedules = load_config(None, common, request.param).schedules
     rates = [f"schedules.{name}={RATES[name]}" for name in schedules]
-    made = plan(read_config(None, [*common, *rates], request.param))
-    return list(made.terms), made.weights(0)
+    method = plan(load_config(None, [*common, *rates], request.param))
+    return list(method.terms), method.weights(0)
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +52,9 @@ def batches(new_batch):
 def gradient(new_policy, batches):
     """gradient(terms, weights, size): in a fresh policy, as one vector."""
 
-    def make(terms, weights, size=2, given=batches):
+    def make(terms, weights, size=2, sources=batches):
         policy = new_policy(0)
-        needed = {name: given[name] for name in given if name in {t.source for t in terms}}
+        needed = {name: sources[name] for name in sources if name in {t.source for t in terms}}
         accumulated_means(policy, terms, weights, needed, size, new_policy(1))
         return torch.cat([p.grad.flatten() for p in policy.model.parameters()])
 
@@ -94,14 +95,14 @@ def test_a_weight_of_zero_is_a_term_left_out_to_the_bit(method, gradient):
 def test_an_empty_source_can_be_gone_back_through(method, gradient, batches):
     terms, weights = method
     for source in {term.source for term in terms}:
-        found = gradient(terms, weights, given={**batches, source: emptied(batches[source])})
+        result = gradient(terms, weights, sources={**batches, source: emptied(batches[source])})
         rest = [term for term in terms if term.source != source]
-        assert found.isfinite().all()
-        expected = gradient(rest, weights) if rest else torch.zeros_like(found)
-        assert (found - expected).norm() <= 1e-6 * (1 + expected.norm())
+        assert result.isfinite().all()
+        expected = gradient(rest, weights) if rest else torch.zeros_like(result)
+        assert (result - expected).norm() <= 1e-6 * (1 + expected.norm())
 
 
 def emptied(batch):
     if isinstance(batch, TokenBatch):
-        return replace(batch, mask=torch.zeros_like(batch.mask))
+        return replace(batch, loss_mask=torch.zeros_like(batch.loss_mask))
     return replace(batch, answers=emptied(batch.answers))

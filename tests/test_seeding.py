@@ -6,8 +6,17 @@ from uniapl_cli.seeding import derive
 
 
 def test_a_seed_depends_on_the_seed_and_every_name():
-    asked = [(0,), (1,), (0, "a"), (0, "b"), (1, "a"), (0, "a", 0), (0, "a", 1), (0, 0, "a")]
-    assert len({derive(*names) for names in asked}) == len(asked)
+    arguments = [
+        (0,),
+        (1,),
+        (0, "a"),
+        (0, "b"),
+        (1, "a"),
+        (0, "a", 0),
+        (0, "a", 1),
+        (0, 0, "a"),
+    ]
+    assert len({derive(*names) for names in arguments}) == len(arguments)
 
 
 def test_names_are_not_run_together():

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from uniapl_cli.preferences import ChoiceBatch, LabelledBatch, PairBatch
-from uniapl_cli.tensors import Mean, TokenBatch, last_true
+from uniapl_cli.batches import ChoiceBatch, LabelledBatch, PairBatch
+from uniapl_cli.tensors import Mean, TokenBatch, row_ends
 
 LENGTHS = [2, 17, 1, 5, 17, 0]
 
@@ -23,8 +23,8 @@ def pairs():
 
 
 WRONG = {
-    "mask of another width": {"mask": torch.ones(6, 3, dtype=torch.bool)},
-    "mask of numbers": {"mask": torch.ones(6, 20)},
+    "mask of another width": {"loss_mask": torch.ones(6, 3, dtype=torch.bool)},
+    "mask of numbers": {"loss_mask": torch.ones(6, 20)},
     "old_logps as wide as the tokens": {"old_logps": torch.zeros(6, 21)},
     "ref_logps a row short": {"ref_logps": torch.zeros(5, 20)},
     "advantages a token each": {"advantages": {"verifier": torch.zeros(6, 20)}},
@@ -47,9 +47,9 @@ def test_a_pair_batch_of_wrong_shapes_is_refused(tokens, lengths):
 
 def counted(batch):
     """Return everything that is known of each place that counts, in an order of its own."""
-    row, place = batch.mask.nonzero(as_tuple=True)
-    columns = [batch.tokens[row, place], batch.tokens[row, place + 1], place]
-    columns += [batch.old_logps[row, place], batch.ref_logps[row, place]]
+    row, column = batch.loss_mask.nonzero(as_tuple=True)
+    columns = [batch.tokens[row, column], batch.tokens[row, column + 1], column]
+    columns += [batch.old_logps[row, column], batch.ref_logps[row, column]]
     columns += [batch.advantages[name][row] for name in sorted(batch.advantages)]
     return sorted(zip(*(column.tolist() for column in columns), strict=True))
 
@@ -57,7 +57,7 @@ def counted(batch):
 @pytest.mark.parametrize("rows", [1, 2, 3, 6, 99])
 def test_the_parts_of_a_split_are_the_batch(batch, rows):
     parts = list(batch.split(rows))
-    assert sorted(place for part in parts for place in counted(part)) == counted(batch)
+    assert sorted(column for part in parts for column in counted(part)) == counted(batch)
     assert max(len(part.tokens) for part in parts) <= rows
     assert {part.temperature for part in parts} == {batch.temperature}
 
@@ -65,7 +65,7 @@ def test_the_parts_of_a_split_are_the_batch(batch, rows):
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_a_part_is_no_wider_than_its_longest_row(batch, rows):
     for part in batch.split(rows):
-        assert part.mask.shape[1] == max(int(last_true(part.mask).max()), 1)
+        assert part.loss_mask.shape[1] == max(int(row_ends(part.loss_mask).max()), 1)
 
 
 def test_a_row_keeps_its_context(batch):
@@ -88,7 +88,13 @@ def test_a_batch_without_places_can_be_split(new_batch):
 
 def test_a_batch_moves_whole(batch):
     moved = batch.to(torch.device("meta"))
-    held = [moved.tokens, moved.mask, moved.old_logps, moved.ref_logps, *moved.advantages.values()]
+    held = [
+        moved.tokens,
+        moved.loss_mask,
+        moved.old_logps,
+        moved.ref_logps,
+        *moved.advantages.values(),
+    ]
     assert {tensor.device.type for tensor in held} == {"meta"}
     assert moved.temperature == batch.temperature
 
@@ -107,8 +113,8 @@ def test_the_parts_of_split_pairs_are_the_pairs(pairs, rows):
 
 
 def test_each_pair_is_one_loss(pairs):
-    assert pairs.mask.shape == (5, 1)
-    assert pairs.mask.all()
+    assert pairs.loss_mask.shape == (5, 1)
+    assert pairs.loss_mask.all()
 
 
 def test_the_mean_of_parts_is_the_mean_of_all():
@@ -122,9 +128,9 @@ def test_the_mean_of_nothing_is_zero():
     assert Mean(torch.tensor(0.0), torch.tensor(0)).value == 0
 
 
-def test_last_true_is_one_more_than_the_last_place():
+def test_row_ends_is_one_more_than_the_last_place():
     mask = torch.tensor([[0, 1, 1, 0], [1, 0, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]], dtype=torch.bool)
-    assert last_true(mask).tolist() == [3, 4, 0, 1]
+    assert row_ends(mask).tolist() == [3, 4, 0, 1]
 
 
 def test_a_token_batch_needs_only_tokens_and_mask():
@@ -134,7 +140,7 @@ def test_a_token_batch_needs_only_tokens_and_mask():
 
 def rows_of(batch):
     """The batch's rows as lists of the tokens that count, which no two rows here share."""
-    pairs = zip(batch.tokens, batch.mask, strict=True)
+    pairs = zip(batch.tokens, batch.loss_mask, strict=True)
     return [tokens[1:][mask].tolist() for tokens, mask in pairs]
 
 
@@ -142,13 +148,13 @@ def rows_of(batch):
 def test_both_answers_of_a_prompt_stay_together(new_batch, size):
     whole = ChoiceBatch(new_batch([3, 9, 1, 2, 4, 8]))
     chosen, rejected = rows_of(whole.answers)[:3], rows_of(whole.answers)[3:]
-    found = []
+    result = []
     for micro in whole.split(size):
         rows = rows_of(micro.answers)
-        assert len(micro.mask) == len(rows) // 2 <= size
-        found += zip(rows[: len(rows) // 2], rows[len(rows) // 2 :], strict=True)
-    assert sorted(found) == sorted(zip(chosen, rejected, strict=True))
-    assert found[0][0] == chosen[1], "the longest first"
+        assert len(micro.loss_mask) == len(rows) // 2 <= size
+        result += zip(rows[: len(rows) // 2], rows[len(rows) // 2 :], strict=True)
+    assert sorted(result) == sorted(zip(chosen, rejected, strict=True))
+    assert result[0][0] == chosen[1], "the longest first"
 
 
 @pytest.mark.parametrize("size", [1, 2, 9])
@@ -156,12 +162,12 @@ def test_an_answer_keeps_its_label_and_its_mismatched_row(new_batch, size):
     desirable = torch.tensor([True, False, False])
     whole = LabelledBatch(new_batch([3, 9, 1]), desirable, new_batch([2, 4, 8], seed=1))
     known = zip(rows_of(whole.answers), desirable.tolist(), rows_of(whole.mismatched), strict=True)
-    found = []
+    result = []
     for micro in whole.split(size):
         labels = micro.desirable.tolist()
         sides = rows_of(micro.answers), labels, rows_of(micro.mismatched)
-        found += zip(*sides, strict=True)
-    assert sorted(found) == sorted(known)
+        result += zip(*sides, strict=True)
+    assert sorted(result) == sorted(known)
 
 
 def test_a_choice_needs_two_answers_a_prompt(new_batch):
@@ -196,7 +202,7 @@ def test_every_answer_gets_its_references_log_probabilities(new_batch):
 
 def test_rows_that_do_not_count_for_a_reward_are_left_out_of_its_mask_alone(batch):
     counted = torch.tensor([True, False, True, True, False, True])
-    some = replace(batch, counted={"verifier": counted})
-    assert torch.equal(some.mask_for("verifier"), batch.mask & counted.unsqueeze(1))
+    some = replace(batch, row_mask={"verifier": counted})
+    assert torch.equal(some.mask_for("verifier"), batch.loss_mask & counted.unsqueeze(1))
     for reward in ("anchor", None):
-        assert torch.equal(some.mask_for(reward), batch.mask)
+        assert torch.equal(some.mask_for(reward), batch.loss_mask)

@@ -1,4 +1,4 @@
-"""Mistakes a user can mend. Each is one line: what was got, what is allowed, what to type."""
+"""Errors that a user can mend, each one line: what was got, what is allowed, what to type."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from typing import Any, Self, TypeVar
 # More names than this are not listed where one of them is likely to be meant.
 SHOWN = 24
 # What messages leave out of the paths of the program's own files, and say instead.
-_PACKAGED = {f"{Path(__file__).parent}/tiny/assets/": "tiny:", f"{Path(__file__).parent}/": ""}
+_PACKAGED = {
+    f"{Path(__file__).parent}/tiny/assets/": "tiny:",
+    f"{Path(__file__).parent}/tiny/experiments/": "tiny:",
+    f"{Path(__file__).parent}/": "",
+}
 _LOCATION = re.compile(r"(?P<file>.+?):(?:(?P<line>\d+)(?::\d+)?|\[(?P<row>\d+)\])", re.DOTALL)
 
 
 class UniAPLError(Exception):
-    """A mistake that the person at the keyboard can mend; the command line exits 2 on it.
+    """An error that the user can mend; the command line exits with 2.
 
     `problem` says what is wrong, `advice` what to do. The rest is for programs, and for the text,
     which begins with `where`, and with `key` where nothing else in it names that: `where` is the
@@ -43,17 +47,17 @@ class UniAPLError(Exception):
     @property
     def file(self) -> str | None:
         """The file that the mistake is in."""
-        found = _LOCATION.fullmatch(self.where or "")
-        return found["file"] if found else None
+        match = _LOCATION.fullmatch(self.where or "")
+        return match["file"] if match else None
 
     @property
     def line(self) -> int | None:
         """The line of the file, from 1; in a table without lines, the row, from 0."""
-        found = _LOCATION.fullmatch(self.where or "")
-        return int(found["line"] or found["row"]) if found else None
+        match = _LOCATION.fullmatch(self.where or "")
+        return int(match["line"] or match["row"]) if match else None
 
     def at(self, where: str | None = None, key: str | None = None) -> Self:
-        """Fill in what the raiser did not know, and return the error."""
+        """Set `where` and `key` if they are not set, and return the error."""
         self.key = key if self.key is None else self.key
         self.where = where if self.where is None else self.where
         return self
@@ -96,7 +100,7 @@ class TrainingError(UniAPLError):
 
 
 def _names(key: str, text: str) -> bool:
-    """Whether a text names a key: the whole of it, and no longer one."""
+    """Whether a text names exactly this key, not a longer one."""
     return re.search(rf"(?<![\w.]){re.escape(key)}(?!\.?[\w\[])", text) is not None
 
 

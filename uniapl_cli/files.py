@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and JSONL whose rows know their file and line."""
+"""Files written whole or not at all, and JSONL rows that know their file and line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Row:
 def read_rows(path: Path) -> Iterator[Row]:
     """Yield the rows of a JSONL file, lazily; blank lines are passed over.
 
-    Raises DataError, with file and line, for what is no JSON object.
+    Raises DataError, with file and line, for a line that is no JSON object.
     """
     try:
         with path.open("rb") as file:
@@ -65,7 +65,7 @@ def parse_row(line: bytes, origin: str) -> Row:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
-    """Open a file for writing that takes `path`'s place only when the block ends well."""
+    """Open a file for writing that replaces `path` only if the block ends without an error."""
     if path.is_dir():
         raise _folder(path)
     try:
@@ -85,17 +85,17 @@ def replacing(path: Path) -> Iterator[TextIO]:
 
 
 def can_write(folder: Path) -> None:
-    """Refuse a folder that cannot be made or written, without making it. Raises DataError."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        reason = "it is no folder" if there == folder else f"'{there}' is no folder"
+    """Raise DataError if a folder cannot be made or written; do not make it."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        reason = "it is no folder" if existing == folder else f"'{existing}' is no folder"
         raise DataError(f"cannot write '{folder}': {reason}", got=str(folder))
-    if not os.access(there, os.W_OK):
+    if not os.access(existing, os.W_OK):
         raise DataError(f"cannot write '{folder}': permission denied", got=str(folder))
 
 
 def can_replace(path: Path) -> None:
-    """Refuse a file that could not be written, without making it. Raises DataError."""
+    """Raise DataError if a file could not be written; do not make it."""
     if path.is_dir():
         raise _folder(path)
     can_write(path.parent)
@@ -117,28 +117,3 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
         for count, row in enumerate(rows, 1):  # noqa: B007
             file.write(dump(row))
     return count
-
-
-def append_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Append rows in one write that has reached the disk when this returns."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write("".join(dump(row) for row in rows))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise DataError(f"cannot write '{path}': {error.strerror}", got=str(path)) from None
-
-
-def drop_torn_line(path: Path) -> bool:
-    """Cut off an unfinished last line, as a kill during an append leaves; return whether so."""
-    if not path.exists():
-        return False
-    with path.open("rb+") as file:
-        text = file.read()
-        whole = text.rfind(b"\n") + 1
-        if whole == len(text):
-            return False
-        file.truncate(whole)
-    return True

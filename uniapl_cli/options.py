@@ -1,4 +1,4 @@
-"""What a config may set of a component: typed, bounded, frozen fields, declared beside it."""
+"""Options: the typed, bounded, frozen fields that a config may set of a component."""
 
 from __future__ import annotations
 

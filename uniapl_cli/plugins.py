@@ -18,9 +18,9 @@ PREFIX = "uniapl_plugin_"
 def load_plugins(files: Sequence[Path] = ()) -> list[str]:
     """Import what installed packages name in the entry-point group `uniapl`, then the user's files.
 
-    Importing is all: their decorated definitions register themselves. A config can choose among
-    what is registered, and never name code. What was loaded before is left alone. Returns the
-    names of the entry points and of the files; raises UniAPLError with the one that is at fault.
+    Importing is all: their decorated definitions register themselves. A config chooses among the
+    registered names and never names code. A plug-in that is loaded already is not loaded again.
+    Returns the names of the entry points and the files; raises UniAPLError with the one at fault.
     """
     loaded = _load_installed()
     for file in files:
@@ -54,13 +54,13 @@ def _load_installed() -> list[str]:
 
 
 def _load_file(path: Path, shown: str) -> None:
-    """Load a file, which messages name as `shown`."""
+    """Load a file; messages call it `shown`. Raises UniAPLError."""
     _check_file(path, shown)
     name = f"{PREFIX}{path.stem}"
     if name in sys.modules:
         other = sys.modules[name].__file__
         if other != str(path):
-            advice = "Rename one: plug-ins are told apart by their files' names"
+            advice = "Rename one: the names of plug-ins' files must differ"
             raise UniAPLError(
                 f"there is another plug-in of this name, {other}", advice, where=shown
             )
@@ -77,7 +77,7 @@ def _load_file(path: Path, shown: str) -> None:
 
 
 def _check_file(path: Path, shown: str) -> None:
-    """Refuse what is no Python file. Raises UniAPLError."""
+    """Raise UniAPLError for a path that is no Python file."""
     if path.is_dir():
         raise UniAPLError("the plug-in is a folder, expected a Python file", where=shown)
     if not path.exists():
@@ -95,7 +95,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _where(path: Path, shown: str, error: BaseException) -> str:
-    """Return `file:line` of the last line of the file that was run, or could not be read."""
+    """Return `file:line` of the file's last line that ran, or that is no Python."""
     lines = [
         frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(path)
     ]

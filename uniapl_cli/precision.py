@@ -1,4 +1,4 @@
-"""Which numbers the models compute with: float32 on CPU, bfloat16 on CUDA."""
+"""The precision of weights and arithmetic: float32 on CPU, bfloat16 on CUDA."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def arithmetic(device: torch.device | str) -> AbstractContextManager[Any]:
-    """bfloat16 arithmetic on CUDA, whatever the weights are kept in; float32 on CPU.
+    """Return a context of bfloat16 arithmetic on CUDA, float32 on CPU, whatever the weights are.
 
-    Sampling and training both compute in this, or the sampler would be another policy.
+    Sampling and training both use it, or the sampler would be another policy.
     """
     if torch.device(device).type == "cuda":
         return torch.autocast("cuda", dtype=torch.bfloat16)
@@ -22,10 +22,10 @@ def arithmetic(device: torch.device | str) -> AbstractContextManager[Any]:
 
 
 def weights(dtype: Dtype, device: torch.device | str, *, trained: bool) -> torch.dtype:
-    """Return what weights are kept in.
+    """Return the dtype that weights are kept in.
 
-    "auto" is float32 on CPU and for what is trained, since updates vanish in bfloat16's rounding;
-    bfloat16 on CUDA for what is only read.
+    "auto" is bfloat16 on CUDA for weights that are only read; else float32, as on CPU and for
+    weights that are trained, whose updates vanish in bfloat16's rounding.
     """
     if dtype == "auto":
         frugal = torch.device(device).type == "cuda" and not trained

@@ -1,4 +1,4 @@
-"""A name for each thing a config may choose. The decorated definition is the registration."""
+"""Registries: the named definitions that a config may choose from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KIND = "kind"
 
 @dataclass(frozen=True)
 class Entry(Generic[T]):
-    """A registered definition, the options a config may set of it, and what is known of it.
+    """A registered definition, its options and its traits.
 
     `definition` is an Options class, or a function or class whose keyword-only parameters are the
     options, but for those that the program supplies. `traits` is what the program must know of it
@@ -44,7 +44,7 @@ class Entry(Generic[T]):
 
 
 class Registry(Generic[T]):
-    """All definitions of one kind of thing, by name.
+    """The definitions of one kind of thing, by name.
 
     `base` holds the options that all of them have. `supplied` names parameters that the program
     fills in, and a config cannot.
@@ -68,7 +68,7 @@ class Registry(Generic[T]):
             if name in self._entries:
                 other = self._entries[name].definition
                 raise ValueError(
-                    f"{self.kind} '{name}' is registered already, by {_told(other)}: choose "
+                    f"{self.kind} '{name}' is registered already, by {_full_name(other)}: choose "
                     "another name"
                 )
             if self._in_schema:
@@ -121,7 +121,7 @@ class Registry(Generic[T]):
         return self[name].options.model_validate(values)
 
     def bind(self, options: Options, **supplied: Any) -> Callable[..., Any]:
-        """Return the function whose options these are, with them and what it takes of the rest."""
+        """Return the entry's function, bound to its options and the supplied arguments it takes."""
         definition = self.entry(options).definition
         own = {name: getattr(options, name) for name in type(options).model_fields}
         parameters = inspect.signature(definition).parameters
@@ -130,11 +130,11 @@ class Registry(Generic[T]):
         )
 
     def wants(self, options: Options, name: str) -> bool:
-        """Whether the definition whose options these are takes what is supplied as `name`."""
+        """Whether the entry's definition has a parameter `name`."""
         return name in inspect.signature(self.entry(options).definition).parameters
 
 
-def _told(definition: Any) -> str:
+def _full_name(definition: Any) -> str:
     return f"{definition.__module__}.{definition.__qualname__}"
 
 
@@ -212,7 +212,7 @@ class NameOf:
     others: tuple[str, ...] = ()
 
     def check(self, name: str) -> str:
-        """Return the name. Raises ValueError, of the UniAPLError that it is unknown."""
+        """Return the name. Raises ValueError(UniAPLError) if it is unknown."""
         if name not in self.registry and name not in self.others:
             raise ValueError(unknown(self.registry.kind, name, [*self.others, *self.registry]))
         return name

@@ -1,4 +1,4 @@
-"""What flows through training: TokenBatch -> TokenLoss -> Mean. Shapes are checked here, once."""
+"""The tensors of training: TokenBatch -> TokenLoss -> Mean. Shapes are checked here, once."""
 
 from __future__ import annotations
 
@@ -11,17 +11,33 @@ import torch
 from torch import Tensor
 
 
-class Batch(ABC):
-    """Rows of places where a loss may count. Any split of the rows is a batch again.
+def pad_ids(
+    rows: Sequence[Sequence[int]], pad_id: int = 0, *, left: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return (R, L) token ids, padded on the right or left, and their (R, L) 0/1 mask.
 
-    A batch answers for itself: training asks it, and never what kind it is.
+    [[5, 6], [7]] gives [[5, 6], [7, 0]] and [[1, 1], [1, 0]].
+    """
+    lengths = torch.tensor([len(row) for row in rows]).unsqueeze(1)
+    width = int(lengths.max())
+    index = torch.arange(width)
+    mask = index >= width - lengths if left else index < lengths
+    ids = torch.full(mask.shape, pad_id, dtype=torch.long)
+    ids[mask] = torch.tensor([token for row in rows for token in row], dtype=torch.long)
+    return ids, mask.long()
+
+
+class Batch(ABC):
+    """Rows of data and a mask that says where a loss counts. Any split of the rows is a batch too.
+
+    Training only calls these methods, so a plug-in's own kind of batch works as the others do.
     """
 
-    if TYPE_CHECKING:  # at run time a dataclass would take this property for its field's default
+    if TYPE_CHECKING:  # at run time, dataclasses would take the property for a field's default
 
         @property
-        def mask(self) -> Tensor:
-            """(B, T) bool: the places that count."""
+        def loss_mask(self) -> Tensor:
+            """(B, T) bool: where a loss counts."""
 
     @abstractmethod
     def split(self, rows: int) -> Iterator[Self]:
@@ -32,72 +48,78 @@ class Batch(ABC):
         """Return the batch on `device`."""
 
     def model_input(self) -> Batch:
-        """Return what the model reads of the batch."""
+        """Return the part of the batch that the model's forward pass reads."""
         return self
 
     def mask_for(self, reward: str | None) -> Tensor:
-        """Return the mask, (B, T) bool, of the places that count for a reward."""
-        return self.mask
+        """Return where a loss counts for a reward: (B, T) bool."""
+        return self.loss_mask
 
     def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> Self:
-        """Return the batch with the log-probabilities (B, T) that the frozen reference `read`s."""
+        """Return the batch with the frozen reference's log-probabilities.
+
+        `read` returns them, (B, T), for tokens.
+        """
         raise TypeError(f"a {type(self).__name__} has no log-probabilities")
 
     @classmethod
     def complete(cls, micros: Sequence[Self], forward: Callable[[Any], Tensor]) -> Sequence[Self]:
-        """Return the micro-batches of a step with what each must know of all of them.
+        """Return the step's micro-batches with what each needs of the whole step: KTO's baseline.
 
-        `forward` is the model that is trained; it is asked anew before each update.
+        `forward` is the trained model's. Called before each update.
         """
         return micros
 
 
-# The fields of a TokenBatch that hold a (B,) tensor for each reward.
-MAPS = ("advantages", "counted")
+# The fields of a TokenBatch that hold a (B,) tensor by reward.
+BY_REWARD = ("advantages", "row_mask")
 
 
 @dataclass(frozen=True)
 class TokenBatch(Batch):
-    """Token sequences, padded on the right, and what the objectives need to know of each token.
+    """Token sequences, padded on the right, and what the objectives need of each token.
 
-    tokens: (B, T+1) ids. mask: (B, T) bool; `mask[b, t]` says that predicting `tokens[b, t+1]`
-    counts. old_logps, ref_logps: (B, T) log-probabilities under the sampler and under the frozen
-    reference. advantages: (B,) for each reward. counted: (B,) bool for a reward some of whose rows
-    do not count, zero-variance groups that are dropped. temperature divides the logits, as it did
-    when the tokens were sampled. A causal model never looks right, so no attention mask is needed.
+    tokens: (B, T+1) ids. loss_mask: (B, T) bool; `loss_mask[b, t]` says whether the prediction of
+    `tokens[b, t+1]` counts. old_logps, ref_logps: (B, T) log-probabilities under the sampler and
+    under the frozen reference. advantages: (B,) by reward. row_mask: (B,) bool, by reward, the rows
+    that count for it; a reward without one counts all. temperature divides the logits, as it did
+    when the tokens were sampled. Attention is causal and padding is on the right, so no attention
+    mask is needed.
     """
 
     tokens: Tensor
-    mask: Tensor
+    loss_mask: Tensor
     old_logps: Tensor | None = None
     ref_logps: Tensor | None = None
     advantages: Mapping[str, Tensor] = field(default_factory=dict)
-    counted: Mapping[str, Tensor] = field(default_factory=dict)
+    row_mask: Mapping[str, Tensor] = field(default_factory=dict)
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
         rows, width = self.tokens.shape
         shape = (rows, width - 1)
-        if self.mask.shape != shape or self.mask.dtype is not torch.bool:
-            raise ValueError(f"mask must be bool {shape}, got {self.mask.dtype} {self.mask.shape}")
+        if self.loss_mask.shape != shape or self.loss_mask.dtype is not torch.bool:
+            raise ValueError(
+                f"loss_mask must be bool {shape}, got {self.loss_mask.dtype} {self.loss_mask.shape}"
+            )
         for name in ("old_logps", "ref_logps"):
             value = getattr(self, name)
             if value is not None and value.shape != shape:
                 raise ValueError(f"{name} must be {shape}, got {tuple(value.shape)}")
-        for name in MAPS:
+        for name in BY_REWARD:
             for reward, value in getattr(self, name).items():
                 if value.shape != (rows,):
                     raise ValueError(f"{name}['{reward}'] must be ({rows},), got {value.shape}")
 
     def split(self, rows: int) -> Iterator[TokenBatch]:
-        """Yield micro-batches of at most `rows` rows of similar length, each cut to its longest."""
-        order = torch.argsort(last_true(self.mask), descending=True, stable=True)
+        """Yield micro-batches of at most `rows` rows of similar length, with little padding."""
+        order = torch.argsort(row_ends(self.loss_mask), descending=True, stable=True)
         for index in order.split(rows):
             yield self.take(index)
 
     def take(self, rows: Tensor) -> TokenBatch:
-        """Return the rows of these places, cut to their longest."""
-        width = max(int(last_true(self.mask[rows]).max()), 1)
+        """Return the rows of these indices, without needless padding."""
+        width = max(int(row_ends(self.loss_mask[rows]).max()), 1)
         widths = {"tokens": width + 1}
 
         def cut(name: str, value: Tensor) -> Tensor:
@@ -110,19 +132,19 @@ class TokenBatch(Batch):
         return self._each(lambda name, value: value.to(device, non_blocking=True))
 
     def mask_for(self, reward: str | None) -> Tensor:
-        """Return the mask without the rows that do not count for the reward."""
-        counted = self.counted.get(reward or "")
-        return self.mask if counted is None else self.mask & counted.unsqueeze(1)
+        """Return where a loss counts for a reward: (B, T) bool."""
+        rows = self.row_mask.get(reward or "")
+        return self.loss_mask if rows is None else self.loss_mask & rows.unsqueeze(1)
 
     def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> TokenBatch:
         """Return the batch with the reference's log-probabilities."""
         return replace(self, ref_logps=read(self))
 
     def _each(self, change: Callable[[str, Tensor], Tensor]) -> TokenBatch:
-        """Return the batch with `change(field's name, tensor)` in place of every tensor."""
+        """Return the batch with each tensor replaced by `change(field's name, tensor)`."""
         new: dict[str, Any] = {
             name: {key: change(name, value) for key, value in getattr(self, name).items()}
-            for name in MAPS
+            for name in BY_REWARD
         }
         for item in fields(self):
             value = getattr(self, item.name)
@@ -133,7 +155,7 @@ class TokenBatch(Batch):
 
 @dataclass(frozen=True)
 class TokenLoss:
-    """A loss for each place of a batch's mask, and what to log about it. Both (B, T)."""
+    """The loss at each element of a batch's mask, and metrics to log. All (B, T)."""
 
     per_token: Tensor
     metrics: Mapping[str, Tensor] = field(default_factory=dict)
@@ -141,7 +163,7 @@ class TokenLoss:
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean that is not yet divided, so that adding two is exact over micro-batches and ranks."""
+    """A mean before its division, so that means of micro-batches add up exactly."""
 
     total: Tensor
     count: Tensor
@@ -155,7 +177,7 @@ class Mean:
         return float(self.total) / max(float(self.count), 1.0)
 
 
-def last_true(mask: Tensor) -> Tensor:
-    """(B, T) -> (B,): one more than the place of each row's last True, 0 where there is none."""
-    places = torch.arange(1, mask.shape[1] + 1, device=mask.device)
-    return (mask * places).amax(1)
+def row_ends(mask: Tensor) -> Tensor:
+    """Return (B,): the index after the last True of each row of a mask (B, T); 0 without any."""
+    ends = torch.arange(1, mask.shape[1] + 1, device=mask.device)
+    return (mask * ends).amax(1)

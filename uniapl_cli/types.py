@@ -1,4 +1,4 @@
-"""What flows through the program: Example -> Completion -> Rollout. Frozen, and free of torch."""
+"""The data that flows through the program: Example -> Completion -> Rollout. Without torch."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Constraint:
 class Example:
     """One row of data.
 
-    `reference` is the data set's own ground truth, `response` the teacher's answer, or the one that
-    people preferred; `rejected` one that they did not. `row` holds all columns as they were read.
-    `origin` is `file:line`, for error messages.
+    `reference` is the data set's own ground truth. `response` is the teacher's answer, or the
+    chosen one of a preference; `rejected` is the other one. `row` holds all columns as they were
+    read. `origin` is `file:line`, for error messages.
     """
 
     id: str
@@ -65,7 +65,7 @@ class Sampling(Options):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a generator answered.
+    """A generated response.
 
     `token_ids` include the stop token when `finish_reason` is "stop"; `text` does not. `logps[t]`
     is the log-probability of `token_ids[t]` at the sampling temperature, before top-p and top-k.
@@ -102,8 +102,8 @@ class Verdict:
     """Whether a response follows each of its constraints, in their order.
 
     `strict` judges the response as it is; `loose` accepts it when any of IFEval's eight light edits
-    of it (markdown asterisks, first line, last line removed) passes. `errors` holds, where a
-    verifier could not judge, the reason; its verdicts are False then.
+    of it (markdown asterisks, first line, last line removed) passes. `errors` holds the
+    reason where a verifier could not judge; its verdicts are then False.
     """
 
     strict: tuple[bool, ...]
@@ -112,5 +112,5 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Every constraint is followed, strictly."""
+        """True if every constraint is followed, strictly."""
         return all(self.strict)

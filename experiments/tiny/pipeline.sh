@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The paper's pipeline on the embedded world: teacher-gen -> filter-gt -> train -> eval -> report.
 # usage: experiments/tiny/pipeline.sh [METHOD...]     (sft grpo unified, unless told otherwise)
-# Repeat it to go on where it stopped; rm -r work/tiny to start anew.
+# Repeat it to go on where it stopped; rm -r work/tiny to start anew. `uniapl demo` does the same in
+# one process; here each step is a command, to be changed and chained.
 set -euo pipefail
 methods=("$@")
 [ $# -gt 0 ] || methods=(sft grpo unified)

@@ -8,11 +8,11 @@ name=${words[0]}-$seed
 run=$OUT/$name
 
 [ ! -f "$run/eval/eval.json" ] || exit 0
-given=(--config "experiments/tiny/${words[2]}" "seed=$seed" "run.dir=$run"
+options=(--config "experiments/tiny/${words[2]}" "seed=$seed" "run.dir=$run"
     "eval.name=$name" "eval.out=$run/eval" "${words[@]:4}" "${@:3}")
-[ "${words[3]}" = - ] || given+=("model.path=$OUT/${words[3]}-$seed")
+[ "${words[3]}" = - ] || options+=("model.path=$OUT/${words[3]}-$seed")
 {
-    uniapl train "${words[1]}" "${given[@]}" && uniapl eval "${given[@]}" method="${words[1]}"
+    uniapl train "${words[1]}" "${options[@]}" && uniapl eval "${options[@]}" method="${words[1]}"
 } >"$run.log" 2>&1 || {
     echo "$name: $(tail -n 1 "$run.log")     (all of it: $run.log)" >&2
     exit 1

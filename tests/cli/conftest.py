@@ -60,8 +60,8 @@ def uniapl(folder):
     def run(command: str, *, enough: bool = True):
         words = shlex.split(command)
         head = 2 if words[0] == "train" else 1
-        given = ENOUGH.get(words[0], "").split() if enough else []
-        return CliRunner().invoke(app, [*words[:head], *given, *words[head:]])
+        needed = ENOUGH.get(words[0], "").split() if enough else []
+        return CliRunner().invoke(app, [*words[:head], *needed, *words[head:]])
 
     return run
 

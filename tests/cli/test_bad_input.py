@@ -155,7 +155,7 @@ def test_a_missing_response(refused, folder, rows, command):
 
 
 @pytest.mark.parametrize(
-    ("command", "place"),
+    ("command", "path"),
     [
         ("train sft run.dir=demo.jsonl", "'demo.jsonl'"),
         ("train sft run.dir=demo.jsonl/x", "'demo.jsonl/x'"),
@@ -169,10 +169,10 @@ def test_a_missing_response(refused, folder, rows, command):
         ("tiny world folder", "'folder'"),
     ],
 )
-def test_a_place_that_cannot_be_written(refused, folder, command, place):
+def test_a_path_that_cannot_be_written(refused, folder, command, path):
     (folder / "folder").mkdir()
     (folder / "folder" / "file").touch()
-    refused(command, place)
+    refused(command, path)
 
 
 def damaged(folder: Path, damage: str) -> None:

@@ -31,8 +31,8 @@ PLACES = {line: 7 + 90 * n for n, line in enumerate(BAD)}
 @pytest.fixture
 def thousand(folder):
     rows = [json.dumps({**GOOD, "key": str(n), "kwargs": [{}]}).encode() for n in range(1000)]
-    for reason, place in PLACES.items():
-        rows[place - 1] = BAD[reason]
+    for reason, line in PLACES.items():
+        rows[line - 1] = BAD[reason]
     (folder / "rows.jsonl").write_bytes(b"\n".join(rows) + b"\n")
     return "filter-gt filter.responses=rows.jsonl"
 
@@ -55,14 +55,14 @@ def test_one_more_than_is_tolerated_stops_it_too(uniapl, thousand, folder):
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_tolerated_ones_land_in_their_file_and_are_counted(uniapl, thousand, folder, workers):
-    told = f"data.tolerance=10 data.bad_rows=bad.jsonl filter.workers={workers} --json"
-    result = uniapl(f"{thousand} {told}")
+    options = f"data.tolerance=10 data.bad_rows=bad.jsonl filter.workers={workers} --json"
+    result = uniapl(f"{thousand} {options}")
     assert result.exit_code == 0, result.stderr
     counts = json.loads(result.stdout)
     assert (counts["kept"], counts["rejected"], counts["bad rows"]) == (990, 0, 10)
     bad = [json.loads(line) for line in (folder / "bad.jsonl").read_text().splitlines()]
-    places = [row["reason"].partition(": ")[0] for row in bad]
-    assert places == [f"rows.jsonl:{place}" for place in PLACES.values()]
+    origins = [row["reason"].partition(": ")[0] for row in bad]
+    assert origins == [f"rows.jsonl:{line}" for line in PLACES.values()]
     kept = [json.loads(line)["key"] for line in (folder / "kept.jsonl").read_text().splitlines()]
     assert kept == [str(n) for n in range(1000) if n + 1 not in PLACES.values()]
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.cli.app import app
-from uniapl_cli.discriminators.polar import Polar
-from uniapl_cli.training.learner import load_model
+from uniapl_cli.discriminators.polar.polar import Polar
+from uniapl_cli.training.policy import load_model
 from uniapl_cli.types import Comparison
 
 pytestmark = pytest.mark.slow
@@ -29,14 +29,14 @@ OVERRIDES = (
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """A folder in which the recipe's commands have run."""
-    made = tmp_path_factory.mktemp("recipe")
-    (made / "experiments").symlink_to(ROOT / "experiments")
+    work = tmp_path_factory.mktemp("recipe")
+    (work / "experiments").symlink_to(ROOT / "experiments")
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(made)
-        for words in commands(made):
+        patch.chdir(work)
+        for words in commands(work):
             result = CliRunner().invoke(app, words)
             assert result.exit_code == 0, f"{words}: {result.stderr} {result.exception!r}"
-    return made
+    return work
 
 
 def commands(folder: Path) -> list[list[str]]:
@@ -66,8 +66,8 @@ def test_the_assets_are_those_that_ship(assets):
     from uniapl_cli.tiny.assets import FOLDER
 
     files = [
-        {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
-        for place in (assets, FOLDER)
+        {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+        for root in (assets, FOLDER)
     ]
     assert files[0] == files[1]
 
@@ -82,8 +82,8 @@ def test_the_checksums_hold(assets):
 @pytest.mark.parametrize("name", ["base", "teacher"])
 def test_the_models_load_in_half_precision_and_as_trained(folder, assets, name):
     shipped, trained = (
-        load_model(place, "cpu").state_dict()
-        for place in (assets / name, folder / "work" / "recipe" / name / "final")
+        load_model(path, "cpu").state_dict()
+        for path in (assets / name, folder / "work" / "recipe" / name / "final")
     )
     assert all(torch.equal(shipped[key], trained[key].half().float()) for key in trained)
     assert load_tokenizer(assets / name).chat_template
@@ -108,8 +108,10 @@ def test_the_card_holds_the_figures_that_were_measured(folder, assets):
     card = (assets / "README.md").read_text()
     for model in ("base", "teacher"):
         path = folder / "work" / "recipe" / "eval" / model / "eval.json"
-        found = json.loads(path.read_text())["draws"]["sampled"]["score"]
-        assert f"{found['mean']:.3f} ± {found['se']:.3f}" in card
+        score = json.loads(path.read_text())["draws"]["sampled"]["score"]
+        assert f"{score['mean']:.3f} ± {score['se']:.3f}" in card
     accuracy = json.loads((folder / "work" / "recipe" / "polar" / "accuracy.json").read_text())
     assert accuracy.keys() == {"base", "early", "shuffle", "drop", "repeat", "swap", "splice"}
-    assert all(f"| {kind} | {found['accuracy']:.3f} " in card for kind, found in accuracy.items())
+    assert all(
+        f"| {kind} | {measured['accuracy']:.3f} " in card for kind, measured in accuracy.items()
+    )

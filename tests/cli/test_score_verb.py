@@ -28,12 +28,12 @@ def test_a_file_into_a_file(uniapl, folder):
     (folder / "readme.jsonl").write_text(LINES)
     result = uniapl(f"{SCORE} score.input=readme.jsonl score.out=o.jsonl --json", enough=False)
     assert result.exit_code == 0, result.stderr
-    told = json.loads(result.stdout)
-    assert (told["rows"], told["kept from before"], told["out"]) == (3, 0, "o.jsonl")
+    means = json.loads(result.stdout)
+    assert (means["rows"], means["kept from before"], means["out"]) == (3, 0, "o.jsonl")
     scored = [json.loads(line) for line in (folder / "o.jsonl").read_text().splitlines()]
     assert [{k: row[k] for k in ROWS[0]} for row in scored] == ROWS
     assert all(-1 <= row["coef"] <= 1 for row in scored)
-    assert told["score"] == pytest.approx(sum(row["score"] for row in scored) / 3)
+    assert means["score"] == pytest.approx(sum(row["score"] for row in scored) / 3)
 
 
 def test_a_pipe_into_a_pipe_is_the_same(pipe, folder):
@@ -69,8 +69,8 @@ def test_tolerated_bad_rows_are_left_out_and_written_down(pipe, folder, source):
     lines = f'{{"prompt": "Hi", "reference": "So."}}\n{LINES}{{\n'
     (folder / "rows.jsonl").write_text(lines)
     words = f"score.input={source} score.out=o.jsonl data.tolerance=2 data.bad_rows=bad.jsonl"
-    told = json.loads(pipe(f"{words} --json", lines).stdout)
-    assert (told["rows"], told["bad rows"]) == (3, 2)
+    means = json.loads(pipe(f"{words} --json", lines).stdout)
+    assert (means["rows"], means["bad rows"]) == (3, 2)
     assert len((folder / "o.jsonl").read_text().splitlines()) == 3
     bad = [json.loads(line) for line in (folder / "bad.jsonl").read_text().splitlines()]
     name = "stdin" if source == "-" else source
@@ -106,7 +106,7 @@ SERVER = "discriminator.kind=polar_server discriminator.addresses=[127.0.0.1:1]"
         (
             f"score.out=o.jsonl score.input=- {SERVER} discriminator.engine=vllm "
             "discriminator.retries=0",
-            ["stdin:", "(asked with 2 more)", "http://127.0.0.1:1"],
+            ["stdin:", "http://127.0.0.1:1", " 3 rows"],
         ),
     ],
 )

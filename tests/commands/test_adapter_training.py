@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from uniapl_cli.commands import components
-from uniapl_cli.commands.evaluate import evaluate_model
+from uniapl_cli.commands.evaluate import evaluate
 from uniapl_cli.commands.train import train
 from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.tiny.assets import resolve
-from uniapl_cli.training.learner import load_policy
+from uniapl_cli.training.policy import load_policy
 
 pytest.importorskip("peft", reason="adapters need peft: uniapl[lora]")
 
@@ -60,7 +60,7 @@ def test_a_checkpoint_costs_the_adapter_alone(grpo):
 def test_the_final_model_is_evaluated_and_trained_on(grpo, train_tiny, tiny_config, tiny_data):
     start = f"model.path={grpo / 'final'}"
     chained = train_tiny("sft", "next", start, "model.adapter={}")
-    report = evaluate_model(
+    report = evaluate(
         tiny_config(
             "sft",
             "eval",

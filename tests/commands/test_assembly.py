@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from uniapl_cli.chat import Chat
 from uniapl_cli.cli.app import app
 from uniapl_cli.commands import components
-from uniapl_cli.commands.evaluate import evaluate_model
+from uniapl_cli.commands.evaluate import evaluate
 from uniapl_cli.commands.pretrain_polar import pretrain_polar
 from uniapl_cli.commands.train import train
 from uniapl_cli.config import load as loader
@@ -21,7 +21,7 @@ from uniapl_cli.errors import UniAPLError
 from uniapl_cli.files import write_rows
 from uniapl_cli.generation.local import LocalGenerator
 from uniapl_cli.tiny.assets import resolve
-from uniapl_cli.training import learner
+from uniapl_cli.training import policy
 from uniapl_cli.training.optim import Optimizer
 from uniapl_cli.training.terms import Plan
 
@@ -62,11 +62,13 @@ def objects(count):
 
 
 def test_objects_are_made_once(tmp_path, tiny_data, objects):
-    given = ["model.path=tiny:base", "discriminator.path=tiny:polar", "training.steps=2"]
-    given += [f"data.{name}={tiny_data['few']}" for name in ("demonstrations", "prompts")]
-    given += ["sources.rollouts={prompts_per_step: 1, num_generations: 2}", "run.threads=1"]
-    given += ["sources.demonstrations.rows_per_step=2", "sampling.max_new_tokens=4"]
-    result = CliRunner().invoke(app, ["train", "unified", *given, f"run.dir={tmp_path / 'run'}"])
+    overrides = ["model.path=tiny:base", "discriminator.path=tiny:polar", "training.steps=2"]
+    overrides += [f"data.{name}={tiny_data['few']}" for name in ("demonstrations", "prompts")]
+    overrides += ["sources.rollouts={prompts_per_step: 1, num_generations: 2}", "run.threads=1"]
+    overrides += ["sources.demonstrations.rows_per_step=2", "sampling.max_new_tokens=4"]
+    result = CliRunner().invoke(
+        app, ["train", "unified", *overrides, f"run.dir={tmp_path / 'run'}"]
+    )
     assert result.exit_code == 0, result.stderr
     assert objects == {
         "validated": 1,  # a whole config
@@ -118,7 +120,7 @@ def dry(tiny_config, tmp_path, monkeypatch):
     def refuse(*args, **options):
         raise AssertionError("weights were loaded")
 
-    monkeypatch.setattr(learner, "load_model", refuse)
+    monkeypatch.setattr(policy, "load_model", refuse)
     monkeypatch.setattr(components, "load_model", refuse)
     monkeypatch.setattr(components, "discriminator", refuse)
     monkeypatch.setattr("transformers.AutoModelForSequenceClassification.from_pretrained", refuse)
@@ -135,9 +137,9 @@ def dry(tiny_config, tmp_path, monkeypatch):
 
 
 def test_a_dry_run_tells_what_would_be_done(dry):
-    said = dry("unified")
-    assert said["data"] == {"demonstrations": 32, "prompts": 32}
-    assert said["terms"]["adversarial_sft"] == 0.5
+    result = dry("unified")
+    assert result["data"] == {"demonstrations": 32, "prompts": 32}
+    assert result["terms"]["adversarial_sft"] == 0.5
     assert dry("polar")["prompts"] == 32
 
 
@@ -194,10 +196,12 @@ def test_a_dry_run_finds_it(dry, folder, mistake):
 
 
 def test_a_dry_run_of_an_evaluation_finds_a_missing_model(tiny_config, tiny_data, tmp_path):
-    given = {"model": tmp_path / "none", "data": tiny_data["eight"], "out": tmp_path / "eval"}
-    config = tiny_config("sft", "run", *(f"eval.{name}={value}" for name, value in given.items()))
+    overrides = {"model": tmp_path / "none", "data": tiny_data["eight"], "out": tmp_path / "eval"}
+    config = tiny_config(
+        "sft", "run", *(f"eval.{name}={value}" for name, value in overrides.items())
+    )
     with pytest.raises(UniAPLError) as caught:
-        evaluate_model(config, dry_run=True)
+        evaluate(config, dry_run=True)
     assert (caught.value.key, caught.value.got) == ("eval.model", str(tmp_path / "none"))
 
 

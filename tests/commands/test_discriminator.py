@@ -4,7 +4,7 @@ import pytest
 
 from uniapl_cli.commands import components
 from uniapl_cli.commands.pretrain_polar import pretrain_polar
-from uniapl_cli.discriminators.serialise import Serialiser
+from uniapl_cli.discriminators.polar.serialise import Serialiser
 from uniapl_cli.errors import ConfigError
 
 LIMITS = ("discriminator.max_length=200", "discriminator.max_response_length=50")

@@ -2,9 +2,10 @@
 
 import pytest
 
-from uniapl_cli.cli.session import METHODS, read_config
+from uniapl_cli import load_config
 from uniapl_cli.commands.components import model_location
 from uniapl_cli.commands.train import train
+from uniapl_cli.config.methods import METHODS
 from uniapl_cli.config.render import to_yaml
 from uniapl_cli.errors import ModelError, UniAPLError
 from uniapl_cli.tiny.assets import resolve
@@ -17,7 +18,7 @@ def new_run(tmp_path):
     def make(method, *, finished):
         run = tmp_path / "run"
         (run / "final" if finished else run).mkdir(parents=True)
-        config = read_config(None, [], str(METHODS / f"{method}.yaml"))
+        config = load_config(None, [], str(METHODS / f"{method}.yaml"))
         (run / "config.yaml").write_text(to_yaml(config))
         return run
 

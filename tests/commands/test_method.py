@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from uniapl_cli.cli.session import METHODS, packaged, read_config
+from uniapl_cli import load_config
 from uniapl_cli.commands.method import check_method, plan
+from uniapl_cli.config.methods import METHODS, packaged
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.rewards.reward import needs
 
@@ -17,20 +18,20 @@ TINY = "discriminator.path=tiny:polar"
 
 
 def config(*overrides, method="unified"):
-    return read_config(None, ["training.steps=10", TINY, *overrides], method)
+    return load_config(None, ["training.steps=10", TINY, *overrides], method)
 
 
 @pytest.mark.parametrize("method", [*packaged(), POLAR])
 def test_a_packaged_method_is_a_plan_of_its_terms(method):
-    made = config(method=method)
-    assert [term.name for term in plan(made).terms] == list(made.terms)
+    settings = config(method=method)
+    assert [term.name for term in plan(settings).terms] == list(settings.terms)
 
 
 def test_unified_is_its_equation():
     alpha, lambda_adv, beta_kl = 0.25, 0.01, 0.1
     rates = {"alpha": alpha, "lambda_adv": lambda_adv, "beta_kl": beta_kl}
-    made = plan(config(*(f"schedules.{name}={value}" for name, value in rates.items())))
-    assert made.weights(0) == pytest.approx(
+    method = plan(config(*(f"schedules.{name}={value}" for name, value in rates.items())))
+    assert method.weights(0) == pytest.approx(
         {
             "imitation": alpha,
             "preference": 1 - alpha,
@@ -39,11 +40,11 @@ def test_unified_is_its_equation():
             "kl": (1 - alpha) * beta_kl,
         }
     )
-    assert {term.name for term in made.terms if term.needs_reference} == {"kl"}
+    assert {term.name for term in method.terms if term.needs_reference} == {"kl"}
 
 
 def test_the_papers_defaults():
-    scales = plan(config()).scales(0)
+    scales = plan(config()).schedule_values(0)
     assert scales == {"alpha": 0.5, "lambda_adv": 0.001, "beta_kl": 0.001}
 
 
@@ -137,11 +138,11 @@ def test_of_a_file_the_place_is_told(tmp_path):
     file = tmp_path / "exp.yaml"
     file.write_text("training: {steps: 2}\nterms:\n  kl:\n    weight: 2 * beta\n")
     with pytest.raises(ConfigError) as caught:
-        read_config(file, [], "grpo")
+        load_config(file, [], "grpo")
     assert (caught.value.key, caught.value.line) == ("terms.kl.weight", 4)
     file.write_text("training: {steps: 2}\nsources:\n  rollouts: {num_generations: 1}\n")
     with pytest.raises(ConfigError) as caught:
-        plan(read_config(file, [], "grpo"))
+        plan(load_config(file, [], "grpo"))
     assert (caught.value.key, caught.value.line) == ("sources.rollouts.num_generations", 3)
 
 
@@ -185,9 +186,9 @@ def test_what_a_reward_needs_of_a_row(override, reward, needed):
 
 
 def test_the_anchor_of_the_demonstrations_takes_no_other_prompts():
-    made = config("rewards.anchor.advantage=centred", "rewards.anchor.zero_variance=resample")
+    settings = config("rewards.anchor.advantage=centred", "rewards.anchor.zero_variance=resample")
     with pytest.raises(ConfigError) as caught:
-        plan(made)
+        plan(settings)
     assert (caught.value.key, caught.value.allowed) == (
         "rewards.anchor.zero_variance", ("keep", "drop"),
     )  # fmt: skip
@@ -202,8 +203,8 @@ def test_a_constant_divides_by_the_longest_response_unless_told_otherwise():
         ("imitation", "constant", 1024),
         ("preference", "{kind: constant, length: 7}", 7),
     ]:
-        made = plan(config("sampling.max_new_tokens=64", f"terms.{term}.reduction={reduction}"))
-        chosen = next(t for t in made.terms if t.name == term)
+        method = plan(config("sampling.max_new_tokens=64", f"terms.{term}.reduction={reduction}"))
+        chosen = next(t for t in method.terms if t.name == term)
         assert int(chosen.reduction(mask)[1]) == length
 
 
@@ -218,8 +219,8 @@ def test_the_sequences_ratio_with_a_token_mean_is_warned_of(caplog):
 
 def test_kl_in_the_reward_goes_with_a_term_that_has_the_reference_for_another_reason():
     """DPO compares with the reference too, and counts no divergence."""
-    made = plan(config("rewards.anchor.functions.kl=-0.001", method="unified_dpo"))
-    assert any(term.needs_reference for term in made.terms)
+    method = plan(config("rewards.anchor.functions.kl=-0.001", method="unified_dpo"))
+    assert any(term.needs_reference for term in method.terms)
 
 
 def test_a_method_of_the_users_own_is_a_yaml_file(tmp_path):

@@ -20,5 +20,5 @@ def test_a_run_learns_from_the_heads_of_long_responses(tiny_config, tiny_data, t
         train(tiny_config("sft", "dropped", long, limit, "data.overlong=drop"))
     assert (caught.value.line, caught.value.key) == (1, "data.max_response_tokens")
     train(tiny_config("sft", "cut", long, limit, "data.overlong=truncate"))
-    lengths = [line["demonstrations/length"] for line in logged(tmp_path / "cut")]
+    lengths = [line["demonstrations/completions/mean_length"] for line in logged(tmp_path / "cut")]
     assert lengths == [20.0] * 4

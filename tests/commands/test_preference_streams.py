@@ -130,11 +130,11 @@ def filtered(tiny_config, tmp_path):
     """filtered(files, *overrides): the config whose filter has read them, and its counts."""
 
     def make(files, *overrides):
-        responses, found = tmp_path / "responses.jsonl", tmp_path / "pairs.jsonl"
+        responses, pairs = tmp_path / "responses.jsonl", tmp_path / "pairs.jsonl"
         responses.write_text("".join(file.read_text() for file in files))
         filtering = [f"filter.responses={responses}", f"filter.out={tmp_path / 'kept.jsonl'}"]
-        filtering += ["filter.rejected=null", f"filter.pairs={found}"]
-        config = tiny_config("sft", "run", *filtering, f"data.preferences={found}", *overrides)
+        filtering += ["filter.rejected=null", f"filter.pairs={pairs}"]
+        config = tiny_config("sft", "run", *filtering, f"data.preferences={pairs}", *overrides)
         return config, filter_gt(config)
 
     return make
@@ -171,9 +171,9 @@ def test_pairs_are_prompts_to_verify_and_responses_to_filter(filtered, tiny_data
 
 def test_two_things_are_not_written_into_one_file(filtered, tiny_data, tmp_path):
     for taken in ("kept", "rejected"):
-        given = [f"filter.{key}={tmp_path / key}.jsonl" for key in ("pairs", "rejected")]
-        given[0] = f"filter.pairs={tmp_path / taken}.jsonl"
+        outputs = [f"filter.{key}={tmp_path / key}.jsonl" for key in ("pairs", "rejected")]
+        outputs[0] = f"filter.pairs={tmp_path / taken}.jsonl"
         with pytest.raises(ConfigError) as caught:
-            filtered([tiny_data["good"]], *given)
+            filtered([tiny_data["good"]], *outputs)
         assert caught.value.key == "filter"
     assert not (tmp_path / "kept.jsonl").exists()

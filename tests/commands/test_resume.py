@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from uniapl_cli.cli.app import app
-from uniapl_cli.cli.session import METHODS
 from uniapl_cli.commands.run import check_directory
 from uniapl_cli.commands.train import train
+from uniapl_cli.config.methods import METHODS
 from uniapl_cli.config.render import to_yaml
 from uniapl_cli.errors import RunError
 from uniapl_cli.runs.directory import RunDirectory
@@ -88,21 +88,21 @@ def test_two_and_two_steps_are_not_just_two(train_tiny, weights):
 @pytest.mark.slow
 def test_health_is_told_once_also_over_a_resume(train_tiny, caplog):
     """A warning takes three steps in a row: those after the resume would be enough for another."""
-    given = ["training.steps=7", "run.save_every=1", "run.keep_checkpoints=9"]
+    overrides = ["training.steps=7", "run.save_every=1", "run.keep_checkpoints=9"]
 
-    def told(name, *more):
+    def warnings_of(name, *more):
         caplog.clear()
         with caplog.at_level(logging.INFO, "uniapl"):
-            run = train_tiny("grpo", name, *given, *more)
+            run = train_tiny("grpo", name, *overrides, *more)
         return run, [line for line in caplog.messages if line.startswith("warning: step")]
 
-    run, [warning] = told("run")
+    run, [warning] = warnings_of("run")
     assert "step 3" in warning and "sampling.max_new_tokens" in warning
     shutil.rmtree(run / "final")
     for step in range(4, 8):
         shutil.rmtree(run / "checkpoints" / f"step-{step:08d}")
-    assert told("run")[1] == []
-    assert told("quiet", "run.health=false")[1] == []
+    assert warnings_of("run")[1] == []
+    assert warnings_of("quiet", "run.health=false")[1] == []
 
 
 @pytest.mark.slow
@@ -111,13 +111,13 @@ def test_what_the_anchor_remembers_changes_no_bit(
 ):
     """Each step is an epoch: what the first computes, the others may remember, a resume not."""
     monkeypatch.setattr("uniapl_cli.discriminators.scorer.LONG", 20)
-    given = [f"data.prompts={tiny_data['eight']}", "sources.rollouts.prompts_per_step=8"]
-    given += ["schedules.lambda_adv=1", "rewards.anchor.functions.coef.centre=true"]
-    run = train_tiny("agrpo", "run", *given, "discriminator.cache_mb=64")
+    overrides = [f"data.prompts={tiny_data['eight']}", "sources.rollouts.prompts_per_step=8"]
+    overrides += ["schedules.lambda_adv=1", "rewards.anchor.functions.coef.centre=true"]
+    run = train_tiny("agrpo", "run", *overrides, "discriminator.cache_mb=64")
     expected, lines = weights(run), logged(run)
-    assert weights(train_tiny("agrpo", "other", *given, "discriminator.cache_mb=0")) == expected
+    assert weights(train_tiny("agrpo", "other", *overrides, "discriminator.cache_mb=0")) == expected
     back_to_step_2(run)
-    train_tiny("agrpo", "run", *given, "discriminator.cache_mb=1")
+    train_tiny("agrpo", "run", *overrides, "discriminator.cache_mb=1")
     assert weights(run) == expected
     assert logged(run) == lines
 
@@ -151,12 +151,12 @@ def test_changed_data_are_refused_when_a_run_goes_on(
 ):
     own = tmp_path / "own.jsonl"
     shutil.copy(tiny_data["few"], own)
-    given = f"data.demonstrations={own}"
-    run = train_tiny("sft", "run", given)
+    overrides = f"data.demonstrations={own}"
+    run = train_tiny("sft", "run", overrides)
     back_to_step_2(run)
     own.write_text("".join(own.read_text().splitlines(True)[:-1]))
     with pytest.raises(RunError) as caught:
-        train_tiny("sft", "run", given)
+        train_tiny("sft", "run", overrides)
     assert (caught.value.got, caught.value.allowed) == (31, ("32",))
 
 
@@ -221,8 +221,8 @@ def test_what_decides_results_may_not(begun, tiny_config, override):
     with pytest.raises(RunError) as caught:
         check_directory(run, tiny_config("agrpo", "run", override))
     assert caught.value.key == "run.dir"
-    told = [line.partition(": ")[0] for line in caught.value.got]
-    assert (REFUSED[override] or override.partition("=")[0]) in told
+    keys = [line.partition(": ")[0] for line in caught.value.got]
+    assert (REFUSED[override] or override.partition("=")[0]) in keys
 
 
 def test_a_source_that_was_left_to_its_defaults_may_have_them_written_down(begun, tiny_config):
@@ -254,9 +254,9 @@ def test_a_run_of_an_older_version_is_refused(tiny_config, tmp_path):
 def test_the_program_refuses_it_in_one_line(tmp_path, tiny_data):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").write_text(OLD)
-    given = ["model.path=tiny:base", "training.steps=4", f"run.dir={tmp_path / 'run'}"]
+    overrides = ["model.path=tiny:base", "training.steps=4", f"run.dir={tmp_path / 'run'}"]
     result = CliRunner().invoke(
-        app, ["train", "sft", f"data.demonstrations={tiny_data['few']}", *given]
+        app, ["train", "sft", f"data.demonstrations={tiny_data['few']}", *overrides]
     )
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1

@@ -58,7 +58,7 @@ def test_sft_lowers_the_loss_on_rows_it_has_not_seen(train_tiny, tiny_data, toke
     from uniapl_cli.data.encode import encode
     from uniapl_cli.sources.demonstrations import Demonstrations
     from uniapl_cli.tiny.assets import resolve
-    from uniapl_cli.training.learner import load_policy
+    from uniapl_cli.training.policy import load_policy
     from uniapl_cli.verifiers import constraints
 
     rows = open_rows(str(tiny_data["others"]))
@@ -67,7 +67,7 @@ def test_sft_lowers_the_loss_on_rows_it_has_not_seen(train_tiny, tiny_data, toke
     batch = drawn(source, others).batch
 
     def loss(path):
-        return -load_policy(path, "cpu").forward(batch)[batch.mask].mean().item()
+        return -load_policy(path, "cpu").forward(batch)[batch.loss_mask].mean().item()
 
     many = f"data.demonstrations={tiny_data['many']}"
     sizes = ["sources.demonstrations.rows_per_step=32", "training.micro_batch_size=32"]

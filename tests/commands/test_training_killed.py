@@ -10,7 +10,7 @@ from functools import cache
 
 import pytest
 
-from uniapl_cli.cli.session import METHODS
+from uniapl_cli.config.methods import METHODS
 
 pytestmark = pytest.mark.slow
 
@@ -31,8 +31,8 @@ def start(tiny_data):
 
     def begin(folder, method="unified"):
         command = [sys.executable, "-m", "uniapl_cli", "train", method, "--config"]
-        given = [*command, str(EXPERIMENT), *overrides, f"run.dir={folder}"]
-        return subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        words = [*command, str(EXPERIMENT), *overrides, f"run.dir={folder}"]
+        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     return begin
 

@@ -130,7 +130,7 @@ class _Module(NamedTuple):
 
 @cache
 def _modules() -> list[_Module]:
-    found = []
+    modules = []
     for path in ROOT.rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         names = {node.id for node in nodes if isinstance(node, ast.Name)}
@@ -138,5 +138,5 @@ def _modules() -> list[_Module]:
         reads = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         inside = [node.slice for node in nodes if isinstance(node, ast.Subscript)]
         items = {str(part.value) for part in inside if isinstance(part, ast.Constant)}
-        found.append(_Module(names, reads, items))
-    return found
+        modules.append(_Module(names, reads, items))
+    return modules

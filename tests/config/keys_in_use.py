@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic.fields import FieldInfo
 
-from uniapl_cli.cli.session import METHODS
+from uniapl_cli.config.methods import METHODS
 from uniapl_cli.config.schema import Config
 from uniapl_cli.config.shape import all_children, field_shape, is_section, shape, walk
 from uniapl_cli.objectives import batch_type, objectives
@@ -149,12 +149,12 @@ class Use:
 
 def uses() -> list[Use]:
     """Every key that is no mere section, in use, for every kind that takes it."""
-    found = {
+    uses = {
         (path, entry and entry.name): _use(path, field, entry.name if entry else "")
         for path, field, entry in walk(Config)
         if not all(map(holds_sections, field_shape(field)))
     }
-    return list(found.values())
+    return list(uses.values())
 
 
 def holds_sections(option: Any) -> bool:
@@ -189,12 +189,12 @@ def _above(key: str) -> Iterator[str]:
 def choosing(key: str, kind: str) -> Settings:
     """Settings that choose a kind at a key, with what else it takes to do so."""
     section, _, last = key.partition(".")
-    told = {name: MANDATORY[name] for name in mandatory(key, kind)}
+    required = {name: MANDATORY[name] for name in mandatory(key, kind)}
     if section == "sources" and "." not in last:
         return {} if kind == "comparisons" else _fitting(kind)
-    settings: dict[str, Any] = {key: {"kind": kind, **told}}
+    settings: dict[str, Any] = {key: {"kind": kind, **required}}
     if section == "rewards" and ".functions." in key:
-        return judged(kind) | {"rewards.mine.functions": {kind: told}}
+        return judged(kind) | {"rewards.mine.functions": {kind: required}}
     if key == "terms.mine.objective":
         wanted = batch_type(objectives[kind])
         fitting = [name for name in sources if sources[name].traits["batch"] is wanted]

@@ -21,7 +21,7 @@ from keys_in_use import Settings, Use, choosing, overrides, uses
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from uniapl_cli.cli.session import read_config
+from uniapl_cli import load_config
 from uniapl_cli.commands import (
     components,
     evaluate,
@@ -32,7 +32,9 @@ from uniapl_cli.commands import (
     train,
 )
 from uniapl_cli.config.shape import field_shape
-from uniapl_cli.discriminators import embedding, local, polar, remote, reward_model
+from uniapl_cli.discriminators import embedding, local, reward_model
+from uniapl_cli.discriminators.polar import polar
+from uniapl_cli.discriminators.remote import servers as remote
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.options import Options
 from uniapl_cli.registry import Choice, NameOf
@@ -108,9 +110,10 @@ def copied(load: Callable[..., Any]) -> Callable[..., Any]:
     """A loader that loads each thing once, and gives copies which tell how they were asked for."""
     load_once = cache(load)
 
-    def loaded(*given: Any, **options: Any) -> Any:
-        thing = copy.deepcopy(load_once(*given, **options))
-        thing.loaded_as = f"{given} {sorted(options.items())}"
+    def loaded(*arguments: Any, **options: Any) -> Any:
+        options = {n: tuple(v) if isinstance(v, list) else v for n, v in options.items()}
+        thing = copy.deepcopy(load_once(*arguments, **options))
+        thing.loaded_as = f"{arguments} {sorted(options.items())}"
         return thing
 
     return loaded
@@ -122,15 +125,15 @@ def built(files: Path) -> Iterator[list[Any]]:
     noted: list[Any] = []
 
     def note(result: Any = None) -> Callable[..., Any]:
-        def noting(*given: Any, **options: Any) -> Any:
-            noted.append((given, options))
+        def noting(*arguments: Any, **options: Any) -> Any:
+            noted.append((arguments, options))
             return result
 
         return noting
 
     @contextmanager
-    def judging(*given: Any, **options: Any) -> Iterator[Any]:
-        noted.append((given, options))
+    def judging(*arguments: Any, **options: Any) -> Iterator[Any]:
+        noted.append((arguments, options))
         yield []
 
     with pytest.MonkeyPatch.context() as patch:
@@ -146,9 +149,9 @@ def built(files: Path) -> Iterator[list[Any]]:
             patch.setattr(module, "load_tokenizer", copied(module.load_tokenizer))
         for module in (components, teacher_gen):
             patch.setattr(module, "load_model", copied(module.load_model))
-        patch.setattr(local, "load_frozen", copied(local.load_frozen))
-        patch.setattr(polar, "_classifier", classifier(polar._classifier))
-        patch.setattr(components, "context", cache(components.context))
+        for module in (local, polar):
+            patch.setattr(module, "load_pretrained", copied(module.load_pretrained))
+        patch.setattr(train, "context_length", cache(train.context_length))
         patch.setattr(train, "run_loop", note(True))
         patch.setattr(train, "save_folder", lambda folder, *_: link(folder))
         patch.setattr(train, "open_run", note())
@@ -158,16 +161,10 @@ def built(files: Path) -> Iterator[list[Any]]:
         patch.setattr(filter_gt, "judged", judging)
         patch.setattr(filter_gt, "filter_rows", note({}))
         patch.setattr(filter_gt, "ALONE", 0)
-        patch.setattr(evaluate, "evaluate", note(({}, [])))
+        patch.setattr(evaluate, "estimate", note(({}, [])))
         patch.setattr(evaluate, "environment", dict)
-        patch.setattr(score, "score", note({}))
+        patch.setattr(score, "score_rows", note({}))
         yield noted
-
-
-def classifier(load: Callable[..., Any]) -> Callable[..., Any]:
-    """`copied`, for what takes a list."""
-    once = copied(lambda path, lacks, **options: load(path, lacks=lacks, **options))
-    return lambda path, *, lacks=(), **options: once(path, tuple(lacks), **options)
 
 
 def link(folder: Path) -> None:
@@ -180,8 +177,8 @@ COMMANDS = {
     "pretrain-polar": pretrain_polar.pretrain_polar,
     "teacher-gen": teacher_gen.teacher_gen,
     "filter-gt": filter_gt.filter_gt,
-    "eval": evaluate.evaluate_model,
-    "score": score.score_rows,
+    "eval": evaluate.evaluate,
+    "score": score.score,
 }
 
 
@@ -195,7 +192,7 @@ def build(files: Path, built: list[Any]) -> Callable[..., str]:
         built.clear()
         threads = torch.get_num_threads()
         try:
-            result = COMMANDS[verb](read_config(None, settings, method))
+            result = COMMANDS[verb](load_config(None, settings, method))
             wrote = sorted(path.name for path in set(files.iterdir()) - there)
             return fingerprint([built, result, wrote, torch.get_num_threads()])
         finally:
@@ -221,8 +218,8 @@ def others(use: Use, present: Any) -> Iterator[Settings]:
     elif type(None) in admitted and isinstance(present, Options):
         yield changed(use, {use.key: None})
     else:
-        found = [o for option in admitted for o in another(option, present, names)]
-        fitting = [value for value in found if value != present and admits(use.field, value)]
+        values = [o for option in admitted for o in another(option, present, names)]
+        fitting = [value for value in values if value != present and admits(use.field, value)]
         listed = names or any(get_origin(option) is Literal for option in admitted)
         yield from (changed(use, {use.key: v}) for v in (fitting if listed else fitting[:1]))
 
@@ -276,17 +273,17 @@ def value_at(config: Any, key: str) -> Any:
 
 @pytest.mark.parametrize("use", uses(), ids=lambda use: use.id)
 def test_another_value_makes_another_object(build: Callable[..., str], use: Use) -> None:
-    given = overrides(use.settings)
-    present = value_at(read_config(None, given, use.method), use.key)
-    made = [build(use.verb, use.method, tuple(given))]
+    settings = overrides(use.settings)
+    present = value_at(load_config(None, settings, use.method), use.key)
+    built = [build(use.verb, use.method, tuple(settings))]
     tried = list(others(use, present))
     if not tried and use.key == "generation":
         return  # there is one kind
     assert tried, f"{use.id}: no other value is known; name one in OTHER"
     for settings in tried:
         try:
-            made.append(build(use.verb, use.method, tuple(overrides(settings))))
+            built.append(build(use.verb, use.method, tuple(overrides(settings))))
         except UniAPLError as error:
             assert use.key in REFUSED, f"{settings[use.key]!r} is refused: {error}"
             assert str(error.key).partition(".")[0] == use.key.partition(".")[0]
-    assert len(set(made)) == len(made), f"{use.id} reaches nothing"
+    assert len(set(built)) == len(built), f"{use.id} reaches nothing"

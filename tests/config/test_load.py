@@ -54,7 +54,7 @@ def test_includes_left_to_right_and_depth_first(write: Write) -> None:
     write("tags: [right]\nschedules: {left: 2}\n", "base/right.yaml")
     config = load(write("include: [base/left.yaml, base/right.yaml]\n"), schema=Config)
     assert (config.seed, config.tags) == (2, ["right"])
-    values = {name: plain(made)["value"] for name, made in config.schedules.items()}
+    values = {name: plain(schedule)["value"] for name, schedule in config.schedules.items()}
     assert values == {"deep": 1, "left": 2}
 
 
@@ -84,8 +84,8 @@ OVERLAYS = {
 
 @pytest.mark.parametrize(("override", "weight", "mode"), OVERLAYS.values(), ids=OVERLAYS)
 def test_a_bare_value_stands_for_a_mapping(method, override, weight, mode) -> None:
-    made = load(method, [override], schema=Config).rewards["v"].functions["verifier"]
-    assert plain(made) == {"kind": "verifier", "weight": weight, "mode": mode}
+    function = load(method, [override], schema=Config).rewards["v"].functions["verifier"]
+    assert plain(function) == {"kind": "verifier", "weight": weight, "mode": mode}
 
 
 def test_a_name_over_a_mapping_is_that_kind_with_its_defaults(method: Path) -> None:
@@ -147,8 +147,8 @@ def test_a_tuple_is_a_tuple() -> None:
     ],
 )
 def test_override_values_are_yaml(override: str, value: object) -> None:
-    found = load(None, [override], schema=Config).free
-    assert (found, type(found)) == (value, type(value))
+    free = load(None, [override], schema=Config).free
+    assert (free, type(free)) == (value, type(value))
 
 
 def test_later_overrides_win_and_may_clear_a_mapping_first() -> None:

@@ -153,20 +153,20 @@ def refused(
         file = text({**others, use.key: value})
         Path("exp.yaml").write_text(file, encoding="utf-8")
         result = uniapl([*words, "--config", "exp.yaml"])
-        said = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+        errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
         assert result.exit_code == 2, f"{value!r}: {result.output} {result.exception!r}"
-        assert len(said) == 1, f"{value!r}: {result.output}"
-        assert said[0].startswith(f"error: exp.yaml:{line_of(file, use.key)}: "), said[0]
-        assert use.key in said[0]
+        assert len(errors) == 1, f"{value!r}: {result.output}"
+        assert errors[0].startswith(f"error: exp.yaml:{line_of(file, use.key)}: "), errors[0]
+        assert use.key in errors[0]
 
     return check
 
 
-def each_declared_once(found: Sequence[Use]) -> list[Any]:
+def each_declared_once(uses: Sequence[Use]) -> list[Any]:
     """The keys, those of a field that another key has too marked as slow."""
     seen: set[tuple[str, Any, str | None]] = set()
     marked = []
-    for use in found:
+    for use in uses:
         field = use.key.rpartition(".")[2], str(use.field.annotation), use.field.description
         marks = [pytest.mark.slow] if field in seen else []
         marked.append(pytest.param(use, id=use.id, marks=marks))

@@ -43,10 +43,10 @@ def test_a_teachers_response_takes_the_place_of_the_rows_own():
     assert read(eval_funcs=[SOURCE], messages=TURNS, response="New.").response == "New."
 
 
-@pytest.mark.parametrize("given", [[], "code", [1], [[1, 2]], None, [""]])
-def test_what_is_no_function_is_refused_with_its_place(given):
+@pytest.mark.parametrize("functions", [[], "code", [1], [[1, 2]], None, [""]])
+def test_what_is_no_function_is_refused_with_its_place(functions):
     with pytest.raises(DataError) as caught:
-        read(eval_funcs=given, messages=TURNS)
+        read(eval_funcs=functions, messages=TURNS)
     assert caught.value.where == "rows.jsonl:3"
 
 
@@ -61,6 +61,6 @@ def test_what_is_no_function_is_refused_with_its_place(given):
     ],
 )
 def test_the_real_rows_are_read(read_all, name, rows):
-    found = read_all(SHARED / "autoif" / f"{name}.jsonl", "auto")
-    assert len(found) == rows
-    assert all(example.constraints and example.response for example in found)
+    examples = read_all(SHARED / "autoif" / f"{name}.jsonl", "auto")
+    assert len(examples) == rows
+    assert all(example.constraints and example.response for example in examples)

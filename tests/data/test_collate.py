@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from uniapl_cli.chat import Chat
-from uniapl_cli.data.collate import pad_ids, pad_rows, place
+from uniapl_cli.data.collate import lay_out, pad_rows
 from uniapl_cli.data.encode import encode
+from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Example, Message
 
 ANSWERS = {
@@ -35,10 +36,10 @@ def test_the_mask_covers_the_response_and_its_stop_token(chat, pairs):
 
 def test_what_stands_before_the_mask_is_the_prompt_with_its_empty_think_block(chat, pairs):
     tokens, mask = pad_rows(pairs, chat.tokenizer.pad_token_id)
-    for row, chosen, asked in zip(tokens, mask, ANSWERS, strict=True):
+    for row, chosen, question in zip(tokens, mask, ANSWERS, strict=True):
         first = int(chosen.int().argmax()) + 1
         prompt = chat.tokenizer.decode(row[:first])
-        assert prompt == chat.render([Message("user", asked)])
+        assert prompt == chat.render([Message("user", question)])
         assert prompt.endswith("</think>\n\n") is not chat.thinking
 
 
@@ -51,18 +52,26 @@ def test_what_stands_behind_the_mask_is_padding(pairs):
     assert mask.shape[1] + 1 == max(len(p) + len(r) for p, r in pairs)
 
 
-def test_place_puts_each_number_where_its_token_is_predicted():
+def test_lay_out_puts_each_number_where_its_token_is_predicted():
     tokens, mask = pad_rows([([1, 2], [3, 4, 5]), ([1, 2, 3], [4])], 0)
-    placed = place([[0.1, 0.2, 0.3], [0.4]], mask)
+    placed = lay_out([[0.1, 0.2, 0.3], [0.4]], mask)
     assert torch.equal(placed, torch.tensor([[0, 0.1, 0.2, 0.3], [0, 0, 0.4, 0]]))
     assert tokens.tolist() == [[1, 2, 3, 4, 5], [1, 2, 3, 4, 0]]
 
 
-def test_place_refuses_another_number_of_values_than_tokens():
+def test_lay_out_refuses_another_number_of_values_than_tokens():
     _, mask = pad_rows([([1, 2], [3, 4, 5])], 0)
     with pytest.raises(RuntimeError):
-        place([[0.1, 0.2]], mask)
+        lay_out([[0.1, 0.2]], mask)
 
 
-def test_ids_are_padded_on_the_right():
-    assert pad_ids([[1, 2, 3], [4]], 9).tolist() == [[1, 2, 3], [4, 9, 9]]
+@pytest.mark.parametrize(
+    ("left", "ids", "mask"),
+    [
+        (False, [[1, 2, 3], [4, 9, 9], [9, 9, 9]], [[1, 1, 1], [1, 0, 0], [0, 0, 0]]),
+        (True, [[1, 2, 3], [9, 9, 4], [9, 9, 9]], [[1, 1, 1], [0, 0, 1], [0, 0, 0]]),
+    ],
+)
+def test_ids_are_padded_on_either_side(left, ids, mask):
+    padded = pad_ids([[1, 2, 3], [4], []], 9, left=left)
+    assert [part.tolist() for part in padded] == [ids, mask]

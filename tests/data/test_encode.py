@@ -1,4 +1,4 @@
-"""Ids made in batches are those made one at a time, and rows too long are told and counted."""
+"""Ids are the same in batches and one by one; rows too long are reported and counted."""
 
 import logging
 from array import array
@@ -48,16 +48,16 @@ def chat(request, new_tokenizer):
         return Chat(shipped, thinking=request.param == "thinking", system="Be brief.")
     if request.param == "spaced":
         return Chat(new_tokenizer(("</s>", "<s>", "[INST]", "[/INST]"), SPACED))
-    made = new_tokenizer(CHATML, read_template("qwen2.5"), plain=THINK)
+    tokenizer = new_tokenizer(CHATML, read_template("qwen2.5"), plain=THINK)
     if request.param == "cutting":  # as a tokenizer.json may say
-        made.backend_tokenizer.enable_truncation(5)
-        made.backend_tokenizer.enable_padding(length=12)
-    return Chat(slow(made) if request.param == "own" else made)
+        tokenizer.backend_tokenizer.enable_truncation(5)
+        tokenizer.backend_tokenizer.enable_padding(length=12)
+    return Chat(slow(tokenizer) if request.param == "own" else tokenizer)
 
 
 def example(prompt="Hi", response=None, rejected=None, line=1):
-    asked = (Message("user", prompt),)
-    return Example("1", asked, response=response, rejected=rejected, origin=f"rows.jsonl:{line}")
+    messages = (Message("user", prompt),)
+    return Example("1", messages, response=response, rejected=rejected, origin=f"rows.jsonl:{line}")
 
 
 def same(chat, prompt, response):
@@ -133,8 +133,8 @@ def fitted(caplog):
         with caplog.at_level(logging.WARNING, "uniapl"):
             kept = fit(items, limits, overlong, answers)
         lengths = {int(k.example.origin.rpartition(":")[2]): len(k.response or ()) for k in kept}
-        told = [(*record.args[:2], record.args[3]) for record in caplog.records]
-        return lengths, told
+        warnings = [(*record.args[:2], record.args[3]) for record in caplog.records]
+        return lengths, warnings
 
     return run
 
@@ -194,9 +194,9 @@ def test_a_response_that_just_fits_is_whole(fitted):
 
 
 def test_responses_count_only_where_they_are_imitated(fitted):
-    kept, told = fitted(ITEMS, "truncate", answers=())
+    kept, warnings = fitted(ITEMS, "truncate", answers=())
     assert list(kept) == [1, 2, 4]
-    assert len(told) == 1
+    assert len(warnings) == 1
 
 
 def test_judged_answers_are_never_cut(fitted):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uniapl_cli.data.if_multi import if_multi
+from uniapl_cli.data.layouts.if_multi import if_multi
 from uniapl_cli.files import Row
 from uniapl_cli.types import Constraint, Message
 from uniapl_cli.verifiers import constraints

@@ -103,9 +103,9 @@ def test_what_carries_loss_is_the_response_and_the_stop_token(case, chat, prompt
 @pytest.mark.parametrize("prompt", [ASK, TALK])
 def test_the_ids_are_those_of_the_whole_conversation(case, chat, prompt):
     answer = ANSWERS[0]
-    said = [{"role": m.role, "content": m.content} for m in prompt]
-    said.append({"role": "assistant", "content": answer})
-    whole = chat.tokenizer.apply_chat_template(said, tokenize=False, enable_thinking=chat.thinking)
+    turns = [{"role": m.role, "content": m.content} for m in prompt]
+    turns.append({"role": "assistant", "content": answer})
+    whole = chat.tokenizer.apply_chat_template(turns, tokenize=False, enable_thinking=chat.thinking)
     assert whole.startswith(chat.render(prompt) + chat.lead + answer) is case.preserving
     if case.preserving:
         before, after = learnt(chat, prompt, answer)
@@ -119,9 +119,9 @@ def test_thoughts_are_what_the_whole_conversation_holds(new_tokenizer):
     thoughts = "<think>\nIt is old.\n</think>\n\nThe harbour."
     before, after = learnt(chat, ASK, thoughts)
     assert chat.tokenizer.decode(after) == thoughts + "<|im_end|>"
-    said = [{"role": "user", "content": ASK[0].content}]
-    said.append({"role": "assistant", "content": thoughts})
-    whole = chat.tokenizer.apply_chat_template(said, tokenize=False)
+    turns = [{"role": "user", "content": ASK[0].content}]
+    turns.append({"role": "assistant", "content": thoughts})
+    whole = chat.tokenizer.apply_chat_template(turns, tokenize=False)
     ids = chat.tokenizer.encode(whole, add_special_tokens=False)
     assert ids[: len(before + after)] == before + after
 

@@ -1,36 +1,36 @@
-"""What depends on the data only is computed once, batch-invariantly, and told by its texts."""
+"""Scores of the data alone are computed once, batch-invariantly; texts are their key."""
 
 from uniapl_cli.discriminators import CachedDiscriminator
 from uniapl_cli.types import Comparison
 
 
 class Counting:
-    """Scores by the order in which it was asked, so that what is asked again would be told."""
+    """Scores by the order of the calls, so that a second computation has another score."""
 
     def __init__(self):
-        self.asked = []
+        self.calls = []
 
     def score(self, comparisons, *, batch_invariant=False):
-        self.asked += [(comparison, batch_invariant) for comparison in comparisons]
-        return [float(len(self.asked) - len(comparisons) + n) for n in range(len(comparisons))]
+        self.calls += [(comparison, batch_invariant) for comparison in comparisons]
+        return [float(len(self.calls) - len(comparisons) + n) for n in range(len(comparisons))]
 
 
 A, B, C = (Comparison("Hi", "So.", text, text) for text in "abc")
 
 
-def test_a_fixed_score_is_asked_once_and_alone():
+def test_a_fixed_score_is_computed_once_and_alone():
     judge = Counting()
     cached = CachedDiscriminator(judge)
     assert cached.fixed([A, B, A]) == [0, 1, 0]
     assert cached.fixed([C, B]) == [2, 1]
-    assert judge.asked == [(A, True), (B, True), (C, True)]
+    assert judge.calls == [(A, True), (B, True), (C, True)]
 
 
-def test_any_other_score_is_asked_each_time():
+def test_any_other_score_is_computed_each_time():
     judge = Counting()
     cached = CachedDiscriminator(judge)
     assert cached.fixed([A]) + cached.score([A, A]) == [0, 1, 2]
-    assert judge.asked == [(A, True), (A, False), (A, False)]
+    assert judge.calls == [(A, True), (A, False), (A, False)]
 
 
 def test_texts_are_told_apart_where_one_ends_and_the_next_begins():

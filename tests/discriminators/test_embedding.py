@@ -9,7 +9,7 @@ from uniapl_cli.discriminators import coefficient
 from uniapl_cli.discriminators.embedding import Embedding
 from uniapl_cli.errors import ModelError
 from uniapl_cli.tiny.models import new_model
-from uniapl_cli.training.learner import save_folder
+from uniapl_cli.training.policy import save_folder
 from uniapl_cli.types import Comparison
 
 PAIRS = [
@@ -47,18 +47,18 @@ def test_the_score_is_the_scaled_cosine_of_the_means(folder, comparisons):
         ids = tokenizer(text, return_tensors="pt").input_ids
         return model(ids).last_hidden_state[0].mean(0)
 
-    found = judge(folder, scale=2.0).score(comparisons[:4])
-    for comparison, score in zip(comparisons, found, strict=False):
+    scores = judge(folder, scale=2.0).score(comparisons[:4])
+    for comparison, score in zip(comparisons, scores, strict=False):
         reference, candidate = mean(comparison.reference), mean(comparison.candidate)
         cosine = torch.dot(reference, candidate) / reference.norm() / candidate.norm()
         assert score == pytest.approx(2 * (float(cosine) - 1), abs=1e-5)
 
 
 def test_the_reference_itself_is_the_best_there_is(folder, comparisons):
-    found = judge(folder).score(comparisons)
-    assert found[0] == pytest.approx(0, abs=1e-5)
-    assert coefficient(found[0]) == pytest.approx(1)
-    assert all(-8 <= score < -1e-4 for score in found[1:])
+    scores = judge(folder).score(comparisons)
+    assert scores[0] == pytest.approx(0, abs=1e-5)
+    assert coefficient(scores[0]) == pytest.approx(1)
+    assert all(-8 <= score < -1e-4 for score in scores[1:])
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 30])

@@ -10,7 +10,7 @@ from uniapl_cli.discriminators.reward_model import RewardModel
 from uniapl_cli.errors import ModelError
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.tiny.models import new_model
-from uniapl_cli.training.learner import save_folder
+from uniapl_cli.training.policy import save_folder
 from uniapl_cli.types import Comparison
 
 PAIRS = [
@@ -63,21 +63,21 @@ def logit(folder, tokenizer, prompt, answer):
 
 
 def test_scores_are_transformers_own(folder, tokenizer, comparisons):
-    found = judge(folder, against="nothing").score(comparisons)
+    scores = judge(folder, against="nothing").score(comparisons)
     theirs = [logit(folder, tokenizer, c.prompt, c.candidate) for c in comparisons]
-    assert found == pytest.approx(theirs, abs=1e-5)
-    assert len({round(score, 3) for score in found}) == 4
+    assert scores == pytest.approx(theirs, abs=1e-5)
+    assert len({round(score, 3) for score in scores}) == 4
 
 
 def test_against_the_reference_its_own_score_is_subtracted(folder, tokenizer, comparisons):
-    found = judge(folder).score(comparisons)
+    scores = judge(folder).score(comparisons)
     theirs = [
         logit(folder, tokenizer, c.prompt, c.candidate)
         - logit(folder, tokenizer, c.prompt, c.reference)
         for c in comparisons
     ]
-    assert found == pytest.approx(theirs, abs=1e-5)
-    assert found[0] == 0
+    assert scores == pytest.approx(theirs, abs=1e-5)
+    assert scores[0] == 0
 
 
 @pytest.mark.parametrize("against", ["reference", "nothing"])

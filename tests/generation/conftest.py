@@ -6,7 +6,7 @@ from uniapl_cli.generation.local import LocalGenerator
 from uniapl_cli.seeding import derive
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.tiny.models import new_model
-from uniapl_cli.training.learner import load_model
+from uniapl_cli.training.policy import load_model
 from uniapl_cli.types import Message
 
 QUESTIONS = (
@@ -26,10 +26,10 @@ def chat(tokenizer):
 def model(request, chat):
     """The shipped base, and an untrained model for which every fifth token ends the response."""
     if request.param == "shipped":
-        return load_model(resolve("tiny:base"), "cpu").eval()
-    made = new_model(chat.tokenizer, hidden=32, layers=2, seed=3).eval()
-    made.generation_config.eos_token_id = [chat.stop_id, *range(0, len(chat.tokenizer), 5)]
-    return made
+        return load_model(resolve("tiny:base"), "cpu")
+    model = new_model(chat.tokenizer, hidden=32, layers=2, seed=3).eval()
+    model.generation_config.eos_token_id = [chat.stop_id, *range(0, len(chat.tokenizer), 5)]
+    return model
 
 
 @pytest.fixture(scope="session")

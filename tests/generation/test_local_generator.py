@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from uniapl_cli.errors import ModelError
-from uniapl_cli.generation.draw import uniforms
 from uniapl_cli.generation.generator import Request
 from uniapl_cli.generation.local import LocalGenerator
+from uniapl_cli.generation.sampling import uniforms
 from uniapl_cli.types import Sampling
 
 SAMPLED = Sampling(temperature=0.9, max_new_tokens=24)
@@ -74,12 +74,12 @@ def test_logps_are_those_of_a_full_forward(model, requests, generate, sampling):
             assert torch.allclose(torch.tensor(completion.logps), expected, atol=1e-4)
 
 
-def same(found, expected) -> None:
-    assert [[c.token_ids for c in row] for row in found] == [
+def same(answers, expected) -> None:
+    assert [[c.token_ids for c in row] for row in answers] == [
         [c.token_ids for c in row] for row in expected
     ]
-    assert [[c.text for c in row] for row in found] == [[c.text for c in row] for row in expected]
-    for ours, theirs in zip(sum(found, []), sum(expected, []), strict=True):
+    assert [[c.text for c in row] for row in answers] == [[c.text for c in row] for row in expected]
+    for ours, theirs in zip(sum(answers, []), sum(expected, []), strict=True):
         assert ours.logps == pytest.approx(theirs.logps, abs=1e-4)
 
 

@@ -48,9 +48,9 @@ def provoke_all() -> dict[str, str | UniAPLError]:
     return {name: provoke(name) for name in CATALOGUE}
 
 
-def render(found: Mapping[str, str | UniAPLError]) -> str:
+def render(messages: Mapping[str, str | UniAPLError]) -> str:
     """Write messages as golden.txt has them."""
-    return "\n".join(f"[{name}]\n{message}\n" for name, message in found.items())
+    return "\n".join(f"[{name}]\n{message}\n" for name, message in messages.items())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mistake import FILE, KEYED, PLACED, Mistake, check, of_file, of_override, said
+from mistake import FILE, KEYED, PLACED, Mistake, check, logged, of_file, of_override
 
 SYNTAX = {
     "not closed": "seed: 1\nrun: [1\n",
@@ -206,5 +206,5 @@ MISTAKES: dict[str, Mistake] = {
         for name, line in METHODS.items()
     },
     "method, of its own file": Mistake(packaged_layer, (*PLACED, "key")),
-    **{f"told, {name}": said(of_override(line).provoke) for name, line in TOLD.items()},
+    **{f"told, {name}": logged(of_override(line).provoke) for name, line in TOLD.items()},
 }

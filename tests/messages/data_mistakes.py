@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mistake import PLACED, Mistake, said, write
+from mistake import PLACED, Mistake, logged, write
 
 from uniapl_cli.data import BadRows, open_rows, read_examples
 from uniapl_cli.data.encode import Limits, encode, fit
@@ -171,8 +171,8 @@ MISTAKES: dict[str, Mistake] = {
     "row, too long for the model": Mistake(lambda: fitted(context=90), PLACED),
     "row, no room for an answer": Mistake(lambda: fitted(answer=500), PLACED),
     "rows, all too long": Mistake(lambda: fitted("drop", prompt=2), PLACED),
-    "told, rows left out": said(lambda: fitted("drop", response=20)),
-    "told, responses cut": said(lambda: fitted("truncate", response=20)),
+    "told, rows left out": logged(lambda: fitted("drop", response=20)),
+    "told, responses cut": logged(lambda: fitted("truncate", response=20)),
     "data, not there": Mistake(lambda: open_rows("absent.jsonl"), ("got",)),
     "data, of no kind": Mistake(lambda: open_rows("rows.jsnl"), ("got",)),
     "data, empty": Mistake(empty, ("got",)),

@@ -13,8 +13,8 @@ from typing import Any
 
 from typer.testing import CliRunner
 
+from uniapl_cli import load_config
 from uniapl_cli.cli.app import app
-from uniapl_cli.cli.session import read_config
 from uniapl_cli.commands.method import check_method
 from uniapl_cli.tiny.assets import resolve
 
@@ -52,7 +52,7 @@ def of_override(line: str, *fields: str) -> Mistake:
 
 def check(file: Path | None, overrides: Sequence[str], method: str | None) -> None:
     """Do what `uniapl config check` does."""
-    config = read_config(file, overrides, method)
+    config = load_config(file, overrides, method)
     if config.terms or method is not None:
         check_method(config)
 
@@ -103,7 +103,7 @@ def heard() -> Iterator[list[str]]:
         logger.setLevel(level)
 
 
-def said(act: Callable[[], object]) -> Mistake:
+def logged(act: Callable[[], object]) -> Mistake:
     """Something that goes on, with a word about it."""
 
     def provoke() -> str:

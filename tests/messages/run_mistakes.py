@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import math
@@ -11,30 +12,35 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from httpx2 import AsyncClient, MockTransport, Response
 from mistake import PLACED, Mistake
 from torch import OutOfMemoryError
 
 from uniapl_cli.cli.session import _advice
-from uniapl_cli.generation.server import ServerTeacher
+from uniapl_cli.http import RequestFailed, post
+from uniapl_cli.monitoring.check import RunFacts
+from uniapl_cli.monitoring.health import Health
+from uniapl_cli.monitoring.idle import IdleCounter
+from uniapl_cli.pipelines.appending import AppendOnlyRows
 from uniapl_cli.plugins import load_plugins
-from uniapl_cli.rewards.reward import Weighted
+from uniapl_cli.rewards.reward import WeightedFunction
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.tensors import Mean
 from uniapl_cli.training.checkpoint import Checkpoints, State
-from uniapl_cli.training.health import Health
-from uniapl_cli.training.idle import Idle
 from uniapl_cli.training.optim import optimizers
-from uniapl_cli.training.sickness import Facts
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.updater import non_finite
 
 STEPS = 60
+LENGTH = "rollouts/completions/mean_length"
+CLIPPED = "rollouts/completions/clipped_ratio"
+EQUAL = "rollouts/verifier/frac_reward_zero_std"
 HEALTHY = {
-    "imitation": 0.6, "preference/clipped": 0.02, "preference/sampler_gap": 1e-3, "kl": 0.01,
-    "grad_norm": 0.3, "rollouts/length": 180.0, "rollouts/truncated": 0.05,
-    "rollouts/entropy": 0.4, "rollouts/verifier/mean": 0.3, "rollouts/verifier/equal_groups": 0.5,
+    "imitation": 0.6, "preference/clip_ratio": 0.02, "preference/sampler_gap": 1e-3, "kl/kl": 0.01,
+    "grad_norm": 0.3, LENGTH: 180.0, CLIPPED: 0.05, "rollouts/entropy": 0.4,
+    "rollouts/verifier/mean": 0.3, EQUAL: 0.5,
 }  # fmt: skip
-FACTS = Facts(
+FACTS = RunFacts(
     surrogate_terms={"preference": "verifier", "adversarial": "anchor"},
     contrasting=["verifier"],
     kl_terms=["kl"],
@@ -43,17 +49,17 @@ FACTS = Facts(
     max_grad_norm=1.0,
 )
 # The metrics from step 30 on.
-SICK: dict[str, dict[str, float]] = {
-    "equal rewards": {"rollouts/verifier/equal_groups": 1.0, "rollouts/verifier/mean": 0.0},
-    "truncated": {"rollouts/truncated": 0.9},
-    "far from the reference": {"kl": 2.5},
-    "longer": {"rollouts/length": 900.0},
-    "shorter": {"rollouts/length": 9.0},
+UNHEALTHY: dict[str, dict[str, float]] = {
+    "equal rewards": {EQUAL: 1.0, "rollouts/verifier/mean": 0.0},
+    "truncated": {CLIPPED: 0.9},
+    "far from the reference": {"kl/kl": 2.5},
+    "longer": {LENGTH: 900.0},
+    "shorter": {LENGTH: 9.0},
     "one response": {"rollouts/entropy": 0.005},
     "noise": {"rollouts/entropy": 3.0},
     "unlearnt": {"imitation": 4.0},
     "another sampler": {"preference/sampler_gap": 0.4},
-    "clipped": {"preference/clipped": 0.5},
+    "clipped": {"preference/clip_ratio": 0.5},
     "a spike": {"grad_norm": 25.0},
 }
 
@@ -67,9 +73,9 @@ def health(metrics: Mapping[str, float], since: int = 30) -> str:
 
 
 def idle(metrics: Mapping[str, float]) -> None:
-    watcher = Idle(2)
+    watcher = IdleCounter(2)
     for step in (1, 2):
-        watcher.note(step, 0.0, metrics)
+        watcher.add(step, 0.0, metrics)
 
 
 @cache
@@ -77,7 +83,7 @@ def policy() -> Any:
     from uniapl_cli.chat import load_tokenizer
     from uniapl_cli.tiny.assets import resolve
     from uniapl_cli.tiny.models import new_model
-    from uniapl_cli.training.learner import Policy
+    from uniapl_cli.training.policy import Policy
 
     tokenizer = load_tokenizer(resolve("tiny:base"))
     return Policy(new_model(tokenizer, hidden=16, layers=1, seed=0), tokenizer)
@@ -118,17 +124,31 @@ def locked() -> None:
         run.open()
 
 
+def locked_rows() -> None:
+    with AppendOnlyRows(Path("out.jsonl"), {}, "teach.out"):
+        AppendOnlyRows(Path("out.jsonl"), {}, "teach.out").__enter__()
+
+
 ROLLOUTS: Any = [SimpleNamespace(example=SimpleNamespace(origin="rows.jsonl:7", id="7"))] * 2
 
 
 def rewarded(function: Any) -> None:
-    Weighted("mine", 1.0, function)(ROLLOUTS)
+    WeightedFunction("mine", 1.0, function)(ROLLOUTS)
 
 
-def refusal(status: int, said: str) -> str:
+def refusal(status: int, text: str) -> str:
     """What is said of a server that answers with this status."""
-    teacher = ServerTeacher("http://h:1/v1", "m", lambda sampling, thinking: {}, key="sk-1")
-    return teacher._refusal(status, SimpleNamespace(text=said, headers={})).said
+
+    async def ask() -> None:
+        transport = MockTransport(lambda request: Response(status, text=text))
+        async with AsyncClient(transport=transport) as client:
+            await post(client, "http://h:1/v1", {}, timeout=1, key="sk-1")
+
+    try:
+        asyncio.run(ask())
+    except RequestFailed as failure:
+        return failure.message
+    raise AssertionError("it was not refused")
 
 
 PLUGINS = {
@@ -153,14 +173,14 @@ MISTAKES: dict[str, Mistake] = {
         lambda: _advice(OSError(errno.ENOSPC, "No space left on device", "run/metrics.jsonl"))
     ),
     "machine, no room on the GPU": Mistake(lambda: _advice(OutOfMemoryError())),
-    **{f"health, {name}": Mistake(partial(health, metrics)) for name, metrics in SICK.items()},
+    **{f"health, {name}": Mistake(partial(health, metrics)) for name, metrics in UNHEALTHY.items()},
     "health, clipped at every step": Mistake(partial(health, {"grad_norm": 40.0}, since=1)),
     "idle, equal rewards": Mistake(
-        partial(idle, {"rollouts/verifier/equal_groups": 1.0, "rollouts/verifier/mean": 0.0}),
+        partial(idle, {EQUAL: 1.0, "rollouts/verifier/mean": 0.0}),
         ("got",),
     ),
-    "idle, all truncated": Mistake(partial(idle, {"rollouts/truncated": 1.0}), ("got",)),
-    "idle, neither": Mistake(partial(idle, {"rollouts/truncated": 0.5}), ("got",)),
+    "idle, all truncated": Mistake(partial(idle, {CLIPPED: 1.0}), ("got",)),
+    "idle, neither": Mistake(partial(idle, {CLIPPED: 0.5}), ("got",)),
     "a gradient that is not finite": Mistake(
         lambda: _raise(non_finite(7, math.nan, {"kl": Mean(1.0, 2.0)})), ("got",)
     ),
@@ -171,6 +191,7 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "metrics, of another version": Mistake(older_metrics, (*PLACED, "key")),
     "run, locked": Mistake(locked, ("key", "got")),
+    "rows, locked": Mistake(locked_rows, ("got",)),
     "reward function, fails": Mistake(lambda: rewarded(lambda rollouts: 1 / 0), ("where",)),
     "reward function, gives too few": Mistake(lambda: rewarded(lambda rollouts: [1.0]), ("got",)),
     "server, a bad request": Mistake(partial(refusal, 400, "no field top_k")),

@@ -19,19 +19,19 @@ FINE = ("with base 16: ''", "='\"\"'", "'${b'")
 
 
 @pytest.fixture(scope="module")
-def found():
+def messages():
     return provoke_all()
 
 
-def test_the_golden_file_is_what_is_said(found):
+def test_the_golden_file_is_what_is_said(messages):
     diff = difflib.unified_diff(
-        GOLDEN.read_text("utf-8").splitlines(), render(found).splitlines(), "golden.txt", "now"
+        GOLDEN.read_text("utf-8").splitlines(), render(messages).splitlines(), "golden.txt", "now"
     )
     assert not (lines := list(diff)), "\n".join(["make style rewrites it:", *lines])
 
 
-def test_every_message_is_one_line_for_people(found):
-    for name, message in found.items():
+def test_every_message_is_one_line_for_people(messages):
+    for name, message in messages.items():
         text = str(message)
         assert len(text.splitlines()) == 1, name
         for fine in FINE:
@@ -39,9 +39,9 @@ def test_every_message_is_one_line_for_people(found):
         assert not NOT_FOR_PEOPLE.search(text), f"{name}: {text}"
 
 
-def test_every_error_carries_its_fields(found):
+def test_every_error_carries_its_fields(messages):
     for name, mistake in CATALOGUE.items():
-        error = found[name]
+        error = messages[name]
         lacking = [f for f in mistake.fields if getattr(error, f, None) in (None, ())]
         assert not lacking, f"{name}: {lacking}"
         if isinstance(error, UniAPLError) and error.key:

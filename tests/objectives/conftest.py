@@ -21,11 +21,11 @@ def batch(name):
 
 
 @pytest.fixture
-def learner():
+def trainable():
     return Bigrams()
 
 
 @pytest.fixture
-def outputs(learner, batch):
+def outputs(trainable, batch):
     """What a model put out for the batch: a leaf, to differentiate by."""
-    return learner.forward(batch.model_input()).detach().requires_grad_()
+    return trainable.forward(batch.model_input()).detach().requires_grad_()

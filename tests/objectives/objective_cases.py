@@ -1,16 +1,16 @@
-"""What fits each objective: a batch, its options, and a learner in float64 to train."""
+"""What fits each objective: a batch, its options, and a trainable in float64 to train."""
 
 import torch
 
+from uniapl_cli.batches import ChoiceBatch, LabelledBatch, PairBatch
 from uniapl_cli.objectives import batch_type, objectives
-from uniapl_cli.preferences import ChoiceBatch, LabelledBatch, PairBatch
 from uniapl_cli.tensors import TokenBatch
 
 VOCABULARY = 7
 
 
 class Bigrams:
-    """A learner of ten lines: a table of log-probabilities of one token after another."""
+    """A trainable of ten lines: a table of log-probabilities of one token after another."""
 
     device = torch.device("cpu")
 
@@ -25,19 +25,19 @@ class Bigrams:
             return (self.table.diagonal()[batch.tokens] * used).sum(-1)
         tokens = batch.tokens
         logps = self.table.log_softmax(-1)[tokens[:, :-1], tokens[:, 1:]]
-        return logps * batch.mask
+        return logps * batch.loss_mask
 
 
 def token_batch(lengths):
     """Return rows of very different length behind prompts of two tokens, all float64."""
     rng = torch.Generator().manual_seed(1)
     shape = len(lengths), max(lengths) + 2
-    places = torch.arange(shape[1]).expand(shape)
-    mask = (places >= 2) & (places < 2 + torch.tensor(lengths).unsqueeze(1))
+    index = torch.arange(shape[1]).expand(shape)
+    mask = (index >= 2) & (index < 2 + torch.tensor(lengths).unsqueeze(1))
     noise = torch.randn(3, *shape, dtype=torch.float64, generator=rng)
     return TokenBatch(
         tokens=torch.randint(VOCABULARY, (shape[0], shape[1] + 1), generator=rng),
-        mask=mask,
+        loss_mask=mask,
         old_logps=(0.3 * noise[0] - 2) * mask,
         ref_logps=(0.3 * noise[1] - 2) * mask,
         advantages={"worth": noise[2, :, 0]},
@@ -55,7 +55,7 @@ def choice_batch(lengths):
 
 
 def labelled_batch(lengths):
-    desirable = torch.tensor([place % 3 > 0 for place in range(len(lengths))])
+    desirable = torch.tensor([index % 3 > 0 for index in range(len(lengths))])
     others = token_batch(lengths[1:] + lengths[:1])
     baseline = torch.tensor(0.3, dtype=torch.float64)
     return LabelledBatch(token_batch(lengths), desirable, others, baseline)

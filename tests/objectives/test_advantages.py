@@ -32,21 +32,21 @@ PEERS = {
 @pytest.mark.parametrize("peer", PEERS)
 def test_the_published_examples(peer):
     name, options, golden = PEERS[peer]
-    found = advantages.bind(advantages.options(name, **options))(REWARDS, ONE_GROUP)
+    result = advantages.bind(advantages.options(name, **options))(REWARDS, ONE_GROUP)
     expected = [golden[0] if reward else golden[1] for reward in REWARDS]
-    assert found.tolist() == pytest.approx(expected, abs=5e-7)
+    assert result.tolist() == pytest.approx(expected, abs=5e-7)
 
 
 def test_raw_is_the_value_itself_in_memory_of_its_own():
-    found = advantages["raw"].definition(VALUES, GROUPS)
-    assert torch.equal(found, VALUES)
-    assert found.data_ptr() != VALUES.data_ptr()
+    result = advantages["raw"].definition(VALUES, GROUPS)
+    assert torch.equal(result, VALUES)
+    assert result.data_ptr() != VALUES.data_ptr()
 
 
 def test_there_is_one_finite_advantage_a_rollout(rule):
-    found = rule(VALUES, GROUPS)
-    assert found.shape == VALUES.shape
-    assert found.isfinite().all()
+    result = rule(VALUES, GROUPS)
+    assert result.shape == VALUES.shape
+    assert result.isfinite().all()
 
 
 def test_the_inputs_stay_as_they_were(rule):
@@ -70,8 +70,8 @@ def test_groups_do_not_see_each_other(name):
 
 def test_the_order_of_the_rollouts_does_not_matter(rule):
     order = torch.tensor([6, 2, 5, 0, 4, 1, 3])
-    found = rule(VALUES[order], GROUPS[order])
-    assert torch.allclose(found, rule(VALUES, GROUPS)[order], rtol=1e-12, atol=0)
+    result = rule(VALUES[order], GROUPS[order])
+    assert torch.allclose(result, rule(VALUES, GROUPS)[order], rtol=1e-12, atol=0)
 
 
 def test_the_names_of_the_groups_do_not_matter(rule):
@@ -87,8 +87,8 @@ def test_a_group_of_one_learns_nothing(name):
 @pytest.mark.parametrize("name", BASELINED)
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.1, -1e6])
 def test_a_group_whose_rewards_are_equal_learns_nothing(name, value):
-    found = advantages[name].definition(torch.full((8,), value, dtype=torch.float64), ONE_GROUP)
-    assert found.abs().max() <= 1e-9
+    result = advantages[name].definition(torch.full((8,), value, dtype=torch.float64), ONE_GROUP)
+    assert result.abs().max() <= 1e-9
 
 
 @pytest.mark.parametrize("name", BASELINED)
@@ -99,8 +99,8 @@ def test_a_reward_that_all_get_changes_nothing(name):
 
 @pytest.mark.parametrize("name", BASELINED)
 def test_the_advantages_of_a_group_sum_to_zero(name):
-    found = advantages[name].definition(VALUES, GROUPS)
-    assert [found[group == GROUPS].sum().item() for group in (0, 4, 9)] == pytest.approx([0] * 3)
+    result = advantages[name].definition(VALUES, GROUPS)
+    assert [result[group == GROUPS].sum().item() for group in (0, 4, 9)] == pytest.approx([0] * 3)
 
 
 def test_the_scale_of_the_rewards_is_divided_out():
@@ -110,9 +110,9 @@ def test_the_scale_of_the_rewards_is_divided_out():
 
 def test_the_batchs_spread_is_that_of_all_its_values():
     values = torch.tensor([1.0, 3.0, 10.0, 10.0], dtype=torch.float64)
-    found = advantages["batch"].definition(values, torch.tensor([0, 0, 1, 1]))
+    result = advantages["batch"].definition(values, torch.tensor([0, 0, 1, 1]))
     std = values.std(correction=1).item() + 1e-4
-    assert found.tolist() == pytest.approx([-1 / std, 1 / std, 0, 0])
+    assert result.tolist() == pytest.approx([-1 / std, 1 / std, 0, 0])
 
 
 def leave_one_out(**options):
@@ -125,7 +125,7 @@ def test_leaving_one_out_is_what_its_name_says(group):
     plain = advantages["leave_one_out"].definition(VALUES, GROUPS)
     scaled = leave_one_out(epsilon=0.0)(VALUES, GROUPS)
     for member in members:
-        others = VALUES[[place for place in members if place != member]]
+        others = VALUES[[index for index in members if index != member]]
         assert plain[member].item() == pytest.approx((VALUES[member] - others.mean()).item())
         assert (scaled[member] * others.std(correction=1)).item() == pytest.approx(
             plain[member].item()
@@ -134,5 +134,5 @@ def test_leaving_one_out_is_what_its_name_says(group):
 
 def test_where_the_others_agree_there_is_nothing_to_divide_by():
     rewards = torch.tensor([1.0, 0.1, 0.1, 0.1], dtype=torch.float64)
-    found = leave_one_out()(rewards, ONE_GROUP[:4])
-    assert found[0].item() == pytest.approx(0.9)
+    result = leave_one_out()(rewards, ONE_GROUP[:4])
+    assert result[0].item() == pytest.approx(0.9)

@@ -9,7 +9,7 @@ SURROGATE = {"reward": "verifier"}
 
 
 @pytest.mark.parametrize(
-    ("registry", "name", "wrong", "given"),
+    ("registry", "name", "wrong", "options"),
     [
         (objectives, "dpo", {"beta": 0.0}, {}),
         (objectives, "dpo", {"label_smoothing": 0.5}, {}),
@@ -26,8 +26,8 @@ SURROGATE = {"reward": "verifier"}
         (advantages, "group", {"ddof": 2}, {}),
     ],
 )
-def test_a_value_outside_its_bounds_is_refused(registry, name, wrong, given):
+def test_a_value_outside_its_bounds_is_refused(registry, name, wrong, options):
     with pytest.raises(ValidationError) as caught:
-        registry.options(name, **given, **wrong)
+        registry.options(name, **options, **wrong)
     (option,) = wrong
     assert {error["loc"][0] for error in caught.value.errors()} == {option}

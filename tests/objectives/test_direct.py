@@ -12,7 +12,7 @@ def sigmoid(x):
 
 def rewarded(batch, gains):
     """Return log-probabilities whose sum over row i is `gains[i]` above the reference's."""
-    mask = batch.answers.mask
+    mask = batch.answers.loss_mask
     each = torch.tensor(gains, dtype=torch.float64) / mask.sum(1).clamp(min=1)
     return (batch.answers.ref_logps + each.unsqueeze(1) * mask).requires_grad_()
 
@@ -21,8 +21,8 @@ def test_dpo_is_minus_log_sigmoid_of_the_rewards_difference():
     batch = choice_batch([3])
     result = bound("dpo", beta=0.5)(rewarded(batch, [2.0, -1.0]), batch)
     assert result.per_token.item() == pytest.approx(-math.log(sigmoid(1.5)))
-    told = {name: value.item() for name, value in result.metrics.items()}
-    assert told == pytest.approx(
+    metrics = {name: value.item() for name, value in result.metrics.items()}
+    assert metrics == pytest.approx(
         {"accuracy": 1, "margin": 1.5, "reward_chosen": 1.0, "reward_rejected": -0.5}
     )
 
@@ -39,8 +39,8 @@ def test_dpo_raises_the_chosen_answer_as_much_as_it_lowers_the_rejected():
     logps = rewarded(batch, [0.7, 0.2])
     bound("dpo", beta=0.1)(logps, batch).per_token.sum().backward()
     slope = 0.1 * sigmoid(-0.05)
-    assert logps.grad[0][batch.answers.mask[0]].tolist() == pytest.approx([-slope] * 3)
-    assert logps.grad[1][batch.answers.mask[1]].tolist() == pytest.approx([slope] * 3)
+    assert logps.grad[0][batch.answers.loss_mask[0]].tolist() == pytest.approx([-slope] * 3)
+    assert logps.grad[1][batch.answers.loss_mask[1]].tolist() == pytest.approx([slope] * 3)
 
 
 def test_smoothed_labels_are_wrong_now_and_then():
@@ -67,4 +67,4 @@ def test_kto_does_not_go_back_through_the_baseline():
     assert not batch.baseline.requires_grad
     logps = rewarded(batch, [1.5, -1.0])
     bound("kto")(logps, batch).per_token.sum().backward()
-    assert logps.grad[batch.answers.mask].all()
+    assert logps.grad[batch.answers.loss_mask].all()

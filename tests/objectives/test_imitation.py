@@ -35,6 +35,6 @@ def test_phi_times_nll_is_as_published(p, loss):
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
 def test_importance_sampling_weighs_tokens_by_p_and_does_not_differentiate_it(p):
-    loss, slope, metrics = imitate("chord_is", p)
+    loss, slope, metrics = imitate("dft", p)
     assert (loss, slope) == pytest.approx((-p * math.log(p), -p))
     assert metrics == pytest.approx({"p": p})

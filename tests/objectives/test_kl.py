@@ -42,9 +42,20 @@ def test_the_estimators_have_their_slopes(d, estimator):
 def test_k3_is_what_is_used_unless_told_otherwise():
     batch = token_batch([1, 5])
     default, k3 = (
-        bound("kl", **given)(batch.old_logps, batch) for given in ({}, {"estimator": "k3"})
+        bound("kl", **options)(batch.old_logps, batch) for options in ({}, {"estimator": "k3"})
     )
     assert torch.equal(default.per_token, k3.per_token)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_the_metric_is_k3_whatever_the_estimator(estimator):
+    logps = torch.full((1, 3), -2.0, requires_grad=True)
+    batch = replace(token_batch([1]), ref_logps=torch.full((1, 3), -1.0))
+    metrics = bound("kl", estimator=estimator)(logps, batch).metrics
+    assert {name: float(value[0, 0]) for name, value in metrics.items()} == pytest.approx(
+        {"kl": 0.718282, "k1": -1.0}
+    )
+    assert not any(value.requires_grad for value in metrics.values())
 
 
 @pytest.mark.parametrize("d", [1000.0, -1000.0])

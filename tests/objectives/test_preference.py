@@ -17,7 +17,7 @@ def surrogate(ratio, advantage, **options):
     )
     result = bound("surrogate", **options)(logps, batch)
     result.per_token[0, 0].backward()
-    clipped = float(result.metrics["clipped"][0, 0])
+    clipped = float(result.metrics["clip_ratio"][0, 0])
     return float(result.per_token[0, 0].detach()), float(logps.grad[0, 0]), clipped
 
 
@@ -35,9 +35,9 @@ REGIONS = {
 }
 
 
-@pytest.mark.parametrize(("given", "expected"), REGIONS.items())
-def test_the_surrogate_is_clipped_only_where_it_would_gain(given, expected):
-    assert surrogate(*given) == pytest.approx(expected)
+@pytest.mark.parametrize(("inputs", "expected"), REGIONS.items())
+def test_the_surrogate_is_clipped_only_where_it_would_gain(inputs, expected):
+    assert surrogate(*inputs) == pytest.approx(expected)
 
 
 def test_the_two_clips_are_apart():
@@ -49,7 +49,7 @@ def test_each_row_has_its_own_advantage():
     batch = token_batch([1, 12, 3])
     result = bound("surrogate")(batch.old_logps, batch)
     assert torch.equal(
-        result.per_token, -batch.advantages["worth"].unsqueeze(1).expand_as(batch.mask)
+        result.per_token, -batch.advantages["worth"].unsqueeze(1).expand_as(batch.loss_mask)
     )
 
 
@@ -72,7 +72,7 @@ def test_a_policy_that_ran_away_from_its_sampler_stays_finite(log_ratio, advanta
 def test_the_gap_to_the_sampler_is_logged():
     batch = token_batch([1])
     gap = bound("surrogate")(batch.old_logps - 0.25, batch).metrics["sampler_gap"]
-    assert gap[batch.mask] == pytest.approx(0.25)
+    assert gap[batch.loss_mask] == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize(
@@ -96,20 +96,22 @@ def test_a_sequences_ratio_is_the_geometric_mean_of_its_tokens():
     """GSPO: tokens at 1.21 and 1.0 are both at 1.1, and share the slope evenly."""
     batch = replace(token_batch([2]), advantages={"worth": torch.ones(1, dtype=torch.float64)})
     gaps = torch.tensor([[0.0, 0.0, math.log(1.21), 0.0]], dtype=torch.float64)
-    assert batch.mask.tolist() == [[False, False, True, True]]
+    assert batch.loss_mask.tolist() == [[False, False, True, True]]
     logps = (batch.old_logps + gaps).requires_grad_()
     objective = bound("surrogate", importance_sampling_level="sequence")
     result = objective(logps, batch)
-    assert result.per_token[batch.mask].tolist() == pytest.approx([-1.1, -1.1])
-    (result.per_token * batch.mask).sum().backward()
-    assert logps.grad[batch.mask].tolist() == pytest.approx([-1.1, -1.1])
-    assert result.metrics["sampler_gap"][batch.mask].tolist() == pytest.approx([math.log(1.21), 0])
+    assert result.per_token[batch.loss_mask].tolist() == pytest.approx([-1.1, -1.1])
+    (result.per_token * batch.loss_mask).sum().backward()
+    assert logps.grad[batch.loss_mask].tolist() == pytest.approx([-1.1, -1.1])
+    assert result.metrics["sampler_gap"][batch.loss_mask].tolist() == pytest.approx(
+        [math.log(1.21), 0]
+    )
 
 
 def test_a_sequence_is_clipped_as_a_whole():
     batch = replace(token_batch([2]), advantages={"worth": torch.ones(1, dtype=torch.float64)})
-    logps = (batch.old_logps + math.log(1.5) * batch.mask).requires_grad_()
+    logps = (batch.old_logps + math.log(1.5) * batch.loss_mask).requires_grad_()
     result = bound("surrogate", importance_sampling_level="sequence")(logps, batch)
-    (result.per_token * batch.mask).sum().backward()
-    assert result.metrics["clipped"][batch.mask].all()
+    (result.per_token * batch.loss_mask).sum().backward()
+    assert result.metrics["clip_ratio"][batch.loss_mask].all()
     assert not logps.grad.any()

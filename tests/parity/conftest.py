@@ -76,19 +76,19 @@ def trainer(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what TRL uses that others will remove
             args = getattr(trl, f"{kind}Config")(output_dir=str(tmp_path), **PLAIN, **options)
-            made = getattr(trl, f"{kind}Trainer")(
+            peer = getattr(trl, f"{kind}Trainer")(
                 model=new_policy().model if in_tables else world.theirs,
                 args=args,
                 train_dataset=Dataset.from_list(examples),
                 processing_class=copy.deepcopy(tokenizer),  # trainers change what they are given
                 **more,
             )
-        made.model.train()
+        peer.model.train()
         # As the training loop does before its first step.
-        made.current_gradient_accumulation_steps = args.gradient_accumulation_steps
+        peer.current_gradient_accumulation_steps = args.gradient_accumulation_steps
         if reference:
-            made.ref_model = world.their_reference
-        return made
+            peer.ref_model = world.their_reference
+        return peer
 
     return make
 
@@ -101,9 +101,9 @@ def agree(record_property: Callable[[str, object], None]) -> Agree:
     """
 
     def check(world: World, ours: float, theirs: float) -> None:
-        found = difference(world, ours, theirs)
-        record_property("loss", found.loss)
-        record_property("gradient", found.gradient)
-        assert max(found.loss, found.gradient) < world.tolerance, found
+        gap = difference(world, ours, theirs)
+        record_property("loss", gap.loss)
+        record_property("gradient", gap.gradient)
+        assert max(gap.loss, gap.gradient) < world.tolerance, gap
 
     return check

@@ -42,11 +42,11 @@ class Rollouts:
         rewards = torch.tensor(REWARDS, dtype=world.dtype)
         self.advantages = advantages["group"].definition(rewards, GROUPS)
         bare = token_batch(self.rows, temperature=temperature)
-        self.old_logps = world.ours.forward(bare).detach()[bare.mask] + self.drift()
+        self.old_logps = world.ours.forward(bare).detach()[bare.loss_mask] + self.drift()
         self.batch = token_batch(
             self.rows,
             temperature=temperature,
-            old_logps=laid(self.old_logps, bare.mask),
+            old_logps=laid(self.old_logps, bare.loss_mask),
             advantages={"verifier": self.advantages},
         )
 
@@ -72,7 +72,7 @@ class Rollouts:
     ) -> tuple[float, Mapping[str, Mean]]:
         """Go back through our loss, `size` rows at a time; return it, and all means."""
         surrogate = bound("surrogate", reward="verifier", **options)
-        shared = {"weight": lambda scales: 0.0, "reduction": REDUCTIONS[loss]}
+        shared = {"weight": lambda values: 0.0, "reduction": REDUCTIONS[loss]}
         terms = [Term("grpo", "rows", objective=surrogate, **shared)]
         weights = {"grpo": 1.0}
         if beta:
@@ -80,8 +80,8 @@ class Rollouts:
             terms.append(Term("kl", "rows", objective=kl, needs_reference=True, **shared))
             weights["kl"] = beta
         clear(self.world.ours)
-        given = {"rows": self.batch}, size, self.world.our_reference
-        means = accumulated_means(self.world.ours, terms, weights, *given)
+        arguments = {"rows": self.batch}, size, self.world.our_reference
+        means = accumulated_means(self.world.ours, terms, weights, *arguments)
         return total(means, weights), means
 
     def theirs(self, grpo: Any) -> dict[str, Any]:

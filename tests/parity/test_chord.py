@@ -11,7 +11,7 @@ import torch
 from accumulating import accumulated_means
 from worlds import clear, difference, laid, tables, token_batch, total
 
-from uniapl_cli.cli.session import read_config
+from uniapl_cli import load_config
 from uniapl_cli.commands.method import plan
 from uniapl_cli.objectives import advantages
 
@@ -19,7 +19,7 @@ from uniapl_cli.objectives import advantages
 RECIPES = [(200, 400, 0.5, 0.02), (0, 200, 0.9, 0.05), (0, 0, 0.1, 0.1), (0, 20, 0.6, 0.0)]
 STEPS = [0, 1, 19, 20, 50, 199, 200, 201, 400, 599, 600, 601]
 # Our objective -> what its token's loss is multiplied by, held constant.
-IMITATIONS = {"nll": lambda p: 1.0, "chord_phi": lambda p: p * (1 - p), "chord_is": lambda p: p}
+IMITATIONS = {"nll": lambda p: 1.0, "chord_phi": lambda p: p * (1 - p), "dft": lambda p: p}
 CLIP, DUAL_CLIP, EPSILON = 0.2, 3.0, 1e-6
 DEMONSTRATIONS = [(2, 17), (4, 1), (1, 5)]
 ANSWERS, REWARDS = (9, 1, 4, 17, 2, 6), (1.0, 0.0, 0.0, 0.0, 1.0, 1.0)
@@ -42,14 +42,14 @@ class Data:
     def batches(self):
         """Return the rows as the packaged method's sources give them."""
         group = advantages.bind(advantages.options("group", epsilon=EPSILON))
-        places = torch.tensor([g for g, members in enumerate(GROUPS) for _ in members])
-        verifier = group(torch.tensor(REWARDS, dtype=torch.float64), places)
+        groups = torch.tensor([g for g, members in enumerate(GROUPS) for _ in members])
+        verifier = group(torch.tensor(REWARDS, dtype=torch.float64), groups)
         rollouts = token_batch(self.rollouts)
         return {
             "demonstrations": token_batch(self.demonstrations),
             "rollouts": token_batch(
                 self.rollouts,
-                old_logps=laid(torch.cat(self.old_logps), rollouts.mask),
+                old_logps=laid(torch.cat(self.old_logps), rollouts.loss_mask),
                 advantages={"verifier": verifier, "anchor": self.anchor},
             ),
         }
@@ -78,11 +78,11 @@ def sft(table, data, weigh):
 
 def group_advantages():
     """Return (r - the group's mean) / (its standard deviation, over n - 1, + epsilon)."""
-    found = []
+    result = []
     for members in GROUPS:
         rewards = torch.tensor([REWARDS[i] for i in members], dtype=torch.float64)
-        found += ((rewards - rewards.mean()) / (rewards.std(correction=1) + EPSILON)).tolist()
-    return found
+        result += ((rewards - rewards.mean()) / (rewards.std(correction=1) + EPSILON)).tolist()
+    return result
 
 
 def policy_loss(table, data, values, dual_clip=None):
@@ -108,7 +108,7 @@ def divergence(table, reference, data):
 def packaged(*overrides):
     """Return the plan of methods/chord.yaml with these changes."""
     common = ["training.steps=1000", "discriminator.path=tiny:polar"]
-    return plan(read_config(None, [*common, *overrides], "chord"))
+    return plan(load_config(None, [*common, *overrides], "chord"))
 
 
 def ours(data, method, step, size=2):
@@ -118,15 +118,15 @@ def ours(data, method, step, size=2):
     needed = {term.source for term in terms}
     batches = {name: batch for name, batch in data.batches().items() if name in needed}
     clear(data.world.ours)
-    given = batches, size, data.world.our_reference
-    return total(accumulated_means(data.world.ours, terms, weights, *given), weights)
+    arguments = batches, size, data.world.our_reference
+    return total(accumulated_means(data.world.ours, terms, weights, *arguments), weights)
 
 
-def assert_same(data, found, expected):
+def assert_same(data, result, expected):
     """Check our loss and gradient against the formula's, which is gone back through here."""
     clear(data.world.theirs)
     expected.backward()
-    apart = difference(data.world, found, float(expected.detach()))
+    apart = difference(data.world, result, float(expected.detach()))
     assert max(apart.loss, apart.gradient) < 1e-12, apart
 
 

@@ -4,7 +4,7 @@ import pytest
 from accumulating import accumulated_means
 from worlds import bound, clear, token_batch, total
 
-from uniapl_cli.preferences import ChoiceBatch
+from uniapl_cli.batches import ChoiceBatch
 from uniapl_cli.training.terms import Term
 
 pytestmark = [
@@ -41,7 +41,7 @@ def ours(world, pairs, size, **options):
         for pair in pairs
     ]
     objective = bound("dpo", **options)
-    term = Term("dpo", "pairs", lambda scales: 1.0, objective, needs_reference=True)
+    term = Term("dpo", "pairs", lambda values: 1.0, objective, needs_reference=True)
     batches = {"pairs": ChoiceBatch(token_batch(rows))}
     clear(world.ours)
     means = accumulated_means(world.ours, [term], {"dpo": 1.0}, batches, size, world.our_reference)
@@ -58,13 +58,13 @@ def test_the_sigmoid_loss(world, peer, pairs, agree, beta, size):
     loss, means = ours(world, pairs, size, beta=beta)
     agree(world, loss, theirs.item())
     logged = {name: values[-1] for name, values in dpo._metrics["train"].items()}
-    told = {
+    expected = {
         "rewards/margins": means["dpo/margin"].value,
         "rewards/chosen": means["dpo/reward_chosen"].value,
         "rewards/rejected": means["dpo/reward_rejected"].value,
         "rewards/accuracies": means["dpo/accuracy"].value,
     }
-    assert {name: logged[name] for name in told} == pytest.approx(told, rel=1e-4)
+    assert {name: logged[name] for name in expected} == pytest.approx(expected, rel=1e-4)
 
 
 def test_smoothed_labels(world, peer, pairs, agree):

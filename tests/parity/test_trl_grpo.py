@@ -37,7 +37,7 @@ def peer(world, trainer):
             "epsilon_high": clip_high,
             "use_bias_correction_kl": False,  # TRL's default is True, ours is not
         }
-        made = trainer(
+        grpo = trainer(
             "GRPO",
             world,
             [{"prompt": "0"}],
@@ -46,17 +46,17 @@ def peer(world, trainer):
             rollout_func=lambda *_: dict(drawn),
         )
         if beta:  # the trainer finds a reference by its name on the hub only
-            made.beta, made.ref_model = beta, world.their_reference
+            grpo.beta, grpo.ref_model = beta, world.their_reference
             if not isinstance(world.their_reference, Table):
                 from trl.trainer.utils import add_fused_lm_head
 
-                add_fused_lm_head(made.ref_model, temperature=made.temperature)
-        return made
+                add_fused_lm_head(grpo.ref_model, temperature=grpo.temperature)
+        return grpo
 
     return make
 
 
-def told(grpo, name):
+def logged(grpo, name):
     """Return what TRL logged last under a name."""
     return grpo._metrics["train"][name][-1]
 
@@ -72,12 +72,12 @@ def test_a_batch(world, peer, agree, loss, beta, level):
     theirs.backward()
     ours, means = rollouts.ours(loss, **options)
     agree(world, ours, theirs.item())
-    assert min(told(grpo, f"clip_ratio/{side}_mean") for side in ("low", "high")) > 0.05
+    assert min(logged(grpo, f"clip_ratio/{side}_mean") for side in ("low", "high")) > 0.05
     if level == "token":  # TRL counts sequences where we count their tokens
-        cut = told(grpo, "clip_ratio/region_mean")
-        assert means["grpo/clipped"].value == pytest.approx(cut, rel=1e-6)
+        cut = logged(grpo, "clip_ratio/region_mean")
+        assert means["grpo/clip_ratio"].value == pytest.approx(cut, rel=1e-6)
     if beta and loss in ("dapo", "bnpo"):
-        assert means["kl"].value == pytest.approx(told(grpo, "kl"), rel=1e-5)
+        assert means["kl"].value == pytest.approx(logged(grpo, "kl"), rel=1e-5)
 
 
 def test_the_divergence_corrected_for_older_tokens(world, peer, agree):

@@ -9,7 +9,7 @@ import torch
 from accumulating import accumulated_means
 from worlds import bound, clear, token_batch, total
 
-from uniapl_cli.preferences import LabelledBatch
+from uniapl_cli.batches import LabelledBatch
 from uniapl_cli.training.terms import Term
 
 pytestmark = [
@@ -48,7 +48,7 @@ def examples(world):
 def ours(world, size, **options):
     """Go back through our loss, `size` answers at a time; return it, and all means."""
     objective = bound("kto", **options)
-    term = Term("kto", "labels", lambda scales: 1.0, objective, needs_reference=True)
+    term = Term("kto", "labels", lambda values: 1.0, objective, needs_reference=True)
     own, mismatched = map(token_batch, rows_of(world))
     batches = {"labels": LabelledBatch(own, torch.tensor(DESIRABLE), mismatched)}
     clear(world.ours)

@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer: its losses are our `nll` and `chord_is`."""
+"""TRL's SFTTrainer: its losses are our `nll` and `dft`."""
 
 import pytest
 from accumulating import accumulated_means
@@ -12,12 +12,12 @@ pytestmark = pytest.mark.slow  # seconds to import the peer
 # Of a prompt and its answer.
 LENGTHS = [(3, 9), (6, 1), (1, 4), (2, 17), (5, 2), (4, 6)]
 # TRL's loss_type -> our objective. Dynamic fine-tuning weighs a token by its p, held constant.
-LOSSES = {"nll": "nll", "dft": "chord_is"}
+LOSSES = {"nll": "nll", "dft": "dft"}
 
 
 def our_loss(world, objective, rows, size):
     """Go back through the mean over `rows`, `size` rows at a time, and return it."""
-    terms = [Term("sft", "rows", lambda scales: 1.0, objectives[objective].definition)]
+    terms = [Term("sft", "rows", lambda values: 1.0, objectives[objective].definition)]
     clear(world.ours)
     means = accumulated_means(world.ours, terms, {"sft": 1.0}, {"rows": token_batch(rows)}, size)
     return total(means, {"sft": 1.0})

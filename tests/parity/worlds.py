@@ -13,7 +13,7 @@ from torch import Tensor
 from uniapl_cli.data.collate import pad_rows
 from uniapl_cli.objectives import objectives
 from uniapl_cli.tensors import Mean, TokenBatch
-from uniapl_cli.training.learner import Policy
+from uniapl_cli.training.policy import Policy
 
 TABLE_WORDS = 7
 
@@ -31,7 +31,7 @@ class Table:
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return what our objectives take: (B, T) log-probabilities, 0 outside the mask."""
         tokens = batch.tokens
-        return self.table.log_softmax(-1)[tokens[:, :-1], tokens[:, 1:]] * batch.mask
+        return self.table.log_softmax(-1)[tokens[:, :-1], tokens[:, 1:]] * batch.loss_mask
 
     def __call__(self, input_ids: Tensor, labels: Tensor, **_: object) -> SimpleNamespace:
         """Return what TRL's fused head does (FusedCausalLMOutput), 0 where the label is -100."""
@@ -127,9 +127,9 @@ class Difference:
 
 def difference(world: World, ours: float, theirs: float) -> Difference:
     """Compare the losses, and the gradients that the two policies of the world have by now."""
-    found, expected = parameters(world.ours), parameters(world.theirs)
+    actual, expected = parameters(world.ours), parameters(world.theirs)
     apart = [
-        float((found[name].grad - wanted.grad).norm() / wanted.grad.norm())
+        float((actual[name].grad - wanted.grad).norm() / wanted.grad.norm())
         for name, wanted in expected.items()
     ]
     return Difference(abs(ours - theirs) / abs(theirs), max(apart))

@@ -2,7 +2,7 @@
 
 from uniapl_cli.data import BadRows
 from uniapl_cli.files import Row, read_rows
-from uniapl_cli.pipelines.filter import filter_rows, judged
+from uniapl_cli.pipelines.filter import filter_rows, judged_chunks
 from uniapl_cli.runs.console import bar
 from uniapl_cli.sandbox import Sandbox
 
@@ -16,14 +16,13 @@ def row(key, response=None, *ids, prompt="Hi", **columns):
     return Row(f"rows.jsonl:{key}", values)
 
 
-def run(given, out, rejected=None, *, mode="strict", tolerance=0, choice="all", pairs=None):
-    halves = pairs is not None
+def run(rows, out, rejected=None, *, mode="strict", tolerance=0, choice="all", pairs=None):
     with (
-        bar("filter", None) as shown,
-        judged(given, 1, "ifeval", mode, halves, Sandbox) as chunks,
+        bar("filter", None) as progress,
+        judged_chunks(rows, 1, "ifeval", mode, pairs is not None, Sandbox) as chunks,
     ):
         bad = BadRows(tolerance)
-        return filter_rows(chunks, out, rejected, bad, shown, choice=choice, pairs=pairs)
+        return filter_rows(chunks, out, rejected, bad, progress, choice=choice, pairs=pairs)
 
 
 def rows(path) -> dict[str, dict]:

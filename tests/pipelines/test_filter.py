@@ -1,15 +1,15 @@
-"""Which rows are kept, by rows made by hand."""
+"""Which rows are kept."""
 
 import pytest
 from filter_cases import COMMA, QUOTED, TITLE, row, rows, run
 
 from uniapl_cli.errors import DataError
-from uniapl_cli.pipelines.filter import FilterOptions, joined, judged
+from uniapl_cli.pipelines.filter import FilterOptions, judged_chunks, with_constraints
 from uniapl_cli.sandbox import Sandbox
 
 
 @pytest.fixture
-def given():
+def mixed():
     return [
         row("good", '"No comma."', COMMA, QUOTED),
         row("bad", "Yes, one.", COMMA, QUOTED),
@@ -20,8 +20,8 @@ def given():
     ]
 
 
-def test_rows_that_pass_are_kept_and_the_others_say_why(given, tmp_path):
-    counts = run(given, tmp_path / "kept", tmp_path / "rejected")
+def test_rows_that_pass_are_kept_and_the_others_say_why(mixed, tmp_path):
+    counts = run(mixed, tmp_path / "kept", tmp_path / "rejected")
     kept, rejected = rows(tmp_path / "kept"), rows(tmp_path / "rejected")
     assert list(kept) == ["good"]
     assert {key: row["failed"] for key, row in rejected.items()} == {
@@ -43,8 +43,8 @@ def test_rows_that_pass_are_kept_and_the_others_say_why(given, tmp_path):
     }
 
 
-def test_every_row_carries_both_verdicts_and_its_own_columns(given, tmp_path):
-    run(given, tmp_path / "kept", tmp_path / "rejected")
+def test_every_row_carries_both_verdicts_and_its_own_columns(mixed, tmp_path):
+    run(mixed, tmp_path / "kept", tmp_path / "rejected")
     assert rows(tmp_path / "kept")["good"] == {
         "key": "good",
         "prompt": "Hi",
@@ -59,8 +59,8 @@ def test_every_row_carries_both_verdicts_and_its_own_columns(given, tmp_path):
     assert verdicts["free"] == {"strict": [], "loose": []}
 
 
-def test_loose_mode_decides_by_the_loose_verdict(given, tmp_path):
-    counts = run(given, tmp_path / "kept", tmp_path / "rejected", mode="loose")
+def test_loose_mode_decides_by_the_loose_verdict(mixed, tmp_path):
+    counts = run(mixed, tmp_path / "kept", tmp_path / "rejected", mode="loose")
     assert list(rows(tmp_path / "kept")) == ["good", "loose too"]
     assert counts["rejected by id"] == {QUOTED: 3, COMMA: 1}
 
@@ -71,13 +71,13 @@ def test_an_empty_think_block_is_not_judged(tmp_path):
     assert "</think>" in rows(tmp_path / "kept")["1"]["response"]
 
 
-def test_rejected_rows_need_no_file(given, tmp_path):
-    run(given, tmp_path / "kept")
+def test_rejected_rows_need_no_file(mixed, tmp_path):
+    run(mixed, tmp_path / "kept")
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
-def test_nothing_is_written_when_a_row_in_the_middle_is_bad(given, tmp_path):
-    broken = [*given[:3], row("none"), *given[3:]]
+def test_nothing_is_written_when_a_row_in_the_middle_is_bad(mixed, tmp_path):
+    broken = [*mixed[:3], row("none"), *mixed[3:]]
     with pytest.raises(DataError) as caught:
         run(broken, tmp_path / "kept", tmp_path / "rejected")
     assert caught.value.where == "rows.jsonl:none"
@@ -87,21 +87,21 @@ def test_nothing_is_written_when_a_row_in_the_middle_is_bad(given, tmp_path):
 def test_constraints_may_come_from_another_file():
     owner = row("k1", None, COMMA, prompt="A")
     answers = [row("1", "Yes.", prompt="A"), row("2", "No.", QUOTED, prompt="B")]
-    found = list(joined(answers, [owner]))
-    assert found[0].values == {**owner.values, "key": "1", "response": "Yes."}
-    assert found[0].origin == "rows.jsonl:1"
-    assert found[1] == answers[1]
+    joined = list(with_constraints(answers, [owner]))
+    assert joined[0].values == {**owner.values, "key": "1", "response": "Yes."}
+    assert joined[0].origin == "rows.jsonl:1"
+    assert joined[1] == answers[1]
 
 
-def test_two_sayings_of_one_prompt_are_refused():
+def test_other_constraints_of_one_prompt_are_refused():
     owners = [row("1", None, COMMA), row("2", None, COMMA), row("3", None, QUOTED)]
     with pytest.raises(DataError) as caught:
-        list(joined([], owners))
+        list(with_constraints([], owners))
     assert caught.value.where == "rows.jsonl:3"
 
 
-def test_a_tolerated_bad_row_is_counted_and_one_more_stops(given, tmp_path):
-    broken = [*given, row("none"), row("nothing")]
+def test_a_tolerated_bad_row_is_counted_and_one_more_stops(mixed, tmp_path):
+    broken = [*mixed, row("none"), row("nothing")]
     assert run(broken, tmp_path / "kept", tolerance=2)["bad rows"] == 2
     with pytest.raises(DataError) as caught:
         run(broken, tmp_path / "again", tolerance=1)
@@ -130,10 +130,10 @@ def test_one_response_a_prompt_can_be_chosen(tmp_path, choice, kept):
 
 
 @pytest.mark.parametrize("size", [1, 2, 100])
-def test_the_size_of_a_chunk_changes_nothing(given, tmp_path, monkeypatch, size):
-    run(given, tmp_path / "whole", tmp_path / "others")
+def test_the_size_of_a_chunk_changes_nothing(mixed, tmp_path, monkeypatch, size):
+    run(mixed, tmp_path / "whole", tmp_path / "others")
     monkeypatch.setattr("uniapl_cli.pipelines.filter.CHUNK", size)
-    run(given, tmp_path / "kept", tmp_path / "rejected")
+    run(mixed, tmp_path / "kept", tmp_path / "rejected")
     assert (tmp_path / "kept").read_bytes() == (tmp_path / "whole").read_bytes()
     assert (tmp_path / "rejected").read_bytes() == (tmp_path / "others").read_bytes()
 
@@ -159,7 +159,10 @@ def test_the_processes_that_judge_import_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_other_processes_judge_alike(given, tmp_path):
-    setting = ("ifeval", "strict", True, Sandbox)
-    with judged(given, 1, *setting) as here, judged(given, 2, *setting) as there:
+def test_other_processes_judge_alike(mixed, tmp_path):
+    options = ("ifeval", "strict", True, Sandbox)
+    with (
+        judged_chunks(mixed, 1, *options) as here,
+        judged_chunks(mixed, 2, *options) as there,
+    ):
         assert list(here) == list(there)

@@ -1,4 +1,4 @@
-"""Which responses are set beside each other, by rows made by hand."""
+"""Which responses become pairs."""
 
 import json
 from itertools import permutations
@@ -25,7 +25,7 @@ def answer(prompt, response, *ids, **columns):
     return row("1", response, *(ids or (COMMA,)), prompt=prompt, **columns)
 
 
-GIVEN = [
+ROWS = [
     answer("A", "One."),
     answer("A", "Two, two."),
     answer("A", "Three."),
@@ -34,33 +34,33 @@ GIVEN = [
     answer("B", "All is well."),
     answer("C", "No, no."),
 ]
-MADE = [("1-0", "A", "One.", "Two, two."), ("1-1", "A", "Three.", "Four, four.")]
+PAIRS = [("1-0", "A", "One.", "Two, two."), ("1-1", "A", "Three.", "Four, four.")]
 
 
 def test_the_nth_that_passes_stands_beside_the_nth_that_fails(tmp_path):
-    counts = run(GIVEN, tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
-    assert pairs(tmp_path / "pairs.jsonl") == MADE
+    counts = run(ROWS, tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
+    assert pairs(tmp_path / "pairs.jsonl") == PAIRS
     assert (counts["pairs"], counts["prompts without a pair"]) == (2, 2)
     assert (counts["kept"], counts["rejected"]) == (4, 3)
 
 
 @pytest.mark.parametrize("choice", ["first", "shortest"])
 def test_what_is_kept_does_not_change_the_pairs(tmp_path, choice):
-    run(GIVEN, tmp_path / "kept", choice=choice, pairs=tmp_path / "pairs.jsonl")
-    assert pairs(tmp_path / "pairs.jsonl") == MADE
+    run(ROWS, tmp_path / "kept", choice=choice, pairs=tmp_path / "pairs.jsonl")
+    assert pairs(tmp_path / "pairs.jsonl") == PAIRS
 
 
 def test_responses_may_stand_apart(tmp_path):
     """Two files of responses, one behind the other, give the same pairs as row by row."""
-    for number, order in enumerate(permutations(GIVEN[:4])):
-        mixed = [GIVEN[5], *order[:2], GIVEN[6], *order[2:]]
+    for number, order in enumerate(permutations(ROWS[:4])):
+        mixed = [ROWS[5], *order[:2], ROWS[6], *order[2:]]
         counts = run(mixed, tmp_path / "kept", pairs=tmp_path / f"{number}.jsonl")
-        found = pairs(tmp_path / f"{number}.jsonl")
-        assert counts["pairs"] == len(found) == 2
-        given = [text for r in order if "," not in (text := r.values["response"])]
-        assert [chosen for _, _, chosen, _ in found] == given
-        given = [text for r in order if "," in (text := r.values["response"])]
-        assert [rejected for _, _, _, rejected in found] == given
+        written = pairs(tmp_path / f"{number}.jsonl")
+        assert counts["pairs"] == len(written) == 2
+        answers = [text for r in order if "," not in (text := r.values["response"])]
+        assert [chosen for _, _, chosen, _ in written] == answers
+        answers = [text for r in order if "," in (text := r.values["response"])]
+        assert [rejected for _, _, _, rejected in written] == answers
 
 
 def test_a_pair_carries_its_prompt_its_constraints_and_its_reference(tmp_path):
@@ -74,9 +74,9 @@ def test_a_pair_carries_its_prompt_its_constraints_and_its_reference(tmp_path):
 
 
 def test_the_rows_are_trls(tmp_path):
-    run(GIVEN, tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
-    found = json.loads((tmp_path / "pairs.jsonl").read_text().splitlines()[0])
-    assert found == {
+    run(ROWS, tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
+    written = json.loads((tmp_path / "pairs.jsonl").read_text().splitlines()[0])
+    assert written == {
         "key": "1-0",
         "prompt": [{"role": "user", "content": "A"}],
         "instruction_id_list": [COMMA],
@@ -87,21 +87,24 @@ def test_the_rows_are_trls(tmp_path):
 
 
 def test_one_text_under_other_constraints_is_another_prompt(tmp_path):
-    given = [answer("A", "One."), answer("A", "Two.", COMMA, QUOTED)]
-    counts = run(given, tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
+    answers = [answer("A", "One."), answer("A", "Two.", COMMA, QUOTED)]
+    counts = run(answers, tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
     assert (counts["pairs"], counts["prompts without a pair"]) == (0, 2)
 
 
 @pytest.mark.parametrize("mode", ["strict", "loose"])
 def test_the_mode_decides_which_responses_pass(tmp_path, mode):
-    given = [answer("A", 'Sure,\n"Quoted."', COMMA, QUOTED), answer("A", "No, no.", COMMA, QUOTED)]
-    counts = run(given, tmp_path / "kept", mode=mode, pairs=tmp_path / "pairs.jsonl")
+    answers = [
+        answer("A", 'Sure,\n"Quoted."', COMMA, QUOTED),
+        answer("A", "No, no.", COMMA, QUOTED),
+    ]
+    counts = run(answers, tmp_path / "kept", mode=mode, pairs=tmp_path / "pairs.jsonl")
     assert counts["pairs"] == (mode == "loose")
 
 
 def test_a_response_that_nothing_verifies_is_neither_good_nor_bad(tmp_path):
-    given = [row("1", "Good.", prompt="A"), row("2", "Bad.", prompt="A")]
-    counts = run(given, tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
+    answers = [row("1", "Good.", prompt="A"), row("2", "Bad.", prompt="A")]
+    counts = run(answers, tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
     assert (counts["pairs"], counts["prompts without a pair"]) == (0, 0)
     assert counts["without constraints"] == 2
 
@@ -128,20 +131,20 @@ def test_a_response_that_could_not_be_judged_is_not_rejected(tmp_path, monkeypat
 
 
 def test_no_pairs_are_written_unless_asked_for(tmp_path):
-    counts = run(GIVEN, tmp_path / "kept")
+    counts = run(ROWS, tmp_path / "kept")
     assert "pairs" not in counts
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 def test_no_file_appears_when_a_row_in_the_middle_is_bad(tmp_path):
     with pytest.raises(DataError):
-        run([*GIVEN, row("none"), *GIVEN], tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
+        run([*ROWS, row("none"), *ROWS], tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("size", [1, 2, 100])
 def test_the_size_of_a_chunk_changes_no_pair(tmp_path, monkeypatch, size):
     monkeypatch.setattr("uniapl_cli.pipelines.filter.CHUNK", size)
-    run(GIVEN, tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
-    assert pairs(tmp_path / "pairs.jsonl") == MADE
+    run(ROWS, tmp_path / "kept", pairs=tmp_path / "pairs.jsonl")
+    assert pairs(tmp_path / "pairs.jsonl") == PAIRS
     assert len(rows(tmp_path / "kept")) == 1  # all rows have the key 1

@@ -8,10 +8,11 @@ import pytest
 from uniapl_cli.discriminators import coefficient
 from uniapl_cli.errors import DataError, ModelError
 from uniapl_cli.files import Row, read_rows, write_rows
-from uniapl_cli.pipelines.score import Columns, ToFile, score
+from uniapl_cli.pipelines.appending import AppendOnlyRows
+from uniapl_cli.pipelines.score import Columns, score
 from uniapl_cli.runs.console import Bar
 
-FACTS = {"kind": "lengths", "path": "x"}
+PROVENANCE = {"kind": "lengths", "path": "x"}
 
 
 class Lengths:
@@ -29,7 +30,7 @@ class Lengths:
 
 
 @pytest.fixture
-def given():
+def inputs():
     return [
         {"key": n, "prompt": "Hi", "reference": "é" * 4, "output": "x" * n, "score_of": None}
         for n in range(10)
@@ -42,19 +43,20 @@ def out(tmp_path):
 
 
 @pytest.fixture
-def run(given, out):
+def run(inputs, out):
     """run(discriminator, **changes): score the ten rows, three at a time."""
 
-    def start(judge=None, rows=given, *, facts=FACTS, columns=None, out=out, **options):
+    def start(judge=None, rows=inputs, *, provenance=PROVENANCE, columns=None, out=out, **options):
         numbered = (Row(f"rows.jsonl:{n}", row) for n, row in enumerate(rows, 1))
-        return score(
-            numbered,
-            lambda: judge or Lengths(),
-            ToFile(out, facts),
-            columns or Columns(),
-            Bar("score", None),
-            **{"chunk": 3, **options},
-        )
+        with AppendOnlyRows(out, provenance, "score.out") as file:
+            return score(
+                numbered,
+                lambda: judge or Lengths(),
+                file,
+                columns or Columns(),
+                Bar("score", None),
+                **{"chunk": 3, **options},
+            )
 
     return start
 
@@ -63,11 +65,11 @@ def rows(out):
     return [row.values for row in read_rows(out)]
 
 
-def test_a_row_is_what_it_was_with_score_and_coefficient(run, out, given):
+def test_a_row_is_what_it_was_with_score_and_coefficient(run, out, inputs):
     result = run()
     scores = [1 - abs(n - 4) / 4 for n in range(10)]
     assert rows(out) == [
-        {**row, "score": r, "coef": coefficient(r)} for row, r in zip(given, scores, strict=True)
+        {**row, "score": r, "coef": coefficient(r)} for row, r in zip(inputs, scores, strict=True)
     ]
     coefs = [coefficient(r) for r in scores]
     assert result == {
@@ -83,10 +85,10 @@ def test_a_row_is_what_it_was_with_score_and_coefficient(run, out, given):
 def test_centred_the_references_own_score_is_subtracted_and_kept(run, out):
     judge = Lengths()
     run(judge, centre=True)
-    found = rows(out)
-    assert [row["score"] for row in found] == [-abs(n - 4) / 4 for n in range(10)]
-    assert {row["own"] for row in found} == {1.0}
-    assert found[4]["coef"] == 1.0
+    scored = rows(out)
+    assert [row["score"] for row in scored] == [-abs(n - 4) / 4 for n in range(10)]
+    assert {row["own"] for row in scored} == {1.0}
+    assert scored[4]["coef"] == 1.0
     assert len(judge.seen) == 10 + 4  # one reference a chunk of three
 
 
@@ -100,11 +102,11 @@ def test_an_interruption_loses_nothing_and_leaves_no_trace(run, out, tmp_path, l
     with pytest.raises(KeyboardInterrupt):
         run(Lengths(lives))
     again = Lengths()
-    told = run(again)
-    assert (told["rows"], told["kept from before"]) == (10, 3 * lives)
+    result = run(again)
+    assert (result["rows"], result["kept from before"]) == (10, 3 * lives)
     assert len(again.seen) == 10 - 3 * lives
     whole = tmp_path / "whole.jsonl"
-    assert told == {**run(out=whole), "kept from before": 3 * lives}
+    assert result == {**run(out=whole), "kept from before": 3 * lives}
     assert out.read_bytes() == whole.read_bytes()
 
 
@@ -123,8 +125,8 @@ def test_a_finished_file_loads_nothing(run, out):
     assert run(Lengths(0))["rows"] == 10
 
 
-def test_more_rows_are_added(run, out, given):
-    run(rows=given[:4])
+def test_more_rows_are_added(run, out, inputs):
+    run(rows=inputs[:4])
     assert run()["kept from before"] == 4
     assert [row["key"] for row in rows(out)] == list(range(10))
 
@@ -133,19 +135,19 @@ def test_rows_scored_in_another_way_are_refused(run, out):
     run()
     before = out.read_bytes()
     with pytest.raises(DataError) as caught:
-        run(facts={**FACTS, "path": "y"})
+        run(provenance={**PROVENANCE, "path": "y"})
     assert caught.value.got == str(out)
     assert out.read_bytes() == before
 
 
-def test_another_row_in_a_rows_place_is_refused(run, out, given):
+def test_another_row_in_a_rows_place_is_refused(run, out, inputs):
     run()
-    given[6] = {**given[6], "output": "changed"}
+    inputs[6] = {**inputs[6], "output": "changed"}
     with pytest.raises(DataError) as caught:
         run()
     assert (caught.value.where, caught.value.got) == (f"{out}:7", "rows.jsonl:7")
     with pytest.raises(DataError) as caught:
-        run(rows=given[:4])
+        run(rows=inputs[:4])
     assert caught.value.where == f"{out}:5"
 
 
@@ -163,30 +165,30 @@ def test_no_rows_are_an_error(run):
         run(rows=[])
 
 
-def test_not_a_number_in_a_column_is_itself(run, given):
-    given[2]["score_of"] = float("nan")
+def test_not_a_number_in_a_column_is_itself(run, inputs):
+    inputs[2]["score_of"] = float("nan")
     run()
     assert run()["kept from before"] == 10
 
 
-def compared(columns=None, **row):
-    given = {"prompt": "Hi", "reference": "So.", "output": "Yes.", **row}
-    found = (columns or Columns()).comparison(Row("rows.jsonl:3", given))
-    return found.prompt, found.reference, found.candidate, found.id
+def comparison_of(columns=None, **row):
+    values = {"prompt": "Hi", "reference": "So.", "output": "Yes.", **row}
+    comparison = (columns or Columns()).comparison(Row("rows.jsonl:3", values))
+    return comparison.prompt, comparison.reference, comparison.candidate, comparison.id
 
 
 def test_columns_are_texts_or_messages():
-    assert compared() == ("Hi", "So.", "Yes.", "rows.jsonl:3")
+    assert comparison_of() == ("Hi", "So.", "Yes.", "rows.jsonl:3")
     turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
-    said = [{"role": "assistant", "content": "Yes."}]
-    found = compared(prompt=turns, output=said)
-    assert found == ("Be brief.\nHi", "So.", "Yes.", "rows.jsonl:3")
-    assert compared(output="")[2] == ""
+    answer = [{"role": "assistant", "content": "Yes."}]
+    comparison = comparison_of(prompt=turns, output=answer)
+    assert comparison == ("Be brief.\nHi", "So.", "Yes.", "rows.jsonl:3")
+    assert comparison_of(output="")[2] == ""
 
 
 def test_columns_may_have_other_names():
     columns = Columns(prompt="question", reference="teacher", output="prompt")
-    assert compared(columns, question="Q", teacher="T")[:3] == ("Q", "T", "Hi")
+    assert comparison_of(columns, question="Q", teacher="T")[:3] == ("Q", "T", "Hi")
 
 
 @pytest.mark.parametrize(("strip", "left"), [(True, "Yes."), (False, "<think>\n?</think>\n\nYes.")])
@@ -194,9 +196,12 @@ def test_thoughts_are_left_out_unless_they_are_wanted(strip, left):
     text = "<think>\n?</think>\n\nYes."
     columns = Columns(strip_thinking=strip)
     turns = [{"role": "assistant", "content": text}]
-    for given in (text, turns):
-        assert compared(columns, output=given, reference=given, prompt=text)[1:3] == (left, left)
-    assert compared(columns, prompt=text)[0] == text
+    for content in (text, turns):
+        assert comparison_of(columns, output=content, reference=content, prompt=text)[1:3] == (
+            left,
+            left,
+        )
+    assert comparison_of(columns, prompt=text)[0] == text
 
 
 @pytest.mark.parametrize(
@@ -212,7 +217,7 @@ def test_thoughts_are_left_out_unless_they_are_wanted(strip, left):
 )
 def test_a_row_that_cannot_be_compared_is_named(row, got):
     with pytest.raises(DataError) as caught:
-        compared(**row)
+        comparison_of(**row)
     assert (caught.value.where, caught.value.got) == ("rows.jsonl:3", got)
 
 
@@ -231,7 +236,7 @@ def test_a_failed_score_keeps_the_rows_before_it(run, out):
 
 def test_the_record_says_how_rows_were_scored(run, out):
     run()
-    assert json.loads(out.with_name("scored.jsonl.meta.json").read_text()) == FACTS
+    assert json.loads(out.with_name("scored.jsonl.meta.json").read_text()) == PROVENANCE
 
 
 def test_what_is_written_can_be_scored_again_under_another_name(run, out, tmp_path):

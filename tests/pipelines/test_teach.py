@@ -7,9 +7,9 @@ import pytest
 from uniapl_cli.chat import Chat
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import read_rows
-from uniapl_cli.generation import LocalTeacher
-from uniapl_cli.pipelines import teach as module
+from uniapl_cli.pipelines import appending
 from uniapl_cli.pipelines.teach import teach
+from uniapl_cli.teachers import LocalTeacher
 from uniapl_cli.types import Sampling
 
 SAMPLING = Sampling(temperature=0.7, max_new_tokens=8)
@@ -29,10 +29,16 @@ def out(tmp_path):
 def run(examples, chat, out, echo):
     """run(generator, **changes): teach the five examples, two samples each."""
 
-    def start(generator=None, *, given=examples, sampling=SAMPLING, chat=chat, out=out, **changes):
-        made = {"thinking": chat.thinking, "system": chat.system}
-        settings = {"samples": 2, "seed": 0, "model": "teacher", "made": made, **changes}
-        return teach(given, LocalTeacher(generator or echo(), chat), sampling, out, **settings)
+    def start(generator=None, *, rows=examples, sampling=SAMPLING, chat=chat, out=out, **changes):
+        options = {
+            "samples": 2,
+            "seed": 0,
+            "model": "teacher",
+            "provenance": {"thinking": chat.thinking, "system": chat.system},
+            **changes,
+        }
+        teacher = LocalTeacher(generator or echo(), chat)
+        return teach(rows, lambda: teacher, sampling, out, **options)
 
     return start
 
@@ -70,9 +76,9 @@ def test_a_row_is_the_prompts_own_with_what_was_answered(run, out, chat, example
 
 def test_the_counts_are_the_rows(run, out):
     counts = run()
-    made = rows(out)
-    assert counts["truncated"] == sum(r["finish_reason"] == "length" for r in made) > 0
-    assert counts["prompt tokens"] == sum(r["prompt_tokens"] for r in made)
+    written = rows(out)
+    assert counts["truncated"] == sum(r["finish_reason"] == "length" for r in written) > 0
+    assert counts["prompt tokens"] == sum(r["prompt_tokens"] for r in written)
     assert counts["response tokens"] == 30
 
 
@@ -87,7 +93,7 @@ def test_every_response_has_a_seed_of_its_own(run, out, tmp_path):
 def test_a_response_does_not_depend_on_the_other_prompts(run, out, examples, tmp_path):
     run()
     alone = tmp_path / "alone.jsonl"
-    run(given=examples[2:3], out=alone)
+    run(rows=examples[2:3], out=alone)
     assert rows(alone) == rows(out)[4:6]
 
 
@@ -96,18 +102,18 @@ def test_a_response_does_not_depend_on_the_other_prompts(run, out, examples, tmp
 def test_an_interruption_loses_nothing_and_leaves_no_trace(
     run, out, echo, tmp_path, monkeypatch, lives, at_once
 ):
-    monkeypatch.setattr(module, "APPEND_ROWS", at_once)
+    monkeypatch.setattr(appending, "BATCH_ROWS", at_once)
     with pytest.raises(KeyboardInterrupt):
         run(echo(lives))
     again = echo()
     assert run(again)["kept from before"] == 2 * lives
-    assert again.asked == 10 - 2 * lives
+    assert again.responses == 10 - 2 * lives
     run(out=tmp_path / "whole.jsonl")
     assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 
 def test_rows_are_on_the_disk_before_the_end(run, out, chat, monkeypatch, echo):
-    monkeypatch.setattr(module, "APPEND_ROWS", 4)
+    monkeypatch.setattr(appending, "BATCH_ROWS", 4)
     seen = []
 
     class Watched(echo):
@@ -126,7 +132,7 @@ def test_a_torn_last_line_is_made_again(run, out, echo, tmp_path):
     out.write_bytes(whole[:-40])
     again = echo()
     assert run(again)["kept from before"] == 9
-    assert again.asked == 1
+    assert again.responses == 1
     assert out.read_bytes() == whole
 
 
@@ -134,7 +140,7 @@ def test_a_finished_file_asks_nothing(run, out, echo):
     run()
     whole, again = out.read_bytes(), echo()
     run(again)
-    assert again.asked == 0
+    assert again.responses == 0
     assert out.read_bytes() == whole
 
 
@@ -142,14 +148,14 @@ def test_more_samples_are_added_to_those_that_are_there(run, out, echo, tmp_path
     run()
     more = echo()
     run(more, samples=3)
-    assert more.asked == 5
+    assert more.responses == 5
     run(samples=3, out=tmp_path / "whole.jsonl")
     assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 
 def test_rows_of_other_prompts_stay_behind_the_others(run, out, examples):
     run()
-    counts = run(given=examples[3:])
+    counts = run(rows=examples[3:])
     assert counts["of other prompts"] == 6
     assert [r["key"] for r in rows(out)][:4] == ["3", "3", "4", "4"]
     assert counts["rows"] == 10
@@ -172,7 +178,7 @@ def test_a_file_made_in_another_way_is_refused_and_left_alone(run, out, echo, ch
     with pytest.raises(DataError) as caught:
         run(again, **changes)
     assert caught.value.got == str(out)
-    assert again.asked == 0
+    assert again.responses == 0
     assert out.read_bytes() == before
 
 
@@ -187,7 +193,7 @@ def test_a_file_made_with_other_chat_settings_is_refused(run, out, tokenizer, ch
 def test_a_row_whose_prompt_has_changed_is_refused(run, out, example):
     run()
     with pytest.raises(DataError) as caught:
-        run(given=[example("2", prompt="Question two")])
+        run(rows=[example("2", prompt="Question two")])
     assert (caught.value.where, caught.value.got) == (f"{out}:5", "2")
 
 
@@ -203,7 +209,7 @@ def test_a_file_of_someone_else_is_refused(run, out):
 def test_two_rows_of_one_id_are_refused(run, example, out):
     twins = [example("7"), example("7", prompt="Bye")]
     with pytest.raises(DataError) as caught:
-        run(given=twins)
+        run(rows=twins)
     assert (caught.value.where, caught.value.got) == ("rows.jsonl:7", "7")
     assert not out.parent.exists()
 
@@ -211,7 +217,7 @@ def test_two_rows_of_one_id_are_refused(run, example, out):
 def test_a_failure_before_the_first_answer_writes_nothing(run, out, echo):
     with pytest.raises(KeyboardInterrupt):
         run(echo(0))
-    assert not out.parent.exists()
+    assert list(out.parent.iterdir()) == []
 
 
 def test_the_record_says_how_the_responses_were_made(run, out):

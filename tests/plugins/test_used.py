@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from uniapl_cli import load_config
 from uniapl_cli.cli.app import app
-from uniapl_cli.cli.session import read_config
 from uniapl_cli.errors import ConfigError
 
 FILES = Path(__file__).parent / "files"
@@ -180,7 +180,7 @@ def test_a_config_cannot_name_a_plug_in(
     Path("my_reward.py").write_text("raise AssertionError('this was run')")
     Path("exp.yaml").write_text(text)
     with pytest.raises(ConfigError) as caught:
-        read_config(Path("exp.yaml"), [], "grpo")
+        load_config(Path("exp.yaml"), [], "grpo")
     assert (caught.value.key, caught.value.line) == (NAMED[text], 1)
 
 

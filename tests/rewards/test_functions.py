@@ -43,10 +43,10 @@ def test_a_cut_off_response_earns_nothing_where_a_stop_is_required(require_stop,
 def test_the_candidate_is_compared_with_the_teacher_of_its_own_row():
     rows = [example("a", "<think>\n\n</think>\n\nhello"), example("b", "good bye")]
     judge = Lengths()
-    found = polar(
+    result = polar(
         [rollout("hello!!!", of=row) for row in rows], discriminator=CachedDiscriminator(judge)
     )
-    assert found == [-0.75, 0.0]
+    assert result == [-0.75, 0.0]
     assert [(c.prompt, c.reference, c.candidate, c.id) for c in judge.seen] == [
         ("Say a.", "hello", "hello!!!", "rows.jsonl:a"),
         ("Say b.", "good bye", "hello!!!", "rows.jsonl:b"),
@@ -69,9 +69,9 @@ def test_a_centred_score_is_zero_for_the_teachers_own_response():
     rows = [example("a", "hello"), example("b", "good bye")]
     rollouts = [rollout(text, of=row) for row in rows for text in ("hello", "good bye")]
     judge = Biased()
-    given = CachedDiscriminator(judge)
-    assert polar(rollouts, discriminator=given, centre=True) == [0, -0.75, -0.75, 0]
-    assert polar(rollouts, discriminator=given) == [10, 9.25, 9.25, 10]
+    cached = CachedDiscriminator(judge)
+    assert polar(rollouts, discriminator=cached, centre=True) == [0, -0.75, -0.75, 0]
+    assert polar(rollouts, discriminator=cached) == [10, 9.25, 9.25, 10]
     assert len(judge.seen) == 4 + 2 + 4  # the teacher once a row
 
 
@@ -83,20 +83,20 @@ def test_the_teachers_scores_are_asked_once_a_run_and_alone(score):
     rows = [with_truth(example(name, f"so {name}"), "it is so.") for name in "abc"]
     steps = [[rollout(f"step {n}", of=row) for row in rows[:n] * 2] for n in (1, 2, 3, 3)]
     judge = Biased()
-    given = CachedDiscriminator(judge)
-    found = [score(step, discriminator=given) for step in steps]
+    cached = CachedDiscriminator(judge)
+    result = [score(step, discriminator=cached) for step in steps]
     assert len(judge.alone) == len(rows) == len({c.prompt for c in judge.alone})
     assert len(judge.seen) == sum(map(len, steps)) + len(rows)
-    assert found == [score(step, discriminator=CachedDiscriminator(Biased())) for step in steps]
+    assert result == [score(step, discriminator=CachedDiscriminator(Biased())) for step in steps]
 
 
 @pytest.mark.parametrize("centre", [True, False])
 def test_coef_is_the_coefficient_of_the_score(centre):
     rollouts = [rollout("hello"), rollout("the teacher says so.")]
-    given = {"discriminator": CachedDiscriminator(Lengths()), "centre": centre}
-    found, scores = coef(rollouts, **given), polar(rollouts, **given)
-    assert found.values == [coefficient(r) for r in scores]
-    assert found.more == {"r": scores}
+    options = {"discriminator": CachedDiscriminator(Lengths()), "centre": centre}
+    result, scores = coef(rollouts, **options), polar(rollouts, **options)
+    assert result.values == [coefficient(r) for r in scores]
+    assert result.logged == {"r": scores}
 
 
 def with_truth(row, truth):
@@ -108,17 +108,17 @@ def test_with_the_data_sets_answer_the_teacher_is_what_0_means():
     rows = [with_truth(example("a", "hello"), "hello!!!"), with_truth(example("b", "so"), "so.")]
     rollouts = [rollout(text, of=row) for row in rows for text in ("hello", "hello!!!", "so")]
     judge = Lengths()
-    found = polar_gt(rollouts, discriminator=CachedDiscriminator(judge))
-    assert found.more == {
+    result = polar_gt(rollouts, discriminator=CachedDiscriminator(judge))
+    assert result.logged == {
         "r_s": [-0.75, 0, -1.5, -0.5, -1.25, -0.25],
         "r_t": [-0.75] * 3 + [-0.25] * 3,
     }
-    assert found.values == [0, 0.75, -0.75, -0.25, -1, 0]
+    assert result.values == [0, 0.75, -0.75, -0.25, -1, 0]
     assert {c.reference for c in judge.seen} == {"hello!!!", "so."}
     assert len(judge.seen) == 6 + 2  # the teacher once a row
     anchored = coef_gt(rollouts, discriminator=CachedDiscriminator(judge))
-    assert anchored.values == [coefficient(r) for r in found.values]
-    assert anchored.more == {"r": found.values, **found.more}
+    assert anchored.values == [coefficient(r) for r in result.values]
+    assert anchored.logged == {"r": result.values, **result.logged}
 
 
 def bound(name, options, **supplied):
@@ -155,9 +155,9 @@ def test_the_length_is_in_tokens():
 )
 def test_the_soft_punishment_of_long_responses(tokens, punishment):
     """DAPO, eq. 13: none up to the buffer, then in a line to -1."""
-    given = replace(rollout(), completion=completion(tokens=range(tokens)))
+    long = replace(rollout(), completion=completion(tokens=range(tokens)))
     score = bound("overlong", {"buffer": 4}, max_new_tokens=10)
-    assert score([given]) == [pytest.approx(punishment)]
+    assert score([long]) == [pytest.approx(punishment)]
 
 
 def test_a_buffer_must_fit_the_longest_response():

@@ -19,9 +19,9 @@ ROLLOUTS = [
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_each_rollout_has_its_own_in_its_order(new_policy, rows, temperature):
     reference = new_policy(1)
-    found = RolloutLogps(reference, torch.device("cpu"), 0, temperature, rows)(ROLLOUTS)
-    for rollout, logps in zip(ROLLOUTS, found, strict=True):
+    result = RolloutLogps(reference, torch.device("cpu"), 0, temperature, rows)(ROLLOUTS)
+    for rollout, logps in zip(ROLLOUTS, result, strict=True):
         pair = (rollout.prompt_ids, rollout.completion.token_ids)
         batch = TokenBatch(*pad_rows([pair], 0), temperature=temperature)
-        expected = reference.forward(batch)[batch.mask].tolist()
+        expected = reference.forward(batch)[batch.loss_mask].tolist()
         assert logps == pytest.approx(expected, abs=1e-5)

@@ -11,44 +11,46 @@ from rollout_cases import example, rollout
 from uniapl_cli.errors import DataError, TrainingError
 from uniapl_cli.objectives import advantages
 from uniapl_cli.rewards import (
+    FunctionValues,
     Reward,
     RewardOptions,
-    Scored,
-    Weighted,
+    WeightedFunction,
     check_examples,
     make_reward,
     needs,
 )
-from uniapl_cli.rewards.reward import equal
+from uniapl_cli.rewards.reward import equal_within_group
 
 GROUPS = [0, 0, 1, 1]
-ROLLOUTS = [rollout(group=group, of=example(f"row{place}")) for place, group in enumerate(GROUPS)]
+ROLLOUTS = [rollout(group=group, of=example(f"row{index}")) for index, group in enumerate(GROUPS)]
 
 
 def reward(rule="raw", **functions):
     """Make a reward of `name=(weight, numbers)`."""
-    parts = [Weighted(name, share, lambda _, v=v: v) for name, (share, v) in functions.items()]
+    parts = [
+        WeightedFunction(name, share, lambda _, v=v: v) for name, (share, v) in functions.items()
+    ]
     return Reward("worth", parts, advantages[rule].definition)
 
 
 def test_functions_are_weighted_and_summed():
-    judged = reward(x=(1.0, [1.0, 2, 3, 4]), y=(-0.5, [2.0, 0, 0, 8])).judge(ROLLOUTS)
-    assert judged.values.tolist() == [0, 2, 3, 0]
-    assert judged.advantages.tolist() == [0, 2, 3, 0]
-    assert judged.functions == {"x": [1, 2, 3, 4], "y": [2, 0, 0, 8]}
-    assert judged.values.dtype == judged.advantages.dtype == torch.float32
+    rewarded = reward(x=(1.0, [1.0, 2, 3, 4]), y=(-0.5, [2.0, 0, 0, 8])).compute(ROLLOUTS)
+    assert rewarded.rewards.tolist() == [0, 2, 3, 0]
+    assert rewarded.advantages.tolist() == [0, 2, 3, 0]
+    assert rewarded.functions == {"x": [1, 2, 3, 4], "y": [2, 0, 0, 8]}
+    assert rewarded.rewards.dtype == rewarded.advantages.dtype == torch.float32
 
 
 def test_the_rule_is_applied_within_each_prompts_rollouts():
-    judged = reward("centred", x=(2.0, [1.0, 3, 10, 10])).judge(ROLLOUTS)
-    assert judged.values.tolist() == [2, 6, 20, 20]
-    assert judged.advantages.tolist() == [-2, 2, 0, 0]
+    rewarded = reward("centred", x=(2.0, [1.0, 3, 10, 10])).compute(ROLLOUTS)
+    assert rewarded.rewards.tolist() == [2, 6, 20, 20]
+    assert rewarded.advantages.tolist() == [-2, 2, 0, 0]
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_number_that_is_not_finite_names_its_row(bad):
     with pytest.raises(TrainingError) as caught:
-        reward(x=(1.0, [0.0] * 4), y=(0.0, [1.0, 2, bad, 4])).judge(ROLLOUTS)
+        reward(x=(1.0, [0.0] * 4), y=(0.0, [1.0, 2, bad, 4])).compute(ROLLOUTS)
     assert caught.value.where == "rows.jsonl:row2"
     assert caught.value.got is bad
     assert "'y'" in caught.value.problem
@@ -59,18 +61,20 @@ def test_a_number_that_is_not_finite_names_its_row(bad):
     [([1, 1, 0, 0], [1, 1, 1, 1]), ([1, 0, 0, 0], [0, 0, 1, 1]), ([1, 0, 0, 1], [0, 0, 0, 0])],
 )
 def test_groups_of_one_value_are_found(values, alike):
-    found = equal(torch.tensor(values, dtype=torch.float64), torch.tensor([0, 0, 5, 5]))
-    assert found.tolist() == [bool(one) for one in alike]
+    equal = equal_within_group(
+        torch.tensor(values, dtype=torch.float64), torch.tensor([0, 0, 5, 5])
+    )
+    assert equal.tolist() == [bool(one) for one in alike]
 
 
 def failing(function):
-    return Reward("worth", [Weighted("mine", 1.0, function)], advantages["raw"].definition)
+    return Reward("worth", [WeightedFunction("mine", 1.0, function)], advantages["raw"].definition)
 
 
-def judged(function):
+def failure(function):
     """Return the error that the function's failure becomes."""
     with pytest.raises(TrainingError) as caught:
-        failing(function).judge(ROLLOUTS)
+        failing(function).compute(ROLLOUTS)
     assert "'mine'" in caught.value.problem
     return caught.value
 
@@ -79,7 +83,7 @@ def test_a_function_that_fails_is_named_with_the_row_it_fails_on():
     def function(rollouts):
         return [1 / (rollout.example.id != "row2") for rollout in rollouts]
 
-    error = judged(function)
+    error = failure(function)
     assert error.where == "rows.jsonl:row2"
     assert isinstance(error.__cause__, ZeroDivisionError)
 
@@ -89,7 +93,7 @@ def test_a_function_that_fails_on_the_whole_step_only_blames_no_row():
         assert len(rollouts) == 1
         return [1.0]
 
-    error = judged(function)
+    error = failure(function)
     assert error.where not in {rollout.example.origin for rollout in ROLLOUTS}
 
 
@@ -100,13 +104,15 @@ def test_a_function_that_cannot_go_on_speaks_for_itself():
         raise own
 
     with pytest.raises(DataError) as caught:
-        failing(function).judge(ROLLOUTS)
+        failing(function).compute(ROLLOUTS)
     assert caught.value is own
 
 
-@pytest.mark.parametrize(("numbers", "got"), [([1.0], 1), (Scored([1.0] * 4, {"r": [0.0] * 3}), 3)])
+@pytest.mark.parametrize(
+    ("numbers", "got"), [([1.0], 1), (FunctionValues([1.0] * 4, {"r": [0.0] * 3}), 3)]
+)
 def test_a_function_gives_one_number_a_rollout(numbers, got):
-    assert judged(lambda _: numbers).got == got
+    assert failure(lambda _: numbers).got == got
 
 
 def options(**values):
@@ -122,20 +128,20 @@ def test_a_number_is_a_functions_weight():
 
 
 def test_what_a_function_wants_is_made_for_it_alone():
-    def made(name):
-        return lambda: asked.append(name) or len(asked)
+    def maker(name):
+        return lambda: requested.append(name) or len(requested)
 
-    asked = []
-    supplies = {name: made(name) for name in ("judge", "max_new_tokens", "discriminator")}
+    requested = []
+    supplies = {name: maker(name) for name in ("judge", "max_new_tokens", "discriminator")}
     both = options(functions={"length": -0.5, "overlong": {"buffer": 4}}, advantage="centred")
     reward = make_reward("brief", both, supplies)
-    assert asked == ["max_new_tokens"]
+    assert requested == ["max_new_tokens"]
     assert [(part.name, part.weight) for part in reward.functions] == [
         ("length", -0.5),
         ("overlong", 1.0),
     ]
-    judged = make_reward("brief", both, {"max_new_tokens": lambda: 6}).judge(ROLLOUTS)
-    assert judged.functions == {"length": [3.0] * 4, "overlong": [-0.25] * 4}
+    rewarded = make_reward("brief", both, {"max_new_tokens": lambda: 6}).compute(ROLLOUTS)
+    assert rewarded.functions == {"length": [3.0] * 4, "overlong": [-0.25] * 4}
 
 
 WRONG = {

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from uniapl_cli.runs import console
-from uniapl_cli.runs.console import Bar, StopRequest, bar, brief, set_up_logging
+from uniapl_cli.runs.console import Bar, StopRequest, bar, progress_note, set_up_logging
 
 
 def test_without_a_terminal_a_bar_is_silent_at_first(capsys):
@@ -59,15 +59,15 @@ def test_messages_are_one_line_each_as_they_are(capsys, text):
 
 
 def test_brief_names_what_is_there():
-    assert brief({"loss": 0.12345, "other": 1}, ["loss", "absent"]) == "loss 0.123"
+    assert progress_note({"loss": 0.12345, "other": 1}, ["loss", "absent"]) == "loss 0.123"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_asks_and_the_second_stops(number, capsys):
     with StopRequest() as stop:
-        assert not stop.asked
+        assert not stop.requested
         os.kill(os.getpid(), number)
-        assert stop.asked
+        assert stop.requested
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
     assert "stopping after this step" in capsys.readouterr().err

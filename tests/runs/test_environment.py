@@ -12,14 +12,14 @@ from uniapl_cli.runs.environment import commit, environment
 
 def test_versions_machine_and_command_are_recorded(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["uniapl", "train", "sft"])
-    found = environment(seed=3, device="cpu")
-    assert found["uniapl"] == uniapl_cli.__version__
-    assert found["python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
-    assert found["packages"]["torch"] == metadata.version("torch")
-    assert found["packages"].keys() >= {"transformers", "nltk", "langdetect"}
-    assert "CPUs" in found["machine"]
-    assert found["command"] == ["train", "sft"]
-    assert (found["seed"], found["device"]) == (3, "cpu")
+    record = environment(seed=3, device="cpu")
+    assert record["uniapl"] == uniapl_cli.__version__
+    assert record["python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
+    assert record["packages"]["torch"] == metadata.version("torch")
+    assert record["packages"].keys() >= {"transformers", "nltk", "langdetect"}
+    assert "CPUs" in record["machine"]
+    assert record["command"] == ["train", "sft"]
+    assert (record["seed"], record["device"]) == (3, "cpu")
 
 
 def git(folder, *arguments: str) -> str:

@@ -12,9 +12,9 @@ from uniapl_cli.runs.directory import VERSION, RunDirectory
 
 @pytest.fixture
 def run(tmp_path):
-    made = RunDirectory(tmp_path / "new" / "run")
-    made.open()
-    return made
+    opened = RunDirectory(tmp_path / "new" / "run")
+    opened.open()
+    return opened
 
 
 def lines(path) -> list[dict]:

@@ -49,7 +49,7 @@ def contained(box, judge) -> Iterator[Judge]:
 
     def run(body: str) -> str:
         outcome = judge(body)
-        assert outcome.value is None, f"the attack was told {outcome.value}: {outcome.output}"
+        assert outcome.value is None, f"the attack got {outcome.value}: {outcome.output}"
         assert outcome.error
         if outcome.error.startswith("ModuleNotFoundError"):
             pytest.skip(f"user: {box.capabilities.mechanisms['user']}")

@@ -23,6 +23,7 @@ from uniapl_cli.sandbox import (
     autoif_many,
     capabilities,
 )
+from uniapl_cli.sandbox.worker import Worker
 
 IS_LONG = "def evaluate(text): return len(text) > 9"
 
@@ -93,7 +94,7 @@ def test_a_worker_that_was_killed_is_replaced_and_the_call_runs_again():
     others = children(os.getpid())
     with Sandbox(workers=1, require=()) as box:
         before = children(os.getpid()) - others
-        os.kill(box._workers[0]._process.pid, signal.SIGKILL)
+        os.kill(box.pids[0], signal.SIGKILL)
         outcomes = box.run([Call(IS_LONG, args=("a" * n,)) for n in (9, 10)])
         assert [outcome.value for outcome in outcomes] == [False, True]
         assert end(before)
@@ -101,14 +102,13 @@ def test_a_worker_that_was_killed_is_replaced_and_the_call_runs_again():
 
 def test_a_worker_that_dies_again_is_an_error_and_is_replaced(monkeypatch):
     with Sandbox(workers=1, require=()) as box:
-        worker = box._workers[0]
-        send = worker.send
+        send = Worker.send
 
-        def send_and_kill(call):
-            send(call)
-            worker._process.kill()
+        def send_and_kill(worker, call):
+            send(worker, call)
+            os.kill(worker.pid, signal.SIGKILL)
 
-        monkeypatch.setattr(worker, "send", send_and_kill)
+        monkeypatch.setattr(Worker, "send", send_and_kill)
         source = "import time\ndef evaluate(): time.sleep(0.5); return True"
         outcome = box.run([Call(source)])[0]
         monkeypatch.undo()
@@ -145,7 +145,7 @@ def test_workers_end_with_their_pool_s_process(tmp_path):
     program = (
         "import os, sys; from uniapl_cli.sandbox import Sandbox\n"
         "box = Sandbox(workers=1, require=())\n"
-        "print(box._workers[0]._process.pid, flush=True); sys.stdin.read()"
+        "print(box.pids[0], flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", program]
     env = {**os.environ, "TMPDIR": str(tmp_path)}  # it cannot remove its folder when killed
@@ -177,11 +177,11 @@ def test_what_the_kernel_does_not_protect_is_refused():
 
 
 def test_capabilities_name_every_mechanism():
-    found = capabilities()
-    assert set(found.mechanisms) == {*MECHANISMS, "user"}
-    assert all(text.startswith(("on", "off")) for text in found.mechanisms.values())
-    assert found.protections <= set(PROTECTIONS)
-    assert str(found).startswith("not protected: ")
+    report = capabilities()
+    assert set(report.mechanisms) == {*MECHANISMS, "user"}
+    assert all(text.startswith(("on", "off")) for text in report.mechanisms.values())
+    assert report.protections <= set(PROTECTIONS)
+    assert str(report).startswith("not protected: ")
 
 
 def test_other_systems_are_refused(monkeypatch):
@@ -231,10 +231,10 @@ def test_many_times_one_interpreter_a_call(pool):
         end = "\nimport sys; print(evaluate(sys.stdin.read()))"
         command = [[sys.executable, "-c", source + end] for source in sources]
         started = [subprocess.Popen(c, stdin=-1, stdout=-1, text=True) for c in command[:2]]
-        told = [process.communicate(text)[0] for process in started]
+        outputs = [process.communicate(text)[0] for process in started]
         started = [subprocess.Popen(c, stdin=-1, stdout=-1, text=True) for c in command[2:]]
-        told += [process.communicate(text)[0] for process in started]
-        return [answer == "True\n" for answer in told], len(command)
+        outputs += [process.communicate(text)[0] for process in started]
+        return [answer == "True\n" for answer in outputs], len(command)
 
     ratios = []
     for _ in range(7):

@@ -8,7 +8,13 @@ from accumulating import drawn
 
 from uniapl_cli.errors import ConfigError, DataError
 from uniapl_cli.sources import sources
-from uniapl_cli.sources.comparisons import Comparisons, PairMaker, corruptions, gather, swap
+from uniapl_cli.sources.comparisons import (
+    Comparisons,
+    PairMaker,
+    corruptions,
+    load_trajectories,
+    swap,
+)
 from uniapl_cli.types import Example, Message
 
 TEXT = " ".join(f"word{number}" for number in range(200))
@@ -31,11 +37,11 @@ def examples(policy, prompts="abc", answers=2):
 @pytest.fixture
 def maker():
     policies = {name: examples(name) for name in ("expert", "good", "poor")}
-    return PairMaker(gather(policies), ["shuffle", "swap"])
+    return PairMaker(load_trajectories(policies), ["shuffle", "swap"])
 
 
-def pairs(maker, count=400, **given):
-    return [maker.make("a", random.Random(seed), **given) for seed in range(count)]
+def pairs(maker, count=400, **options):
+    return [maker.make("a", random.Random(seed), **options) for seed in range(count)]
 
 
 def test_a_pair_shares_prompt_and_reference(maker):
@@ -102,9 +108,9 @@ def test_a_swap_is_the_other_text():
 
 
 def test_only_prompts_that_all_policies_answered_are_used():
-    made = gather({"x": examples("x", "abc"), "y": examples("y", "bcd")})
-    assert made.ids == ["b", "c"]
-    assert made.policies == ["x", "y"]
+    trajectories = load_trajectories({"x": examples("x", "abc"), "y": examples("y", "bcd")})
+    assert trajectories.ids == ["b", "c"]
+    assert trajectories.policies == ["x", "y"]
 
 
 @pytest.mark.parametrize(
@@ -112,14 +118,14 @@ def test_only_prompts_that_all_policies_answered_are_used():
 )
 def test_trajectories_that_make_no_pairs_are_refused(files):
     with pytest.raises(DataError) as caught:
-        gather(files)
+        load_trajectories(files)
     assert caught.value.got == list(files)
 
 
 def test_a_trajectory_without_a_response_is_named():
     bare = Example("a", (Message("user", "a"),), origin="y.jsonl:3")
     with pytest.raises(DataError) as caught:
-        gather({"x": examples("x"), "y": [bare]})
+        load_trajectories({"x": examples("x"), "y": [bare]})
     assert (caught.value.file, caught.value.line) == ("y.jsonl", 3)
 
 
@@ -142,9 +148,9 @@ def test_a_batch_is_the_encoded_pairs_of_its_step(maker):
     source = Comparisons("comparisons", Letters(), maker, seed=0)
     first, again, later = (drawn(source, ["a", "b"], step).batch for step in (0, 0, 1))
     assert first.tokens.tolist() == again.tokens.tolist() != later.tokens.tolist()
-    for place, key in enumerate("ab"):
+    for index, key in enumerate("ab"):
         for side in range(2):
-            length = int(first.lengths[place, side])
-            text = "".join(map(chr, first.tokens[place, side, :length].tolist()))
+            length = int(first.lengths[index, side])
+            text = "".join(map(chr, first.tokens[index, side, :length].tolist()))
             assert text.split()[1] == key
-            assert not first.tokens[place, side, length:].any()
+            assert not first.tokens[index, side, length:].any()

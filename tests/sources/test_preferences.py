@@ -27,7 +27,7 @@ def row(id, response=None, rejected=None):
 
 
 BOTH = [row(1, "hello there.", "no."), row(2, "hi.", "never, ever."), row(3, "", "well well.")]
-EITHER = [row(place, *answers) for place, answers in enumerate(zip(GOOD, BAD, strict=True))]
+EITHER = [row(index, *answers) for index, answers in enumerate(zip(GOOD, BAD, strict=True))]
 
 
 @pytest.fixture
@@ -41,11 +41,11 @@ def draw(source, chat, items):
 
 def decoded(chat, batch):
     """Each row of a batch as (prompt, answer), the text before and under its mask."""
-    found = []
-    for tokens, mask in zip(batch.tokens, batch.mask, strict=True):
+    result = []
+    for tokens, mask in zip(batch.tokens, batch.loss_mask, strict=True):
         start = int(mask.int().argmax()) + 1
-        found.append((chat.tokenizer.decode(tokens[:start]), chat.text(tokens[1:][mask].tolist())))
-    return found
+        result.append((chat.tokenizer.decode(tokens[:start]), chat.text(tokens[1:][mask].tolist())))
+    return result
 
 
 def test_chosen_answers_come_before_rejected_ones_each_behind_its_prompt(chat):
@@ -58,26 +58,26 @@ def test_chosen_answers_come_before_rejected_ones_each_behind_its_prompt(chat):
 def test_a_chosen_answer_is_a_demonstration_to_the_bit(chat):
     items = [example(text, teacher=text) for text in ("a", "bb", "so it is.")]
     demonstrations = draw(Demonstrations, chat, items).batch
-    tokens, mask = demonstrations.tokens, demonstrations.mask
+    tokens, mask = demonstrations.tokens, demonstrations.loss_mask
     answers = draw(Choices, chat, [replace(item, rejected="") for item in items]).batch.answers
-    assert answers.mask[:3].equal(mask)
+    assert answers.loss_mask[:3].equal(mask)
     assert answers.tokens[:3][:, 1:][mask].equal(tokens[:, 1:][mask])
 
 
 def test_every_answer_ends_in_a_stop_token_that_counts(chat):
     for batch in (draw(Choices, chat, BOTH), draw(Labels, chat, EITHER)):
-        tokens, mask = batch.batch.answers.tokens, batch.batch.answers.mask
+        tokens, mask = batch.batch.answers.tokens, batch.batch.answers.loss_mask
         assert [r[1:][m][-1].item() for r, m in zip(tokens, mask, strict=True)] == (
             [chat.stop_id] * len(tokens)
         )
 
 
 def test_what_is_logged_of_choices(chat):
-    found = draw(Choices, chat, BOTH)
-    chosen, rejected = found.batch.answers.mask.sum(1).float().chunk(2)
-    assert found.metrics == {
-        "length_chosen": pytest.approx(chosen.mean().item()),
-        "length_rejected": pytest.approx(rejected.mean().item()),
+    result = draw(Choices, chat, BOTH)
+    chosen, rejected = result.batch.answers.loss_mask.sum(1).float().chunk(2)
+    assert result.metrics == {
+        "completions/mean_length_chosen": pytest.approx(chosen.mean().item()),
+        "completions/mean_length_rejected": pytest.approx(rejected.mean().item()),
     }
 
 
@@ -89,16 +89,16 @@ def test_a_row_gives_an_answer_of_either_kind_that_it_has(chat):
 
 
 def test_what_is_logged_of_labels(chat):
-    found = draw(Labels, chat, EITHER)
-    lengths = found.batch.answers.mask.sum(1).float()
-    assert found.metrics == {
+    result = draw(Labels, chat, EITHER)
+    lengths = result.batch.answers.loss_mask.sum(1).float()
+    assert result.metrics == {
         "desirable": 0.5,
         "unmatched": 0,
-        "length_desirable": pytest.approx(lengths[:3].mean().item()),
-        "length_undesirable": pytest.approx(lengths[3:].mean().item()),
+        "completions/mean_length_desirable": pytest.approx(lengths[:3].mean().item()),
+        "completions/mean_length_undesirable": pytest.approx(lengths[3:].mean().item()),
     }
     good = draw(Labels, chat, [row(1, "a"), row(2, "b")])
-    assert good.metrics.keys() == {"desirable", "unmatched", "length_desirable"}
+    assert good.metrics.keys() == {"desirable", "unmatched", "completions/mean_length_desirable"}
 
 
 @pytest.mark.parametrize("items", [BOTH, EITHER, [*BOTH, *BOTH], [BOTH[0], BOTH[1], BOTH[1]]])
@@ -119,10 +119,10 @@ def test_prompts_that_differ_use_every_answer_once_as_trl_does(chat, items):
 
 
 def test_a_batch_of_one_prompt_has_no_mismatched_answers_and_says_so(chat):
-    found = draw(Labels, chat, [row(1, "a", "b"), row(1, "a", "b")])
-    assert found.metrics["unmatched"] == 1
-    assert not found.batch.mismatched.mask.any()
-    assert found.batch.answers.mask.any(1).all()
+    result = draw(Labels, chat, [row(1, "a", "b"), row(1, "a", "b")])
+    assert result.metrics["unmatched"] == 1
+    assert not result.batch.mismatched.loss_mask.any()
+    assert result.batch.answers.loss_mask.any(1).all()
 
 
 def test_labelled_batches_split_into_whole_answers(chat, new_policy):

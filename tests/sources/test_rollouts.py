@@ -10,7 +10,7 @@ from rollout_cases import Echo, example, rollout
 from uniapl_cli.chat import Chat
 from uniapl_cli.data.encode import encode
 from uniapl_cli.objectives import advantages
-from uniapl_cli.rewards import Reward, Scored, Weighted
+from uniapl_cli.rewards import FunctionValues, Reward, WeightedFunction
 from uniapl_cli.sources import Parts, sources
 from uniapl_cli.types import Sampling
 
@@ -34,7 +34,7 @@ def judged_by(numbers, rule="raw", zero_variance="keep"):
         return [float(numbers(rollout)) for rollout in rollouts]
 
     advantage = advantages[rule].definition
-    return Reward("worth", [Weighted("score", 1.0, score)], advantage, zero_variance)
+    return Reward("worth", [WeightedFunction("score", 1.0, score)], advantage, zero_variance)
 
 
 @pytest.fixture
@@ -53,11 +53,11 @@ def rollouts(chat):
 def test_a_demonstrations_loss_is_on_the_response_and_its_stop_token(chat, rows):
     source = sources.options("demonstrations").make("x", Parts(chat, None, {}, Sampling(), 0))
     batch = drawn(source, rows).batch
-    for place, row in enumerate(EXAMPLES):
-        predicted = batch.tokens[place, 1:][batch.mask[place]].tolist()
+    for index, row in enumerate(EXAMPLES):
+        predicted = batch.tokens[index, 1:][batch.loss_mask[index]].tolist()
         assert predicted == chat.response_ids(row.response)
-        start = int(batch.mask[place].int().argmax()) + 1
-        assert batch.tokens[place, :start].tolist() == chat.prompt_ids(row.prompt)
+        start = int(batch.loss_mask[index].int().argmax()) + 1
+        assert batch.tokens[index, :start].tolist() == chat.prompt_ids(row.prompt)
 
 
 def test_each_prompt_gets_its_samples_and_each_sample_its_log_probabilities(rollouts, rows):
@@ -65,19 +65,19 @@ def test_each_prompt_gets_its_samples_and_each_sample_its_log_probabilities(roll
     batch = drawn(rollouts(generator), rows).batch
     seeds = [seed for request in generator.requests for seed in request.seeds]
     assert len(seeds) == len(batch.tokens) == 9
-    for place, seed in enumerate(seeds):
-        predicted = batch.tokens[place, 1:][batch.mask[place]].tolist()
+    for index, seed in enumerate(seeds):
+        predicted = batch.tokens[index, 1:][batch.loss_mask[index]].tolist()
         assert predicted == [seed % 900] * (1 + seed % 3)
-        logps = batch.old_logps[place][batch.mask[place]]
+        logps = batch.old_logps[index][batch.loss_mask[index]]
         assert logps.tolist() == pytest.approx([-0.1 * token for token in predicted])
-    assert not batch.old_logps[~batch.mask].any()
+    assert not batch.old_logps[~batch.loss_mask].any()
     assert batch.temperature == 0.8
 
 
 def test_no_two_draws_share_a_seed(rollouts, rows):
-    def seeds(step=0, **given):
+    def seeds(step=0, **options):
         generator = Echo()
-        drawn(rollouts(generator, **given), rows, step)
+        drawn(rollouts(generator, **options), rows, step)
         return [seed for request in generator.requests for seed in request.seeds]
 
     base = seeds()
@@ -115,9 +115,9 @@ def test_advantages_are_within_the_samples_of_a_prompt(rollouts, rows):
 
 def test_what_is_logged_of_rollouts(rollouts, rows):
     batch = drawn(rollouts(), rows, rewards=["worth"])
-    lengths = batch.batch.mask.sum(1).float()
-    assert batch.metrics["length"] == pytest.approx(lengths.mean().item())
-    assert batch.metrics["truncated"] == 0
+    lengths = batch.batch.loss_mask.sum(1).float()
+    assert batch.metrics["completions/mean_length"] == pytest.approx(lengths.mean().item())
+    assert batch.metrics["completions/clipped_ratio"] == 0
     assert batch.metrics["worth/mean"] == pytest.approx(lengths.mean().item())
     assert batch.metrics["worth/std"] == pytest.approx(lengths.std(correction=0).item())
     samples = batch.samples
@@ -129,11 +129,11 @@ def test_what_is_logged_of_rollouts(rollouts, rows):
 def test_what_is_logged_of_each_function_and_of_what_it_came_from(rollouts, rows):
     def score(rollouts):
         r = [float(len(x.completion.token_ids)) for x in rollouts]
-        return Scored([2 * value for value in r], {"r": r})
+        return FunctionValues([2 * value for value in r], {"r": r})
 
-    anchor = Reward("anchor", [Weighted("coef", 0.5, score)], advantages["raw"].definition)
+    anchor = Reward("anchor", [WeightedFunction("coef", 0.5, score)], advantages["raw"].definition)
     batch = drawn(rollouts(rewards={"anchor": anchor}), rows, rewards=["anchor"])
-    lengths = batch.batch.mask.sum(1).float()
+    lengths = batch.batch.loss_mask.sum(1).float()
     mean, std = lengths.mean().item(), lengths.std(correction=0).item()
     metrics = {name: value for name, value in batch.metrics.items() if name.startswith("anchor/c")}
     assert std > 0
@@ -151,7 +151,7 @@ def test_a_rollout_keeps_the_ids_that_were_sampled(rollouts, rows):
     one = rollout("hello")
     assert one.completion.token_ids == (5, 6, 7)
     batch = drawn(rollouts(Echo(lambda seed: 4)), rows[:1]).batch
-    assert batch.mask.sum(1).tolist() == [4, 4, 4]
+    assert batch.loss_mask.sum(1).tolist() == [4, 4, 4]
 
 
 def judged_apart(zero_variance, numbers):
@@ -167,16 +167,16 @@ def alike(rollout):
 def test_groups_without_contrast_are_kept_unless_told_otherwise(rollouts, rows):
     source = rollouts(rewards={"worth": judged_apart("keep", alike)})
     batch = drawn(source, rows, rewards=["worth"])
-    assert not batch.batch.counted
-    assert batch.metrics["worth/equal_groups"] == pytest.approx(2 / 3)
+    assert not batch.batch.row_mask
+    assert batch.metrics["worth/frac_reward_zero_std"] == pytest.approx(2 / 3)
 
 
 def test_dropped_groups_do_not_count_for_their_reward_only(rollouts, rows):
     rewards = {"worth": judged_apart("drop", alike), "other": judged_apart("keep", lambda r: 1.0)}
     batch = drawn(rollouts(rewards=rewards), rows, rewards=list(rewards)).batch
-    assert batch.counted["worth"].tolist() == [False] * 3 + [True] * 3 + [False] * 3
-    assert set(batch.counted) == {"worth"}
-    tokens = batch.mask.sum(1)
+    assert batch.row_mask["worth"].tolist() == [False] * 3 + [True] * 3 + [False] * 3
+    assert set(batch.row_mask) == {"worth"}
+    tokens = batch.loss_mask.sum(1)
     assert batch.mask_for("worth").sum() == tokens[3:6].sum()
     assert batch.mask_for("other").sum() == tokens.sum()
 
@@ -185,10 +185,10 @@ class Further:
     """A stream's `next`: hands out rows in turn and keeps how many were asked for."""
 
     def __init__(self, chat, ids):
-        self.rows, self.asked = encode(chat, [example(id) for id in ids]), []
+        self.rows, self.requested = encode(chat, [example(id) for id in ids]), []
 
     def __call__(self, count):
-        self.asked.append(count)
+        self.requested.append(count)
         taken, self.rows = self.rows[:count], self.rows[count:]
         return taken
 
@@ -204,33 +204,33 @@ def resampled(chat, rollouts, rows):
         rewards = {name: judged_apart("resample", one) for name, one in numbers.items()}
         source = rollouts(generator, rewards=rewards, max_resamples=max_resamples)
         further = Further(chat, ids)
-        return drawn(source, rows, rewards=list(rewards), more=further), further.asked
+        return drawn(source, rows, rewards=list(rewards), more=further), further.requested
 
     return draw
 
 
 def test_prompts_that_teach_nothing_are_replaced_until_they_teach(resampled):
-    batch, asked = resampled(["d", "bb", "bb"], worth=alike)
-    assert asked == [2, 1]
+    batch, requested = resampled(["d", "bb", "bb"], worth=alike)
+    assert requested == [2, 1]
     assert [row["id"] for row in batch.samples] == ["bb"] * 9
-    assert batch.metrics["worth/equal_groups"] == 0
+    assert batch.metrics["worth/frac_reward_zero_std"] == 0
     assert batch.metrics["resampled"] == 3
-    assert len(batch.batch.mask) == 9
+    assert len(batch.batch.loss_mask) == 9
 
 
 def test_a_prompt_stays_if_any_reward_that_resamples_learns_from_it(resampled):
     """The one learns from no prompt; the other from the second alone, and that is kept."""
-    batch, asked = resampled(["bb", "bb"], worth=lambda r: 1.0, other=alike)
-    assert asked == [2]
+    batch, requested = resampled(["bb", "bb"], worth=lambda r: 1.0, other=alike)
+    assert requested == [2]
     assert [row["id"] for row in batch.samples] == ["bb"] * 9
 
 
 def test_resampling_ends_at_its_bound_with_a_full_batch(resampled):
-    batch, asked = resampled("defghij", max_resamples=2, worth=lambda r: 1.0)
-    assert asked == [3, 3]
-    assert batch.metrics["worth/equal_groups"] == 1
+    batch, requested = resampled("defghij", max_resamples=2, worth=lambda r: 1.0)
+    assert requested == [3, 3]
+    assert batch.metrics["worth/frac_reward_zero_std"] == 1
     assert batch.metrics["resampled"] == 6
-    assert len(batch.batch.mask) == 9
+    assert len(batch.batch.loss_mask) == 9
 
 
 def test_resampled_prompts_have_draws_and_groups_of_their_own(resampled):
@@ -260,9 +260,9 @@ class CutOff(Echo):
     """A generator whose answers to the second prompt were cut off at their longest."""
 
     def generate(self, requests, sampling):
-        for place, answers in super().generate(requests, sampling):
-            finish = "length" if place == 1 else "stop"
-            yield place, [replace(answer, finish_reason=finish) for answer in answers]
+        for index, answers in super().generate(requests, sampling):
+            finish = "length" if index == 1 else "stop"
+            yield index, [replace(answer, finish_reason=finish) for answer in answers]
 
 
 def test_truncated_completions_are_masked_if_asked_for(rollouts, rows):
@@ -270,14 +270,14 @@ def test_truncated_completions_are_masked_if_asked_for(rollouts, rows):
         drawn(rollouts(CutOff(), mask_truncated_completions=m), rows, rewards=["worth"])
         for m in (False, True)
     )
-    assert whole.batch.mask.any(1).all()
-    assert masked.batch.mask.any(1).tolist() == [True] * 3 + [False] * 3 + [True] * 3
+    assert whole.batch.loss_mask.any(1).all()
+    assert masked.batch.loss_mask.any(1).tolist() == [True] * 3 + [False] * 3 + [True] * 3
     assert torch.equal(masked.batch.advantages["worth"], whole.batch.advantages["worth"])
     assert masked.metrics == whole.metrics
-    assert masked.metrics["truncated"] == pytest.approx(1 / 3)
+    assert masked.metrics["completions/clipped_ratio"] == pytest.approx(1 / 3)
 
 
 def test_the_entropy_is_estimated_from_the_sampled_tokens(rollouts, rows):
     batch = drawn(rollouts(), rows)
-    logps = batch.batch.old_logps[batch.batch.mask]
+    logps = batch.batch.old_logps[batch.batch.loss_mask]
     assert batch.metrics["entropy"] == pytest.approx(-logps.mean().item())

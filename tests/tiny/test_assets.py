@@ -20,12 +20,12 @@ def listed() -> dict[str, str]:
 
 
 def test_the_checksums_hold():
-    found = {
+    digests = {
         path.relative_to(FOLDER).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in FILES
         if path.name != "SHA256SUMS"
     }
-    assert found == listed()
+    assert digests == listed()
 
 
 def test_all_together_are_at_most_5_megabytes():

@@ -49,16 +49,16 @@ def test_a_prompt_says_its_topic_and_what_its_kwargs_hold():
         assert f"the {row['topic']}." in row["prompt"]
         for kwargs in row["kwargs"]:
             for value in kwargs.values():
-                said = value[0] if isinstance(value, list) else str(value)
-                assert said.replace("less than", "fewer than") in row["prompt"]
+                text = value[0] if isinstance(value, list) else str(value)
+                assert text.replace("less than", "fewer than") in row["prompt"]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.id)
 def test_every_phrasing_has_its_words_filled_in(kind):
     rng = random.Random(0)
-    said = {kind.say(kind.draw(rng), rng) for _ in range(200)}
-    assert len(said) >= len(kind.phrasings)
-    assert not any("{" in text or "[" in text for text in said)
+    texts = {kind.phrase(kind.draw(rng), rng) for _ in range(200)}
+    assert len(texts) >= len(kind.phrasings)
+    assert not any("{" in text or "[" in text for text in texts)
 
 
 def test_what_excludes_each_other_is_not_asked_together():

@@ -89,13 +89,13 @@ def test_the_task_needs_no_torch():
 
 
 def test_ground_truth_follows_every_instruction_and_changes_nothing_else(written, tmp_path):
-    given, out = written / "train.jsonl", tmp_path / "truth.jsonl"
-    assert write_truth(given, out) == 40
+    source, out = written / "train.jsonl", tmp_path / "truth.jsonl"
+    assert write_truth(source, out) == 40
     rows = read(out)
     for row in rows:
-        asked = constraints(row["instruction_id_list"], row["kwargs"])
-        assert judge(row.pop("reference"), asked).passed
-    assert rows == read(given)
+        instructions = constraints(row["instruction_id_list"], row["kwargs"])
+        assert judge(row.pop("reference"), instructions).passed
+    assert rows == read(source)
 
 
 def test_another_worlds_row_has_no_ground_truth(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from accumulating import accumulated_means
 
+from uniapl_cli.batches import LabelledBatch
 from uniapl_cli.objectives import objectives
-from uniapl_cli.preferences import LabelledBatch
 from uniapl_cli.tensors import Batch, TokenLoss
 from uniapl_cli.training.accumulate import gradient_norm, prepare
 from uniapl_cli.training.terms import Term
@@ -17,7 +17,7 @@ LENGTHS = [1, 30, 2, 17, 1, 5]
 
 
 def term(name, source, objective=NLL, **facts):
-    return Term(name, source, lambda scales: 0.0, objective, **facts)
+    return Term(name, source, lambda values: 0.0, objective, **facts)
 
 
 def flat(policy):
@@ -45,8 +45,8 @@ TERMS = {
 def test_the_gradient_does_not_depend_on_the_micro_batch(new_policy, new_batch, kind, size):
     arguments = [TERMS[kind]], {"term": 1.0}, {"s": new_batch(LENGTHS)}
     expected, whole = accumulated(new_policy, *arguments, len(LENGTHS))
-    found, means = accumulated(new_policy, *arguments, size)
-    assert (found - expected).norm() < 1e-5 * expected.norm()
+    result, means = accumulated(new_policy, *arguments, size)
+    assert (result - expected).norm() < 1e-5 * expected.norm()
     assert {n: m.value for n, m in means.items()} == pytest.approx(
         {n: m.value for n, m in whole.items()}, rel=1e-4, abs=1e-6
     )
@@ -56,7 +56,7 @@ def test_the_mean_is_over_the_tokens_not_over_the_rows(new_policy, new_batch):
     batch = new_batch(LENGTHS)
     _, means = accumulated(new_policy, [term("sft", "s")], {"sft": 1.0}, {"s": batch})
     logps = new_policy(0).forward(batch).detach()
-    assert means["sft"].value == pytest.approx(-float(logps[batch.mask].mean()), rel=1e-5)
+    assert means["sft"].value == pytest.approx(-float(logps[batch.loss_mask].mean()), rel=1e-5)
     assert int(means["sft"].count) == sum(LENGTHS)
 
 
@@ -116,7 +116,7 @@ def test_the_reference_is_read_anew_and_gets_no_gradient(new_policy, new_batch):
     kl = TERMS["kl"]
     means = accumulated_means(policy, [kl], {"term": 1.0}, {"s": batch}, 2, reference)
     assert all(p.grad is None for p in reference.model.parameters())
-    d = (reference.forward(batch) - policy.forward(batch)).detach()[batch.mask]
+    d = (reference.forward(batch) - policy.forward(batch)).detach()[batch.loss_mask]
     assert means["term"].value == pytest.approx(float((d.expm1() - d).mean()), rel=1e-4)
 
 
@@ -132,7 +132,7 @@ def test_metrics_are_named_after_their_term(new_policy, new_batch):
     _, means = accumulated(
         new_policy, [TERMS["surrogate"]], {"term": 1.0}, {"s": new_batch([4, 9])}
     )
-    assert set(means) == {"term", "term/clipped", "term/sampler_gap"}
+    assert set(means) == {"term", "term/clip_ratio", "term/sampler_gap"}
     assert not any(mean.total.requires_grad for mean in means.values())
 
 
@@ -156,12 +156,12 @@ def test_a_prompt_without_anothers_answer_takes_no_part_in_ktos_baseline(new_pol
     kto = term("term", "s", objectives["kto"].definition, needs_reference=True)
 
     def baseline(batch):
-        given = prepare(policy, [kto], {"s": batch}, {"s": 2}, reference)
-        (micro,) = LabelledBatch.complete(given["s"], policy.forward)
+        prepared = prepare(policy, [kto], {"s": batch}, {"s": 2}, reference)
+        (micro,) = LabelledBatch.complete(prepared["s"], policy.forward)
         return float(micro.baseline)
 
     side = batches[0].mismatched
-    gains = ((policy.forward(side) - reference.forward(side)) * side.mask).sum(1).detach()
+    gains = ((policy.forward(side) - reference.forward(side)) * side.loss_mask).sum(1).detach()
     assert baseline(batches[0]) == pytest.approx(max(float(gains[0]), 0.0), rel=1e-5)
     assert float(gains[0]) > 0
     assert baseline(batches[1]) != pytest.approx(baseline(batches[0]), rel=1e-3)
@@ -175,7 +175,7 @@ class Bounded(Batch):
     largest: float | None = None
 
     @property
-    def mask(self):
+    def loss_mask(self):
         return torch.ones(len(self.numbers), 1, dtype=torch.bool)
 
     def split(self, rows):
@@ -191,7 +191,7 @@ class Bounded(Batch):
 
 
 class Scale:
-    """A learner of one number."""
+    """A trainable of one number."""
 
     device = torch.device("cpu")
 
@@ -207,7 +207,7 @@ def test_a_batch_of_another_package_is_trained_on_like_ours(size):
     def loss(outputs, batch):
         return TokenLoss(outputs / batch.largest)
 
-    learner, batch = Scale(), Bounded(torch.tensor([1.0, 4.0, 2.0, 8.0, 5.0]))
-    means = accumulated_means(learner, [term("x", "s", loss)], {"x": 1.0}, {"s": batch}, size)
+    trainable, batch = Scale(), Bounded(torch.tensor([1.0, 4.0, 2.0, 8.0, 5.0]))
+    means = accumulated_means(trainable, [term("x", "s", loss)], {"x": 1.0}, {"s": batch}, size)
     assert means["x"].value == 2 * 20 / 8 / 5
-    assert learner.factor.grad == 20 / 8 / 5
+    assert trainable.factor.grad == 20 / 8 / 5

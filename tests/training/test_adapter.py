@@ -8,9 +8,9 @@ import torch
 from pydantic import ValidationError
 
 from uniapl_cli.errors import ModelError, RunError
-from uniapl_cli.training.adapter import Adapter, adapt, adapted_layers, merged, switched_off
+from uniapl_cli.training.adapter import Adapter, adapt, adapted_layers, adapter_disabled, merged
 from uniapl_cli.training.checkpoint import Checkpoints, State
-from uniapl_cli.training.learner import Policy, WithoutAdapter, load_policy, save_folder
+from uniapl_cli.training.policy import Policy, WithoutAdapter, load_policy, save_folder
 
 pytest.importorskip("peft", reason="adapters need peft: uniapl[lora]")
 
@@ -155,7 +155,7 @@ def test_the_reference_leaves_no_trace_in_the_gradient(trained, batch):
 
 def test_an_error_leaves_the_adapter_switched_on(trained, batch):
     expected = trained.forward(batch)
-    with pytest.raises(KeyboardInterrupt), switched_off(trained.model):
+    with pytest.raises(KeyboardInterrupt), adapter_disabled(trained.model):
         raise KeyboardInterrupt
     assert torch.equal(trained.forward(batch), expected)
     assert trained.forward(batch).requires_grad
@@ -259,9 +259,9 @@ def test_adapters_of_other_architectures_are_switched_off_and_merged(
     train(new(policy), batch, new_optimizer(policy.model), 1)
     assert torch.equal(WithoutAdapter(policy).forward(batch), base)
     save_folder(tmp_path / "final", policy.model, tokenizer)
-    found = load_policy(tmp_path / "final", "cpu").forward(batch)
-    assert torch.allclose(found, policy.forward(batch), atol=1e-5)
-    assert not torch.allclose(found, base, atol=1e-3)
+    logps = load_policy(tmp_path / "final", "cpu").forward(batch)
+    assert torch.allclose(logps, policy.forward(batch), atol=1e-5)
+    assert not torch.allclose(logps, base, atol=1e-3)
 
 
 def test_the_saved_adapter_is_pefts_own(trained, new_policy, batch, tmp_path):

@@ -34,7 +34,7 @@ class Diary:
         self.rows.append({"step": step, **metrics})
 
     @property
-    def stop_asked(self):
+    def stop_requested(self):
         return self.stop_after is not None and len(self.rows) + 1 >= self.stop_after
 
 
@@ -56,13 +56,13 @@ def linear(start, end):
     return make_schedule(schedules.options("linear", start=start, end=end), STEPS)
 
 
-def terms(made=None, **weights):
+def terms(schedules=None, **weights):
     """Return a plan of a nll term and a surrogate term with these weights."""
     kinds = {
         "sft": Term("sft", "source", weight(weights.get("sft", "0")), NLL),
         "rl": Term("rl", "source", weight(weights.get("rl", "0")), RL, "verifier"),
     }
-    return Plan([kinds[name] for name in weights], made or {}, STEPS)
+    return Plan([kinds[name] for name in weights], schedules or {}, STEPS)
 
 
 NLL = objectives["nll"].definition
@@ -189,7 +189,7 @@ def test_each_step_is_reported_once_with_its_figures(new_training):
     assert [row["lr"] for row in rows] == pytest.approx([0.01, 0.007, 0.004, 0.001])
     for row in rows:
         assert row["loss"] == pytest.approx(row["sft"] + 0.5 * row["rl"])
-        assert {"grad_norm", "rl/clipped", "source/width", "seconds/update"} <= set(row)
+        assert {"grad_norm", "rl/clip_ratio", "source/width", "seconds/update"} <= set(row)
 
 
 def test_a_source_is_told_the_step_and_the_rewards_of_the_active_terms(new_training):
@@ -220,7 +220,7 @@ def test_sources_of_one_stream_see_the_same_items(new_training):
     training = new_training()
     stream = Stream("rows", training.batches, 1, 0)
     both = {name: Given() for name in ("a", "b")}
-    two = [Term(name, name, lambda scales: 1.0, NLL) for name in both]
+    two = [Term(name, name, lambda values: 1.0, NLL) for name in both]
     seen = []
     for source in both.values():
         source.draw = lambda context: seen.append(context.items)
@@ -288,8 +288,8 @@ def test_looking_at_the_terms_one_by_one_changes_nothing(new_training):
     watched.run(gradients_every=2)
     assert same(plain.weights(), watched.weights())
     names = {"gradients/sft", "gradients/rl", "gradients/cosine/sft~rl"}
-    told = [names <= row.keys() for row in watched.diary.rows]
-    assert told == [False, True, False, True]
+    reported = [names <= row.keys() for row in watched.diary.rows]
+    assert reported == [False, True, False, True]
     assert not any(name.startswith("gradients/") for row in plain.diary.rows for name in row)
 
 
@@ -306,7 +306,7 @@ def test_a_run_that_has_nothing_left_to_learn_stops(new_training):
     """The gradient is 0 from the start: the run ends at the second update, not at the fourth."""
     training = new_training()
     for batch in training.batches:
-        batch.mask[:] = False
+        batch.loss_mask[:] = False
     diary = Diary()
     with pytest.raises(TrainingError) as caught:
         training.run(diary, max_idle_updates=2)

@@ -28,9 +28,9 @@ GOLDEN_MU = {
 }
 
 
-def schedule(given, steps=10):
+def schedule(options, steps=10):
     """Make a schedule of what a config holds: a number, or a mapping with its kind."""
-    return make_schedule(TypeAdapter(ScheduleOptions).validate_python(given), steps)
+    return make_schedule(TypeAdapter(ScheduleOptions).validate_python(options), steps)
 
 
 @pytest.mark.parametrize(("options", "golden"), list(GOLDEN_MU.items()))
@@ -41,19 +41,19 @@ def test_mu_is_as_published(options, golden):
 
 
 def test_without_warm_up_and_decay_mu_is_its_valley():
-    given = {"kind": "warmup_decay", "warmup_steps": 0, "decay_steps": 0, "valley": 0.2}
-    assert schedule({**given, "peak": 0.2})(0) == 0.2
+    options = {"kind": "warmup_decay", "warmup_steps": 0, "decay_steps": 0, "valley": 0.2}
+    assert schedule({**options, "peak": 0.2})(0) == 0.2
 
 
-@pytest.mark.parametrize("given", [0.3, 3, {"kind": "constant", "value": 0.3}])
-def test_a_constant_stays(given):
-    made = schedule(given)
-    assert made(0) == made(9) == made(1000) == (0.3 if given != 3 else 3)
+@pytest.mark.parametrize("options", [0.3, 3, {"kind": "constant", "value": 0.3}])
+def test_a_constant_stays(options):
+    value_at = schedule(options)
+    assert value_at(0) == value_at(9) == value_at(1000) == (0.3 if options != 3 else 3)
 
 
 def test_a_line_goes_from_its_start_at_the_first_step_to_its_end_at_the_last():
-    made = schedule({"kind": "linear", "start": 1.0, "end": 0.0}, 5)
-    assert [made(step) for step in range(7)] == pytest.approx([1, 0.75, 0.5, 0.25, 0, 0, 0])
+    value_at = schedule({"kind": "linear", "start": 1.0, "end": 0.0}, 5)
+    assert [value_at(step) for step in range(7)] == pytest.approx([1, 0.75, 0.5, 0.25, 0, 0, 0])
 
 
 def test_a_line_of_one_step_is_its_start():
@@ -61,18 +61,18 @@ def test_a_line_of_one_step_is_its_start():
 
 
 def test_a_cosine_rises_in_a_line_and_falls_along_half_a_wave():
-    made = schedule({"kind": "cosine", "peak": 4.0, "end": 2.0, "warmup_steps": 4}, 12)
-    assert [made(step) for step in range(5)] == pytest.approx([1, 2, 3, 4, 4])
-    assert made(8) == pytest.approx(3)
-    assert made(12) == made(99) == pytest.approx(2)
-    assert all(made(step) > made(step + 1) for step in range(4, 12))
+    value_at = schedule({"kind": "cosine", "peak": 4.0, "end": 2.0, "warmup_steps": 4}, 12)
+    assert [value_at(step) for step in range(5)] == pytest.approx([1, 2, 3, 4, 4])
+    assert value_at(8) == pytest.approx(3)
+    assert value_at(12) == value_at(99) == pytest.approx(2)
+    assert all(value_at(step) > value_at(step + 1) for step in range(4, 12))
 
 
 @pytest.mark.parametrize("name", list(schedules))
 def test_every_schedule_gives_finite_numbers_at_every_step(name):
     numbers = {"warmup_steps": 3, "decay_steps": 4}
-    made = schedule({"kind": name, **{n: numbers.get(n, 0.5) for n in schedules[name].takes()}})
-    assert all(0 <= made(step) <= 0.5 for step in range(20))
+    value_at = schedule({"kind": name, **{n: numbers.get(n, 0.5) for n in schedules[name].takes()}})
+    assert all(0 <= value_at(step) <= 0.5 for step in range(20))
 
 
 WRONG = {
@@ -98,10 +98,10 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("given", "where"), WRONG.values(), ids=WRONG)
-def test_what_is_no_schedule_is_refused(given, where):
+@pytest.mark.parametrize(("options", "where"), WRONG.values(), ids=WRONG)
+def test_what_is_no_schedule_is_refused(options, where):
     with pytest.raises(ValidationError) as caught:
-        schedule(given)
+        schedule(options)
     assert [error["loc"] for error in caught.value.errors()] == [where]
 
 

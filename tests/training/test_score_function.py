@@ -12,7 +12,7 @@ from accumulating import accumulated_means
 from rollout_cases import example
 
 from uniapl_cli.objectives import advantages, objectives, reductions
-from uniapl_cli.rewards import Reward, Scored, Weighted
+from uniapl_cli.rewards import FunctionValues, Reward, WeightedFunction
 from uniapl_cli.rewards.functions import kl
 from uniapl_cli.sources.rollouts import Rollouts
 from uniapl_cli.training.terms import Term
@@ -55,14 +55,14 @@ class Listable:
         return self.token_logps(ids).sum()
 
     def forward(self, batch):
-        found = torch.zeros(batch.mask.shape, dtype=torch.float64)
-        for row, mask in enumerate(batch.mask):
+        result = torch.zeros(batch.loss_mask.shape, dtype=torch.float64)
+        for row, mask in enumerate(batch.loss_mask):
             ids = tuple(batch.tokens[row, 1:][mask].tolist())
             if ids:
-                found = found.index_put(
+                result = result.index_put(
                     (torch.tensor(row), mask.nonzero().flatten()), self.token_logps(ids)
                 )
-        return found
+        return result
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def expected_gradient(policy, judge, samples, weight=1.0):
     term = Term(
         "term",
         "source",
-        lambda scales: 1.0,
+        lambda values: 1.0,
         objectives.bind(objectives.options("surrogate", reward="worth")),
         "worth",
         # The sum over a response's tokens is the response's own log-probability.
@@ -106,7 +106,7 @@ def expected_gradient(policy, judge, samples, weight=1.0):
     total = torch.zeros_like(policy.logits)
     for batch in itertools.product(RESPONSES, repeat=samples):
         rollouts = rollouts_of(policy, batch)
-        tokens = source.collate(rollouts, {"worth": judge.judge(rollouts)})
+        tokens = source.collate(rollouts, {"worth": judge.compute(rollouts)})
         policy.logits.grad = None
         accumulated_means(policy, [term], {"term": weight}, {"source": tokens}, 2)
         likely = torch.stack([policy.logp(ids) for ids in batch]).sum().exp().detach()
@@ -125,24 +125,24 @@ def slope(policy, scalar):
 
 def reward(rule, function):
     advantage = advantages.bind(advantages.options(rule))
-    return Reward("worth", [Weighted("function", 1.0, function)], advantage)
+    return Reward("worth", [WeightedFunction("function", 1.0, function)], advantage)
 
 
 def test_all_responses_are_listed(policy):
     assert expectation(policy, lambda ids: 1.0).item() == pytest.approx(1.0)
 
 
-def close(found, expected):
+def close(result, expected):
     # Advantages and the sampler's log-probabilities are kept in float32.
     assert expected.norm() > 1e-2
-    return (found - expected).norm() < 1e-6 * expected.norm()
+    return (result - expected).norm() < 1e-6 * expected.norm()
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.001])
 def test_the_anchors_gradient_is_that_of_l_adv(policy, weight):
     """L_ADV = -E[D], paper eq. (2) and Algorithm 1: the coefficient takes the advantage's place."""
-    found = expected_gradient(policy, reward("raw", worth(COEF)), 1, weight)
-    assert close(found / weight, slope(policy, -expectation(policy, COEF.get)))
+    result = expected_gradient(policy, reward("raw", worth(COEF)), 1, weight)
+    assert close(result / weight, slope(policy, -expectation(policy, COEF.get)))
 
 
 @pytest.mark.slow
@@ -152,8 +152,8 @@ def test_the_anchors_gradient_is_that_of_l_adv(policy, weight):
 @pytest.mark.parametrize("table", [REWARD, COEF])
 def test_a_baseline_takes_variance_away_and_no_more(policy, rule, share, table):
     """The mean of a group of G knows of the rollout itself: it leaves (G - 1) / G of the slope."""
-    found = expected_gradient(policy, reward(rule, worth(table)), 2)
-    assert close(found, share * slope(policy, -expectation(policy, table.get)))
+    result = expected_gradient(policy, reward(rule, worth(table)), 2)
+    assert close(result, share * slope(policy, -expectation(policy, table.get)))
 
 
 @pytest.mark.parametrize("rule", ["group", "batch"])
@@ -162,7 +162,7 @@ def test_grpos_gradient_is_that_of_its_expected_surrogate(policy, rule):
     judge = reward(rule, worth(REWARD))
     exact = torch.zeros((), dtype=torch.float64)
     for batch in itertools.product(RESPONSES, repeat=2):
-        gains = judge.judge(rollouts_of(policy, batch)).advantages.double()
+        gains = judge.compute(rollouts_of(policy, batch)).advantages.double()
         old = torch.stack([policy.logp(ids) for ids in batch])
         ratios = (old - old.detach()).exp()
         exact = exact - old.detach().sum().exp() * (ratios * gains).mean()
@@ -176,8 +176,8 @@ def test_kl_in_the_reward_is_the_divergences_own_gradient(policy):
         return [reference.token_logps(r.completion.token_ids).tolist() for r in rollouts]
 
     def score(rollouts):
-        return Scored([-value for value in kl(rollouts, reference=ref_logps)])
+        return FunctionValues([-value for value in kl(rollouts, reference=ref_logps)])
 
-    found = expected_gradient(policy, reward("raw", score), 1)
+    result = expected_gradient(policy, reward("raw", score), 1)
     divergence = expectation(policy, lambda ids: policy.logp(ids) - reference.logp(ids).detach())
-    assert close(found, slope(policy, divergence))
+    assert close(result, slope(policy, divergence))

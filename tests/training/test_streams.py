@@ -73,6 +73,6 @@ def test_data_of_another_size_are_refused():
 
 def test_further_items_are_the_next_ones():
     whole, parts = Stream("rows", range(7), 5, 0), Stream("rows", range(7), 3, 0)
-    found = [*parts.next(), *parts.next(2)]
-    assert found == whole.next()
+    items = [*parts.next(), *parts.next(2)]
+    assert items == whole.next()
     assert parts.state_dict() == whole.state_dict()

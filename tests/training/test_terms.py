@@ -18,14 +18,14 @@ BATCH = TokenBatch(torch.zeros(2, 4, dtype=torch.long), MASK)
 MU = schedules.options("linear", start=1.0, end=0.0)
 
 
-def plan(steps=4, made=None, **weights):
+def plan(steps=4, schedules=None, **weights):
     """Return a plan with mu, which falls from 1 to 0 in four steps, and one half."""
-    made = made or {"mu": make_schedule(MU, 4), "half": lambda step: 0.5}
+    schedules = schedules or {"mu": make_schedule(MU, 4), "half": lambda step: 0.5}
     terms = [
         Term(name, "source", weight(text), objectives["nll"].definition)
         for name, text in weights.items()
     ]
-    return Plan(terms, made, steps)
+    return Plan(terms, schedules, steps)
 
 
 def names(terms):
@@ -34,7 +34,7 @@ def names(terms):
 
 def test_the_loss_is_the_mean_over_the_tokens():
     """2.5, the published example; the mean of the rows' means would be 3.0."""
-    term = Term("t", "s", lambda scales: 1.0, lambda outputs, batch: TokenLoss(outputs))
+    term = Term("t", "s", lambda values: 1.0, lambda outputs, batch: TokenLoss(outputs))
     mean, metrics = term.loss(LOSSES, BATCH)
     assert mean.value == 2.5
     assert int(mean.count) == int(term.count(BATCH)) == 4
@@ -57,7 +57,7 @@ def test_metrics_are_means_over_the_same_tokens_and_carry_no_gradient():
     def objective(outputs, batch):
         return TokenLoss(outputs, {"twice": 2 * outputs})
 
-    term = Term("t", "s", lambda scales: 1.0, objective)
+    term = Term("t", "s", lambda values: 1.0, objective)
     _, metrics = term.loss(LOSSES.clone().requires_grad_(), BATCH)
     assert metrics["twice"].value == 5.0
     assert not metrics["twice"].total.requires_grad
@@ -65,7 +65,7 @@ def test_metrics_are_means_over_the_same_tokens_and_carry_no_gradient():
 
 def test_weights_follow_the_schedules():
     method = plan(imitation="mu", preference="(1 - mu) * half")
-    assert method.scales(0) == {"mu": 1.0, "half": 0.5}
+    assert method.schedule_values(0) == {"mu": 1.0, "half": 0.5}
     assert method.weights(0) == {"imitation": 1.0, "preference": 0.0}
     assert method.weights(3) == {"imitation": 0.0, "preference": 0.5}
 
@@ -87,8 +87,8 @@ def test_a_term_that_is_active_at_some_step_is_ever_active(steps, expected):
 
 def test_no_step_is_looked_at_after_all_terms_were_seen_active():
     steps = []
-    made = {"mu": lambda step: steps.append(step) or float(step > 2)}
-    method = plan(1000, made, imitation="mu", preference="1 - mu")
+    schedules = {"mu": lambda step: steps.append(step) or float(step > 2)}
+    method = plan(1000, schedules, imitation="mu", preference="1 - mu")
     assert names(method.ever_active) == names(method.ever_active) == ["imitation", "preference"]
     assert steps == [0, 1, 2, 3]
 

@@ -7,7 +7,7 @@ import pytest
 from uniapl_cli.sandbox import Limits, Sandbox
 from uniapl_cli.types import Verdict
 from uniapl_cli.verifiers import Case, Judge, constraint, judge
-from uniapl_cli.verifiers.instructions import verifiers
+from uniapl_cli.verifiers.registry import verifiers
 
 COMMA = constraint("punctuation:no_comma")
 QUOTED = constraint("startend:quotation")
@@ -38,9 +38,9 @@ def test_trusted_constraints_are_judged_as_one_by_one_and_start_no_sandbox():
         raise AssertionError("no sandbox is needed")
 
     texts = ["a", "a, b", '"a"', "", "x\n**a**", '<think>\n\n</think>\n\n"a"']
-    found = Judge(refuse)([Case(text, [COMMA, QUOTED]) for text in texts])
+    verdicts = Judge(refuse)([Case(text, [COMMA, QUOTED]) for text in texts])
     plain = [judge(text, [COMMA, QUOTED]) for text in [*texts[:-1], '"a"']]
-    assert [(v.strict, v.loose) for v in found] == [(v.strict, v.loose) for v in plain]
+    assert [(v.strict, v.loose) for v in verdicts] == [(v.strict, v.loose) for v in plain]
 
 
 def test_functions_and_verifiers_keep_their_places(judging):
@@ -67,20 +67,20 @@ def test_a_trusted_verifier_that_crashes_is_an_error_of_its_own(monkeypatch):
         raise ZeroDivisionError("oh")
 
     monkeypatch.setitem(vars(verifiers[QUOTED.id]), "definition", crash)
-    (found,) = Judge()([Case("text", [COMMA, QUOTED], "a.jsonl:1")])
-    assert (found.strict, found.loose) == ((True, False), (True, False))
-    assert found.errors[0] is None and "ZeroDivisionError: oh" in str(found.errors[1])
+    (verdict,) = Judge()([Case("text", [COMMA, QUOTED], "a.jsonl:1")])
+    assert (verdict.strict, verdict.loose) == ((True, False), (True, False))
+    assert verdict.errors[0] is None and "ZeroDivisionError: oh" in str(verdict.errors[1])
 
 
 def test_a_think_block_is_not_shown_to_a_function(judging):
     seen = program("def evaluate(response): return response == 'answer'")
-    (found,) = judging([Case("<think>\nhm\n</think>\n\nanswer", [seen])])
-    assert found.strict == (True,)
+    (verdict,) = judging([Case("<think>\nhm\n</think>\n\nanswer", [seen])])
+    assert verdict.strict == (True,)
 
 
 def test_a_blank_response_follows_nothing(judging):
-    (found,) = judging([Case(" \n", [SHORT, COMMA])])
-    assert found == Verdict((False, False), (False, False), (None, None))
+    (verdict,) = judging([Case(" \n", [SHORT, COMMA])])
+    assert verdict == Verdict((False, False), (False, False), (None, None))
 
 
 def test_no_cases_and_no_constraints_are_fine(judging):

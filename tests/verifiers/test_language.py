@@ -28,17 +28,17 @@ def test_detection_does_not_depend_on_what_was_asked_before_or_on_threads():
     alone = [language.detect(text) for text in texts]
     language.detect.cache_clear()
     language._factory.cache_clear()
-    found: dict[str, str | None] = {}
+    detected: dict[str, str | None] = {}
 
     def ask(text):
-        found[text] = language.detect(text)
+        detected[text] = language.detect(text)
 
     threads = [threading.Thread(target=ask, args=(text,)) for text in reversed(texts)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [found[text] for text in texts] == alone
+    assert [detected[text] for text in texts] == alone
 
 
 def test_other_users_of_langdetect_keep_their_own_seed():

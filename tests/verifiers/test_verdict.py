@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.types import Constraint
-from uniapl_cli.verifiers import constraint, judge, strip_thinking, strip_wrapping, verifiers
+from uniapl_cli.verifiers import constraint, judge, verifiers
 from uniapl_cli.verifiers.verdict import light_edits
 
 SOME = [
@@ -117,38 +117,3 @@ def test_an_unknown_constraint_is_an_error():
     with pytest.raises(UniAPLError) as caught:
         judge("text", [Constraint("punctuation:no_comas")])
     assert caught.value.suggestion == "punctuation:no_comma"
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("<think>\n\n</think>\n\nHello ", "Hello "),
-        ("<think>a</think>b</think> c", "c"),
-        ("no thinking", "no thinking"),
-        (" <think>cut off", " <think>cut off"),
-        ("<think>all</think>", ""),
-    ],
-)
-def test_strip_thinking(text, answer):
-    assert strip_thinking(text) == answer
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("<think>\n\n</think>\n\nHello ", "Hello"),
-        ("<think>a</think>b</think> c", "c"),
-        ("<|assistant|>\nHello", "Hello"),
-        ("<think>a</think><|assistant|> <answer>\nHello\n</answer>\n", "Hello"),
-        ("<answer>a</answer> b", "a b"),
-        ("<think>cut off", "<think>cut off"),
-        ("<think>all</think>", ""),
-    ],
-)
-def test_strip_wrapping(text, answer):
-    assert strip_wrapping(text) == answer
-
-
-@given(st.text())
-def test_what_is_not_wrapped_is_only_stripped(text):
-    assert strip_wrapping(text) == text.strip()

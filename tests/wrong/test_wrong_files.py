@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from uniapl_cli import load_config
 from uniapl_cli.cli.app import app
-from uniapl_cli.cli.session import read_config
 from uniapl_cli.commands.method import plan
 from uniapl_cli.errors import ConfigError
 
@@ -44,17 +44,17 @@ def test_a_wrong_file_is_told_in_one_line(name: str) -> None:
     command, key, line, _ = WRONG[name]
     file = FILES / f"{name}.yaml"
     result = CliRunner().invoke(app, [*command.split(), "--config", str(file)])
-    (said,) = result.stderr.splitlines()
+    (message,) = result.stderr.splitlines()
     assert result.exit_code == 2 and result.stdout == ""
-    assert said.startswith(f"error: {file}:{line}: ") and (key or "") in said
-    assert len(said) < 500
+    assert message.startswith(f"error: {file}:{line}: ") and (key or "") in message
+    assert len(message) < 500
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_its_error_says_what_was_meant(name: str) -> None:
     _, key, line, suggestion = WRONG[name]
     with pytest.raises(ConfigError) as caught:
-        plan(read_config(FILES / f"{name}.yaml", [], None))
+        plan(load_config(FILES / f"{name}.yaml", [], None))
     error = caught.value
     assert (error.key, error.line, error.suggestion) == (key, line, suggestion)
 

@@ -1,1 +1,1 @@
-"""The command line: one file a verb, no logic. Nothing here imports torch before a verb runs."""
+"""The command line: one file for each verb, no logic. torch is imported only when a verb runs."""

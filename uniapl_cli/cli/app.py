@@ -1,4 +1,4 @@
-"""uniapl: the verbs, put together."""
+"""The application: all verbs of `uniapl`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import uniapl_cli
 from uniapl_cli.cli import (
     config,
     data,
+    demo,
     eval,
     filter_gt,
     listing,
@@ -22,7 +23,7 @@ from uniapl_cli.cli import (
 
 app = typer.Typer(
     help="Post-train language models with verifiable rewards and an expert's answers.",
-    epilog="Start with: make demo. Every verb takes --config FILE and key=value overrides.",
+    epilog="Start with: uniapl demo. Every verb takes --config FILE and key=value overrides.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -31,8 +32,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(wanted: bool) -> None:
+    if wanted:
         typer.echo(uniapl_cli.__version__)
         raise typer.Exit
 
@@ -48,6 +49,7 @@ def root(
 
 PIPELINE, LOOK, MAKE = "Pipeline", "Look", "Discriminator and tiny world"
 for name, function, panel in (
+    ("demo", demo.demo, PIPELINE),
     ("teacher-gen", teacher_gen.teacher_gen, PIPELINE),
     ("filter-gt", filter_gt.filter_gt, PIPELINE),
     ("train", train.train, PIPELINE),

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+import uniapl_cli
 from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, Overrides, Plugins
-from uniapl_cli.cli.session import print_result, read_config, session
+from uniapl_cli.cli.session import print_result, session
 
 app = typer.Typer(
     help="Show or check an experiment's merged config, without loading a model.",
@@ -28,12 +29,12 @@ def show(
 ) -> None:
     """Print the merged config as YAML.
 
-    Example: uniapl config show --method unified --config experiments/tiny/unified.yaml
+    Example: uniapl config show --method unified --config tiny:unified
     """
     with session(debug, plugin):
         from uniapl_cli.config.render import to_yaml
 
-        typer.echo(to_yaml(read_config(config, overrides, method)), nl=False)
+        typer.echo(to_yaml(uniapl_cli.load_config(config, overrides or (), method)), nl=False)
 
 
 @app.command()
@@ -47,10 +48,10 @@ def check(
 ) -> None:
     """Check keys, types, bounds, names, terms, schedules and rewards.
 
-    Example: uniapl config check --method grpo --config experiments/tiny/grpo.yaml
+    Example: uniapl config check --method grpo --config tiny:grpo
     """
     with session(debug, plugin):
-        settings = read_config(config, overrides, method)
+        settings = uniapl_cli.load_config(config, overrides or (), method)
         result: dict[str, Any] = {"config": str(config) if config else "(defaults)", "ok": True}
         if settings.terms or method is not None:
             from uniapl_cli.commands.method import check_method
@@ -83,12 +84,12 @@ def keys(
         if markdown:
             typer.echo(reference.markdown(Config), nl=False)
             return
-        found = reference.below(Config, section)
+        listed = reference.below(Config, section)
 
         def human(_: Any) -> Any:
             columns = ["key", "kind", "type", "default", "meaning"]
             return table(
-                "Keys of an experiment file", columns, reference.rows(found), figures=False
+                "Keys of an experiment file", columns, reference.rows(listed), figures=False
             )
 
-        print_result({"keys": [key._asdict() for key in found]}, json, human)
+        print_result({"keys": [key._asdict() for key in listed]}, json, human)

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+import uniapl_cli
 from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, Overrides, Plugins
-from uniapl_cli.cli.session import lines, print_result, read_config, session
+from uniapl_cli.cli.session import lines, print_result, session
 
 app = typer.Typer(help="Look at data.", no_args_is_help=True)
 
@@ -27,7 +28,7 @@ def inspect(
     Example: uniapl data inspect tiny:train model.path=tiny:base
     """
     with session(debug, plugin):
-        settings = read_config(config, overrides)
+        settings = uniapl_cli.load_config(config, overrides or ())
         from uniapl_cli.commands.inspect_data import inspect as run
 
         result, example = run(settings, file)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uniapl_cli
 from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
-from uniapl_cli.cli.session import print_result, read_config, session
+from uniapl_cli.cli.session import print_result, session
 
 
 def filter_gt(
@@ -19,7 +20,5 @@ def filter_gt(
     Example: uniapl filter-gt filter.responses=responses.jsonl filter.out=kept.jsonl
     """
     with session(debug, plugin):
-        settings = read_config(config, overrides)
-        from uniapl_cli.commands.filter_gt import filter_gt as run
-
-        print_result(run(settings, dry_run=dry_run), json)
+        settings = uniapl_cli.load_config(config, overrides or ())
+        print_result(uniapl_cli.filter_gt(settings, dry_run=dry_run), json)

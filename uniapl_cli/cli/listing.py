@@ -10,14 +10,14 @@ from uniapl_cli.cli.options import AsJson, Debug, Plugins
 from uniapl_cli.cli.session import print_result, session
 
 Kind = Annotated[
-    str | None, typer.Argument(help="objectives, verifiers, scores ...; all without it.")
+    str | None, typer.Argument(help="objectives, verifiers, rewards ...; all without it.")
 ]
 
 
 def listing(
     kind: Kind = None, json: AsJson = False, plugin: Plugins = None, debug: Debug = False
 ) -> None:
-    """List what a config may name: objectives, scores, advantages, verifiers ...
+    """List what a config may name: objectives, rewards, advantages, verifiers ...
 
     Example: uniapl list objectives
     """
@@ -25,10 +25,10 @@ def listing(
         from uniapl_cli.commands.listing import catalogue
         from uniapl_cli.runs.console import table
 
-        found = catalogue(kind)
+        kinds = catalogue(kind)
         rows = [
             [kind, item["name"], item["takes"], item["does"]]
-            for kind, items in found.items()
+            for kind, items in kinds.items()
             for item in items
         ]
 
@@ -37,4 +37,4 @@ def listing(
                 "What a config may name", ["kind", "name", "takes", "does"], rows, figures=False
             )
 
-        print_result(found, json, human)
+        print_result(kinds, json, human)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uniapl_cli
 from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
-from uniapl_cli.cli.session import METHODS, print_result, read_config, session
+from uniapl_cli.cli.session import print_result, session
+from uniapl_cli.config.methods import polar_method
 
 
 def pretrain_polar(
@@ -19,7 +21,7 @@ def pretrain_polar(
     Example: uniapl pretrain-polar --config experiments/tiny/recipe/polar.yaml
     """
     with session(debug, plugin):
-        settings = read_config(config, overrides, str(METHODS / "polar.yaml"))
+        settings = uniapl_cli.load_config(config, overrides or (), polar_method())
         from uniapl_cli.commands.pretrain_polar import pretrain_polar as run
 
         print_result(run(settings, dry_run=dry_run), json)

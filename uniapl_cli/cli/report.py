@@ -37,8 +37,8 @@ def report(
     Example: uniapl report work/tiny/eval/*/eval.json --show greedy/prompt_strict
     """
     with session(debug):
-        from uniapl_cli.pipelines.report import compare, compare_seeds, read_evaluations
-        from uniapl_cli.pipelines.seeds import over_seeds as by_name
+        from uniapl_cli.evaluation.report import compare, compare_seeds, read_evaluations
+        from uniapl_cli.evaluation.seeds import over_seeds as by_name
         from uniapl_cli.runs.console import table
 
         results = read_evaluations(files)

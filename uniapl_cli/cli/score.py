@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uniapl_cli
 from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
-from uniapl_cli.cli.session import print_result, read_config, session
+from uniapl_cli.cli.session import print_result, session
 
 
 def score(
@@ -21,9 +22,7 @@ def score(
     Example: uniapl score discriminator.path=tiny:polar score.input=- score.out=scored.jsonl
     """
     with session(debug, plugin):
-        settings = read_config(config, overrides)
-        from uniapl_cli.commands.score import score_rows
-
-        result = score_rows(settings, dry_run=dry_run)
+        settings = uniapl_cli.load_config(config, overrides or ())
+        result = uniapl_cli.score(settings, dry_run=dry_run)
         if result is not None:
             print_result(result, json)

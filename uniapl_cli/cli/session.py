@@ -1,4 +1,4 @@
-"""Run a verb: load its config, print its result, turn a user's mistake into one line."""
+"""Runs a verb: loads plug-ins, prints results, turns a user's mistakes into one line."""
 
 from __future__ import annotations
 
@@ -9,22 +9,16 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
-from uniapl_cli.errors import UniAPLError, unknown
-
-if TYPE_CHECKING:
-    from uniapl_cli.config.schema import Config
-
-METHODS = Path(__file__).parent.parent / "methods"
-DEFAULTS = Path(__file__).parent.parent / "config" / "defaults.yaml"
+from uniapl_cli.errors import UniAPLError
 
 
 @contextmanager
 def session(debug: bool, plugins: Sequence[Path] | None = None) -> Iterator[None]:
-    """Exit 2 with one line on a user's mistake, 130 on Ctrl-C; a bug keeps its traceback.
+    """Exit with 2 and one line on a user's mistake, with 130 on Ctrl-C; bugs keep their traceback.
 
     Plug-ins, the installed ones and the files named, are loaded before the schema is made of what
     is registered.
@@ -49,7 +43,7 @@ def session(debug: bool, plugins: Sequence[Path] | None = None) -> Iterator[None
         typer.echo("stopped; the same command goes on from here", err=True)
         raise typer.Exit(130) from None
     except BrokenPipeError:
-        # Whoever read our output has left; there is nobody to tell.
+        # The reader of our output, such as `head`, has closed the pipe.
         sys.stdout = None
         raise typer.Exit(1) from None
     except (OSError, RuntimeError) as error:
@@ -61,68 +55,16 @@ def session(debug: bool, plugins: Sequence[Path] | None = None) -> Iterator[None
 
 
 def _advice(error: Exception) -> str | None:
-    """Return a line for what the machine, not the program, is at fault for; None for a bug."""
+    """Return advice if the disk or the GPU is full; None for a bug."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
         return f"{error.strerror} ({error.filename or 'while writing'}); free room and repeat"
-    # torch's class, told by its name: importing torch to compare would cost every verb a second.
+    # By name, because importing torch for its class would cost every verb a second.
     if type(error).__name__ == "OutOfMemoryError":
         return (
             "the GPU's memory is full: lower training.micro_batch_size, generation.batch_tokens "
             "or discriminator.batch_tokens, and repeat the command; it goes on from its checkpoint"
         )
     return None
-
-
-def read_config(
-    file: Path | None, overrides: Sequence[str] | None, method: str | None = None
-) -> Config:
-    """Load and check the merged config: defaults < method < includes < file < overrides."""
-    from uniapl_cli.config.consistency import check
-    from uniapl_cli.config.load import load
-    from uniapl_cli.config.schema import Config
-
-    overrides = overrides or ()
-    own = amended_method(file, overrides) if method is None else method_file(method)
-    layers = [DEFAULTS] if own is None else [DEFAULTS, own]
-    fixed = {} if method is None or own is None else {"method": own.stem}
-    try:
-        config = load(file, overrides, schema=Config, layers=layers, fixed=fixed)
-        check(config, own, packaged())
-    except UniAPLError as error:
-        if own is None and str(error.key).startswith("terms."):
-            advice = f"{error.advice.rstrip('.')}. " if error.advice else ""
-            error.advice = f"{advice}If it amends a packaged method, name that: method=NAME"
-        raise
-    return config
-
-
-def amended_method(file: Path | None, overrides: Sequence[str]) -> Path | None:
-    """Return the packaged method that an experiment names itself, for verbs that take none."""
-    from uniapl_cli.config.include import read
-    from uniapl_cli.config.override import parse
-
-    documents = [*read([file] if file else []), *map(parse, overrides)]
-    pairs = [pair for document in documents for pair in document.root.value]
-    names = [str(node.value) for key, node in pairs if key.value == "method"]
-    return packaged().get(names[-1]) if names else None
-
-
-def method_file(method: str) -> Path:
-    """Return the YAML of a packaged method, or of the user's own. Raises UniAPLError."""
-    if method.endswith((".yaml", ".yml")):
-        return Path(method)
-    known = packaged()
-    if method not in known:
-        error: UniAPLError = unknown("method", method, known)
-        error.advice += ", or the path of a method's YAML file"
-        raise error
-    return known[method]
-
-
-def packaged() -> dict[str, Path]:
-    """Return the methods that `uniapl train` knows by name, and their files."""
-    files = sorted(METHODS.glob("*.yaml"))
-    return {path.stem: path for path in files if path.stem != "polar"}
 
 
 def print_result(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uniapl_cli
 from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
-from uniapl_cli.cli.session import print_result, read_config, session
+from uniapl_cli.cli.session import print_result, session
 
 
 def teacher_gen(
@@ -16,10 +17,8 @@ def teacher_gen(
 ) -> None:
     """Ask the teacher model for responses to prompts.
 
-    Example: uniapl teacher-gen --config experiments/tiny/world.yaml teach.samples=2
+    Example: uniapl teacher-gen --config tiny:world teach.samples=2
     """
     with session(debug, plugin):
-        settings = read_config(config, overrides)
-        from uniapl_cli.commands.teacher_gen import teacher_gen as run
-
-        print_result(run(settings, dry_run=dry_run), json)
+        settings = uniapl_cli.load_config(config, overrides or ())
+        print_result(uniapl_cli.teacher_gen(settings, dry_run=dry_run), json)

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+import uniapl_cli
 from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
-from uniapl_cli.cli.session import packaged, print_result, read_config, session
+from uniapl_cli.cli.session import print_result, session
+from uniapl_cli.config.methods import packaged
 
 Method = Annotated[
     str,
@@ -26,10 +28,8 @@ def train(
 ) -> None:
     """Train a policy; the same command again resumes it.
 
-    Example: uniapl train unified --config experiments/tiny/unified.yaml optim.lr=0.001
+    Example: uniapl train unified --config tiny:unified optim.lr=0.001
     """
     with session(debug, plugin):
-        settings = read_config(config, overrides, method)
-        from uniapl_cli.commands.train import train as run
-
-        print_result(run(settings, dry_run=dry_run), json)
+        settings = uniapl_cli.load_config(config, overrides or (), method)
+        print_result(uniapl_cli.train(settings, dry_run=dry_run), json)

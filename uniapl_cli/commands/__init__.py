@@ -1,1 +1,1 @@
-"""One file a verb: a validated config in, a result out. The only place that sees a config."""
+"""One file for each verb: a validated config in, a result out. Only these files read configs."""

@@ -1,17 +1,16 @@
-"""What a config describes, made: devices, models, chats, generators, discriminators, judges."""
+"""Makes what a config describes: device, models, chat, generator, discriminator, judge."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
-from uniapl_cli.chat import Chat, load_tokenizer, read_model_config, read_template
-from uniapl_cli.config.load import load
+from uniapl_cli.chat import Chat, load_tokenizer, read_template
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.errors import ConfigError, ModelError
@@ -23,7 +22,7 @@ from uniapl_cli.sandbox import Sandbox
 from uniapl_cli.seeding import derive
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.adapter import adapt, adapted_layers
-from uniapl_cli.training.learner import Policy, WithoutAdapter, load_model
+from uniapl_cli.training.policy import Policy, WithoutAdapter, load_model, stop_at
 from uniapl_cli.verifiers import Judge
 
 
@@ -45,13 +44,13 @@ def use_device(config: Config) -> str:
 
 
 def locate(config: Config, key: str, name: str) -> str:
-    """Return what to load the model that `key` names from. Raises ModelError."""
+    """Return the folder or hub name of the model that `key` names. Raises ModelError."""
     with config.blaming(key):
         return model_location(name)
 
 
 def model_location(name: str) -> str:
-    """Return what to load a model from: a run's directory stands for the model it ended with.
+    """Return the folder or hub name of a model; for a run's directory, its final model.
 
     `tiny:NAME` is a shipped model; a folder of a model and a hub's name are returned as they are.
     Raises ModelError for a run that has not finished, and for a folder that is not there.
@@ -75,7 +74,8 @@ def model_location(name: str) -> str:
 
 
 def _command(run: RunDirectory) -> str:
-    method = load(run.config, schema=Config).method
+    """Return the command that continues a run."""
+    method = yaml.safe_load(run.config.read_text("utf-8")).get("method")
     verb = "pretrain-polar" if method == "polar" else f"train {method}"
     return f"uniapl {verb} --config {run.config}"
 
@@ -100,12 +100,6 @@ def policy_chat(config: Config, location: str, key: str = "model.path") -> Chat:
         return Chat(tokenizer, config.chat.thinking, config.chat.system)
 
 
-def context(location: str, revision: str | None = None) -> int:
-    """Return how many tokens a model can hold; very many where its config does not say."""
-    settings = read_model_config(location, revision)
-    return getattr(settings, "max_position_embeddings", None) or sys.maxsize
-
-
 def model(
     config: Config, location: str, device: str, *, trained: bool = False, key: str = "model.path"
 ) -> Any:
@@ -118,7 +112,7 @@ def model(
             dtype=weights(options.dtype, device, trained=trained),
             attention=options.attention,
             revision=options.revision,
-        ).eval()  # with dropout, sampler and learner would be two different policies
+        ).eval()  # with dropout, sampler and trainable would be two different policies
 
 
 def trained_policy(config: Config, location: str, chat: Chat, device: str) -> Policy:
@@ -141,22 +135,11 @@ def trained_policy(config: Config, location: str, chat: Chat, device: str) -> Po
         return Policy(loaded, chat.tokenizer)
 
 
-def stop_at(token: int, model: Any, tokenizer: Any) -> None:
-    """Note the token as the end of a response, so that other tools stop there too."""
-    generation = model.generation_config
-    listed = generation.eos_token_id
-    listed = listed if isinstance(listed, list) else [listed]
-    if token not in listed:
-        generation.eos_token_id = [token, *(other for other in listed if other is not None)]
-    if tokenizer.eos_token_id != token:
-        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(token)
-
-
 def reference(config: Config, location: str, policy: Policy, device: str) -> Policy:
-    """Return what the policy was at the start: its base without the adapter, or a frozen copy."""
+    """Return the policy as it was at the start: without its adapter, or as a frozen copy."""
     if config.model.adapter is not None:
         return WithoutAdapter(policy)
-    # Kept as the policy is, so that at the first step the two agree to the bit.
+    # Kept as the policy is, so that their log-probabilities are bit-equal at the first step.
     frozen = Policy(model(config, location, device, trained=True), policy.tokenizer)
     frozen.model.requires_grad_(False)
     return frozen
@@ -168,9 +151,9 @@ def generator(config: Config, model: Any, chat: Chat) -> Generator:
 
 
 def check_discriminator(config: Config, why: str = "this command") -> None:
-    """Check what can be told of the discriminator without loading it. Raises ConfigError.
+    """Check the discriminator's options and that it exists, without loading it. Raises ConfigError.
 
-    `why` names what needs it.
+    `why` says in the error what needs it.
     """
     if config.discriminator is None:
         raise ConfigError(
@@ -185,7 +168,7 @@ def check_discriminator(config: Config, why: str = "this command") -> None:
 
 
 def find_discriminator(config: Config, why: str = "this command") -> str:
-    """Return where the discriminator is, whose folder says what it is. Raises ConfigError."""
+    """Return the discriminator's location, checked to fit its kind. Raises ConfigError."""
     check_discriminator(config, why)
     options = config.discriminator
     assert options is not None, "checked above"
@@ -205,7 +188,7 @@ def discriminator(config: Config, device: str) -> Discriminator:
 
 
 def check_outputs(config: Config, *keys: str) -> None:
-    """Refuse files that could not be written when all is computed. Raises DataError."""
+    """Check before any work that the files can be written. Raises DataError."""
     for key in keys:
         section, _, name = key.partition(".")
         if (file := getattr(getattr(config, section), name)) is not None:
@@ -214,11 +197,11 @@ def check_outputs(config: Config, *keys: str) -> None:
 
 
 def sandbox(config: Config, workers: int | None = None) -> Callable[[], Sandbox]:
-    """Return a function that starts the sandbox; it can be sent to another process."""
+    """Return a picklable function that starts the sandbox."""
     options = config.sandbox
     return partial(Sandbox, options, workers or options.workers, require=options.require)
 
 
 def judge(config: Config) -> Judge:
-    """Return the judge of responses, whose sandbox starts when a data set's code is to run."""
+    """Return the judge of responses. Its sandbox starts when it first runs a data set's code."""
     return Judge(sandbox(config))

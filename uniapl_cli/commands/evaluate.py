@@ -11,14 +11,15 @@ from typing import Any
 from uniapl_cli.commands import components
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config, Policy
+from uniapl_cli.evaluation.evaluate import VERSION, BoundMetric, SamplingRun, plain
+from uniapl_cli.evaluation.evaluate import evaluate as estimate
+from uniapl_cli.evaluation.metrics import metrics
 from uniapl_cli.files import can_write, replacing, write_rows
-from uniapl_cli.pipelines.evaluate import VERSION, BoundMetric, Draws, evaluate, plain
-from uniapl_cli.pipelines.metrics import metrics
 from uniapl_cli.pipelines.teach import unique_ids
 from uniapl_cli.runs.environment import environment
 
 
-def evaluate_model(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
+def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Measure eval.model on eval.data; write eval.json and responses.jsonl to eval.out."""
     config.require("eval")
     options = config.eval
@@ -30,7 +31,7 @@ def evaluate_model(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     if any(metrics.wants(metric, "discriminator") for metric in options.metrics):
         components.find_discriminator(config, "a metric of eval.metrics")
     location = components.locate(config, "eval.model", options.model)
-    # What is measured is not what is trained: no revision, dtype or adapter of the policy's.
+    # The policy's revision, dtype and adapter do not apply to the measured model.
     measured = config.model_copy(update={"model": Policy(path=options.model)})
     chat = components.policy_chat(measured, location, "eval.model")
     if dry_run:
@@ -47,11 +48,9 @@ def evaluate_model(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         "draws": {},
     }
     written = []
-    for name, draw in options.draws.items():
-        draws = Draws(name, draw.samples, draw.sampling)
-        estimates, responses = evaluate(
-            rows, generator, chat, draws, bound, judge, seed=config.seed
-        )
+    for name, draws in options.draws.items():
+        run = SamplingRun(name, draws.samples, draws.sampling)
+        estimates, responses = estimate(rows, generator, chat, run, bound, judge, seed=config.seed)
         result["draws"][name] = plain(estimates)
         written += responses
     out = Path(options.out)
@@ -62,7 +61,7 @@ def evaluate_model(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
 
 
 def bind_metrics(config: Config, chat: Any, device: str) -> list[BoundMetric]:
-    """Return the metrics that the config names, given what each asks for."""
+    """Return the config's metrics, each with the chat or discriminator that it takes."""
     supplies: dict[str, Callable[[], Any]] = {
         "chat": lambda: chat,
         "discriminator": cache(lambda: components.discriminator(config, device)),

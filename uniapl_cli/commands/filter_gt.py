@@ -10,9 +10,7 @@ from uniapl_cli.commands import components
 from uniapl_cli.commands.streams import report_bad
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows, layout_of, open_rows
-from uniapl_cli.data.columns import prompt
-from uniapl_cli.files import Row
-from uniapl_cli.pipelines.filter import filter_rows, joined, judged
+from uniapl_cli.pipelines.filter import filter_rows, judged_chunks, with_constraints
 from uniapl_cli.plugins import loaded_files
 from uniapl_cli.runs.console import bar
 from uniapl_cli.tiny.assets import resolve
@@ -28,20 +26,20 @@ def filter_gt(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     components.check_outputs(config, "filter.out", "filter.rejected", "filter.pairs")
     with config.blaming("filter.responses"):
         rows = open_rows(resolve(options.responses), config.data.split)
-    source, telling = rows.attempts(), rows
+    source, constraint_rows = rows.attempts(), rows
     if options.constraints is not None:
         with config.blaming("filter.constraints"):
-            telling = open_rows(resolve(options.constraints), config.data.split)
-        source = joined(source, telling, prompt_text)
-    layout = layout_of(telling, config.data.layout)
+            constraint_rows = open_rows(resolve(options.constraints), config.data.split)
+        source = with_constraints(source, constraint_rows)
+    layout = layout_of(constraint_rows, config.data.layout)
     bad = BadRows(config.data.tolerance)
     if dry_run:
         return {"rows": len(rows), "layout": layout, "out": options.out}
     workers = 1 if len(rows) < ALONE else options.workers or os.cpu_count() or 1
-    setting = (layout, options.mode, options.pairs is not None, components.sandbox(config, 1))
+    judging = (layout, options.mode, options.pairs is not None, components.sandbox(config, 1))
     with (
         bar("filter", len(rows)) as progress,
-        judged(source, workers, *setting, plugins=loaded_files()) as chunks,
+        judged_chunks(source, workers, *judging, plugins=loaded_files()) as chunks,
     ):
         result = filter_rows(
             chunks,
@@ -54,8 +52,3 @@ def filter_gt(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         )
     report_bad(config, bad)
     return {**result, "out": options.out}
-
-
-def prompt_text(row: Row) -> str:
-    """Return a row's prompt as one text, by which two files are joined."""
-    return "\n".join(message.content for message in prompt(row))

@@ -12,16 +12,16 @@ from uniapl_cli.pipelines.inspect import render
 
 
 def inspect(config: Config, name: str) -> tuple[dict[str, Any], Any]:
-    """Return what is in a data set, and its first example as text with the loss coloured."""
+    """Return a data set's statistics, and its first example with the loss tokens coloured."""
     config.require("model.path")
     location = components.locate(config, "model.path", config.model.path)
     chat = components.policy_chat(config, location)
     with bad_rows(config, dry_run=True) as bad:
         rows = examples(config, "data", name, bad)
-    found = count(
+    figures = count(
         rows,
         chat,
         max_prompt=config.data.max_prompt_tokens,
         max_response=config.data.max_response_tokens,
     )
-    return found, render(rows[0], chat)
+    return figures, render(rows[0], chat)

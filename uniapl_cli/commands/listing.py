@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from uniapl_cli.data.layouts import layouts
-from uniapl_cli.discriminators import discriminators, engines
+from uniapl_cli.discriminators import discriminators
+from uniapl_cli.discriminators.remote import engines
 from uniapl_cli.errors import unknown
-from uniapl_cli.generation import dialects, generators
+from uniapl_cli.evaluation.metrics import metrics
+from uniapl_cli.generation import generators
 from uniapl_cli.objectives import advantages, objectives, reductions
 from uniapl_cli.options import MISSING
-from uniapl_cli.pipelines.metrics import metrics
 from uniapl_cli.registry import Entry, Registry
 from uniapl_cli.rewards.functions import reward_functions
 from uniapl_cli.sources import sources
 from uniapl_cli.sources.comparisons import corruptions
+from uniapl_cli.teachers import dialects
 from uniapl_cli.training.optim import optimizers
 from uniapl_cli.training.schedules import schedules
 from uniapl_cli.verifiers import verifiers

@@ -1,4 +1,4 @@
-"""Schedules and terms of a config to a Plan, and what can never teach it anything."""
+"""Makes a Plan of a config's terms and schedules, and refuses settings without any gradient."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ log = logging.getLogger("uniapl")
 
 
 def plan(config: Config) -> Plan:
-    """Return the method that the config's terms and schedules make. Raises ConfigError."""
+    """Return the config's terms and schedules as a Plan. Raises ConfigError."""
     steps = 1 if config.training.steps == MISSING else config.training.steps
     schedules = {n: make_schedule(options, steps) for n, options in config.schedules.items()}
     terms = [term(name, options, config) for name, options in config.terms.items()]
     if not terms:
         advice = "Choose a method: uniapl train sft|grpo|..."
         raise config.error("terms", "no terms: nothing to train", advice)
-    made = Plan(terms, schedules, steps)
-    check_divisions(config, made)
-    if not made.ever_active:
+    method = Plan(terms, schedules, steps)
+    check_divisions(config, method)
+    if not method.ever_active:
         raise config.error("terms", "no term ever has a weight other than 0: nothing to train")
-    check_active(config, made)
-    return made
+    check_active(config, method)
+    return method
 
 
 def term(name: str, options: TermOptions, config: Config) -> Term:
@@ -58,46 +58,46 @@ def term(name: str, options: TermOptions, config: Config) -> Term:
     )
 
 
-def check_divisions(config: Config, made: Plan) -> None:
+def check_divisions(config: Config, method: Plan) -> None:
     """Refuse a weight that divides by zero at any step. Raises ConfigError."""
-    dividing = [term for term in made.terms if "/" in config.terms[term.name].weight]
+    dividing = [term for term in method.terms if "/" in config.terms[term.name].weight]
     for term in dividing:
         with config.blaming(f"terms.{term.name}.weight"):
-            for step in range(made.steps):
-                term.weight(made.scales(step))
+            for step in range(method.steps):
+                term.weight(method.schedule_values(step))
 
 
-def check_active(config: Config, made: Plan) -> None:
-    """Refuse what could never teach the active terms anything. Raises ConfigError."""
-    if any(config.source_kind(t.source).traits.get("rewarded") for t in made.ever_active):
+def check_active(config: Config, method: Plan) -> None:
+    """Refuse settings under which an active term gets no gradient. Raises ConfigError."""
+    if any(config.source_kind(t.source).traits.get("rewarded") for t in method.ever_active):
         check_sampling(config)
-    for term in made.ever_active:
+    for term in method.ever_active:
         if term.reward is not None:
-            check_reward(config, made, term)
+            check_reward(config, method, term)
             if "discriminator" in needs(config.rewards[term.reward]):
                 components.check_discriminator(config, f"term '{term.name}'")
 
 
 def check_sampling(config: Config) -> None:
-    """Refuse to sample rollouts from anything but the policy itself. Raises ConfigError."""
-    given = config.sampling
+    """Refuse sampling that changes the policy's distribution. Raises ConfigError."""
+    sampling = config.sampling
     wrong = {
-        "temperature": given.temperature == 0,
-        "top_p": given.top_p < 1,
-        "top_k": given.top_k > 0,
+        "temperature": sampling.temperature == 0,
+        "top_p": sampling.top_p < 1,
+        "top_k": sampling.top_k > 0,
     }
     for name in (name for name, is_wrong in wrong.items() if is_wrong):
         raise config.error(
             f"sampling.{name}",
-            f"'sampling.{name}' is {getattr(given, name)}, but rollouts must be drawn from the "
+            f"'sampling.{name}' is {getattr(sampling, name)}, but rollouts must be drawn from the "
             "policy itself, or the gradient is that of another one",
             "Use temperature above 0, top_p=1 and top_k=0",
-            got=getattr(given, name),
+            got=getattr(sampling, name),
         )
 
 
-def check_reward(config: Config, made: Plan, term: Term) -> None:
-    """Refuse a reward that says nothing about a term's rollouts. Raises ConfigError."""
+def check_reward(config: Config, method: Plan, term: Term) -> None:
+    """Refuse a reward that would always be 0 or counted twice. Raises ConfigError."""
     assert term.reward is not None
     key, reward = f"rewards.{term.reward}", config.rewards[term.reward]
     source = config.source(term.source)
@@ -121,7 +121,7 @@ def check_reward(config: Config, made: Plan, term: Term) -> None:
             got="resample",
             allowed=("keep", "drop"),
         )
-    kinds = {objectives.entry(config.terms[t.name].objective).name for t in made.ever_active}
+    kinds = {objectives.entry(config.terms[t.name].objective).name for t in method.ever_active}
     for name, function in reward.functions.items():
         kind = getattr(function, "kind", None)
         if kind == "kl" and "kl" in kinds:
@@ -141,5 +141,5 @@ def check_reward(config: Config, made: Plan, term: Term) -> None:
 
 
 def check_method(config: Config) -> dict[str, Any]:
-    """Check the method as far as that goes without data or models; return its terms' weights."""
+    """Check the method without reading data or models; return its terms' first weights."""
     return {"weights at step 1": plan(config).weights(0)}

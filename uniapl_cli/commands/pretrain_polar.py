@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import random
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,18 @@ from uniapl_cli.commands.train import execute, learning_rate, make_optimizer
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows
 from uniapl_cli.discriminators import discriminators
-from uniapl_cli.discriminators.polar import Polar, PolarDiscriminator, new_polar, token_id
+from uniapl_cli.discriminators.polar.polar import Polar, new_polar, token_id
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.seeding import derive
-from uniapl_cli.sources.comparisons import Comparisons, ComparisonsOptions, PairMaker, gather
+from uniapl_cli.sources.comparisons import (
+    Comparisons,
+    ComparisonsOptions,
+    PairMaker,
+    load_trajectories,
+    pair_accuracy,
+)
 from uniapl_cli.training.checkpoint import State
-from uniapl_cli.training.learner import PolarLearner
+from uniapl_cli.training.policy import TrainablePolar
 from uniapl_cli.training.streams import Stream
 
 SOURCE = "comparisons"
@@ -56,8 +60,8 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         with config.blaming("polar.init"):
             marks = config.polar.separator, config.polar.tail
             polar = new_polar(location, *marks, options, tokenizer=tokenizer)
-        learner = PolarLearner(polar, device)
-        state = State(learner, make_optimizer(config, learner.model), {SOURCE: stream})
+        trainable = TrainablePolar(polar, device)
+        state = State(trainable, make_optimizer(config, trainable.model), {SOURCE: stream})
         sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}
         open_run(run, config, device)
         execute(config, run, state, method, sources, lr)
@@ -67,7 +71,7 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
 
 
 def marked_tokenizer(config: Config, location: str) -> Any:
-    """Return the tokenizer, which has the two tokens between and behind the trajectories."""
+    """Return the tokenizer. Raises ConfigError if it lacks the separator or the tail token."""
     with config.blaming("polar.init"):
         tokenizer = load_tokenizer(location)
     for name in ("separator", "tail"):
@@ -77,7 +81,7 @@ def marked_tokenizer(config: Config, location: str) -> Any:
 
 
 def scoring_options(config: Config) -> Polar:
-    """Return how the discriminator is to score: the config's, if they are POLAR's own."""
+    """Return the options for scoring: those of the config if its discriminator is a POLAR."""
     options = config.discriminator
     chosen = options if isinstance(options, Polar) else discriminators.options("polar")
     assert isinstance(chosen, Polar)
@@ -89,25 +93,4 @@ def pair_maker(config: Config, name: str, source: ComparisonsOptions, bad: BadRo
     key, files = f"polar.{name}", getattr(config.polar, name)
     with config.blaming(key):
         read = {Path(path).stem: examples(config, key, path, bad) for path in files}
-        return PairMaker(gather(read), source.corruptions)
-
-
-def pair_accuracy(
-    judge: PolarDiscriminator, maker: PairMaker, seed: int
-) -> dict[str, dict[str, float]]:
-    """Return how often the expert's second answer beats each kind of negative, a pair a prompt.
-
-    Ties count half. `se` is the binomial standard error.
-    """
-    expert = maker.trajectories.policies[0]
-    result = {}
-    for kind in dict.fromkeys(kind for kind in maker.kinds() if kind != expert):
-        rng = random.Random(derive(seed, "accuracy", kind))
-        pairs = [maker.make(k, rng, policy=expert, kind=kind) for k in maker.trajectories.ids]
-        scores = judge.score([side for pair in pairs for side in pair])
-        margins = [a - b for a, b in zip(scores[::2], scores[1::2], strict=True)]
-        wins = sum((margin > 0) + 0.5 * (margin == 0) for margin in margins)
-        share = wins / len(margins)
-        error = math.sqrt(share * (1 - share) / len(margins))
-        result[kind] = {"accuracy": share, "se": error, "n": len(margins)}
-    return result
+        return PairMaker(load_trajectories(read), source.corruptions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from uniapl_cli.config.render import fixed
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows, open_rows
 from uniapl_cli.errors import DataError
-from uniapl_cli.pipelines.score import Sink, ToFile, ToStdout, good_rows, score, stdin_rows
+from uniapl_cli.pipelines.appending import AppendOnlyRows
+from uniapl_cli.pipelines.score import Sink, StandardOutput, good_rows, stdin_rows
+from uniapl_cli.pipelines.score import score as score_rows
 from uniapl_cli.runs.console import bar
 from uniapl_cli.tiny.assets import resolve
 
@@ -22,8 +25,8 @@ log = logging.getLogger("uniapl")
 PIPE = "-"
 
 
-def score_rows(config: Config, *, dry_run: bool = False) -> dict[str, Any] | None:
-    """Score score.input into score.out; with stdout for that, None, and the result is logged.
+def score(config: Config, *, dry_run: bool = False) -> dict[str, Any] | None:
+    """Score score.input into score.out. If that is stdout, log the result and return None.
 
     A file is read through before anything is loaded, so that bad rows are found at once.
     """
@@ -42,16 +45,16 @@ def score_rows(config: Config, *, dry_run: bool = False) -> dict[str, Any] | Non
             raise DataError(f"'{options.input}' has no rows to score")
         report_bad(config, bad, dry_run=dry_run)
         rows = good_rows(attempts(), options, BadRows(config.data.tolerance))
-    sink: Sink = ToStdout()
+    sink: AbstractContextManager[Sink] = nullcontext(StandardOutput())
     if options.out != PIPE:
         components.check_outputs(config, "score.out")
-        sink = ToFile(Path(options.out), decisive(config))
+        sink = AppendOnlyRows(Path(options.out), provenance(config), "score.out")
     if dry_run:
         return {"rows": total, "bad rows": len(bad.rows), "out": options.out}
     load = partial(components.discriminator, config, components.use_device(config))
-    with bar("score", total) as progress:
-        result = score(
-            rows, load, sink, options, progress, centre=options.centre, chunk=options.chunk
+    with sink as opened, bar("score", total) as progress:
+        result = score_rows(
+            rows, load, opened, options, progress, centre=options.centre, chunk=options.chunk
         )
     if total is None:
         report_bad(config, bad)
@@ -62,8 +65,8 @@ def score_rows(config: Config, *, dry_run: bool = False) -> dict[str, Any] | Non
     return None
 
 
-def decisive(config: Config) -> dict[str, Any]:
-    """Return what decides the scores: not how a server is reached, nor how rows are batched."""
+def provenance(config: Config) -> dict[str, Any]:
+    """Return the settings that scores depend on, without a server's address and batching."""
     options = config.score
     return {
         **fixed(config.discriminator),

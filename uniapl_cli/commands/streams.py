@@ -1,4 +1,4 @@
-"""The data that a method draws from: each row read once, checked and encoded."""
+"""Reads, checks and encodes the data that a method trains on; each row once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.chat import Chat
+from uniapl_cli.commands.components import check_outputs
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows, open_rows, read_examples
 from uniapl_cli.data.encode import Encoded, Limits, encode, fit
@@ -30,30 +31,31 @@ FILES = ("demonstrations", "prompts", "preferences")
 
 
 def examples(config: Config, key: str, name: str, bad: BadRows) -> list[Example]:
-    """Read a data set that `key` names; `bad` takes the rows that are wrong. Raises DataError."""
+    """Read the data set that `key` names. Wrong rows are added to `bad`. Raises DataError."""
     with config.blaming(key):
         rows = open_rows(resolve(name), config.data.split)
         with bar(f"read {Path(name).name}", len(rows)) as progress:
-            found = read_examples(rows, config.data.layout, constraints, bad, progress)
-    if not found:
+            good = read_examples(rows, config.data.layout, constraints, bad, progress)
+    if not good:
         raise DataError(f"'{rows.name}' has no good rows").at(config.origin(key), key)
-    return found
+    return good
 
 
 @contextmanager
 def bad_rows(config: Config, *, dry_run: bool = False) -> Iterator[BadRows]:
-    """Collect the bad rows of all files that are read; write them to data.bad_rows in the end.
+    """Collect the bad rows of all files read in the block; then write them to data.bad_rows.
 
     More than `data.tolerance` of them, of all files together, are an error. With `dry_run` they
     are counted, and nothing is written.
     """
+    check_outputs(config, "data.bad_rows")
     bad = BadRows(config.data.tolerance)
     yield bad
     report_bad(config, bad, dry_run=dry_run)
 
 
 def report_bad(config: Config, bad: BadRows, *, dry_run: bool = False) -> None:
-    """Write the bad rows to their file and say how many there were."""
+    """Write the bad rows to data.bad_rows and log how many there are."""
     if not bad.rows or config.data.bad_rows is None:
         return
     if not dry_run:
@@ -66,7 +68,7 @@ def report_bad(config: Config, bad: BadRows, *, dry_run: bool = False) -> None:
 def make_streams(
     config: Config, method: Plan, chat: Chat, context: int, *, dry_run: bool = False
 ) -> dict[str, Stream[Any]]:
-    """Return the streams that the method ever draws from. Raises ConfigError and DataError.
+    """Return the streams of the method's active terms. Raises ConfigError and DataError.
 
     Streams of one file share its rows, each parsed and encoded once.
     """
@@ -87,10 +89,10 @@ def make_streams(
 
 def terms_by_stream(config: Config, method: Plan) -> dict[str, list[Term]]:
     """Return the active terms by the stream that their source draws from."""
-    found: dict[str, list[Term]] = {}
+    terms: dict[str, list[Term]] = {}
     for term in method.ever_active:
-        found.setdefault(config.source_kind(term.source).traits["stream"], []).append(term)
-    return {name: found[name] for name in sorted(found, key=_file_order)}
+        terms.setdefault(config.source_kind(term.source).traits["stream"], []).append(term)
+    return {name: terms[name] for name in sorted(terms, key=_file_order)}
 
 
 def _file_order(name: str) -> int:
@@ -98,15 +100,15 @@ def _file_order(name: str) -> int:
 
 
 def stream_size(config: Config, stream: str, terms: Sequence[Term]) -> int:
-    """Return the items that a step takes of a stream. Raises ConfigError for two answers."""
+    """Return the items a step takes of a stream. Raises ConfigError if its sources disagree."""
     sizes = {term.source: config.source(term.source).per_step() for term in terms}
-    given = {source: size for source, size in sizes.items() if size is not None}
-    if not given:
+    known = {source: size for source, size in sizes.items() if size is not None}
+    if not known:
         # Only sources that follow another one: that one's size, though it is not active.
         size = config.source(stream).per_step()
         assert size is not None, "the stream's own source says how many"
         return size
-    first, *others = given.items()
+    first, *others = known.items()
     for source, size in others:
         if size != first[1]:
             raise config.error(
@@ -146,7 +148,7 @@ class _Reader:
         return tuple(dict.fromkeys(a for kind in kinds for a in kind.traits.get("answers", ())))
 
     def read(self, stream: str, context: int) -> list[Encoded]:
-        """Return a stream's rows, checked against its terms' needs and held to the limits."""
+        """Return a stream's rows, checked for what its terms need and held to the limits."""
         path = self.path(stream)
         if path not in self.done:
             self.done[path] = self._encoded(stream, path)

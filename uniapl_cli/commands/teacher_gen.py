@@ -11,13 +11,13 @@ from uniapl_cli.chat import Chat, load_tokenizer
 from uniapl_cli.commands import components
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config
-from uniapl_cli.generation import LocalTeacher, ServerTeacher, Teacher, dialects
-from uniapl_cli.generation.server import server_key
 from uniapl_cli.pipelines.teach import teach, unique_ids
 from uniapl_cli.precision import weights
 from uniapl_cli.registry import KIND
+from uniapl_cli.teachers import LocalTeacher, ServerTeacher, Teacher, dialects
+from uniapl_cli.teachers.server import server_key
 from uniapl_cli.tiny.assets import resolve
-from uniapl_cli.training.learner import load_model
+from uniapl_cli.training.policy import load_model
 
 
 def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
@@ -34,19 +34,19 @@ def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         return {"prompts": len(rows), "responses": len(rows) * options.samples, "out": options.out}
     return teach(
         rows,
-        teacher(),
+        teacher,
         options.sampling,
         Path(options.out),
         samples=options.samples,
         seed=config.seed,
-        model=name(config),
-        made=made(config),
+        model=teacher_name(config),
+        provenance=provenance(config),
         max_failures=options.max_failures,
     )
 
 
 def ready_teacher(config: Config) -> Callable[[], Teacher]:
-    """Return what makes the teacher; all but its weights has been looked at."""
+    """Return a function that makes the teacher. Everything but the weights is checked before."""
     server = server_teacher(config)
     if server is not None:
         return lambda: server
@@ -84,7 +84,7 @@ def server_teacher(config: Config) -> Teacher | None:
         dialect(config.teach.sampling, config.chat.thinking)  # whether it can say these
     return ServerTeacher(
         url=server.url,
-        model=resolve(name(config)),
+        model=resolve(teacher_name(config)),
         dialect=dialect,
         key=key,
         thinking=config.chat.thinking,
@@ -96,14 +96,14 @@ def server_teacher(config: Config) -> Teacher | None:
     )
 
 
-def name(config: Config) -> str:
-    """Return what rows call the teacher."""
+def teacher_name(config: Config) -> str:
+    """Return the name of the teacher that rows are given."""
     server = config.teacher.server
     return server.model if server is not None and server.model else config.teacher.path
 
 
-def made(config: Config) -> dict[str, Any]:
-    """Return what decides the responses besides model, seed and sampling."""
+def provenance(config: Config) -> dict[str, Any]:
+    """Return the settings that responses depend on besides model, seed and sampling."""
     chat = {"thinking": config.chat.thinking, "system": config.chat.system}
     server = config.teacher.server
     if server is None:

@@ -9,13 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.chat import Chat
+from uniapl_cli.chat import Chat, context_length
 from uniapl_cli.commands import components
 from uniapl_cli.commands.method import plan
-from uniapl_cli.commands.run import Reporter, check_directory, finished, open_run
+from uniapl_cli.commands.run import check_directory, finished, open_run
 from uniapl_cli.commands.streams import make_streams
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import CachedDiscriminator
+from uniapl_cli.monitoring.check import RunFacts
+from uniapl_cli.monitoring.health import Health
+from uniapl_cli.monitoring.reporter import Reporter
 from uniapl_cli.objectives import advantages, objectives
 from uniapl_cli.registry import Entry
 from uniapl_cli.rewards.reference import Reference, RolloutLogps
@@ -25,13 +28,11 @@ from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sources import Parts, Source
 from uniapl_cli.training.adapter import require_peft
 from uniapl_cli.training.checkpoint import Checkpoints, State
-from uniapl_cli.training.health import Health
-from uniapl_cli.training.learner import Policy, save_folder
 from uniapl_cli.training.loop import Settings
 from uniapl_cli.training.loop import train as run_loop
 from uniapl_cli.training.optim import Optimizer, optimizers
+from uniapl_cli.training.policy import Policy, save_folder
 from uniapl_cli.training.schedules import Schedule, make_schedule
-from uniapl_cli.training.sickness import Facts
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan
 
@@ -56,7 +57,7 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     location = components.locate(config, "model.path", config.model.path)
     chat = components.policy_chat(config, location)
     with config.blaming("model.path"):
-        context = components.context(location, config.model.revision)
+        context = context_length(location, config.model.revision)
     streams = make_streams(config, method, chat, context, dry_run=dry_run)
     if "discriminator" in reward_needs(config, method):
         components.find_discriminator(config)
@@ -85,18 +86,18 @@ def learning_rate(config: Config) -> Schedule:
 
 
 def make_optimizer(config: Config, model: Any) -> Optimizer:
-    """Return the optimiser of what is trained of a model."""
+    """Return the optimiser of a model's trainable parameters."""
     return optimizers.bind(config.optim)(model)
 
 
 def reward_needs(config: Config, method: Plan) -> set[str]:
-    """Return what the rewards that the method ever asks for need."""
+    """Return what the active terms' rewards need: a discriminator, the frozen policy ..."""
     rewards = {term.reward for term in method.ever_active if term.reward is not None}
     return {need for name in rewards for need in needs(config.rewards[name])}
 
 
 def needs_reference(config: Config, method: Plan) -> bool:
-    """Whether a term or a reward compares with the policy's frozen start."""
+    """Whether an active term or reward needs the frozen reference policy."""
     terms = any(term.needs_reference for term in method.ever_active)
     return terms or "policy" in reward_needs(config, method)
 
@@ -129,7 +130,7 @@ def make_sources(
 
 
 def rollout_logps(config: Config, policy: Policy, reference: Reference | None) -> RolloutLogps:
-    """Return what asks the frozen reference about rollouts."""
+    """Return a function from rollouts to their log-probabilities under the frozen reference."""
     assert reference is not None, "made where a reward needs it"
     return RolloutLogps(
         reference,
@@ -141,7 +142,7 @@ def rollout_logps(config: Config, policy: Policy, reference: Reference | None) -
 
 
 def micro_batch_size(config: Config, source: str) -> int:
-    """Return a source's rows a forward pass."""
+    """Return how many rows of a source a forward pass takes."""
     return config.source(source).micro_batch_size or config.training.micro_batch_size
 
 
@@ -167,24 +168,26 @@ def execute(
         gradients_every=config.run.gradients_every,
     )
     checkpoints = Checkpoints(run.checkpoints, config.run.keep_checkpoints)
-    with StopRequest() as stop, bar(str(config.method or "train"), training.steps) as shown:
-        health = Health(facts(config, method)) if config.run.health else None
-        reporter = Reporter(run, config.run, shown, stop, health)
+    with StopRequest() as stop, bar(str(config.method or "train"), training.steps) as progress:
+        health = Health(run_facts(config, method)) if config.run.health else None
+        reporter = Reporter(run, config.run, progress, stop, health)
         if not run_loop(state, method, sources, checkpoints, reporter, settings, reference):
             raise KeyboardInterrupt
-    save_folder(run.final, state.learner.model, state.learner.tokenizer)
+    save_folder(run.final, state.trainable.model, state.trainable.tokenizer)
     log.info("%d steps in %.0f s", training.steps, time.monotonic() - began)
     return finished(run)
 
 
-def facts(config: Config, method: Plan) -> Facts:
-    """Return what a watcher of the run's metrics must know of it."""
+def run_facts(config: Config, method: Plan) -> RunFacts:
+    """Return what the health checks must know of the run."""
     active = method.ever_active
     kinds = {term.name: objectives.entry(config.terms[term.name].objective).name for term in active}
     rewarded = {term.name: term.reward for term in active if term.reward is not None}
-    return Facts(
+    return RunFacts(
         surrogate_terms=rewarded,
-        contrasting=[n for n in rewarded.values() if rule(config, n).traits.get("contrast")],
+        contrasting=[
+            n for n in rewarded.values() if advantage_of(config, n).traits.get("contrast")
+        ],
         kl_terms=[name for name, kind in kinds.items() if kind == "kl"],
         nll_terms=[name for name, kind in kinds.items() if kind == "nll"],
         max_new_tokens=config.sampling.max_new_tokens,
@@ -193,8 +196,8 @@ def facts(config: Config, method: Plan) -> Facts:
     )
 
 
-def rule(config: Config, reward: str) -> Entry[Any]:
-    """Return the rule that makes a reward's values advantages."""
+def advantage_of(config: Config, reward: str) -> Entry[Any]:
+    """Return the registered advantage of a reward."""
     return advantages.entry(config.rewards[reward].advantage)
 
 

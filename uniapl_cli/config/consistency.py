@@ -1,4 +1,4 @@
-"""What of an experiment must fit together: names that other sections give, kinds of batches."""
+"""Checks that an experiment's sections fit together: names they share, kinds of batches."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check(config: Config, method: Path | None, methods: Mapping[str, Path]) -> N
 
 
 def check_source(config: Config, name: str, term: TermOptions) -> None:
-    """Refuse a source that is neither in the config nor registered, or of another verb."""
+    """Refuse an unknown source, and one that belongs to another verb."""
     key = f"terms.{name}.source"
     known = {*config.sources, *sources}
     if config.method != POLAR:
@@ -74,7 +74,7 @@ def check_objective(config: Config, name: str, term: TermOptions) -> None:
 
 
 def check_reward(config: Config, name: str, reward: str, source: str) -> None:
-    """Refuse a reward that is not there, or for what is no rollout."""
+    """Refuse an unknown reward, and a reward for a source that gives no rollouts."""
     named = f"terms.{name}.objective.reward"
     if reward not in config.rewards:
         raise _at(config, named, unknown("reward", reward, config.rewards, ConfigError))
@@ -99,7 +99,7 @@ def check_weight(config: Config, name: str, term: TermOptions) -> None:
 
 
 def check_schedules(config: Config, method: Path | None, methods: Mapping[str, Path]) -> None:
-    """Refuse a schedule that nothing uses; say once which methods use those of a shared file."""
+    """Refuse a schedule that no method uses; log which methods use one that this one does not."""
     used = {name for term in config.terms.values() for name in names_in(term.weight)}
     unused = [name for name in config.schedules if name not in used]
     if not unused:

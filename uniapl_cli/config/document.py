@@ -1,4 +1,4 @@
-"""YAML text as nodes, which know their lines: duplicates, foreign tags and bad syntax end here."""
+"""Parses YAML into nodes with line numbers; refuses duplicates, foreign tags and bad syntax."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEEPEST = 32
 
 
 def _plain(tag: str, regexp: re.Pattern[str]) -> re.Pattern[str]:
-    """Return what a tag's scalars look like, without the odd notations of numbers."""
+    """Return a tag's pattern without octal and base-60 notation."""
     odd = {TAG + "int": r"[-+]?0[0-7_]+$|.*:", TAG + "float": ".*:"}.get(tag)
     return re.compile(f"(?!{odd})(?:{regexp.pattern})", regexp.flags) if odd else regexp
 
@@ -36,8 +36,8 @@ class Loader(yaml.SafeLoader):
     """
 
     yaml_implicit_resolvers = {
-        first: [(tag, _plain(tag, regexp)) for tag, regexp in found if tag not in _NOT_READ]
-        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        first: [(tag, _plain(tag, regexp)) for tag, regexp in resolvers if tag not in _NOT_READ]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
 
@@ -59,7 +59,7 @@ class Document:
     lines: bool = True
 
     def where(self, node: Node) -> str:
-        """Say where a node stands, as an error message begins: `exp.yaml:7`."""
+        """Return where a node is, as error messages begin: `exp.yaml:7`."""
         return f"{self.name}:{node.start_mark.line + 1}" if self.lines else self.name
 
 
@@ -96,10 +96,10 @@ def _spot(error: yaml.MarkedYAMLError, name: str, lines: bool) -> str:
 
 
 def _say(error: yaml.MarkedYAMLError) -> str:
-    said = " ".join(": ".join(filter(None, (error.context, error.problem))).split())
-    said = said.replace(": but ", ", but ")
+    text = " ".join(": ".join(filter(None, (error.context, error.problem))).split())
+    text = text.replace(": but ", ", but ")
     # The usual way to get here: {dir: ${method}}. Between braces YAML reads the inner { itself.
-    return said + (". Between {} or [] put '${...}' in quotes" if "got '{'" in said else "")
+    return text + (". Between {} or [] put '${...}' in quotes" if "got '{'" in text else "")
 
 
 @dataclass
@@ -114,7 +114,7 @@ class _Tidy:
         self.done: set[Node] = set()
 
     def visit(self, node: Node, above: tuple[Node, ...]) -> None:
-        """Look through a node and what is below it."""
+        """Check a node and all nodes below it."""
         if node in above:
             raise self.error(node, "this anchor contains itself")
         if node in self.done:
@@ -135,7 +135,7 @@ class _Tidy:
         self.done.add(node)
 
     def keys(self, node: MappingNode) -> None:
-        """Refuse keys that are no text, and those that stand twice in one mapping."""
+        """Refuse keys that are not text, and duplicate keys of a mapping."""
         first: dict[str, Node] = {}
         for key, _ in node.value:
             if not isinstance(key, ScalarNode):

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, as one line: the key, its place, what is allowed, what to type."""
+"""Turns pydantic's errors into one line: the key, its place, what is allowed, what to type."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EMPTY = {"string_too_short": "a text", "too_short": "at least one entry"}
 
 
 class Fault:
-    """One of pydantic's errors, at its key: the tags of unions are no part of that."""
+    """One of pydantic's errors with its config key: pydantic's path without the unions' tags."""
 
     def __init__(self, error: Any, schema: type[Options], tree: Any) -> None:
         self.error, self.type = error, error["type"]
@@ -78,7 +78,7 @@ class Fault:
 
 
 def explain(faults: Sequence[Fault], layers: Layers) -> ConfigError:
-    """Return the first mistake, with what is said of the same key."""
+    """Return the first mistake, with all that is wrong at the same key."""
     fault = faults[0]
     if fault.type == "missing":  # perhaps for being misspelt
         beside = (f for f in faults if f.path[:-1] == fault.path[: len(f.path) - 1])
@@ -98,7 +98,7 @@ def faults_of(error: ValidationError, layers: Layers, tree: Any) -> list[Fault]:
 
 
 def _named(fault: Fault, layers: Layers) -> ConfigError | None:
-    """Say which name is unknown, missing or taken back, where it is about a name."""
+    """Return the error of an unknown, missing or wrongly removed name; None for other mistakes."""
     if fault.value is None and fault.in_map and fault.type not in ("missing", "extra_forbidden"):
         return _absent_entry(fault)
     if fault.type == "extra_forbidden":
@@ -145,7 +145,7 @@ def _unknown_key(fault: Fault, layers: Layers) -> ConfigError:
     depth = len(path) - 1
     if fault.of_choice:
         return _alien_key(fault)
-    # Of `optm.lr=1` the whole key is known, so that it can be told of `optim.lr`.
+    # Of `optm.lr=1` the whole key is known, so `optim.lr` can be suggested.
     while isinstance(value, dict) and len(value) == 1:
         (name, value), *_ = value.items()
         path = (*path, name)
@@ -159,7 +159,7 @@ def _unknown_key(fault: Fault, layers: Layers) -> ConfigError:
 
 
 def _alien_key(fault: Fault) -> ConfigError:
-    """Say that the chosen kind does not take a key, and which kinds do."""
+    """Return the error that the chosen kind does not take a key, naming the kinds that do."""
     choice = next(option for option in fault.above if isinstance(option, Choice))
     options, name = section(choice, fault.parent), str(fault.path[-1])
     siblings = [n for n in options.model_fields if n != KIND] if options else []
@@ -190,28 +190,28 @@ def _no_kind(fault: Fault, choice: Choice) -> ConfigError:
 
 
 def _wrong(fault: Fault, same: Sequence[Fault]) -> ConfigError:
-    """Say that a value is of the wrong type or beyond its bounds, or what a validator said."""
+    """Return the error of a wrong type, a bound or a validator."""
     secret = _is_secret(fault)
     got = None if secret else fault.value
-    said = f"'{fault.key}'" if secret else f"'{fault.key}' is {shown(got)}"
+    subject = f"'{fault.key}'" if secret else f"'{fault.key}' is {shown(got)}"
     if fault.type == "value_error":
-        return _refused(fault, said, got)
+        return _refused(fault, subject, got)
     if fault.type in EMPTY and not fault.value:
         return ConfigError(f"'{fault.key}' is empty: {EMPTY[fault.type]} is needed", got=got)
     if fault.type in BOUNDS:
         bound = {n: _short(v) for n, v in fault.error.get("ctx", {}).items()}
-        return ConfigError(f"{said}: {BOUNDS[fault.type].format(**bound)}", got=got)
+        return ConfigError(f"{subject}: {BOUNDS[fault.type].format(**bound)}", got=got)
     listed = [text for other in same for text in texts(other.admitted)]
     close = difflib.get_close_matches(str(got), listed, 1)
     return ConfigError(
-        f"{said}, expected {spelled(fault.admitted)}",
+        f"{subject}, expected {spelled(fault.admitted)}",
         got=got,
         allowed=list(dict.fromkeys(listed)),
         suggestion=close[0] if close else None,
     )
 
 
-def _refused(fault: Fault, said: str, got: Any) -> ConfigError:
+def _refused(fault: Fault, subject: str, got: Any) -> ConfigError:
     cause = fault.error["ctx"]["error"]
     inner = cause.args[0] if cause.args else ""
     if isinstance(inner, UniAPLError):
@@ -224,7 +224,7 @@ def _refused(fault: Fault, said: str, got: Any) -> ConfigError:
         )
     if isinstance(fault.value, dict) or got is None:
         return ConfigError(str(cause))
-    return ConfigError(f"{said}: {cause}", got=got)
+    return ConfigError(f"{subject}: {cause}", got=got)
 
 
 def _is_secret(fault: Fault) -> bool:

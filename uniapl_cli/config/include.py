@@ -10,6 +10,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from uniapl_cli.config.document import Document, compose
 from uniapl_cli.errors import ConfigError, nearest
+from uniapl_cli.tiny.assets import resolve_experiment
 
 INCLUDE = "include"
 
@@ -19,29 +20,40 @@ def read(paths: Iterable[Path]) -> list[Document]:
 
     Includes come before the file that names them, left to right, depth first. A file that is
     reached twice counts once, where it is reached first: what was merged on top of it stays on top.
+    `tiny:NAME` is an experiment that ships with the package.
     """
-    found: dict[Path, Document] = {}
+    documents: dict[Path, Document] = {}
     for path in paths:
-        _visit(path, (), found)
-    return list(found.values())
+        _visit(Path(resolve_experiment(str(path))), (), documents)
+    return list(documents.values())
 
 
-def _visit(path: Path, chain: tuple[Path, ...], found: dict[Path, Document]) -> None:
+def _visit(path: Path, chain: tuple[Path, ...], documents: dict[Path, Document]) -> None:
     identity = path.resolve()
-    if identity in found:
+    if identity in documents:
         return
     document, includes = _open(path)
     chain = (*chain, path)
     for name, node in includes:
-        where, target = document.where(node), Path(os.path.normpath(path.parent / name))
+        where = document.where(node)
+        target = _target(name, path, where)
         names = [link.resolve() for link in chain]
         if target.resolve() in names:
             circle = [*chain[names.index(target.resolve()) :], target]
             raise ConfigError(f"include cycle: {' -> '.join(map(str, circle))}", where=where)
         if not target.is_file():
             raise _absent(target, path).at(where, INCLUDE)
-        _visit(target, chain, found)
-    found[identity] = document
+        _visit(target, chain, documents)
+    documents[identity] = document
+
+
+def _target(name: str, includer: Path, where: str) -> Path:
+    """Return the file that an include names: relative to the includer, or one that ships."""
+    try:
+        shipped = resolve_experiment(name)
+    except ConfigError as error:
+        raise error.at(where, INCLUDE) from None
+    return Path(os.path.normpath(includer.parent / shipped))
 
 
 def _open(path: Path) -> tuple[Document, list[tuple[str, Node]]]:

@@ -47,7 +47,7 @@ def describe(schema: type[Options]) -> Iterator[Key]:
 
 
 def _bare(default: Options, admitted: Shape) -> Any:
-    """Return a choice's default as a file would say it: a number, or the name of the kind."""
+    """Return a choice's default as written in a file: a number, or the name of the kind."""
     numbers = [o.number for o in admitted if isinstance(o, Choice) and o.number]
     kind = getattr(default, KIND, None)
     return next((getattr(default, option) for name, option in numbers if name == kind), kind)
@@ -94,10 +94,10 @@ def unknown_key(
         )
     guesses = _guesses([*_names(schema), *named], path, depth, siblings)
     more = f"Or '{guesses[1]}'? " if len(guesses) > 1 else ""
-    place = f"Known in '{section}'" if section else "Known at the top"
+    scope = f"Known in '{section}'" if section else "Known at the top"
     return ConfigError(
         f"unknown key '{name}'",
-        f"{more}{place}: {', '.join(siblings)}",
+        f"{more}{scope}: {', '.join(siblings)}",
         key=name,
         allowed=siblings,
         suggestion=guesses[0] if guesses else None,
@@ -107,17 +107,17 @@ def unknown_key(
 def _guesses(
     known: Sequence[str], path: Sequence[str], depth: int, siblings: Sequence[str]
 ) -> list[str]:
-    """A close neighbour first, then the keys of that very name elsewhere, then what is alike."""
+    """Return likely keys: a similar sibling, then the same name elsewhere, then similar keys."""
     known = [key for key in dict.fromkeys(known) if "<" not in key and key != ".".join(path)]
     above, name, below = path[:depth], path[depth], path[depth + 1 :]
     near = difflib.get_close_matches(name, siblings, n=1, cutoff=0.75)
     neighbours = [".".join([*above, sibling, *below]) for sibling in near]
-    found = [key for key in neighbours if not below or key in known]
+    guesses = [key for key in neighbours if not below or key in known]
     elsewhere = [key for key in known if key.rpartition(".")[2] == path[-1]]
     section = "".join(f"{part}." for part in above)  # deeper in it is closer than elsewhere
-    found += sorted(elsewhere, key=lambda key: (not key.startswith(section), key.count(".")))[:2]
-    if not found:
+    guesses += sorted(elsewhere, key=lambda key: (not key.startswith(section), key.count(".")))[:2]
+    if not guesses:
         loose = difflib.get_close_matches(name, siblings, n=1, cutoff=0.6)
         alike = difflib.get_close_matches(".".join(path), known, n=1, cutoff=0.7)
-        found = [".".join([*above, *loose])] if loose and not below else alike
-    return list(dict.fromkeys(found))
+        guesses = [".".join([*above, *loose])] if loose and not below else alike
+    return list(dict.fromkeys(guesses))

@@ -1,4 +1,4 @@
-"""Documents laid on top of each other, each key with the place where it was written."""
+"""Merges documents, later ones over earlier ones, and remembers where each key was written."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Layers:
         return merged
 
     def _forget(self, path: Path) -> None:
-        """Forget where a mapping's keys were written, which something else has replaced."""
+        """Forget where the keys of a replaced mapping were written."""
         inside = [p for p in self.where if p[: len(path)] == path and len(p) > len(path)]
         for key in inside:
             if isinstance(key[len(path)], str):  # not the items of the list that replaces it

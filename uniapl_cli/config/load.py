@@ -47,13 +47,13 @@ class Root(Options):
         return layering.origin(self._where, parsed(key))
 
     def latest(self, *keys: str) -> str:
-        """Return the key that was written last: of two that do not fit, the one to blame."""
+        """Return the key that was written last; of two that do not fit, errors name that one."""
         order = {path: number for number, path in enumerate(self._where)}
         return max(keys, key=lambda key: order.get(parsed(key), -1))
 
     @contextmanager
     def blaming(self, key: str) -> Iterator[None]:
-        """Give a key, and its place, to an error that names none."""
+        """Add the key and its place to errors of the block that have none."""
         try:
             yield
         except UniAPLError as error:
@@ -72,7 +72,7 @@ class Root(Options):
     def _not_set(self, absent: Mapping[layering.Path, str]) -> ConfigError:
         helps = {key.name: f" ({key.help})" for key in describe(type(self)) if key.help}
         needed = {key: self._unset.get(path, key) for path, key in absent.items()}
-        said = [
+        needs = [
             f"'{key}'{helps.get(key, '')}" + (f" needs '{other}', which" if other != key else "")
             for key, other in needed.items()
         ]
@@ -81,7 +81,7 @@ class Root(Options):
         first = next(iter(absent.values()))
         alone = len(absent) == 1
         error = ConfigError(
-            f"{', '.join(said)} {verb} not set",
+            f"{', '.join(needs)} {verb} not set",
             f"Type {typed}, or write {'it' if alone else 'them'} in the file",
             key=first,
             where=self.origin(first) if alone else None,
@@ -121,7 +121,7 @@ def load(
 
 
 def version_of(document: Document) -> bool:
-    """Take the version out of a document; whether there was one. Raises ConfigError for another."""
+    """Remove `version` from a document; return whether it was there. Raises ConfigError."""
     pairs = document.root.value
     for key, value in [pair for pair in pairs if pair[0].value == "version"]:
         if not isinstance(value, ScalarNode) or value.value != str(VERSION):
@@ -157,7 +157,7 @@ def validated(written: Layers, tree: dict[str, Any], schema: type[T]) -> T:
 
 
 def _mended(fault: Fault, written: Layers, tree: Any) -> bool:
-    """Read a value in the other way that it may be meant; whether there is one.
+    """Replace a value by its other possible reading; return whether there is one.
 
     Where text is wanted, a scalar is the text as written: `1e-3`, `on`, `1.10`. A number from an
     interpolation, of an environment variable say, is text. Null takes back an entry of a map, or a

@@ -28,14 +28,14 @@ def below(schema: type[Options], section: str | None) -> list[Key]:
     keys = merged(describe(schema))
     if section is None:
         return keys
-    found = [key for key in keys if f"{key.name}.".startswith(f"{section}.")]
-    if not found:
+    listed = [key for key in keys if f"{key.name}.".startswith(f"{section}.")]
+    if not listed:
         raise unknown("key", section, {key.name for key in keys})
-    return found
+    return listed
 
 
 def merged(keys: Iterable[Key]) -> list[Key]:
-    """Return the keys, those that several kinds declare alike as one, in their order."""
+    """Return the keys in order; equal declarations of several kinds become one."""
     kinds: dict[Key, list[str]] = {}
     for key in keys:
         alike = key._replace(kind="", default=as_yaml(key.default))
@@ -47,12 +47,12 @@ def merged(keys: Iterable[Key]) -> list[Key]:
 
 
 def rows(keys: Sequence[Key]) -> list[list[str]]:
-    """Return a row a key."""
+    """Return one row for each key."""
     return [[k.name, k.kind, k.type, k.default, k.help] for k in keys]
 
 
 def markdown(schema: type[Options]) -> str:
-    """Return the reference documentation: a table a section."""
+    """Return the reference documentation: one table for each section."""
     parts = [HEAD]
     keys = merged(describe(schema))
     for name, group in groupby(keys, key=lambda key: key.name.partition(".")[0]):

@@ -1,4 +1,4 @@
-"""A config as text again: YAML that loads to an equal object, and what differs between two."""
+"""Writes a config as YAML that loads to an equal object; lists differences of two configs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def differences(a: Options, b: Options) -> list[str]:
 
 
 def fixed(value: Any) -> Any:
-    """Return options without what may change between two runs of the same results."""
+    """Return options without the keys that may change when a run is resumed."""
     if isinstance(value, Options):
         fields = type(value).model_fields
         return {

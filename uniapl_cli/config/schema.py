@@ -12,10 +12,9 @@ from uniapl_cli.config.load import Root
 from uniapl_cli.data.options import DataOptions
 from uniapl_cli.discriminators import discriminators
 from uniapl_cli.discriminators.discriminator import DiscriminatorOptions
+from uniapl_cli.evaluation.evaluate import EvalOptions
 from uniapl_cli.generation import generators
-from uniapl_cli.generation.server import Server
 from uniapl_cli.options import MISSING, Options, key, section
-from uniapl_cli.pipelines.evaluate import EvalOptions
 from uniapl_cli.pipelines.filter import FilterOptions
 from uniapl_cli.pipelines.score import ScoreOptions
 from uniapl_cli.pipelines.teach import TeachOptions
@@ -25,6 +24,7 @@ from uniapl_cli.rewards.reward import RewardOptions
 from uniapl_cli.runs.options import RunOptions
 from uniapl_cli.sandbox import SandboxOptions
 from uniapl_cli.sources import SourceOptions, sources
+from uniapl_cli.teachers.server import Server
 from uniapl_cli.training.adapter import Adapter
 from uniapl_cli.training.loop import Training
 from uniapl_cli.training.optim import OptimOptions, optimizers
@@ -112,10 +112,10 @@ class Config(Root):
         return options
 
     def with_sources(self, names: Iterable[str]) -> Config:
-        """Return the config with these sources written down, where they are but their defaults."""
+        """Return the config with entries for these sources, also for those with only defaults."""
         known = [name for name in sorted(names) if name in self.sources or name in sources]
         return self.model_copy(update={"sources": {name: self.source(name) for name in known}})
 
     def source_kind(self, name: str) -> Entry[type[SourceOptions]]:
-        """Return what is registered of a source's kind."""
+        """Return the registry entry of a source."""
         return sources.entry(self.source(name))

@@ -1,4 +1,4 @@
-"""What a schema admits at a key: how to go down it, and how to spell it for its user."""
+"""What a schema admits at each key, for error messages and listings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Shape = tuple[Any, ...]
 
 
 def shape(annotation: Any, metadata: Sequence[Any] = ()) -> Shape:
-    """Return the alternatives of an annotation."""
+    """Return the alternatives that an annotation admits."""
     marks = tuple(mark for mark in metadata if isinstance(mark, (Choice, Named)))
     if marks:
         return marks
@@ -30,7 +30,7 @@ def shape(annotation: Any, metadata: Sequence[Any] = ()) -> Shape:
 
 
 def field_shape(field: FieldInfo) -> Shape:
-    """Return what a field admits."""
+    """Return the alternatives that a field admits."""
     return shape(field.annotation, field.metadata)
 
 
@@ -62,37 +62,37 @@ def section(option: Any, value: Any) -> type[Options] | None:
 
 def child(admitted: Shape, part: Any, value: Any) -> Shape:
     """Return what is admitted at a part of `value`: a field, a map's entry, a list's item."""
-    found: list[Any] = []
+    inner: list[Any] = []
     for option in admitted:
         options = section(option, value)
         if options is not None and part in options.model_fields:
-            found += field_shape(options.model_fields[part])
+            inner += field_shape(options.model_fields[part])
         elif isinstance(option, Named):
             choice = option.choice
             default = part if part in choice.registry else None
-            found.append(Choice(choice.registry, default, choice.number))
+            inner.append(Choice(choice.registry, default, choice.number))
         elif _origin(option) is dict:
-            found += shape(typing.get_args(option)[1])
+            inner += shape(typing.get_args(option)[1])
         elif _origin(option) in (list, tuple) and isinstance(part, int):
             items = typing.get_args(option)
-            found += shape(items[part if _origin(option) is tuple and part < len(items) else 0])
-    return tuple(found)
+            inner += shape(items[part if _origin(option) is tuple and part < len(items) else 0])
+    return tuple(inner)
 
 
 def all_sections(admitted: Shape) -> list[type[Options]]:
-    """Return all the options that alternatives may mean, of every kind."""
-    found: list[type[Options]] = []
+    """Return the options classes of all alternatives, for every kind of a choice."""
+    sections: list[type[Options]] = []
     for option in admitted:
         choice = option.choice if isinstance(option, Named) else option
         if isinstance(choice, Choice):
-            found += [choice.registry[name].options for name in choice.registry]
+            sections += [choice.registry[name].options for name in choice.registry]
         elif is_section(option):
-            found.append(option)
-    return found
+            sections.append(option)
+    return sections
 
 
 def all_children(admitted: Shape, part: Any) -> Shape:
-    """Return what may be admitted at a part, whatever the kinds are."""
+    """Return what any kind admits at a part."""
     fields = [o.model_fields[part] for o in all_sections(admitted) if part in o.model_fields]
     inner = [shape for field in fields for shape in field_shape(field)]
     return (*child(admitted, part, None), *inner)

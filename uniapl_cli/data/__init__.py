@@ -1,9 +1,5 @@
-"""Rows of files to examples. What needs torch (`collate`) or a tokenizer (`encode`) is apart."""
+"""Reads rows of files as examples. `collate` (torch) and `encode` (tokenizer) are not imported."""
 
-from uniapl_cli.data import autoif as autoif
-from uniapl_cli.data import chat as chat
-from uniapl_cli.data import if_multi as if_multi
-from uniapl_cli.data import multi_if as multi_if
 from uniapl_cli.data.examples import BadRows, layout_of, read_examples, read_or_bad
 from uniapl_cli.data.layouts import layouts
 from uniapl_cli.data.options import DataOptions

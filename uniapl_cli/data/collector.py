@@ -1,4 +1,4 @@
-"""Python's garbage collector, out of the way while a data set is read."""
+"""Pauses Python's garbage collector while a data set is read."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """Pause the collector: it would look through all rows so far, again and again.
+    """Pause the collector, which would scan all rows so far, again and again.
 
-    Reading 60,000 rows takes a third of the time without it, and leaves no cycles to collect.
+    Reading 60,000 rows takes a third of the time without it and leaves no cycles to collect.
     """
-    was = gc.isenabled()
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if enabled:
             gc.enable()

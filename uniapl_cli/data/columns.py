@@ -18,7 +18,7 @@ ROLES = ("system", "user", "assistant")
 
 
 def identity(row: Row) -> str:
-    """Return the row's `key` or `id`, or the number of its line where both are missing or null."""
+    """Return the row's `key` or `id`, or its line number if both are missing or null."""
     for name in ("key", "id"):
         if (value := row.values.get(name)) is not None:
             return str(value)
@@ -27,13 +27,13 @@ def identity(row: Row) -> str:
 
 def missing(row: Row, name: str) -> DataError:
     """Return the error that a row lacks a column."""
-    there = list(row.values)
-    problem = f"'{name}' is needed; the row has: {', '.join(there)}"
-    return DataError(problem, where=row.origin, got=there)
+    names = list(row.values)
+    problem = f"'{name}' is needed; the row has: {', '.join(names)}"
+    return DataError(problem, where=row.origin, got=names)
 
 
 def text(row: Row, name: str) -> str | None:
-    """Return a column of text, or None where it is missing or null."""
+    """Return a column of text, or None if it is missing or null."""
     value: Any = row.values.get(name)
     if value is not None and not isinstance(value, str):
         kind = type(value).__name__
@@ -42,7 +42,7 @@ def text(row: Row, name: str) -> str | None:
 
 
 def turns(row: Row, name: str) -> tuple[Message, ...]:
-    """Return a column of {role, content} turns, of which there is at least one."""
+    """Return a column of {role, content} turns, at least one."""
     listed = row.values.get(name)
     if listed is None:
         raise missing(row, name)
@@ -59,11 +59,11 @@ def _is_turn(turn: Mapping[str, Any]) -> bool:
     return all(isinstance(turn.get(name), str) for name in ("role", "content"))
 
 
-def split_answer(found: tuple[Message, ...]) -> tuple[tuple[Message, ...], str | None]:
-    """Split turns into those before the assistant's last one and its text, None without one."""
-    if found[-1].role == "assistant":
-        return found[:-1], found[-1].content
-    return found, None
+def split_answer(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], str | None]:
+    """Return (messages before the assistant's last one, its text), or (all, None) without one."""
+    if messages[-1].role == "assistant":
+        return messages[:-1], messages[-1].content
+    return messages, None
 
 
 def prompt(row: Row) -> tuple[Message, ...]:
@@ -72,17 +72,17 @@ def prompt(row: Row) -> tuple[Message, ...]:
         return turns(row, "messages")
     question = text(row, "prompt")
     if not question:
-        there = list(row.values)
-        problem = f"a 'prompt' or 'messages' is needed; the row has: {', '.join(there)}"
-        raise DataError(problem, where=row.origin, got=there)
+        names = list(row.values)
+        problem = f"a 'prompt' or 'messages' is needed; the row has: {', '.join(names)}"
+        raise DataError(problem, where=row.origin, got=names)
     return (Message("user", question),)
 
 
 def instructions(row: Row, build: Build) -> tuple[Constraint, ...]:
-    """Return the constraints of `instruction_id_list` and `kwargs`; none where both are missing.
+    """Return the constraints of `instruction_id_list` and `kwargs`; none if both are missing.
 
-    `kwargs` has one entry for each id. It may be the JSON text of that list; entries may be null,
-    and so may their values, as parquet's struct columns have them for all kwargs that there are.
+    `kwargs` has one entry for each id, or is the JSON text of that list. Entries and their values
+    may be null: parquet's struct columns have a field for every kwarg of the data set.
     """
     ids, kwargs = row.values.get("instruction_id_list", []), row.values.get("kwargs", [])
     if isinstance(kwargs, str):
@@ -103,7 +103,7 @@ def answered(
 ) -> Example:
     """Return the Example of a prompt that ends with the user's turn.
 
-    A `response` column, as teacher-gen writes it, takes the place of `answer`.
+    A `response` column, as teacher-gen writes it, replaces `answer`.
     """
     if not prompt or prompt[-1].role != "user":
         last = f"it is the {prompt[-1].role}'s" if prompt else "there is none"

@@ -1,4 +1,4 @@
-"""Which layout a row has."""
+"""Detects the layout of a row by its columns."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from uniapl_cli.files import Row
 
 
 def detect(row: Row) -> str:
-    """Return the name of the layout whose columns the row has most of. Raises DataError."""
-    there = set(row.values)
+    """Return the layout with the most columns among those whose columns the row all has.
+
+    Raises DataError if there is none, or more than one."""
+    present = set(row.values)
     fits = {
-        name: max((len(needed) for needed in sets if needed <= there), default=0)
+        name: max((len(needed) for needed in sets if needed <= present), default=0)
         for name in layouts
         if (sets := layouts[name].traits["columns"])
     }
@@ -19,10 +21,10 @@ def detect(row: Row) -> str:
     names = [name for name, count in fits.items() if count == best]
     if best == 0:
         raise DataError(
-            f"the columns {', '.join(sorted(there))} fit no layout",
+            f"the columns {', '.join(sorted(present))} fit no layout",
             f"These do: {_wanted()}",
             where=row.origin,
-            got=sorted(there),
+            got=sorted(present),
             allowed=list(layouts),
         )
     if len(names) > 1:
@@ -30,7 +32,7 @@ def detect(row: Row) -> str:
             f"the columns fit more than one layout: {', '.join(names)}",
             "Set data.layout",
             where=row.origin,
-            got=sorted(there),
+            got=sorted(present),
             allowed=names,
         )
     return names[0]

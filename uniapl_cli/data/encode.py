@@ -1,4 +1,4 @@
-"""Examples to token ids, once, and the rows that are too long."""
+"""Encodes examples as token ids, and drops, cuts or refuses those that are too long."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from uniapl_cli.types import Example, Message
 log = logging.getLogger("uniapl")
 
 Answer = Literal["response", "rejected"]
-Ids = array  # of C ints: 4 bytes a token, where a list's take 8 and more
+Ids = array  # of C ints: 4 bytes a token, where a list takes 8 or more
 
 # Rows whose texts go to the tokenizer together.
 CHUNK = 1024
@@ -46,9 +46,9 @@ def encode(
     answers: Sequence[Answer] = ("response", "rejected"),
     progress: Bar | None = None,
 ) -> list[Encoded]:
-    """Return the examples with their ids; of the answers, those named that are there.
+    """Return the examples with the ids of their prompts and of those of `answers` that they have.
 
-    A prompt that recurs is encoded once. Raises DataError where a prompt cannot be rendered.
+    Equal prompts are encoded once. Raises DataError if a prompt cannot be rendered.
     """
     prompts: dict[tuple[Message, ...], Ids[int]] = {}
     encoded = []
@@ -56,8 +56,8 @@ def encode(
         _add_prompts(chat, chunk, prompts)
         ids = {name: _answers(chat, chunk, name) for name in answers}
         for index, example in enumerate(chunk):
-            mine = {name: ids[name].get(index) for name in answers}
-            encoded.append(Encoded(example, prompts[example.prompt], **mine))
+            own = {name: ids[name].get(index) for name in answers}
+            encoded.append(Encoded(example, prompts[example.prompt], **own))
         if progress is not None:
             progress.advance(len(chunk))
     return encoded
@@ -95,7 +95,7 @@ def _packed(ids: Sequence[int]) -> Ids[int]:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a row may hold. `answer` is how long the policy's own responses may get, 0 for none."""
+    """Most tokens of a row. `answer`: of the policy's own responses, 0 if it gives none."""
 
     prompt: int
     response: int
@@ -103,7 +103,10 @@ class Limits:
     context: int
 
     def broken(self, prompt: int, response: int, name: str = "response") -> DataError | None:
-        """Return the error of the limit that a row's lengths in tokens break; `name` is said."""
+        """Return the error of the limit that a row's lengths in tokens break, or None.
+
+        `name` is what the message calls the answer.
+        """
         if prompt > self.prompt:
             problem = f"the prompt has {prompt} tokens, data.max_prompt_tokens is {self.prompt}"
             return DataError(problem, key="data.max_prompt_tokens", got=prompt)
@@ -114,8 +117,8 @@ class Limits:
             return DataError(problem, key="data.max_response_tokens", got=response)
         longest = max(response, self.answer)
         if prompt + longest > self.context:
-            what = "of response" if response > self.answer else "of sampling.max_new_tokens"
-            problem = f"{prompt} tokens of prompt and {longest} {what} exceed the model's context"
+            source = "of response" if response > self.answer else "of sampling.max_new_tokens"
+            problem = f"{prompt} tokens of prompt and {longest} {source} exceed the model's context"
             if not longest:
                 problem = f"the prompt's {prompt} tokens exceed the model's context"
             problem += f" of {self.context}"
@@ -123,11 +126,11 @@ class Limits:
         return None
 
     def cut(self, item: Encoded) -> Encoded:
-        """Cut a response at its end to what it may hold and the prompt leaves of the context.
+        """Cut a response to its limit and to what the prompt leaves of the context.
 
-        The stop token goes too, for the teacher did not stop there.
+        The stop token is cut off too, since the teacher did not stop there.
         """
-        assert item.response is not None, "what is cut is there"
+        assert item.response is not None, "only a response is cut"
         length = min(self.response, self.context - len(item.prompt))
         return replace(item, response=item.response[:length])
 
@@ -138,11 +141,11 @@ def fit(
     overlong: Overlong,
     answers: Sequence[Answer] = (),
 ) -> list[Encoded]:
-    """Return the items that fit the limits, by their prompt and those of `answers` they have.
+    """Return the items whose prompt, and those of `answers` that they have, fit the limits.
 
-    As `overlong` says, a longer one is an error, or is left out, or has its response cut; these are
-    counted and reported. A prompt is never cut, nor are answers that were judged, beside rejected
-    ones: the judgement is of the whole text. Raises DataError, also where nothing is left.
+    `overlong` decides about a longer one: an error, left out, or its response cut; the last two are
+    counted and logged. Prompts are never cut, nor are preference answers: the label belongs to the
+    full text. Raises DataError, also if nothing is left.
     """
     kept: list[Encoded] = []
     counts: Counter[str] = Counter()
@@ -174,12 +177,12 @@ def fit(
 def _broken(
     item: Encoded, limits: Limits, answers: Sequence[Answer], *, cut: bool = False
 ) -> DataError | None:
-    """Return the error that a row is too long, or None; `cut` asks it of the row once it is cut."""
-    reasons = [limits.broken(len(item.prompt), 0)]
+    """Return the error that a row is too long, or None. With `cut`: of the row after cutting."""
+    errors = [limits.broken(len(item.prompt), 0)]
     for name in answers:
         ids: Ids[int] | None = getattr(item, name)
         if ids is not None:
-            said = "response" if name == "response" else "rejected response"
-            reasons.append(limits.broken(len(item.prompt), 1 if cut else len(ids), said))
-    broken = next((reason for reason in reasons if reason is not None), None)
+            label = "response" if name == "response" else "rejected response"
+            errors.append(limits.broken(len(item.prompt), 1 if cut else len(ids), label))
+    broken = next((error for error in errors if error is not None), None)
     return None if broken is None else broken.at(item.example.origin)

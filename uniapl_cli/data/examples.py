@@ -1,4 +1,4 @@
-"""A data set's rows to examples: each row is parsed once, bad ones are collected."""
+"""Reads a data set's rows as examples; each row is parsed once, and bad rows are collected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from uniapl_cli.data.collector import paused
 from uniapl_cli.data.columns import Build
 from uniapl_cli.data.detect import detect
-from uniapl_cli.data.layouts import Layout, layouts
+from uniapl_cli.data.layouts.layout import Layout, layouts
 from uniapl_cli.data.rows import BadRow, Rows
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
@@ -16,14 +16,14 @@ from uniapl_cli.types import Example
 
 
 class BadRows:
-    """The bad rows so far; one more than `limit` raises DataError with what is wrong with it."""
+    """Collects bad rows; the first beyond `limit` raises its DataError."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.rows: list[BadRow] = []
 
     def add(self, row: BadRow) -> None:
-        """Take note of a bad row."""
+        """Take a bad row. Raises its DataError if there are more than `limit`."""
         self.rows.append(row)
         if len(self.rows) > self.limit:
             if self.limit:
@@ -36,8 +36,8 @@ class BadRows:
 
 
 def layout_of(rows: Rows, layout: str) -> str:
-    """Return the layout's name; "auto" is what the first good row has the columns of."""
-    _some(rows)
+    """Return the layout's name; "auto" is detected from the columns of the first good row."""
+    _refuse_empty(rows)
     if layout != "auto":
         return layouts[layout].name
     first = next((row for row in rows.attempts() if isinstance(row, Row)), None)
@@ -48,28 +48,28 @@ def layout_of(rows: Rows, layout: str) -> str:
 def read_examples(
     rows: Rows, layout: str, build: Build, bad: BadRows, progress: Bar | None = None
 ) -> list[Example]:
-    """Read a data set in one pass; `bad` takes the rows that are wrong.
+    """Read a data set in one pass; `bad` collects the bad rows.
 
-    With the layout "auto" the first row that could be parsed decides. Raises DataError: for a bad
-    row too many, for a data set without rows, for columns that fit no layout.
+    The layout "auto" is that of the first row that can be parsed. Raises DataError: for one bad row
+    more than tolerated, for a data set without rows, for columns that fit no layout.
     """
-    _some(rows)
+    _refuse_empty(rows)
     examples, read = [], None if layout == "auto" else layouts[layout].definition
     for row in rows.attempts():
         if read is None and isinstance(row, Row):
             read = layouts[detect(row)].definition
-        found = read_or_bad(row, read, build) if read is not None else row
-        if isinstance(found, Example):
-            examples.append(found)
-        elif isinstance(found, BadRow):
-            bad.add(found)
+        example = read_or_bad(row, read, build) if read is not None else row
+        if isinstance(example, Example):
+            examples.append(example)
+        elif isinstance(example, BadRow):
+            bad.add(example)
         if progress is not None:
             progress.advance()
     return examples
 
 
 def read_or_bad(row: Row | BadRow, read: Layout, build: Build) -> Example | BadRow:
-    """Return a row as an example, or what is wrong with it."""
+    """Return a row as an example, or as a bad row with its error."""
     if isinstance(row, BadRow):
         return row
     try:
@@ -78,6 +78,6 @@ def read_or_bad(row: Row | BadRow, read: Layout, build: Build) -> Example | BadR
         return BadRow(row.values, error)
 
 
-def _some(rows: Rows) -> None:
+def _refuse_empty(rows: Rows) -> None:
     if not len(rows):
         raise DataError(f"'{rows.name}' has no rows", got=rows.name)

@@ -1,4 +1,4 @@
-"""What a config sets of the data."""
+"""The config's section `data`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DataOptions(Options):
         "auto", "how rows are read: auto, or one of `uniapl list layouts`"
     )
     split: str | None = key(None, "split of a data set from the hub or a saved folder")
-    tolerance: int = key(0, "bad rows to put up with", ge=0)
+    tolerance: int = key(0, "bad rows that are left out before one is an error", ge=0)
     bad_rows: str | None = key(None, "JSONL for bad rows and what is wrong with them")
     max_prompt_tokens: int = key(1024, "longest prompt, chat template included", ge=1)
     max_response_tokens: int = key(1024, "longest demonstration, or answer of a preference", ge=1)

@@ -1,6 +1,6 @@
 """Data sets as sequences of rows that stay on disk: JSONL, JSON, Parquet, saved folders, the hub.
 
-What is kept in memory is a position a row, not the row.
+Only each row's position is kept in memory.
 """
 
 from __future__ import annotations
@@ -20,44 +20,44 @@ SUFFIXES = (".jsonl", ".json", ".parquet")
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """What of a row could be read, and what is wrong with it."""
+    """As much of a row as could be read, and the error."""
 
     content: object
     error: DataError
 
 
 class Rows(Sequence[Row]):
-    """Rows by place. `origin` of each is `file:line`, or `name:[place]` without lines."""
+    """Rows by index. The `origin` of each is `file:line`, or `name:[index]` if it has no lines."""
 
     name: str
 
     @overload
-    def __getitem__(self, place: int) -> Row: ...
+    def __getitem__(self, index: int) -> Row: ...
     @overload
-    def __getitem__(self, place: slice) -> Sequence[Row]: ...
-    def __getitem__(self, place: int | slice) -> Row | Sequence[Row]:
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
         """Read a row, or several."""
-        if isinstance(place, slice):
-            return [self.read(p) for p in range(*place.indices(len(self)))]
-        return self.read(range(len(self))[place])
+        if isinstance(index, slice):
+            return [self.read(i) for i in range(*index.indices(len(self)))]
+        return self.read(range(len(self))[index])
 
-    def read(self, place: int) -> Row:
-        """Read the row at a place from 0 to len - 1."""
+    def read(self, index: int) -> Row:
+        """Read the row at an index from 0 to len - 1."""
         raise NotImplementedError
 
-    def content(self, place: int) -> object:
-        """Return as much of a row as there is, where `read` fails."""
+    def content(self, index: int) -> object:
+        """Return as much of a row as there is, if `read` fails."""
         return None
 
-    def attempt(self, place: int) -> Row | BadRow:
-        """Read the row at a place, or say what is wrong with it."""
+    def attempt(self, index: int) -> Row | BadRow:
+        """Read the row at an index, or return it as a bad row."""
         try:
-            return self.read(place)
+            return self.read(index)
         except DataError as error:
-            return BadRow(self.content(place), error)
+            return BadRow(self.content(index), error)
 
     def attempts(self) -> Iterator[Row | BadRow]:
-        """Yield every row, or what is wrong with it."""
+        """Yield every row, good or bad."""
         return map(self.attempt, range(len(self)))
 
     def __len__(self) -> int:
@@ -65,7 +65,7 @@ class Rows(Sequence[Row]):
 
 
 class JsonLines(Rows):
-    """A JSONL file: one pass notes where each line begins."""
+    """A JSONL file; one pass records where each line begins."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, str(path)
@@ -84,16 +84,16 @@ class JsonLines(Rows):
             problem = f"'{path}' cannot be read: {error.strerror}"
             raise DataError(problem, got=str(path)) from None
 
-    def read(self, place: int) -> Row:
+    def read(self, index: int) -> Row:
         """Read one line."""
-        return parse_row(self._line(place), f"{self.path}:{self.lines[place]}")
+        return parse_row(self._line(index), f"{self.path}:{self.lines[index]}")
 
-    def content(self, place: int) -> object:
+    def content(self, index: int) -> object:
         """Return the line as text, what is not UTF-8 replaced."""
-        return self._line(place).decode(errors="replace")
+        return self._line(index).decode(errors="replace")
 
-    def _line(self, place: int) -> bytes:
-        self.file.seek(self.starts[place])
+    def _line(self, index: int) -> bytes:
+        self.file.seek(self.starts[index])
         return self.file.readline().rstrip()
 
     def __len__(self) -> int:
@@ -101,7 +101,7 @@ class JsonLines(Rows):
 
 
 class JsonArray(Rows):
-    """A JSON file that holds one list of objects; it is read whole, as JSON must be."""
+    """A JSON file that holds one list of objects, read whole."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.name = path, str(path)
@@ -116,17 +116,17 @@ class JsonArray(Rows):
             problem = f"'{path}' must hold a list of objects, as one a line in JSONL would"
             raise DataError(problem, got=str(path))
 
-    def read(self, place: int) -> Row:
+    def read(self, index: int) -> Row:
         """Return one object."""
-        value = self.values[place]
+        value = self.values[index]
         if not isinstance(value, dict):
             problem = f"an object is needed, got {value!r:.60}"
-            raise DataError(problem, where=f"{self.path}:[{place}]", got=value)
-        return Row(f"{self.path}:[{place}]", value)
+            raise DataError(problem, where=f"{self.path}:[{index}]", got=value)
+        return Row(f"{self.path}:[{index}]", value)
 
-    def content(self, place: int) -> object:
-        """Return what stands in an object's place."""
-        return self.values[place]
+    def content(self, index: int) -> object:
+        """Return the value, which may be no object."""
+        return self.values[index]
 
     def __len__(self) -> int:
         return len(self.values)
@@ -138,9 +138,9 @@ class Table(Rows):
     def __init__(self, name: str, dataset: Any) -> None:
         self.name, self.dataset = name, dataset
 
-    def read(self, place: int) -> Row:
+    def read(self, index: int) -> Row:
         """Return one row as plain values."""
-        return Row(f"{self.name}:[{place}]", dict(self.dataset[place]))
+        return Row(f"{self.name}:[{index}]", dict(self.dataset[index]))
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -187,9 +187,9 @@ def _pick(name: str, loaded: Any, split: str | None) -> Any:
         return loaded
     if split is None and len(loaded) == 1:
         return next(iter(loaded.values()))
-    wanted = split or "train"
-    if wanted not in loaded:
-        error = unknown("split", wanted, loaded, DataError).at(None, "data.split")
+    chosen = split or "train"
+    if chosen not in loaded:
+        error = unknown("split", chosen, loaded, DataError).at(None, "data.split")
         error.problem = f"{error.problem} of '{name}'"
         raise error
-    return loaded[wanted]
+    return loaded[chosen]

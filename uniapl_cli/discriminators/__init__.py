@@ -1,22 +1,23 @@
-"""How close a response is to the teacher's."""
+"""Discriminators: how close a response is to the teacher's."""
 
 from uniapl_cli.discriminators import embedding, polar, remote, reward_model
+from uniapl_cli.discriminators.anchor import AnchorScores, anchor_scores, coefficient, compare
 from uniapl_cli.discriminators.cached import CachedDiscriminator
-from uniapl_cli.discriminators.coefficient import coefficient
 from uniapl_cli.discriminators.discriminator import (
     Discriminator,
     DiscriminatorOptions,
-    centred,
     discriminators,
 )
-from uniapl_cli.discriminators.engines import engines
+from uniapl_cli.discriminators.remote import engines
 
 __all__ = [
+    "AnchorScores",
     "CachedDiscriminator",
     "Discriminator",
     "DiscriminatorOptions",
-    "centred",
+    "anchor_scores",
     "coefficient",
+    "compare",
     "discriminators",
     "embedding",
     "engines",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Protocol
 
 from uniapl_cli.options import MISSING, Options, key
@@ -36,28 +35,10 @@ class DiscriminatorOptions(Options):
         raise NotImplementedError
 
     def check(self) -> None:
-        """Raise UniAPLError for what is known to fail before anything is loaded or asked."""
+        """Raise UniAPLError for what can be found wrong before anything is loaded or requested."""
 
     def look(self, path: str) -> None:
-        """Read what the folder `path` says of itself, but no weights. Raises ModelError."""
+        """Read the config in the folder `path`, but no weights. Raises ModelError."""
 
 
 discriminators: Registry[type[DiscriminatorOptions]] = Registry("discriminator")
-
-
-def centred(
-    score: Callable[[Sequence[Comparison]], list[float]],
-    fixed: Callable[[Sequence[Comparison]], list[float]],
-    comparisons: Sequence[Comparison],
-) -> tuple[list[float], list[float]]:
-    """Return (centred scores, baselines): score(candidate) - score(reference as candidate).
-
-    A baseline is asked of `fixed`, once a reference. A centred score of 0 means "as close as can
-    be".
-    """
-    scores = score(comparisons)
-    unique = {(c.prompt, c.reference): replace(c, candidate=c.reference) for c in comparisons}
-    own = dict(zip(unique, fixed(list(unique.values())), strict=True))
-    baselines = [own[c.prompt, c.reference] for c in comparisons]
-    centred = [score - baseline for score, baseline in zip(scores, baselines, strict=True)]
-    return centred, baselines

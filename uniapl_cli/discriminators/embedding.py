@@ -13,12 +13,12 @@ from uniapl_cli.discriminators.batches import batches
 from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.discriminators.local import (
     LocalDiscriminator,
-    padded,
     refuse_nonfinite,
     refuse_overlong,
 )
 from uniapl_cli.errors import ModelError
 from uniapl_cli.options import key
+from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Comparison
 
 
@@ -31,17 +31,14 @@ class Embedding(LocalDiscriminator):
 
     def make(self, path: str, device: str) -> EmbeddingDiscriminator:
         """Load the encoder in the folder `path`. Raises ModelError."""
-        from transformers import AutoModel
-
-        model = self.load(AutoModel, path, device)
+        model = self.load("AutoModel", path, device)
         return EmbeddingDiscriminator(model, load_tokenizer(path, self.revision), self)
 
 
 class EmbeddingDiscriminator:
     """scale * (cosine - 1) of candidate and reference, embedded by an encoder's mean hidden state.
 
-    So 0 means the same direction, where the anchor's coefficient is greatest, and -2 * scale the
-    opposite one.
+    0 means the same direction, where the anchor's coefficient is greatest; -2 * scale the opposite.
     """
 
     def __init__(self, model: Any, tokenizer: Any, options: Embedding) -> None:
@@ -53,27 +50,26 @@ class EmbeddingDiscriminator:
     ) -> list[float]:
         """Return one score a comparison; a text that several share is embedded once."""
         pairs = [(self._text(c, c.reference), self._text(c, c.candidate)) for c in comparisons]
-        ids: dict[str, str] = {}
+        names: dict[str, str] = {}
         for pair, comparison in zip(pairs, comparisons, strict=True):
             for text in pair:
-                ids.setdefault(text, comparison.id)
-        embedded = dict(zip(ids, self._embed(ids, batch_invariant), strict=True))
-        scores = []
-        for reference, candidate in pairs:
-            cosine = nn.functional.cosine_similarity(
-                embedded[reference], embedded[candidate], dim=0
-            )
-            scores.append(self.options.scale * (float(cosine) - 1))
+                names.setdefault(text, comparison.id)
+        embedded = dict(zip(names, self._embed(names, batch_invariant), strict=True))
+        scores = [self._score(embedded[one], embedded[other]) for one, other in pairs]
         refuse_nonfinite([comparison.id for comparison in comparisons], scores)
         return scores
+
+    def _score(self, reference: Tensor, candidate: Tensor) -> float:
+        cosine = nn.functional.cosine_similarity(reference, candidate, dim=0)
+        return self.options.scale * (float(cosine) - 1)
 
     def _text(self, comparison: Comparison, answer: str) -> str:
         return f"{comparison.prompt}\n{answer}" if self.options.with_prompt else answer
 
-    def _embed(self, ids: dict[str, str], batch_invariant: bool) -> list[Tensor]:
-        """Return the (H,) float32 embeddings of texts, which are given with their rows' ids."""
-        rows = [self._tokens(text, id) for text, id in ids.items()]
-        refuse_overlong(list(ids.values()), rows, self.context)
+    def _embed(self, names: dict[str, str], batch_invariant: bool) -> list[Tensor]:
+        """Return the (H,) float32 embeddings of texts. names: text -> the comparison's id."""
+        rows = [self._tokens(text, name) for text, name in names.items()]
+        refuse_overlong(list(names.values()), rows, self.context)
         embedded: dict[int, Tensor] = {}
         lengths = [len(row) for row in rows]
         budget = 1 if batch_invariant else self.options.batch_tokens
@@ -82,19 +78,21 @@ class EmbeddingDiscriminator:
             embedded.update(zip(indices, means, strict=True))
         return [embedded[index] for index in range(len(rows))]
 
-    def _tokens(self, text: str, id: str) -> list[int]:
-        """Return a text's token ids; one that spells a special token stays text.
+    def _tokens(self, text: str, name: str) -> list[int]:
+        """Return a text's token ids; text that spells a special token stays text.
 
-        An empty text without any special token around it is the end token alone.
+        A text without any token is the end token alone. Raises ModelError where there is none.
         """
         tokens = self.tokenizer.encode(text, split_special_tokens=True)
         if not tokens and self.tokenizer.eos_token_id is None:
-            raise ModelError("an empty text has no embedding", where=id)
+            raise ModelError("an empty text has no embedding", where=name)
         return tokens or [self.tokenizer.eos_token_id]
 
     @torch.inference_mode()
     def _mean(self, rows: Sequence[Sequence[int]]) -> Tensor:
-        ids, mask = padded(rows, self.tokenizer.pad_token_id or 0, self.model.device)
+        """Return the (R, H) means of the last hidden states of rows of token ids."""
+        ids, mask = pad_ids(rows, self.tokenizer.pad_token_id or 0)
+        ids, mask = ids.to(self.model.device), mask.to(self.model.device)
         hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-        counted = mask.unsqueeze(2)
-        return ((hidden * counted).sum(1) / counted.sum(1)).cpu()
+        weight = mask.unsqueeze(2)
+        return ((hidden * weight).sum(1) / weight.sum(1)).cpu()

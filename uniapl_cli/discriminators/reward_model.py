@@ -12,13 +12,13 @@ from uniapl_cli.discriminators.batches import batches
 from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.discriminators.local import (
     LocalDiscriminator,
-    padded,
     refuse_nonfinite,
     refuse_overlong,
 )
-from uniapl_cli.discriminators.serialise import specials_of, without
+from uniapl_cli.discriminators.polar.serialise import remove_all, special_strings
 from uniapl_cli.errors import ModelError
 from uniapl_cli.options import key
+from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Comparison
 
 
@@ -32,9 +32,7 @@ class RewardModel(LocalDiscriminator):
 
     def make(self, path: str, device: str) -> RewardModelDiscriminator:
         """Load the classifier in the folder `path`. Raises ModelError."""
-        from transformers import AutoModelForSequenceClassification
-
-        model = self.load(AutoModelForSequenceClassification, path, device)
+        model = self.load("AutoModelForSequenceClassification", path, device)
         labels = model.config.num_labels
         if labels != 1:
             message = f"'{path}' is no reward model: it has {labels} labels, not 1"
@@ -48,8 +46,8 @@ class RewardModel(LocalDiscriminator):
 class RewardModelDiscriminator:
     """A sequence classifier's one logit of prompt and candidate.
 
-    Such a model knows no reference. Against "reference" its own score of the reference is
-    subtracted, so that 0 means "as good as the reference"; against "nothing" it is left out.
+    Such a model knows no reference. Against "reference" the reference's own score is subtracted,
+    so that 0 means "as good as the reference"; against "nothing" it is not.
     """
 
     def __init__(self, model: Any, tokenizer: Any, options: RewardModel) -> None:
@@ -58,29 +56,29 @@ class RewardModelDiscriminator:
         self.pad: int | None = model.config.pad_token_id
         self.batch_tokens = 1 if self.pad is None else options.batch_tokens
         self.context = getattr(model.config, "max_position_embeddings", None)
-        self.specials = specials_of(tokenizer)
+        self.specials = special_strings(tokenizer)
 
     def score(
         self, comparisons: Sequence[Comparison], *, batch_invariant: bool = False
     ) -> list[float]:
         """Return one score a comparison; an answer that several share is scored once."""
         subtracts = self.options.against == "reference"
-        ids: dict[tuple[str, str], str] = {}
+        names: dict[tuple[str, str], str] = {}
         for comparison in comparisons:
-            ids.setdefault((comparison.prompt, comparison.candidate), comparison.id)
+            names.setdefault((comparison.prompt, comparison.candidate), comparison.id)
             if subtracts:
-                ids.setdefault((comparison.prompt, comparison.reference), comparison.id)
-        scores = dict(zip(ids, self._scores(ids, batch_invariant), strict=True))
-        refuse_nonfinite(list(ids.values()), list(scores.values()))
+                names.setdefault((comparison.prompt, comparison.reference), comparison.id)
+        scores = dict(zip(names, self._scores(names, batch_invariant), strict=True))
+        refuse_nonfinite(list(names.values()), list(scores.values()))
         return [
             scores[c.prompt, c.candidate] - (scores[c.prompt, c.reference] if subtracts else 0.0)
             for c in comparisons
         ]
 
-    def _scores(self, ids: dict[tuple[str, str], str], batch_invariant: bool) -> list[float]:
-        """Return the logits of (prompt, answer) pairs, which are given with their rows' ids."""
-        rows = [self._tokens(prompt, answer) for prompt, answer in ids]
-        refuse_overlong(list(ids.values()), rows, self.context)
+    def _scores(self, names: dict[tuple[str, str], str], batch_invariant: bool) -> list[float]:
+        """Return the logits of answers. names: (prompt, answer) -> the comparison's id."""
+        rows = [self._tokens(prompt, answer) for prompt, answer in names]
+        refuse_overlong(list(names.values()), rows, self.context)
         scores: dict[int, float] = {}
         lengths = [len(row) for row in rows]
         budget = 1 if batch_invariant else self.batch_tokens
@@ -98,13 +96,14 @@ class RewardModelDiscriminator:
         return self.tokenizer.encode(text, add_special_tokens=False)
 
     def _clean(self, text: str) -> str:
-        """Take out what spells a special token: an answer must not end its turn and open another.
+        """Remove strings that spell a special token: an answer must not open another turn.
 
-        A template and its content are tokenized as one text, so it cannot be left as text.
+        Template and content are tokenized as one text, so such strings cannot be kept as text.
         """
-        return without(text, self.specials)
+        return remove_all(text, self.specials)
 
     @torch.inference_mode()
     def _forward(self, rows: Sequence[Sequence[int]]) -> list[float]:
-        ids, mask = padded(rows, self.pad or 0, self.model.device)
+        ids, mask = pad_ids(rows, self.pad or 0)
+        ids, mask = ids.to(self.model.device), mask.to(self.model.device)
         return self.model(input_ids=ids, attention_mask=mask).logits[:, 0].float().tolist()

@@ -12,11 +12,10 @@ from uniapl_cli.types import Completion, Sampling
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A prompt to answer once for each seed.
+    """A prompt to answer once for each seed. `name` is for messages.
 
-    A seed decides every draw of its response, so the response depends neither on the batch it was
-    decoded in nor on the order of requests (up to the rounding of the logits). `name` is for
-    messages.
+    A seed decides every draw of its response: neither the batch it is decoded in nor the order of
+    the requests changes it (up to the rounding of the logits).
     """
 
     prompt_ids: tuple[int, ...]
@@ -30,7 +29,7 @@ class Generator(Protocol):
     def generate(
         self, requests: Sequence[Request], sampling: Sampling
     ) -> Iterator[tuple[int, list[Completion]]]:
-        """Yield (place of the request, one Completion a seed), in the order they get done."""
+        """Yield (index of the request, one Completion a seed), in the order they get done."""
         ...
 
 
@@ -40,5 +39,5 @@ generators: Registry[Callable[..., Generator]] = Registry("generator")
 
 def in_order(answers: Iterable[tuple[int, list[Completion]]], count: int) -> list[list[Completion]]:
     """Collect what `generate` yields into the order of the requests."""
-    placed: dict[int, list[Completion]] = dict(answers)
-    return [placed[place] for place in range(count)]
+    by_index: dict[int, list[Completion]] = dict(answers)
+    return [by_index[index] for index in range(count)]

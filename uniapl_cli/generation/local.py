@@ -17,9 +17,10 @@ from torch import Tensor
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.errors import ModelError
-from uniapl_cli.generation.draw import draw, uniforms
 from uniapl_cli.generation.generator import Request, generators
+from uniapl_cli.generation.sampling import draw, uniforms
 from uniapl_cli.precision import arithmetic
+from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Completion, FinishReason, Sampling
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ COMPACT_SHARE = 0.125
 class _Unit:
     """Samples of one request that are decoded together."""
 
-    place: int
+    index: int
     request: Request
     first: int
     seeds: tuple[int, ...]
@@ -63,25 +64,25 @@ class LocalGenerator:
     def generate(
         self, requests: Sequence[Request], sampling: Sampling
     ) -> Iterator[tuple[int, list[Completion]]]:
-        """Yield (place, completions) of each request as its batch gets done.
+        """Yield (index, completions) of each request as its batch gets done.
 
         Raises ModelError for a prompt that leaves no room in the model's context.
         """
         for request in requests:
-            self._fits(request, sampling)
-        waiting: dict[int, dict[int, Completion]] = {}
+            self._check_room(request, sampling)
+        incomplete: dict[int, dict[int, Completion]] = {}
         for batch in self._batches(requests, sampling):
             with arithmetic(self.model.device):
                 answers = deque(self._decode(batch, sampling))
             for unit in batch:
-                done = waiting.setdefault(unit.place, {})
+                done = incomplete.setdefault(unit.index, {})
                 for offset in range(len(unit.seeds)):
                     done[unit.first + offset] = answers.popleft()
                 if len(done) == len(unit.request.seeds):
-                    done = waiting.pop(unit.place)
-                    yield unit.place, [done[index] for index in sorted(done)]
+                    del incomplete[unit.index]
+                    yield unit.index, [done[sample] for sample in sorted(done)]
 
-    def _fits(self, request: Request, sampling: Sampling) -> None:
+    def _check_room(self, request: Request, sampling: Sampling) -> None:
         context = getattr(self.model.config, "max_position_embeddings", None)
         needed = len(request.prompt_ids) + sampling.max_new_tokens
         if context is not None and needed > context:
@@ -98,8 +99,8 @@ class LocalGenerator:
         order = sorted(range(len(requests)), key=lambda i: -len(requests[i].prompt_ids))
         batch: list[_Unit] = []
         room = 0
-        for place in order:
-            request, first = requests[place], 0
+        for index in order:
+            request, first = requests[index], 0
             while first < len(request.seeds):
                 if room == 0:
                     if batch:
@@ -108,7 +109,7 @@ class LocalGenerator:
                     price = len(request.prompt_ids) + sampling.max_new_tokens
                     batch, room = [], max(1, self.batch_tokens // price)
                 seeds = request.seeds[first : first + room]
-                batch.append(_Unit(place, request, first, seeds))
+                batch.append(_Unit(index, request, first, seeds))
                 first, room = first + len(seeds), room - len(seeds)
         if batch:
             yield batch
@@ -143,10 +144,7 @@ class LocalGenerator:
         from transformers import DynamicCache  # importing it takes most of a second
 
         prompts = [unit.request.prompt_ids for unit in batch]
-        width = max(map(len, prompts))
-        pad = self.chat.tokenizer.pad_token_id or 0
-        ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts])
-        attention = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+        ids, attention = pad_ids(prompts, self.chat.tokenizer.pad_token_id or 0, left=True)
         ids, attention = ids.to(self.model.device), attention.to(self.model.device)
         cache = DynamicCache(config=self.model.config)
         output = self.model(
@@ -166,7 +164,7 @@ class LocalGenerator:
     def _completions(self, tokens: Tensor, logps: Tensor, stops: Tensor) -> list[Completion]:
         width = tokens.shape[1]
         stopped = torch.isin(tokens, stops)
-        # The places behind a row's first stop token were never sampled.
+        # The tokens behind a row's first stop token were never sampled.
         ends = torch.where(stopped.any(1), stopped.int().argmax(1) + 1, width).tolist()
         answers = []
         for row, end in enumerate(ends):
@@ -180,7 +178,7 @@ class LocalGenerator:
 
 @dataclass(slots=True)
 class _State:
-    """The rows still being decoded: their places, next-token logits, attention mask and cache."""
+    """The rows still being decoded: their indices, next-token logits, attention mask and cache."""
 
     rows: Tensor
     logits: Tensor

@@ -1,4 +1,4 @@
-"""Pure losses: log-probabilities (B, T) in, losses (B, T) out; and the advantages in them."""
+"""Pure losses: log-probabilities (B, T) to losses (B, T). Advantages and reductions beside them."""
 
 from uniapl_cli.objectives import direct, imitation, kl, preference, ranking
 from uniapl_cli.objectives.advantages import advantages

@@ -1,4 +1,4 @@
-"""Direct preference: answers that are known to be good or bad, against a frozen reference."""
+"""Direct preference optimisation: learn from labelled answers, relative to a frozen reference."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
+from uniapl_cli.batches import ChoiceBatch, LabelledBatch
 from uniapl_cli.objectives.objective import objectives
-from uniapl_cli.preferences import ChoiceBatch, LabelledBatch
 from uniapl_cli.tensors import TokenBatch, TokenLoss
 
 
@@ -31,8 +31,8 @@ def dpo(
     margin = chosen - rejected
     right, wrong = -F.logsigmoid(margin), -F.logsigmoid(-margin)
     loss = (1 - label_smoothing) * right + label_smoothing * wrong
-    told = {"accuracy": (margin > 0).float(), "margin": margin}
-    return TokenLoss(loss, {**told, "reward_chosen": chosen, "reward_rejected": rejected})
+    metrics = {"accuracy": (margin > 0).float(), "margin": margin}
+    return TokenLoss(loss, {**metrics, "reward_chosen": chosen, "reward_rejected": rejected})
 
 
 @objectives.register("kto", reference=True)
@@ -56,11 +56,11 @@ def kto(
     sign = torch.where(batch.desirable, 1.0, -1.0).unsqueeze(1)
     weight = torch.where(batch.desirable, desirable_weight, undesirable_weight).unsqueeze(1)
     margin = sign * (reward - beta * batch.baseline)
-    told = {"reward": reward, "margin": margin, "accuracy": (margin > 0).float()}
-    return TokenLoss(weight * torch.sigmoid(-margin), told)
+    metrics = {"reward": reward, "margin": margin, "accuracy": (margin > 0).float()}
+    return TokenLoss(weight * torch.sigmoid(-margin), metrics)
 
 
 def log_ratios(logps: Tensor, answers: TokenBatch) -> Tensor:
     """Return log p / p_ref of whole answers, (B, 1). logps: (B, T)."""
     assert answers.ref_logps is not None, "registered with reference=True"
-    return ((logps - answers.ref_logps) * answers.mask).sum(1, keepdim=True)
+    return ((logps - answers.ref_logps) * answers.loss_mask).sum(1, keepdim=True)

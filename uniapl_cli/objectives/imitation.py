@@ -16,20 +16,22 @@ def nll(logps: Tensor, batch: TokenBatch) -> TokenLoss:
 
 @objectives.register("chord_phi")
 def chord_phi(logps: Tensor, batch: TokenBatch) -> TokenLoss:
-    """CHORD-phi: imitate where the policy is unsure, -p (1 - p) log p, the weight held constant.
+    """CHORD-phi: -p (1 - p) log p; no gradient flows through the weight p (1 - p).
 
-    logps: (B, T). arXiv 2508.11408. p = 0.5 costs 0.25 * 0.6931 = 0.1733; p = 0.9 costs 0.0095.
+    Tokens count most where the policy is unsure. logps: (B, T). arXiv 2508.11408.
+    p = 0.5 costs 0.25 * 0.6931 = 0.1733; p = 0.9 costs 0.0095.
     """
     p = logps.detach().exp()
     phi = p * (1 - p)
     return TokenLoss(-phi * logps, {"phi": phi, "p": p})
 
 
-@objectives.register("chord_is")
-def chord_is(logps: Tensor, batch: TokenBatch) -> TokenLoss:
-    """CHORD's importance-sampling baseline, -p log p with the weight p held constant.
+@objectives.register("dft")
+def dft(logps: Tensor, batch: TokenBatch) -> TokenLoss:
+    """DFT, dynamic fine-tuning: -p log p; no gradient flows through the weight p.
 
-    logps: (B, T). arXiv 2508.11408, where the expert's own probability is taken as 1.
+    logps: (B, T). arXiv 2508.05629. The same loss is CHORD's importance-sampling baseline (arXiv
+    2508.11408), where the expert's own probability is taken as 1. p = 0.5 costs 0.3466.
     """
     p = logps.detach().exp()
     return TokenLoss(-p * logps, {"p": p})

@@ -23,17 +23,19 @@ def kl(
     """Estimate KL(policy || reference) from sampled tokens. logps: (B, T).
 
     With d = ref_logp - logp: k1 = -d, k2 = d^2 / 2, k3 = exp(d) - d - 1 (Schulman). d = 1 gives -1,
-    0.5 and 0.7183. k3 is never negative; the gradient of k2 is the divergence's own, and that of
-    k1, -1 for every token, is none at all: k1 belongs into a reward. `use_bias_correction` weighs
-    the estimate by exp(logp - old_logp), for tokens of an older policy (DeepSeek-V3.2, TRL).
+    0.5 and 0.7183. k3 is never negative. The gradient of k2 is, in expectation, the divergence's
+    own; that of k1 is 1 for every token and so 0 in expectation: use k1 in a reward only.
+    `use_bias_correction` multiplies the estimate by exp(logp - old_logp), for tokens of an older
+    policy (DeepSeek-V3.2, TRL). The metric `kl` is k3 whatever the estimator.
     """
     assert batch.ref_logps is not None, "registered with reference=True"
     d = batch.ref_logps - logps
-    found = estimate(d, estimator)
+    loss = estimate(d, estimator)
     if use_bias_correction:
         assert batch.old_logps is not None, "rollouts carry their sampler's log-probabilities"
-        found = (logps - batch.old_logps).clamp(-20.0, 20.0).exp() * found
-    return TokenLoss(found, {"k1": -d.detach()})
+        loss = (logps - batch.old_logps).clamp(-20.0, 20.0).exp() * loss
+    d = d.detach()
+    return TokenLoss(loss, {"kl": estimate(d, "k3"), "k1": -d})
 
 
 def estimate(d: Tensor, estimator: Estimator) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 from uniapl_cli.registry import Entry, Registry
 from uniapl_cli.tensors import Batch, TokenLoss
 
-# (model outputs, batch, *, options) -> TokenLoss; no in-place operation, no config, no logging.
+# (model outputs, batch, *, options) -> TokenLoss: a pure function, without in-place operations.
 Objective = Callable[..., TokenLoss]
 
 # traits: reference=True where the batch must carry ref_logps.
@@ -17,6 +17,6 @@ objectives: Registry[Callable[..., Any]] = Registry("objective")
 
 
 def batch_type(objective: Entry[Any]) -> type[Batch]:
-    """Return the kind of batch that an objective takes, as its parameter `batch` is annotated."""
+    """Return the class of batch that an objective takes, as it annotates its parameter `batch`."""
     kind: type[Batch] = inspect.get_annotations(objective.definition, eval_str=True)["batch"]
     return kind

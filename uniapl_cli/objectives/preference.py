@@ -1,4 +1,4 @@
-"""Preference and the anchor: raise the probability of rollouts whose advantage is positive."""
+"""GRPO and the anchor: raise the probability of rollouts whose advantage is positive."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from uniapl_cli.tensors import TokenBatch, TokenLoss
 
 
 def clip_range(*, clip_high: float, dual_clip: float | None, **_: object) -> None:
-    """Refuse a bound on the loss that would clip what `clip_high` is there for."""
+    """Refuse a `dual_clip` within the range of `clip_high`, which it would make useless."""
     if dual_clip is not None and dual_clip <= 1 + clip_high:
         raise ValueError(
             f"dual_clip = {dual_clip:g}: it must be above 1 + clip_high = {1 + clip_high:g} "
@@ -38,9 +38,10 @@ def surrogate(
     1 + `clip_high`. With the verifier's group advantage it is GRPO (paper, 3.3); with the anchor's
     coefficient it is the score-function estimator of L_ADV.
     rho = 1.5, A = 1 costs -1.2 and has no gradient; rho = 1.5, A = -1 costs 1.5 and has one.
-    `dual_clip` c bounds the loss of A < 0 by -c A (TRL's delta). At the level of the sequence rho
-    is the geometric mean over the response's tokens (GSPO, arXiv 2507.18071), whose bounds are far
-    narrower: 3e-4 and 4e-4 there.
+    `dual_clip` c bounds the loss of A < 0 by -c A (TRL's delta). With importance_sampling_level
+    `sequence`, rho is the geometric mean over the response's tokens (GSPO, arXiv 2507.18071, whose
+    clip bounds are far narrower: 3e-4 and 4e-4). The metric `clip_ratio` is the share of tokens
+    whose gradient is clipped; `sampler_gap` is the mean of |logp - old_logp|.
     """
     assert batch.old_logps is not None, "rollouts carry the log-probabilities of their sampler"
     advantages = batch.advantages[reward].unsqueeze(1)
@@ -48,12 +49,12 @@ def surrogate(
     log_ratio = (logps - batch.old_logps).clamp(-20.0, 20.0)
     gap = log_ratio.detach().abs()
     if importance_sampling_level == "sequence":
-        length = batch.mask.sum(1, keepdim=True).clamp(min=1)
-        log_ratio = ((log_ratio * batch.mask).sum(1, keepdim=True) / length).expand_as(logps)
+        length = batch.loss_mask.sum(1, keepdim=True).clamp(min=1)
+        log_ratio = ((log_ratio * batch.loss_mask).sum(1, keepdim=True) / length).expand_as(logps)
     ratio = log_ratio.exp()
     clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
     gain = torch.minimum(ratio * advantages, clipped * advantages)
-    cut = (clipped * advantages < ratio * advantages).float()
+    is_clipped = (clipped * advantages < ratio * advantages).float()
     if dual_clip is not None:
         gain = torch.where(advantages < 0, torch.maximum(gain, dual_clip * advantages), gain)
-    return TokenLoss(-gain, {"clipped": cut, "sampler_gap": gap})
+    return TokenLoss(-gain, {"clip_ratio": is_clipped, "sampler_gap": gap})

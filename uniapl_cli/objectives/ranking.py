@@ -1,12 +1,12 @@
-"""Ranking: the discriminator's own training."""
+"""Ranking: what a discriminator is trained with."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from uniapl_cli.batches import PairBatch
 from uniapl_cli.objectives.objective import objectives
-from uniapl_cli.preferences import PairBatch
 from uniapl_cli.tensors import TokenLoss
 
 

@@ -1,4 +1,4 @@
-"""How the losses of a step's tokens become one number."""
+"""How the losses of a step's tokens are averaged into one number."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 from uniapl_cli.registry import Registry
 
-# (mask (B, T), *, options) -> what each row's losses are divided by (B, 1), and the rows' share of
-# the step's denominator (): the loss is sum(losses / divisors) over the sum of the shares.
+# (mask (B, T), *, options) -> each row's divisor (B, 1), and the count () that the rows add to the
+# step's denominator. The loss is the sum of losses / divisors, over the sum of the counts.
 Reduction = Callable[..., tuple[Tensor, Tensor]]
-# supplied: longest, the tokens that a row may have.
+# supplied: longest, the most tokens that a response may have.
 reductions: Registry[Reduction] = Registry("reduction", supplied=("longest",))
 
 
@@ -42,8 +42,8 @@ def constant(
     """The sum over the tokens, over `length` times the number of responses: Dr.GRPO's.
 
     [[1, 2, 3], [4]] gives 1.25 with `length` 4, and 5.0, the mean of the responses' sums, with 1.
-    Without `length` it is the longest a response may be. Responses without a token that counts are
-    counted, so that masking one raises no other's weight.
+    Without `length` it is the most tokens that a response may have. Responses without a token that
+    counts are counted too, so masking one does not raise the weight of the others.
     """
     divisors, count = token(mask)
     return divisors, count.new_tensor(len(mask) * (longest if length is None else length))

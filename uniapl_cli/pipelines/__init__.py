@@ -1,1 +1,1 @@
-"""What happens before and after training: teach, filter, evaluate."""
+"""Files to files, before and after training: teach, filter, pair, score, inspect."""

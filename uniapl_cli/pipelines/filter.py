@@ -1,4 +1,4 @@
-"""Keep the rows whose response its verifiers accept: streamed, in their order."""
+"""Keeps the rows whose response follows its constraints: streamed, in their order."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import model_validator
 
@@ -19,15 +19,14 @@ from uniapl_cli.data.columns import prompt
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, replacing
 from uniapl_cli.options import MISSING, Options, key
-from uniapl_cli.pipelines.filter_worker import Filtered, Mode, Worker, start_worker, work
+from uniapl_cli.pipelines.choosers import CHOOSERS, Keep
+from uniapl_cli.pipelines.filter_worker import JudgedRow, Mode, Worker, start_worker, work
 from uniapl_cli.pipelines.pairs import Pairs
 from uniapl_cli.pipelines.repeats import Repeats
 from uniapl_cli.runs.console import Bar
 from uniapl_cli.sandbox import Sandbox
 
-Keep = Literal["all", "first", "shortest"]
-
-# Rows that go to a worker together, and such chunks that wait for each worker.
+# Rows that go to a worker together, and chunks of rows queued for each worker.
 CHUNK, WAITING = 128, 3
 
 
@@ -45,32 +44,32 @@ class FilterOptions(Options):
 
     @model_validator(mode="after")
     def _refuse_same_file(self) -> Self:
-        taken = {Path(self.out): "kept rows"}
-        for name, what in {"rejected": "rejected rows", "pairs": "pairs"}.items():
+        contents = {Path(self.out): "kept rows"}
+        for name, content in {"rejected": "rejected rows", "pairs": "pairs"}.items():
             path: str | None = getattr(self, name)
-            if path is not None and Path(path) in taken:
+            if path is not None and Path(path) in contents:
                 raise ValueError(
-                    f"{taken[Path(path)]} and {what} cannot share '{path}': set filter.{name}"
+                    f"{contents[Path(path)]} and {content} cannot share '{path}': set filter.{name}"
                 )
             if path is not None:
-                taken[Path(path)] = what
+                contents[Path(path)] = content
         return self
 
 
 @dataclass
-class Tally:
-    """Counts of a filter's run."""
+class FilterCounts:
+    """Counts of the rows that were judged."""
 
-    counts: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     repeats: Repeats = field(default_factory=Repeats)
 
-    def add(self, row: Filtered) -> None:
-        """Count a row that was judged."""
-        self.repeats.add(row.prompt ^ row.response)
-        self.counts["passed" if row.passed else "rejected"] += 1
-        self.counts["without constraints"] += not row.constrained
+    def add(self, row: JudgedRow) -> None:
+        """Count a row."""
+        self.repeats.add(row.prompt_digest ^ row.response_digest)
+        self.rows["passed" if row.passed else "rejected"] += 1
+        self.rows["without constraints"] += not row.constrained
         self.failures.update(set(row.failed))
         self.errors.update(row.errors)
 
@@ -78,18 +77,18 @@ class Tally:
         """Return the counts as the verb reports them."""
         return {
             "kept": kept,
-            "rejected": self.counts["rejected"],
-            "passed over": self.counts["passed"] - kept,
+            "rejected": self.rows["rejected"],
+            "passed over": self.rows["passed"] - kept,
             "bad rows": bad,
             "duplicates": self.repeats.count(),
-            "without constraints": self.counts["without constraints"],
+            "without constraints": self.rows["without constraints"],
             "rejected by id": dict(self.failures.most_common()),
             "errors by id": dict(self.errors.most_common()),
         }
 
 
 def filter_rows(
-    chunks: Iterable[list[Filtered]],
+    chunks: Iterable[list[JudgedRow]],
     out: Path,
     rejected: Path | None,
     bad: BadRows,
@@ -101,41 +100,29 @@ def filter_rows(
     """Write the rows that pass to `out`, the others to `rejected`, and return the counts.
 
     A row without constraints cannot be verified: it is rejected and counted as such. Of the rows of
-    one prompt that pass, `choice` keeps all, the first, or the shortest response (which holds one
-    row a prompt in memory). `pairs` gets passing responses beside failing ones, whatever `choice`
-    keeps. All files appear only when all is done.
+    one prompt that pass, `choice` says which are kept. `pairs` gets passing responses beside
+    failing ones, whatever `choice` keeps. All files appear only when every row is judged.
     """
-    tally, kept = Tally(), 0
-    shortest: dict[int, Filtered] = {}
-    chosen: set[int] = set()
+    counts = FilterCounts()
     with ExitStack() as files:
-        keep = files.enter_context(replacing(out))
-        drop = files.enter_context(replacing(rejected)) if rejected else None
-        pairing = Pairs(files.enter_context(replacing(pairs))) if pairs else None
-        for row in (row for chunk in chunks for row in chunk):
+        chooser = CHOOSERS[choice](files.enter_context(replacing(out)))
+        rejects = files.enter_context(replacing(rejected)) if rejected else None
+        pair_writer = Pairs(files.enter_context(replacing(pairs))) if pairs else None
+        for row in chain.from_iterable(chunks):
             progress.advance()
             if row.bad is not None:
                 bad.add(row.bad)
                 continue
-            tally.add(row)
-            if pairing and row.half:
-                pairing.add(row.half)
-            if not row.passed:
-                if drop:
-                    drop.write(row.line)
-            elif choice == "shortest":
-                best = shortest.setdefault(row.prompt, row)
-                shortest[row.prompt] = min(best, row, key=lambda r: r.length)
-            elif choice == "all" or row.prompt not in chosen:
-                if choice == "first":
-                    chosen.add(row.prompt)
-                keep.write(row.line)
-                kept += 1
-        for row in shortest.values():
-            keep.write(row.line)
-            kept += 1
-    made = pairing.summary() if pairing else {}
-    return {**tally.summary(kept, len(bad.rows)), **made}
+            counts.add(row)
+            if pair_writer and row.for_pairs:
+                pair_writer.add(row.for_pairs)
+            if row.passed:
+                chooser.add(row)
+            elif rejects:
+                rejects.write(row.line)
+        chooser.close()
+    paired = pair_writer.summary() if pair_writer else {}
+    return {**counts.summary(chooser.kept, len(bad.rows)), **paired}
 
 
 def prompt_text(row: Row) -> str:
@@ -143,24 +130,21 @@ def prompt_text(row: Row) -> str:
     return "\n".join(message.content for message in prompt(row))
 
 
-def joined(
-    rows: Iterable[Row | BadRow],
-    constraint_rows: Iterable[Row],
-    text: Callable[[Row], str] = prompt_text,
+def with_constraints(
+    rows: Iterable[Row | BadRow], constraint_rows: Iterable[Row]
 ) -> Iterator[Row | BadRow]:
-    """Give each row the columns that another file holds for its prompt's text.
+    """Yield the rows with the columns that another file holds for their prompt's text.
 
-    A row whose prompt the other file does not have stays as it is. Raises DataError where the other
-    file says two things of one prompt.
+    A row whose prompt the other file does not have stays as it is. Raises DataError if two rows of
+    the other file have one prompt and different columns.
     """
     by_prompt: dict[str, Mapping[str, Any]] = {}
     for other in constraint_rows:
-        if _without_key(by_prompt.setdefault(text(other), other.values)) != _without_key(
-            other.values
-        ):
+        earlier = by_prompt.setdefault(prompt_text(other), other.values)
+        if _without_key(earlier) != _without_key(other.values):
             raise DataError(
-                "another row has the same prompt and other constraints, so a response cannot be "
-                "told which it answers",
+                "another row has the same prompt and other constraints, so it is not known which "
+                "of the two a response answers",
                 "Put both files' columns into one",
                 where=other.origin,
             )
@@ -169,7 +153,7 @@ def joined(
             yield row
             continue
         try:
-            yield Row(row.origin, {**by_prompt.get(text(row), {}), **row.values})
+            yield Row(row.origin, {**by_prompt.get(prompt_text(row), {}), **row.values})
         except DataError as error:
             yield BadRow(row.values, error)
 
@@ -179,42 +163,42 @@ def _without_key(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def judged(
+def judged_chunks(
     rows: Iterable[Row | BadRow],
     workers: int,
     layout: str,
     mode: Mode,
-    halves: bool,
+    with_pairs: bool,
     start: Callable[[], Sandbox],
     plugins: Sequence[Path] = (),
-) -> Iterator[Iterator[list[Filtered]]]:
-    """Judge rows while the block runs, in as many processes as there are workers; 1 is this one.
+) -> Iterator[Iterator[list[JudgedRow]]]:
+    """Judge rows in `workers` processes while the block runs; with one worker, in this process.
 
-    `start` must be picklable, and where it is defined should import no torch. `plugins` are files
-    that other processes load first.
+    `start` must be picklable, and the module that defines it should not import torch. `plugins` are
+    files that other processes load first.
     """
     if workers == 1:
-        worker = Worker(layout, mode, halves, start)
+        worker = Worker(layout, mode, with_pairs, start)
         try:
             yield in_chunks(rows, worker, None, 1)
         finally:
             worker.judge.close()
         return
     context = multiprocessing.get_context("spawn")
-    setting = (layout, mode, halves, start, plugins)
-    with ProcessPoolExecutor(workers, context, start_worker, setting) as executor:
+    options = (layout, mode, with_pairs, start, plugins)
+    with ProcessPoolExecutor(workers, context, start_worker, options) as executor:
         yield in_chunks(rows, work, executor, workers)
 
 
 def in_chunks(
     rows: Iterable[Row | BadRow],
-    work: Callable[[list[Row | BadRow]], list[Filtered]],
+    work: Callable[[list[Row | BadRow]], list[JudgedRow]],
     executor: Executor | None,
     workers: int,
-) -> Iterator[list[Filtered]]:
-    """Yield the chunks' results in order; no more chunks are read than the workers can hold."""
+) -> Iterator[list[JudgedRow]]:
+    """Yield the chunks' results in order; at most WAITING chunks a worker are read ahead."""
     source = iter(rows)
-    waiting: deque[Future[list[Filtered]]] = deque()
+    waiting: deque[Future[list[JudgedRow]]] = deque()
     while chunk := list(islice(source, CHUNK)):
         if executor is None:
             yield work(chunk)

@@ -1,4 +1,4 @@
-"""Judges rows, in a process of its own or not. It imports no torch, which would take seconds."""
+"""Judges rows, in this process or in others; never imports torch, which would take seconds."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from uniapl_cli.data import BadRow, layouts, read_or_bad
+from uniapl_cli.data import BadRow, read_or_bad
 from uniapl_cli.data.columns import Build
+from uniapl_cli.data.layouts import layouts
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, dump
-from uniapl_cli.pipelines.pairs import Half, half
+from uniapl_cli.pipelines.pairs import JudgedResponse, judged_response
 from uniapl_cli.pipelines.repeats import digest
 from uniapl_cli.plugins import load_plugins
 from uniapl_cli.sandbox import Sandbox
@@ -22,22 +23,27 @@ Mode = Literal["strict", "loose"]
 
 
 @dataclass(frozen=True, slots=True)
-class Filtered:
-    """What became of a row. `line` is written of it; `errors` are ids that could not be judged."""
+class JudgedRow:
+    """A row with its verdict, or a bad row.
+
+    line: the row as it is written, with its verdict. failed: ids of the constraints that it does
+    not follow. errors: ids of those that could not be judged. length: of the response, in
+    characters. for_pairs: what pairs need of the row, if it can be one side of one.
+    """
 
     line: str
     failed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    prompt: int = 0
-    response: int = 0
+    prompt_digest: int = 0
+    response_digest: int = 0
     length: int = 0
     constrained: bool = True
-    half: Half | None = None
+    for_pairs: JudgedResponse | None = None
     bad: BadRow | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether every constraint is followed, of which there is at least one."""
+        """True if the row has constraints and follows all of them."""
         return self.constrained and not self.failed
 
 
@@ -48,20 +54,20 @@ def judge_rows(
     judge: Judge,
     mode: Mode,
     *,
-    halves: bool = False,
-) -> list[Filtered]:
-    """Read and judge some rows. A row written carries `verdict: {strict, loose[, errors]}`.
+    with_pairs: bool = False,
+) -> list[JudgedRow]:
+    """Read and judge some rows. Their lines have a column `verdict: {strict, loose[, errors]}`.
 
-    With `halves`, what pairs are made of comes along.
+    `with_pairs` fills `JudgedRow.for_pairs`.
     """
     examples = [_read(row, layout, build) for row in rows]
     good = [example for example in examples if isinstance(example, Example)]
     cases = [Case(str(e.response), e.constraints, e.origin) for e in good]
     verdicts = iter(judge(cases))
     return [
-        _filtered(example, next(verdicts), mode, halves)
+        _judged(example, next(verdicts), mode, with_pairs)
         if isinstance(example, Example)
-        else Filtered("", bad=example)
+        else JudgedRow("", bad=example)
         for example in examples
     ]
 
@@ -75,7 +81,7 @@ def _read(row: Row | BadRow, layout: str, build: Build) -> Example | BadRow:
     return example
 
 
-def _filtered(example: Example, verdict: Verdict, mode: Mode, halves: bool) -> Filtered:
+def _judged(example: Example, verdict: Verdict, mode: Mode, with_pairs: bool) -> JudgedRow:
     ids = [constraint.id for constraint in example.constraints]
     decisive = verdict.strict if mode == "strict" else verdict.loose
     failed = [id for id, ok in zip(ids, decisive, strict=True) if not ok]
@@ -83,28 +89,31 @@ def _filtered(example: Example, verdict: Verdict, mode: Mode, halves: bool) -> F
     if any(verdict.errors):
         verdicts["errors"] = list(verdict.errors)
     row = {**example.row, "verdict": verdicts}
-    return Filtered(
+    return JudgedRow(
         line=dump(row if ids and not failed else {**row, "failed": failed}),
         failed=failed,
-        errors=[id for id, why in zip(ids, verdict.errors, strict=True) if why],
-        prompt=digest(example.prompt_text),
-        response=digest(str(example.response)),
+        errors=[id for id, error in zip(ids, verdict.errors, strict=True) if error],
+        prompt_digest=digest(example.prompt_text),
+        response_digest=digest(str(example.response)),
         length=len(str(example.response)),
         constrained=bool(ids),
-        half=half(example, decisive, verdict.errors) if halves else None,
+        for_pairs=judged_response(example, decisive, verdict.errors) if with_pairs else None,
     )
 
 
 class Worker:
-    """Judges chunks of rows with a sandbox of its own, which `start` makes when it is needed."""
+    """Judges chunks of rows with its own sandbox, which `start` makes when it is first needed."""
 
-    def __init__(self, layout: str, mode: Mode, halves: bool, start: Callable[[], Sandbox]) -> None:
-        self.layout, self.mode, self.halves, self.judge = layout, mode, halves, Judge(start)
+    def __init__(
+        self, layout: str, mode: Mode, with_pairs: bool, start: Callable[[], Sandbox]
+    ) -> None:
+        self.layout, self.mode, self.with_pairs, self.judge = layout, mode, with_pairs, Judge(start)
 
-    def __call__(self, rows: list[Row | BadRow]) -> list[Filtered]:
+    def __call__(self, rows: list[Row | BadRow]) -> list[JudgedRow]:
         """Judge some rows."""
-        judged = (rows, self.layout, constraints, self.judge, self.mode)
-        return judge_rows(*judged, halves=self.halves)
+        return judge_rows(
+            rows, self.layout, constraints, self.judge, self.mode, with_pairs=self.with_pairs
+        )
 
 
 _worker: Worker | None = None
@@ -113,17 +122,17 @@ _worker: Worker | None = None
 def start_worker(
     layout: str,
     mode: Mode,
-    halves: bool,
+    with_pairs: bool,
     start: Callable[[], Sandbox],
     plugins: Sequence[Path],
 ) -> None:
     """Make this process a worker; `plugins` are files that it loads first."""
     global _worker
     load_plugins(plugins)
-    _worker = Worker(layout, mode, halves, start)
+    _worker = Worker(layout, mode, with_pairs, start)
 
 
-def work(rows: list[Row | BadRow]) -> list[Filtered]:
-    """Judge some rows in a process that was made a worker."""
+def work(rows: list[Row | BadRow]) -> list[JudgedRow]:
+    """Judge some rows in a process that `start_worker` prepared."""
     assert _worker is not None, "the pool's initializer has run"
     return _worker(rows)

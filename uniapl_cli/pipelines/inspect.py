@@ -1,4 +1,4 @@
-"""What is in a data set: counts, lengths, constraints, and one example as training sees it."""
+"""Describes a data set: counts, lengths, constraints, and one example as training sees it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def quantiles(lengths: Sequence[int]) -> dict[str, int]:
 
 
 def render(example: Example, chat: Chat) -> Text:
-    """Return an example as the model reads it; what carries loss is green."""
+    """Return an example as the model reads it; the tokens with loss are green."""
     text = Text(chat.render(example.prompt), style="dim")
     if example.response is not None:
         ids = chat.response_ids(example.response)

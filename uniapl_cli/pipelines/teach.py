@@ -1,30 +1,28 @@
-"""Teacher responses for prompts: appended as they come, so that a restart goes on where it was."""
+"""Asks a teacher for responses to prompts; answers are kept, so that a restart goes on."""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from uniapl_cli.errors import DataError, TeacherError
-from uniapl_cli.files import append_rows, drop_torn_line, read_rows, replacing, write_rows
-from uniapl_cli.generation import Answer, Failure, Question, Teacher
+from uniapl_cli.files import write_rows
 from uniapl_cli.options import MISSING, Options, key, section
+from uniapl_cli.pipelines.appending import AppendOnlyRows
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
+from uniapl_cli.teachers import Answer, Failure, Question, Teacher
+from uniapl_cli.teachers.teacher import Results
 from uniapl_cli.types import Example, Sampling
 
 log = logging.getLogger("uniapl")
 
-# Rows gathered before one append, which waits for the disk; after some seconds, fewer will do.
-APPEND_ROWS = 64
-APPEND_SECONDS = 1.0
-OTHERWISE = "Delete it, or set another teach.out"
+OTHERWISE = "Delete the file, or set another teach.out"
 
 
 class TeachOptions(Options):
@@ -39,54 +37,85 @@ class TeachOptions(Options):
 
 def teach(
     examples: Sequence[Example],
-    teacher: Teacher,
+    load: Callable[[], Teacher],
     sampling: Sampling,
     out: Path,
     *,
     samples: int,
     seed: int,
     model: str,
-    made: Mapping[str, Any],
+    provenance: Mapping[str, Any],
     max_failures: int = 0,
 ) -> dict[str, Any]:
     """Write `samples` responses a prompt to `out` and return the counts.
 
     Each row is the prompt's own row plus response, sample, model, finish_reason, prompt_tokens and
     response_tokens. Rows that `out` already holds are kept. At the end the file is put in the
-    order of the prompts, so an interrupted run and an uninterrupted one leave the same file.
-    `made` is what else decides the responses; rows made in another way are refused. Raises
-    TeacherError at the first failure beyond `max_failures`.
+    order of the prompts, so an interrupted run and an uninterrupted one leave the same file. The
+    teacher is loaded only if there is a question left for it.
+    `provenance` is what decides the responses besides model, seed and sampling; rows made in
+    another way are refused. Raises TeacherError at the first failure beyond `max_failures`.
     """
     unique_ids(examples)
-    facts = {"model": model, "seed": seed, "sampling": sampling.model_dump(), **made}
-    store = _Store(out, facts)
-    done = store.resume(examples)
-    questions, owners = [], []
-    for example in examples:
-        missing = [i for i in range(samples) if (example.id, i) not in done]
-        if missing:
-            seeds = tuple(derive(seed, "teach", example.id, i) for i in missing)
-            questions.append(Question(example.prompt, seeds, example.origin))
-            owners.append((example, missing))
-    total = len(examples) * samples
-    tally = _Tally(max_failures)
-    with (
-        store,
-        bar("teacher", total, total - sum(len(m) for _, m in owners)) as progress,
-        closing(teacher.answer(questions, sampling)) as results,
-    ):
-        for place, sample, result in results:
-            example, missing = owners[place]
-            tally.count(result, example.origin)
-            if isinstance(result, Answer):
-                store.add(_row(example, missing[sample], result, model))
-                progress.advance(1, tally.note())
-    return {**_finish(out, examples, len(done)), "failed": tally.failed}
+    record = {"model": model, "seed": seed, "sampling": sampling.model_dump(), **provenance}
+    counts = _Counts(max_failures)
+    with AppendOnlyRows(out, record, "teach.out") as file:
+        done = answered(file, examples)
+        unanswered = unanswered_examples(examples, samples, done)
+        questions = [_question(example, missing, seed) for example, missing in unanswered]
+        total = len(examples) * samples
+        remaining = sum(len(missing) for _, missing in unanswered)
+        with (
+            bar("teacher", total, total - remaining) as progress,
+            closing(_results(load, questions, sampling)) as results,
+        ):
+            for index, sample, result in results:
+                example, missing = unanswered[index]
+                counts.add(result, example.origin)
+                if isinstance(result, Answer):
+                    file.add(_row(example, missing[sample], result, model))
+                    progress.advance(1, counts.note())
+        file.flush()
+        return {**_finish(file, examples, len(done)), "failed": counts.failed}
+
+
+def answered(file: AppendOnlyRows, examples: Sequence[Example]) -> set[tuple[str, int]]:
+    """Return (id, sample) of the rows in the file. Raises DataError if a prompt has changed."""
+    current = {example.id: example.row for example in examples}
+    done = set()
+    for row in file.rows():
+        id = row.values["key"]
+        columns = current.get(id, row.values)
+        if any(row.values.get(name) != columns.get(name) for name in ("prompt", "messages")):
+            problem = f"the prompt of '{id}' has changed"
+            raise DataError(problem, OTHERWISE, where=row.origin, got=id)
+        done.add((id, row.values["sample"]))
+    return done
+
+
+def unanswered_examples(
+    examples: Sequence[Example], samples: int, done: set[tuple[str, int]]
+) -> list[tuple[Example, list[int]]]:
+    """Return the examples that lack responses, each with the numbers of those samples."""
+    missing = [(e, [i for i in range(samples) if (e.id, i) not in done]) for e in examples]
+    return [(example, numbers) for example, numbers in missing if numbers]
+
+
+def _results(
+    load: Callable[[], Teacher], questions: Sequence[Question], sampling: Sampling
+) -> Results:
+    if questions:
+        yield from load().answer(questions, sampling)
+
+
+def _question(example: Example, samples: Sequence[int], seed: int) -> Question:
+    seeds = tuple(derive(seed, "teach", example.id, sample) for sample in samples)
+    return Question(example.prompt, seeds, example.origin)
 
 
 @dataclass
-class _Tally:
-    """What has come of the questions so far."""
+class _Counts:
+    """Counts of the results so far."""
 
     max_failures: int
     rows: int = 0
@@ -95,8 +124,8 @@ class _Tally:
     failed: int = 0
     started: float = field(default_factory=time.monotonic)
 
-    def count(self, result: Answer | Failure, origin: str) -> None:
-        """Count a result. Raises TeacherError for a failure too many."""
+    def add(self, result: Answer | Failure, origin: str) -> None:
+        """Count a result. Raises TeacherError for the first failure beyond `max_failures`."""
         if isinstance(result, Answer):
             self.rows += 1
             self.tokens += result.response_tokens
@@ -113,15 +142,15 @@ class _Tally:
         log.warning("%s: %s; left for the next run", origin, result.reason)
 
     def note(self) -> str:
-        """Return the pace as a progress bar shows it."""
+        """Return the pace, for the progress bar."""
         seconds = max(time.monotonic() - self.started, 1e-9)
-        said = f"{self.rows / seconds:.1f} rows/s  {self.tokens / seconds:.0f} tokens/s"
-        said += f"  {self.truncated} truncated" if self.truncated else ""
-        return said + (f"  {self.failed} failed" if self.failed else "")
+        note = f"{self.rows / seconds:.1f} rows/s  {self.tokens / seconds:.0f} tokens/s"
+        note += f"  {self.truncated} truncated" if self.truncated else ""
+        return note + (f"  {self.failed} failed" if self.failed else "")
 
 
 def unique_ids(examples: Sequence[Example]) -> None:
-    """Refuse two rows of one id, since a restart tells rows apart by it. Raises DataError."""
+    """Raise DataError for two rows of one id, by which a restart knows what is done."""
     seen: dict[str, str] = {}
     for example in examples:
         if example.id in seen:
@@ -147,81 +176,20 @@ def _row(example: Example, sample: int, answer: Answer, model: str) -> dict[str,
     }
 
 
-class _Store:
-    """The file of responses, and beside it the record of how they were made.
-
-    As a context it writes what is still waiting when the block ends, in whatever way.
-    """
-
-    def __init__(self, out: Path, facts: Mapping[str, Any]) -> None:
-        self.out, self.facts = out, facts
-        self.record = out.with_name(f"{out.name}.meta.json")
-        self.waiting: list[dict[str, Any]] = []
-        self.wrote = time.monotonic()
-
-    def resume(self, examples: Sequence[Example]) -> set[tuple[str, int]]:
-        """Return the rows that are there; refuse those of another model, way or prompt."""
-        if not self.out.exists():
-            return set()
-        if not self.record.exists():
-            problem = f"'{self.out}' was not written by teacher-gen"
-            raise DataError(problem, OTHERWISE, got=str(self.out))
-        if json.loads(self.record.read_text(encoding="utf-8")) != self.facts:
-            raise DataError(
-                f"'{self.out}' holds responses made in another way ({self.record.name} says how)",
-                OTHERWISE,
-                got=str(self.out),
-            )
-        if drop_torn_line(self.out):
-            log.warning("%s: an unfinished last line was cut off", self.out)
-        asked = {example.id: example.row for example in examples}
-        done = set()
-        for row in read_rows(self.out):
-            id = row.values["key"]
-            now = asked.get(id, row.values)
-            if any(row.values.get(name) != now.get(name) for name in ("prompt", "messages")):
-                problem = f"the prompt of '{id}' is another now"
-                raise DataError(problem, OTHERWISE, where=row.origin, got=id)
-            done.add((id, row.values["sample"]))
-        return done
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Take a row; a number of them are written at a time."""
-        self.waiting.append(row)
-        late = time.monotonic() - self.wrote >= APPEND_SECONDS
-        if late or len(self.waiting) >= APPEND_ROWS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write the rows that are waiting."""
-        if not self.waiting:
-            return
-        rows, self.waiting = self.waiting, []
-        with replacing(self.record) as file:
-            file.write(json.dumps(self.facts, indent=1) + "\n")
-        append_rows(self.out, rows)
-        self.wrote = time.monotonic()
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        self.flush()
-
-
-def _finish(out: Path, examples: Sequence[Example], resumed: int) -> dict[str, Any]:
-    place = {example.id: number for number, example in enumerate(examples)}
-    rows = [row.values for row in read_rows(out)] if out.exists() else []
-    strangers = sum(row["key"] not in place for row in rows)
-    rows.sort(key=lambda row: (place.get(row["key"], len(place)), row["sample"]))
+def _finish(file: AppendOnlyRows, examples: Sequence[Example], resumed: int) -> dict[str, Any]:
+    """Put the file in the order of the prompts, rows of other prompts last; return the counts."""
+    order = {example.id: number for number, example in enumerate(examples)}
+    rows = [row.values for row in file.rows()]
+    of_others = sum(row["key"] not in order for row in rows)
+    rows.sort(key=lambda row: (order.get(row["key"], len(order)), row["sample"]))
     if rows:
-        write_rows(out, rows)
+        write_rows(file.path, rows)
     return {
         "rows": len(rows),
         "kept from before": resumed,
         "truncated": sum(row["finish_reason"] == "length" for row in rows),
         "prompt tokens": sum(row["prompt_tokens"] for row in rows),
         "response tokens": sum(row["response_tokens"] for row in rows),
-        "of other prompts": strangers,
-        "out": str(out),
+        "of other prompts": of_others,
+        "out": str(file.path),
     }

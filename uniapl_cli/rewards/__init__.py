@@ -1,26 +1,26 @@
-"""What rollouts are rewarded for, and what their rewards make them worth."""
+"""Rollouts to rewards: the functions, their weighted sum, and its advantages."""
 
-from uniapl_cli.rewards.functions import RewardFunction, Scored, reward_functions
+from uniapl_cli.rewards.functions import FunctionValues, RewardFunctionOptions, reward_functions
 from uniapl_cli.rewards.reference import Reference, RolloutLogps
 from uniapl_cli.rewards.reward import (
-    Judged,
     Reward,
     RewardOptions,
-    Weighted,
+    RolloutRewards,
+    WeightedFunction,
     check_examples,
     make_reward,
     needs,
 )
 
 __all__ = [
-    "Judged",
+    "FunctionValues",
     "Reference",
     "Reward",
-    "RewardFunction",
+    "RewardFunctionOptions",
     "RewardOptions",
     "RolloutLogps",
-    "Scored",
-    "Weighted",
+    "RolloutRewards",
+    "WeightedFunction",
     "check_examples",
     "make_reward",
     "needs",

@@ -9,36 +9,43 @@ from typing import Literal
 import torch
 from pydantic import PositiveInt
 
-from uniapl_cli.discriminators import CachedDiscriminator, centred, coefficient
+from uniapl_cli.discriminators import (
+    AnchorScores,
+    CachedDiscriminator,
+    anchor_scores,
+    coefficient,
+    compare,
+)
 from uniapl_cli.errors import ConfigError, DataError
 from uniapl_cli.objectives.kl import Estimator, estimate
 from uniapl_cli.options import Options, key
 from uniapl_cli.registry import Registry
-from uniapl_cli.types import Comparison, Example, Rollout
-from uniapl_cli.verifiers import Case, Judge, strip_thinking
+from uniapl_cli.types import Comparison, Rollout
+from uniapl_cli.verifiers import Case, Judge
 
 
-class RewardFunction(Options):
-    """What every reward function is told."""
+class RewardFunctionOptions(Options):
+    """The options that every reward function has."""
 
     weight: float = key(1.0, "its share in the reward, which is the weighted sum")
 
 
 @dataclass(frozen=True)
-class Scored:
-    """One number a rollout, and by name what else is to be logged of how it came about."""
+class FunctionValues:
+    """One value a rollout; and by name other numbers, one a rollout, to be logged beside them."""
 
     values: list[float]
-    more: Mapping[str, list[float]] = field(default_factory=dict)
+    logged: Mapping[str, list[float]] = field(default_factory=dict)
 
 
-# (rollouts, *, options) -> one finite number a rollout, or Scored where there is more to log.
-# traits: what the examples must carry: teacher=True the teacher's response, reference=True the data
-# set's own, constraints=True constraints; policy=True where the frozen reference policy is needed.
-Function = Callable[..., list[float] | Scored]
-reward_functions: Registry[Function] = Registry(
+# (rollouts, *, options) -> one finite number a rollout, or FunctionValues where there is more to
+# log. traits: what the examples must carry: teacher=True the teacher's response, reference=True the
+# data set's own, constraints=True constraints; policy=True where the frozen reference policy is
+# needed.
+RewardFunction = Callable[..., list[float] | FunctionValues]
+reward_functions: Registry[RewardFunction] = Registry(
     "reward function",
-    base=RewardFunction,
+    base=RewardFunctionOptions,
     supplied=("judge", "discriminator", "reference", "max_new_tokens"),
 )
 
@@ -67,8 +74,8 @@ def verifier(
     ]
     values = []
     for rollout, verdict in zip(rollouts, judge(cases), strict=True):
-        heard = zip(verdict.strict, verdict.errors, strict=True)
-        passed = [ok for ok, error in heard if error is None or errors == "fail"] or [False]
+        judged = zip(verdict.strict, verdict.errors, strict=True)
+        passed = [ok for ok, error in judged if error is None or errors == "fail"] or [False]
         share = sum(passed) / len(passed) if mode == "fraction" else float(all(passed))
         cut_off = require_stop and rollout.completion.finish_reason != "stop"
         values.append(0.0 if cut_off else share)
@@ -126,73 +133,70 @@ def polar(
     With `centre`, minus its score of the teacher's response against itself, so that 0 means "as
     close as can be".
     """
-    return distances(rollouts, discriminator, centre)
+    return teacher_anchor(rollouts, discriminator, centre).scores
 
 
 @reward_functions.register("coef", teacher=True)
 def coef(
     rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator, centre: bool = False
-) -> Scored:
+) -> FunctionValues:
     """The anchor: 1 - 8 (sigmoid(r) - 0.5)^2 of the score above. Paper, Algorithm 1."""
-    scores = distances(rollouts, discriminator, centre)
-    return Scored([coefficient(r) for r in scores], {"r": scores})
+    anchored = teacher_anchor(rollouts, discriminator, centre)
+    return FunctionValues(anchored.coefficients, {"r": anchored.scores})
 
 
 @reward_functions.register("polar_gt", teacher=True, reference=True)
-def polar_gt(rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator) -> Scored:
+def polar_gt(rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator) -> FunctionValues:
     """r = r_s - r_t: rollout and teacher, both against the data set's own answer. Paper, B.2."""
-    return margins(rollouts, discriminator)
+    return score_differences(rollouts, discriminator)
 
 
 @reward_functions.register("coef_gt", teacher=True, reference=True)
-def coef_gt(rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator) -> Scored:
+def coef_gt(rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator) -> FunctionValues:
     """The anchor with the data set's own answer as the reference: the coefficient of polar_gt."""
-    r = margins(rollouts, discriminator)
-    return Scored([coefficient(value) for value in r.values], {"r": r.values, **r.more})
+    r = score_differences(rollouts, discriminator)
+    coefficients = [coefficient(value) for value in r.values]
+    return FunctionValues(coefficients, {"r": r.values, **r.logged})
 
 
-def distances(
+def teacher_anchor(
     rollouts: Sequence[Rollout], discriminator: CachedDiscriminator, centre: bool
-) -> list[float]:
-    """Return the scores of the rollouts against the teacher's responses."""
-    pairs = [comparison(r, r.completion.text) for r in rollouts]
-    if not centre:
-        return discriminator.score(pairs)
-    return centred(discriminator.score, discriminator.fixed, pairs)[0]
+) -> AnchorScores:
+    """Score the rollouts against the teacher's responses."""
+    comparisons = [teacher_comparison(rollout) for rollout in rollouts]
+    baseline = discriminator.fixed if centre else None
+    return anchor_scores(discriminator.score, comparisons, baseline=baseline)
 
 
-def margins(rollouts: Sequence[Rollout], discriminator: CachedDiscriminator) -> Scored:
-    """Return how much closer than the teacher's the rollouts are to the data set's own answers."""
-    students = discriminator.score([against_truth(r, r.completion.text) for r in rollouts])
-    teachers = discriminator.fixed([against_truth(r, str(r.example.response)) for r in rollouts])
-    values = [s - t for s, t in zip(students, teachers, strict=True)]
-    return Scored(values, {"r_s": students, "r_t": teachers})
+def score_differences(
+    rollouts: Sequence[Rollout], discriminator: CachedDiscriminator
+) -> FunctionValues:
+    """Return r_s - r_t: how much closer the rollout is to the reference than the teacher is."""
+    pairs = [reference_comparisons(rollout) for rollout in rollouts]
+    r_s = discriminator.score([student for student, _ in pairs])
+    r_t = discriminator.fixed([teacher for _, teacher in pairs])
+    differences = [s - t for s, t in zip(r_s, r_t, strict=True)]
+    return FunctionValues(differences, {"r_s": r_s, "r_t": r_t})
 
 
-def comparison(rollout: Rollout, candidate: str) -> Comparison:
-    """Return what the discriminator compares: the candidate with the teacher's response."""
+def teacher_comparison(rollout: Rollout) -> Comparison:
+    """Compare a rollout with the teacher's response. Raises DataError where there is none."""
     example = rollout.example
     if example.response is None:
         raise DataError("no teacher 'response' to compare a rollout with", where=example.origin)
-    return compared(example, example.response, candidate)
+    return compare(example, example.response, rollout.completion.text)
 
 
-def against_truth(rollout: Rollout, candidate: str) -> Comparison:
-    """Return what the discriminator compares: the candidate with the data set's own answer."""
+def reference_comparisons(rollout: Rollout) -> tuple[Comparison, Comparison]:
+    """Compare a rollout, and then the teacher, with the data set's own answer. Raises DataError."""
     example = rollout.example
     if example.response is None:
         raise DataError("no teacher 'response' to compare a rollout with", where=example.origin)
     if example.reference is None:
         problem = "no 'reference' to compare rollout and teacher with"
         raise DataError(problem, where=example.origin)
-    return compared(example, example.reference, candidate)
-
-
-def compared(example: Example, reference: str, candidate: str) -> Comparison:
-    """Return a candidate and a reference without their thoughts, behind the example's prompt."""
-    return Comparison(
-        prompt=example.prompt_text,
-        reference=strip_thinking(reference),
-        candidate=strip_thinking(candidate),
-        id=example.origin or example.id,
+    reference = example.reference
+    return (
+        compare(example, reference, rollout.completion.text),
+        compare(example, reference, example.response),
     )

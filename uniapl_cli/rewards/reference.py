@@ -1,4 +1,4 @@
-"""The frozen reference, and what it thinks of rollouts."""
+"""The frozen reference policy, and its log-probabilities of rollouts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from uniapl_cli.types import Rollout
 
 
 class Reference(Protocol):
-    """The frozen policy that others are held against."""
+    """The frozen policy that the trained one is compared with."""
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return (B, T) log-probabilities."""
@@ -24,7 +24,10 @@ class Reference(Protocol):
 
 @dataclass(frozen=True)
 class RolloutLogps:
-    """rollouts -> the reference's log-probability of each response token, at their temperature."""
+    """Rollouts to the reference's log-probability of each response token, at their temperature.
+
+    rows: rollouts a forward pass.
+    """
 
     reference: Reference
     device: torch.device
@@ -34,12 +37,14 @@ class RolloutLogps:
 
     @torch.no_grad()
     def __call__(self, rollouts: Sequence[Rollout]) -> list[list[float]]:
-        """Return a list a rollout, `rows` rollouts a forward pass."""
+        """Return one list a rollout, one log-probability a token of its response."""
         pairs = [(r.prompt_ids, r.completion.token_ids) for r in rollouts]
         batch = TokenBatch(*pad_rows(pairs, self.pad_id), temperature=self.temperature)
         rows_logps: list[list[float]] = []
         for index in torch.arange(len(rollouts)).split(self.rows):
             part = batch.take(index)
             logps = self.reference.forward(part.to(self.device)).cpu()
-            rows_logps += [row[mask].tolist() for row, mask in zip(logps, part.mask, strict=True)]
+            rows_logps += [
+                row[mask].tolist() for row, mask in zip(logps, part.loss_mask, strict=True)
+            ]
         return rows_logps

@@ -15,16 +15,16 @@ from uniapl_cli.errors import DataError, TrainingError, UniAPLError
 from uniapl_cli.objectives.advantages import Advantage, advantages
 from uniapl_cli.options import MISSING, Options, key
 from uniapl_cli.registry import Choice, Named
-from uniapl_cli.rewards.functions import RewardFunction, Scored, reward_functions
+from uniapl_cli.rewards.functions import FunctionValues, RewardFunctionOptions, reward_functions
 from uniapl_cli.types import Example, Rollout
 
 ZeroVariance = Literal["keep", "drop", "resample"]
-# Traits of reward functions: what they need of each example, and of the program.
+# The traits of reward functions that say what they need.
 NEEDS = ("teacher", "reference", "constraints", "policy")
 
 
 class RewardOptions(Options):
-    """One number a rollout: a weighted sum of functions, made an advantage by a rule."""
+    """One number a rollout: a weighted sum of functions, which a rule turns into an advantage."""
 
     functions: Annotated[
         dict[str, Options], Named(Choice(reward_functions, number=(None, "weight")))
@@ -58,16 +58,20 @@ class RewardOptions(Options):
         return self
 
 
+# One number a rollout, by name: `coef`, a function's value; `coef_r`, what else it logs.
+ValuesByFunction = dict[str, list[float]]
+
+
 @dataclass(frozen=True)
-class Weighted:
+class WeightedFunction:
     """A reward function and its share in a reward."""
 
     name: str
     weight: float
-    function: Callable[[Sequence[Rollout]], list[float] | Scored]
+    function: Callable[[Sequence[Rollout]], list[float] | FunctionValues]
 
-    def __call__(self, rollouts: Sequence[Rollout]) -> Scored:
-        """Score rollouts. Raises TrainingError, with the row, where the function itself fails."""
+    def __call__(self, rollouts: Sequence[Rollout]) -> ValuesByFunction:
+        """Call the function on rollouts. Raises TrainingError, with the row, where it fails."""
         try:
             result = self.function(rollouts)
         except UniAPLError:
@@ -76,109 +80,109 @@ class Weighted:
             raise TrainingError(
                 f"reward function '{self.name}' failed: {type(error).__name__}: {error}",
                 "--debug shows where",
-                where=self._culprit(rollouts),
+                where=self._failing_row(rollouts),
             ) from error
-        scored = result if isinstance(result, Scored) else Scored(result)
-        for name, numbers in {self.name: scored.values, **scored.more}.items():
-            if len(numbers) != len(rollouts):
-                raise TrainingError(
-                    f"reward function '{self.name}' gave {len(numbers)} numbers ('{name}') for "
-                    f"{len(rollouts)} rollouts: one each is needed",
-                    got=len(numbers),
-                )
-        return scored
+        result = result if isinstance(result, FunctionValues) else FunctionValues(result)
+        logged = {f"{self.name}_{name}": numbers for name, numbers in result.logged.items()}
+        by_name = {self.name: result.values, **logged}
+        for name, numbers in by_name.items():
+            self._check(name, numbers, rollouts)
+        return by_name
 
-    def _culprit(self, rollouts: Sequence[Rollout]) -> str:
+    def _check(self, name: str, numbers: Sequence[float], rollouts: Sequence[Rollout]) -> None:
+        """Refuse numbers that are too few, too many or not finite. Raises TrainingError."""
+        if len(numbers) != len(rollouts):
+            raise TrainingError(
+                f"reward function '{self.name}' gave {len(numbers)} numbers ('{name}') for "
+                f"{len(rollouts)} rollouts: one each is needed",
+                got=len(numbers),
+            )
+        for number, rollout in zip(numbers, rollouts, strict=True):
+            if not math.isfinite(number):
+                problem = f"reward function '{name}' gave {number}"
+                raise TrainingError(problem, where=row_of(rollout), got=number)
+
+    def _failing_row(self, rollouts: Sequence[Rollout]) -> str:
         """Return the row of the first rollout on which the function fails by itself."""
         for rollout in rollouts:
             try:
                 self.function([rollout])
-            except Exception:  # noqa: BLE001  whatever it was, this is the row
+            except Exception:  # noqa: BLE001  any error: it is this row
                 return row_of(rollout)
         return "rollouts of a step, none of them by itself"
 
 
-# By name, one number a rollout: each function's, and under `FUNCTION_NAME` what else it told:
-# `coef_r`.
-Measured = dict[str, list[float]]
-
-
 @dataclass(frozen=True)
-class Judged:
-    """What a reward made of a step's rollouts. values, advantages: (N,) float32.
+class RolloutRewards:
+    """The rewards of a step's rollouts, and their advantages: both (N,) float32.
 
-    counted: (N,) bool, the rollouts that its terms count; None where they all do.
+    row_mask: (N,) bool, the rollouts that count in the reward's terms; None where all do.
     """
 
-    values: Tensor
+    rewards: Tensor
     advantages: Tensor
-    functions: Measured
-    counted: Tensor | None = None
+    functions: ValuesByFunction
+    row_mask: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Reward:
     """A weighted sum of functions, turned into advantages by a rule.
 
-    Groups whose values are all equal teach nothing where rollouts are held against each other:
-    `zero_variance` keeps them, drops them from the count, or has other prompts sampled instead.
+    A group whose rewards are all equal teaches nothing where rollouts are compared with each other:
+    `zero_variance` keeps it, drops it from the count, or has other prompts sampled instead.
     """
 
     name: str
-    functions: Sequence[Weighted]
+    functions: Sequence[WeightedFunction]
     advantage: Advantage
     zero_variance: ZeroVariance = "keep"
 
-    def measure(self, rollouts: Sequence[Rollout]) -> Measured:
-        """Score the rollouts. Raises TrainingError, with the row, where a score is not finite."""
-        raw: Measured = {}
-        for part in self.functions:
-            scored = part(rollouts)
-            raw[part.name] = scored.values
-            raw |= {f"{part.name}_{name}": numbers for name, numbers in scored.more.items()}
-        for name, numbers in raw.items():
-            for number, rollout in zip(numbers, rollouts, strict=True):
-                if not math.isfinite(number):
-                    problem = f"reward function '{name}' gave {number}"
-                    raise TrainingError(problem, where=row_of(rollout), got=number)
-        return raw
+    def values(self, rollouts: Sequence[Rollout]) -> ValuesByFunction:
+        """Call every function on the rollouts. Raises TrainingError where a value is not finite."""
+        return {n: v for part in self.functions for n, v in part(rollouts).items()}
 
-    def values(self, raw: Measured) -> Tensor:
-        """Return the weighted sums, (N,) float64."""
-        columns = [[part.weight * value for value in raw[part.name]] for part in self.functions]
+    def total(self, values: ValuesByFunction) -> Tensor:
+        """Return the weighted sums of the functions' values, (N,) float64."""
+        columns = [[part.weight * value for value in values[part.name]] for part in self.functions]
         return torch.tensor([sum(row) for row in zip(*columns, strict=True)], dtype=torch.float64)
 
-    def judge(self, rollouts: Sequence[Rollout], raw: Measured | None = None) -> Judged:
-        """Judge the rollouts by what was measured of them; `raw` saves measuring them again."""
-        raw = self.measure(rollouts) if raw is None else raw
-        values, groups = self.values(raw), groups_of(rollouts)
-        counted = ~equal(values, groups) if self.zero_variance == "drop" else None
-        return Judged(values.float(), self.advantage(values, groups).float(), raw, counted)
+    def compute(
+        self, rollouts: Sequence[Rollout], values: ValuesByFunction | None = None
+    ) -> RolloutRewards:
+        """Return the rewards of rollouts; `values`, if known already, are not computed again."""
+        values = self.values(rollouts) if values is None else values
+        rewards, groups = self.total(values), groups_of(rollouts)
+        row_mask = ~equal_within_group(rewards, groups) if self.zero_variance == "drop" else None
+        advantages = self.advantage(rewards, groups).float()
+        return RolloutRewards(rewards.float(), advantages, values, row_mask)
 
 
 def make_reward(
     name: str, options: RewardOptions, supplies: Mapping[str, Callable[[], Any]]
 ) -> Reward:
-    """Return a reward; `supplies` make what a function may want, and only where one does."""
-    parts = []
+    """Return a reward. `supplies` make the parameters that functions take, when one takes them."""
+    functions = []
     for function, own in options.functions.items():
-        assert isinstance(own, RewardFunction), "the base of all reward functions' options"
+        assert isinstance(own, RewardFunctionOptions), "the base of all reward functions' options"
         supplied = {n: make() for n, make in supplies.items() if reward_functions.wants(own, n)}
-        parts.append(Weighted(function, own.weight, reward_functions.bind(own, **supplied)))
-    return Reward(name, parts, advantages.bind(options.advantage), options.zero_variance)
+        bound = reward_functions.bind(own, **supplied)
+        functions.append(WeightedFunction(function, own.weight, bound))
+    return Reward(name, functions, advantages.bind(options.advantage), options.zero_variance)
 
 
 def needs(options: RewardOptions) -> set[str]:
     """Return what the functions need: the traits in NEEDS, and "discriminator"."""
     functions = options.functions.values()
     traits = [reward_functions.entry(function).traits for function in functions]
-    found = {need for need in NEEDS if any(own.get(need) for own in traits)}
-    compares = any(reward_functions.wants(function, "discriminator") for function in functions)
-    return found | ({"discriminator"} if compares else set())
+    needed = {need for need in NEEDS if any(own.get(need) for own in traits)}
+    if any(reward_functions.wants(function, "discriminator") for function in functions):
+        needed.add("discriminator")
+    return needed
 
 
 def check_examples(examples: Sequence[Example], needs: Collection[str], why: str) -> None:
-    """Refuse examples that lack what is needed of them. Raises DataError; `why` says for what."""
+    """Refuse examples that lack what is needed. `why` names what needs it. Raises DataError."""
     for example in examples:
         if "teacher" in needs and example.response is None:
             raise DataError(
@@ -207,9 +211,12 @@ def groups_of(rollouts: Sequence[Rollout]) -> Tensor:
     return torch.tensor([rollout.group for rollout in rollouts])
 
 
-def equal(values: Tensor, groups: Tensor) -> Tensor:
-    """Return, (N,) bool, which rollouts' groups have one value only. values, groups: (N,)."""
+def equal_within_group(rewards: Tensor, groups: Tensor) -> Tensor:
+    """Return, (N,) bool, which rollouts are of a group whose rewards are all equal.
+
+    rewards, groups: (N,).
+    """
     names, index = groups.unique(return_inverse=True)
-    least = values.new_full((len(names),), torch.inf).scatter_reduce(0, index, values, "amin")
-    most = values.new_full((len(names),), -torch.inf).scatter_reduce(0, index, values, "amax")
+    least = rewards.new_full((len(names),), torch.inf).scatter_reduce(0, index, rewards, "amin")
+    most = rewards.new_full((len(names),), -torch.inf).scatter_reduce(0, index, rewards, "amax")
     return (least == most)[index]

@@ -1,1 +1,1 @@
-"""The run directory, its environment record and what a person sees of a run."""
+"""A run's directory, the record of its environment, and its output on the console."""

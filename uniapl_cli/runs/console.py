@@ -1,4 +1,4 @@
-"""What a person sees: results on stdout, talk and progress on stderr."""
+"""Console output: messages, progress and tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-talk = Console(stderr=True, highlight=False, markup=False, emoji=False)
+messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 # Seconds between plain lines where there is no terminal to draw a bar on.
 PLAIN_INTERVAL = 10.0
@@ -30,17 +30,17 @@ PLAIN_INTERVAL = 10.0
 def set_up_logging() -> None:
     """Send the program's warnings to stderr, one line each."""
     logger = logging.getLogger("uniapl")
-    logger.handlers[:] = [_Talk()]
+    logger.handlers[:] = [_ConsoleHandler()]
     logger.propagate = False
     logger.setLevel(logging.INFO)
 
 
-class _Talk(logging.Handler):
+class _ConsoleHandler(logging.Handler):
     """Prints above the progress bar, if there is one, without breaking lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
         name = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        talk.print(f"{name}{record.getMessage()}", soft_wrap=True)
+        messages.print(f"{name}{record.getMessage()}", soft_wrap=True)
 
 
 class Bar:
@@ -49,7 +49,7 @@ class Bar:
     def __init__(self, title: str, total: int | None, done: int = 0) -> None:
         self.title, self.total, self.done = title, total, done
         self.started, self.first = time.monotonic(), done
-        self.spoke = self.started
+        self.printed = self.started
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -58,26 +58,26 @@ class Bar:
             TextColumn("ETA"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
-            console=talk,
-            disable=not talk.is_terminal,
+            console=messages,
+            disable=not messages.is_terminal,
         )
         self.task = self.progress.add_task(title, total=total, completed=done, note="")
 
     def start(self, done: int) -> None:
-        """Say that `done` were done before, so that they do not count for the ETA."""
+        """Begin at `done`, which an earlier run did: they do not count for the ETA."""
         self.done = self.first = done
         self.started = time.monotonic()
         self.progress.reset(self.task, completed=done, total=self.total)
 
     def advance(self, count: int = 1, note: str = "") -> None:
-        """Say that `count` more are done."""
+        """Add `count` to what is done; show `note` beside the bar."""
         self.done += count
         self.progress.update(self.task, completed=self.done, note=note)
         now = time.monotonic()
-        if not talk.is_terminal and now - self.spoke >= PLAIN_INTERVAL:
-            self.spoke = now
+        if not messages.is_terminal and now - self.printed >= PLAIN_INTERVAL:
+            self.printed = now
             line = f"{self.title}: {self.done}/{self.total}{self._eta(now)} {note}"
-            talk.print(line.rstrip(), soft_wrap=True)
+            messages.print(line.rstrip(), soft_wrap=True)
 
     def _eta(self, now: float) -> str:
         if not self.total or self.done == self.first:
@@ -88,7 +88,7 @@ class Bar:
 
 @contextmanager
 def bar(title: str, total: int | None, done: int = 0) -> Iterator[Bar]:
-    """Show progress while the block runs."""
+    """Show a progress bar while the block runs."""
     shown = Bar(title, total, done)
     with shown.progress:
         yield shown
@@ -97,37 +97,37 @@ def bar(title: str, total: int | None, done: int = 0) -> Iterator[Bar]:
 def table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, figures: bool = True
 ) -> Table:
-    """Return a table; with `figures`, all but the first column are numbers, put to the right."""
-    made = Table(title=title, title_justify="left", header_style="bold")
-    for place, column in enumerate(columns):
-        right = figures and place > 0
-        made.add_column(column, justify="right" if right else "left", no_wrap=place == 0)
+    """Return a table; with `figures`, all columns but the first are right-aligned numbers."""
+    grid = Table(title=title, title_justify="left", header_style="bold")
+    for index, column in enumerate(columns):
+        right = figures and index > 0
+        grid.add_column(column, justify="right" if right else "left", no_wrap=index == 0)
     for row in rows:
-        made.add_row(*map(escape, row))
-    return made
+        grid.add_row(*map(escape, row))
+    return grid
 
 
-def brief(metrics: Mapping[str, float], names: Sequence[str]) -> str:
-    """Return the named metrics that are there, short enough for a progress line."""
+def progress_note(metrics: Mapping[str, float], names: Sequence[str]) -> str:
+    """Return those of the named metrics that exist, for a progress bar."""
     return "  ".join(f"{name} {metrics[name]:.3g}" for name in names if name in metrics)
 
 
 class StopRequest:
-    """Turns the first Ctrl-C (or SIGTERM) into a wish to stop; the second one stops at once."""
+    """Notes the first Ctrl-C (or SIGTERM), to stop after the step; the second stops at once."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
 
     def __enter__(self) -> StopRequest:
-        self._before = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {s: signal.signal(s, self._request) for s in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
             raise KeyboardInterrupt
-        self.asked = True
-        talk.print("stopping after this step, with a checkpoint; once more stops at once")
+        self.requested = True
+        messages.print("stopping after this step, with a checkpoint; once more stops at once")

@@ -1,10 +1,10 @@
-"""A run's folder.
+"""A run's directory.
 
 config.yaml       the resolved config
 environment.json  versions, commit, machine
 metrics.jsonl     a line a logged step
 samples.jsonl     rollouts with their rewards
-checkpoints/      what a resume needs
+checkpoints/      the state to resume from
 final/            the trained model; it exists only when the run has finished
 """
 
@@ -24,7 +24,7 @@ VERSION = 2  # of the lines of metrics.jsonl
 
 
 class RunDirectory:
-    """A folder that one process at a time trains into."""
+    """The directory that a run writes; one process at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,7 +40,7 @@ class RunDirectory:
         return self.final.is_dir()
 
     def open(self) -> None:
-        """Create the folder and hold its lock until the process ends. Raises RunError."""
+        """Create the directory and lock it until the process ends. Raises RunError."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / ".lock").open("w")
@@ -62,7 +62,7 @@ class RunDirectory:
             ) from None
 
     def write(self, name: str, text: str) -> None:
-        """Write one of the folder's small files atomically."""
+        """Write one of the small files atomically."""
         with replacing(self.path / name) as file:
             file.write(text)
 
@@ -71,7 +71,7 @@ class RunDirectory:
         _append(self.metrics, [{"version": VERSION, **row}])
 
     def logged(self) -> list[dict[str, Any]]:
-        """Return the lines of metrics, the first step's first. Raises RunError for older ones."""
+        """Return the lines of metrics in order. Raises RunError for lines of another version."""
         if not self.metrics.exists():
             return []
         with self.metrics.open(encoding="utf-8") as file:
@@ -95,10 +95,10 @@ class RunDirectory:
         _append(self.samples, rows)
 
     def rewind(self, step: int) -> None:
-        """Drop logged lines of steps after `step`, and a last line torn by a kill."""
+        """Delete the lines of steps after `step`, and a last line cut off by a kill."""
         for path in (self.metrics, self.samples):
             if path.exists():
-                # As bytes: text lines would also end at U+2028, and a kill may tear a character.
+                # Bytes: text lines also end at U+2028, and a kill may cut a character in two.
                 with path.open("rb") as before, replacing(path) as file:
                     file.writelines(line.decode() for line in before if _upto(line, step))
 

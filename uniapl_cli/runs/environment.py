@@ -1,4 +1,4 @@
-"""Where a run was made: versions, commit, machine."""
+"""The environment of a run: versions, commit, machine."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import uniapl_cli
 PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "omegaconf", "nltk", "langdetect")
 
 
-def environment(**facts: Any) -> dict[str, Any]:
-    """Return what is needed to make the run again; `facts` are added to it."""
+def environment(**more: Any) -> dict[str, Any]:
+    """Return what is needed to repeat a run, and `more` beside it."""
     return {
         "uniapl": uniapl_cli.__version__,
         "commit": commit(),
@@ -24,7 +24,7 @@ def environment(**facts: Any) -> dict[str, Any]:
         "packages": {name: metadata.version(name) for name in PACKAGES},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         "command": sys.argv[1:],
-        **facts,
+        **more,
     }
 
 
@@ -38,7 +38,7 @@ def commit() -> str | None:
         ).stdout.strip()
 
     try:
-        # A checkout that merely contains the installed package would name someone else's commit.
+        # The package may be installed inside a checkout of something else: that is not its commit.
         git("ls-files", "--error-unmatch", "__init__.py")
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", ".") else "")
     except (OSError, subprocess.CalledProcessError):

@@ -1,4 +1,4 @@
-"""What a config sets of a run's folder, machine and reports."""
+"""The options of a run's directory, machine and reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RunOptions(Options):
     )
     save_every: int = key(50, "steps between checkpoints", ge=1)
     keep_checkpoints: int = key(2, "checkpoints kept; the older ones are deleted", ge=1)
-    health: bool = key(True, "say in plain words when the metrics show a known sickness")
+    health: bool = key(True, "warn in plain words when a health check of the metrics fails")
     gradients_every: int = key(
         0,
         "steps between reports of each term's gradient norm and their cosines; 0 makes none",

@@ -4,22 +4,22 @@
         outcomes = autoif(box, sources, response)
 
 A pool of worker processes stays; each forks one process a call, which is killed after it, with all
-that it started. `capabilities()` tells what this kernel enforces; where one of the four protections
-is missing, `Sandbox` refuses to start unless `require` leaves it out.
+that it started. `capabilities()` returns what this kernel enforces; where one of the four
+protections is missing, `Sandbox` refuses to start unless `require` leaves it out.
 
 What is covered:
 
-- Time on the clock and of the processor, memory, output and size of files: see `Limits`. What goes
-  beyond is an error with its reason.
-- files: no file of the user's can be read, written, or have its mode or owner changed. To be seen
-  are Python's library and the system's, read-only, and an empty working directory. By a mount
+- Time on the clock and of the processor, memory, output and size of files: see `Limits`. A call
+  beyond a limit is an error with its reason.
+- files: no file of the user's can be read, written, or have its mode or owner changed. Visible are
+  only Python's library and the system's, read-only, and an empty working directory. By a mount
   namespace, or by Landlock and seccomp; then the directory cannot be written to either.
 - network: no sockets. By a network namespace, by seccomp.
 - processes: no new processes and no threads. By RLIMIT_NPROC as another user than root, by seccomp.
 - signals: none to another process, nor a look into its memory. By a process namespace, by seccomp.
 - No environment, no open files but stdin, stdout and stderr, and the pipe of the verdict.
 - Nothing of a call is left for the next one: each has an interpreter of its own, forked anew, with
-  the same seeds of `random` and `hash`, so that verdicts repeat themselves.
+  the same seeds of `random` and `hash`, so verdicts are reproducible.
 - A verdict comes from the type and value of what was returned, exactly; no method of it is called.
   Exiting, printing, patching `builtins` and writing to the pipe give an error, or change nothing.
 

@@ -17,7 +17,7 @@ MECHANISMS: tuple[Mechanism, ...] = ("namespaces", "landlock", "seccomp")
 
 
 class SandboxError(UniAPLError):
-    """The sandbox cannot start here, or cannot protect as was asked for."""
+    """The sandbox cannot start here, or cannot give a protection that is required."""
 
 
 class Limits(Options):
@@ -83,8 +83,8 @@ class Outcome:
 class Capabilities:
     """What this kernel lets the sandbox enforce.
 
-    `protections` say what untrusted code is kept from; `mechanisms` say by what: each name has a
-    line that starts with "on" or "off".
+    `protections` are the names of what untrusted code is kept from; `mechanisms` has, for each
+    mechanism that keeps it, a line that starts with "on" or "off".
     """
 
     protections: frozenset[str] = frozenset()

@@ -84,6 +84,11 @@ class Sandbox:
         """What is enforced on this kernel, and by what."""
         return self._workers[0].capabilities
 
+    @property
+    def pids(self) -> list[int]:
+        """The ids of the workers' processes."""
+        return [worker.pid for worker in self._workers]
+
     def run(self, calls: Iterable[Call | Program]) -> list[Outcome]:
         """Run all calls, as many at a time as there are workers; outcomes are in their order."""
         todo = deque(enumerate(calls))

@@ -24,7 +24,7 @@ from uniapl_cli.sandbox.call import (
 )
 from uniapl_cli.sandbox.inside.wire import receive, send
 
-# The packages are made by hand: what their __init__ imports would only make each fork dearer.
+# The packages are empty modules: what their __init__ imports would only make each fork dearer.
 BOOT = """
 import json, sys, types
 for name in ("uniapl_cli", "uniapl_cli.sandbox"):
@@ -51,17 +51,17 @@ class Worker:
         self.capabilities = Capabilities()
 
     def start(self) -> None:
-        """Start the process, without what the kernel turns out not to allow."""
+        """Start the process, without the mechanisms that the kernel turns out not to allow."""
         refused: dict[str, str] = {}
         while True:
-            told = self._spawn([name for name in self._mechanisms if name not in refused])
-            if "unavailable" not in told:
+            reply = self._spawn([name for name in self._mechanisms if name not in refused])
+            if "unavailable" not in reply:
                 break
             self.stop()
-            refused[told["unavailable"]] = f"off: {told['why']}"
+            refused[reply["unavailable"]] = f"off: {reply['why']}"
         off: dict[str, str] = {name: refused.get(name, "off: not asked for") for name in MECHANISMS}
         self.capabilities = Capabilities(
-            frozenset(told["protections"]), {**off, **told["mechanisms"]}
+            frozenset(reply["protections"]), {**off, **reply["mechanisms"]}
         )
 
     def _spawn(self, mechanisms: list[str]) -> dict[str, Any]:
@@ -79,33 +79,39 @@ class Worker:
             start_new_session=True,
         )
         self._due = time.monotonic() + START_SECONDS
-        told = self._take()
-        if told is None:
+        reply = self._take()
+        if reply is None:
             raise SandboxError(f"the sandbox's worker did not start: it {self._end()}")
-        return told
+        return reply
 
     def send(self, call: Call | Program) -> None:
         """Hand over a call."""
         kind = "program" if isinstance(call, Program) else "call"
         self._call, self._sent = call, time.monotonic()
         self._due = self._sent + self._limits.seconds + GRACE_SECONDS
-        with suppress(BrokenPipeError):  # `take` tells
+        with suppress(BrokenPipeError):  # `take` notices
             send(self._pipe("stdin"), {"stdin": "", **asdict(call), "kind": kind})
 
     def take(self) -> Outcome:
         """Wait for the outcome; it is an error when a second worker dies or hangs over the call."""
-        started, told = self._sent, self._take()
-        if told is None:  # the worker may have died of an earlier call
+        started, reply = self._sent, self._take()
+        if reply is None:  # the worker may have died of an earlier call
             self.restart()
             self.send(self._call)
-            told = self._take()
-        if told is None:
+            reply = self._take()
+        if reply is None:
             error = f"the sandbox's worker {self._end()}"
             self.start()
             return Outcome(None, error, time.monotonic() - started)
-        if told.pop("last"):
+        if reply.pop("last"):
             self.restart()
-        return Outcome(**told)
+        return Outcome(**reply)
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        assert self._process is not None, "started"
+        return self._process.pid
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when there is something to take."""
@@ -142,7 +148,7 @@ class Worker:
             return None
 
     def _end(self) -> str:
-        """Stop the process and say how it ended, with its last line where it failed to start."""
+        """Stop the process; return how it ended, with its last line where it failed to start."""
         process = self._process
         assert process is not None and process.stderr is not None
         try:

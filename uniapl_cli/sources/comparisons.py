@@ -1,4 +1,4 @@
-"""Pairs for a discriminator, from what several policies answered to the same prompts.
+"""Pairs that train a discriminator, from the responses of several policies to the same prompts.
 
 A pair is (reference, positive) against (reference, negative): reference and positive come from one
 policy, the negative from another or from a broken copy of the first's (POLAR, section 3.3).
@@ -6,23 +6,24 @@ policy, the negative from another or from a broken copy of the first's (POLAR, s
 
 from __future__ import annotations
 
+import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-import torch
 from pydantic import PositiveInt
 
-from uniapl_cli.data.collate import pad_ids
-from uniapl_cli.discriminators.polar import PolarModel
+from uniapl_cli.batches import PairBatch
+from uniapl_cli.discriminators import Discriminator
+from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.errors import ConfigError, DataError
 from uniapl_cli.options import key
-from uniapl_cli.preferences import PairBatch
 from uniapl_cli.registry import NameOf, Registry
 from uniapl_cli.seeding import derive
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
+from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Comparison, Example
 
 # (text, another prompt's text, rng) -> a broken copy of the text
@@ -65,14 +66,17 @@ def splice(text: str, other: str, rng: random.Random) -> str:
 
 @dataclass(frozen=True)
 class Trajectories:
-    """What each policy answered: {policy: {prompt id: responses}}, for prompts all of them have."""
+    """Responses of several policies to the same prompts.
+
+    prompts: {prompt id: text}. answers: {policy: {prompt id: responses}}.
+    """
 
     prompts: Mapping[str, str]
     answers: Mapping[str, Mapping[str, Sequence[str]]]
 
     @property
     def policies(self) -> list[str]:
-        """The policies' names, the one that counts as the expert first."""
+        """The policies' names; the first is the expert."""
         return list(self.answers)
 
     @property
@@ -81,23 +85,23 @@ class Trajectories:
         return list(self.prompts)
 
 
-def gather(files: Mapping[str, Iterable[Example]]) -> Trajectories:
-    """Gather the policies' files. Raises DataError unless two policies share prompts."""
+def load_trajectories(files: Mapping[str, Iterable[Example]]) -> Trajectories:
+    """Read each policy's rows; keep the prompts that all have. Raises DataError if none is left."""
     if len(files) < 2:
         problem = f"trajectories of two policies or more are needed, got {len(files)}"
         raise DataError(problem, got=list(files))
     prompts: dict[str, str] = {}
     answers: dict[str, dict[str, list[str]]] = {}
     for policy, examples in files.items():
-        mine: dict[str, list[str]] = defaultdict(list)
+        responses: dict[str, list[str]] = defaultdict(list)
         for example in examples:
             if example.response is None:
                 advice = "Run uniapl teacher-gen on these prompts"
                 raise DataError("no 'response' to compare", advice, where=example.origin)
             prompts[example.id] = example.prompt_text
-            mine[example.id].append(example.response)
-        answers[policy] = mine
-    shared = [key for key in prompts if all(key in mine for mine in answers.values())]
+            responses[example.id].append(example.response)
+        answers[policy] = responses
+    shared = [key for key in prompts if all(key in own for own in answers.values())]
     if not shared:
         problem = f"the policies {', '.join(files)} share no prompt"
         raise DataError(problem, "Rows of one prompt have one 'key'", got=list(files))
@@ -106,28 +110,28 @@ def gather(files: Mapping[str, Iterable[Example]]) -> Trajectories:
 
 @dataclass(frozen=True)
 class PairMaker:
-    """Draws pairs; half of their references are the expert's, since that is what will be asked."""
+    """Draws pairs. Half of the references are the expert's, as they are when the anchor scores."""
 
     trajectories: Trajectories
     corruptions: Sequence[str] = ()
 
     def kinds(self) -> list[str]:
-        """Return the kinds of negative: another policy's answer, or a corruption."""
+        """Return the kinds of negative answer: a policy's name, or a corruption's."""
         return [*self.trajectories.policies, *self.corruptions]
 
     def make(
         self, key: str, rng: random.Random, *, policy: str | None = None, kind: str | None = None
     ) -> tuple[Comparison, Comparison]:
-        """Return (better, worse) for a prompt; `policy` and `kind` are drawn unless given."""
+        """Return (better, worse) for a prompt; a `policy` or `kind` of None is drawn."""
         answers, policies = self.trajectories.answers, self.trajectories.policies
         if policy is None:
             policy = policies[0] if rng.random() < 0.5 else rng.choice(policies)
         kind = kind or rng.choice([kind for kind in self.kinds() if kind != policy])
-        mine = answers[policy][key]
-        reference, positive = rng.sample(mine, 2) if len(mine) > 1 else (mine[0], mine[0])
+        own = answers[policy][key]
+        reference, positive = rng.sample(own, 2) if len(own) > 1 else (own[0], own[0])
         if kind in corruptions:
             other = rng.choice([i for i in rng.sample(self.trajectories.ids, 2) if i != key])
-            text = rng.choice(mine)
+            text = rng.choice(own)
             negative = corruptions[kind].definition(text, rng.choice(answers[policy][other]), rng)
         else:
             negative = rng.choice(answers[kind][key])
@@ -144,7 +148,7 @@ Corruption = Annotated[str, NameOf(corruptions)]
 
 @sources.register("comparisons", batch=PairBatch, stream="comparisons", verb="pretrain-polar")
 class ComparisonsOptions(SourceOptions):
-    """Pairs of answers by several policies, of which the reference's own policy's is better."""
+    """Pairs of answers by several policies; the one by the reference's own policy is better."""
 
     pairs_per_step: PositiveInt = key(32, "pairs a step")
     corruptions: list[Corruption] = key(
@@ -156,7 +160,7 @@ class ComparisonsOptions(SourceOptions):
         return self.pairs_per_step
 
     def make(self, name: str, parts: Parts) -> Comparisons:
-        """Refuse: `uniapl pretrain-polar` makes the source, of a discriminator."""
+        """Raise ConfigError: only `uniapl pretrain-polar` can draw from this source."""
         raise ConfigError(
             f"source '{name}' trains a discriminator, not a policy", "Use uniapl pretrain-polar"
         )
@@ -178,6 +182,28 @@ class Comparisons:
             for slot, key in enumerate(context.items)
         ]
         rows = [self.polar.encode(side) for pair in pairs for side in pair]
-        lengths = torch.tensor([len(row) for row in rows]).unflatten(0, (-1, 2))
-        tokens = pad_ids(rows, self.polar.tokenizer.pad_token_id or 0).unflatten(0, (-1, 2))
-        return SourceBatch(PairBatch(tokens, lengths))
+        tokens, mask = pad_ids(rows, self.polar.tokenizer.pad_token_id or 0)
+        return SourceBatch(
+            PairBatch(tokens.unflatten(0, (-1, 2)), mask.sum(1).unflatten(0, (-1, 2)))
+        )
+
+
+def pair_accuracy(
+    discriminator: Discriminator, maker: PairMaker, seed: int
+) -> dict[str, dict[str, float]]:
+    """Return how often the expert's second answer beats each kind of negative, a pair a prompt.
+
+    Ties count half. `se` is the binomial standard error.
+    """
+    expert = maker.trajectories.policies[0]
+    result = {}
+    for kind in dict.fromkeys(kind for kind in maker.kinds() if kind != expert):
+        rng = random.Random(derive(seed, "accuracy", kind))
+        pairs = [maker.make(key, rng, policy=expert, kind=kind) for key in maker.trajectories.ids]
+        scores = discriminator.score([side for pair in pairs for side in pair])
+        margins = [a - b for a, b in zip(scores[::2], scores[1::2], strict=True)]
+        wins = sum((margin > 0) + 0.5 * (margin == 0) for margin in margins)
+        share = wins / len(margins)
+        error = math.sqrt(share * (1 - share) / len(margins))
+        result[kind] = {"accuracy": share, "se": error, "n": len(margins)}
+    return result

@@ -52,5 +52,5 @@ class Demonstrations:
                 raise DataError("there is no response to imitate", where=item.example.origin)
             pairs.append((item.prompt, item.response))
         lengths = [len(response) for _, response in pairs]
-        metrics = {"length": sum(lengths) / len(lengths)}
+        metrics = {"completions/mean_length": sum(lengths) / len(lengths)}
         return SourceBatch(TokenBatch(*pad_rows(pairs, self.pad_id)), metrics)

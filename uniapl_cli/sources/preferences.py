@@ -1,4 +1,4 @@
-"""Batches of answers that are known to be good or bad: pairs of them, or each with its label."""
+"""Batches of labelled answers: a chosen and a rejected one a prompt, or each good or bad."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Literal
 import torch
 from pydantic import PositiveInt
 
+from uniapl_cli.batches import ChoiceBatch, LabelledBatch
 from uniapl_cli.data.collate import pad_rows
 from uniapl_cli.data.encode import Encoded
 from uniapl_cli.errors import DataError
 from uniapl_cli.options import key
-from uniapl_cli.preferences import ChoiceBatch, LabelledBatch
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Example
@@ -37,9 +37,9 @@ class ChoicesOptions(SourceOptions):
     def check(self, examples: Sequence[Example], why: str) -> None:
         """Refuse examples without both answers. Raises DataError."""
         for example in examples:
-            lacking = [name for name in BOTH if getattr(example, name) is None]
-            if lacking:
-                kind = "chosen" if lacking == ["response"] else "rejected"
+            missing = [name for name in BOTH if getattr(example, name) is None]
+            if missing:
+                kind = "chosen" if missing == ["response"] else "rejected"
                 raise DataError(
                     f"no {kind} answer, and {why} compares two: 'chosen' and 'rejected' are "
                     "needed (completions with a label are for KTO)",
@@ -62,7 +62,10 @@ class Choices:
         """Collate both answers of each row; the mask covers an answer and its stop token."""
         chosen = [pair(item, "response") for item in context.items]
         rejected = [pair(item, "rejected") for item in context.items]
-        metrics = {"length_chosen": length(chosen), "length_rejected": length(rejected)}
+        metrics = {
+            "completions/mean_length_chosen": mean_length(chosen),
+            "completions/mean_length_rejected": mean_length(rejected),
+        }
         answers = TokenBatch(*pad_rows(chosen + rejected, self.pad_id))
         return SourceBatch(ChoiceBatch(answers), metrics)
 
@@ -107,7 +110,7 @@ class Labels:
     pad_id: int
 
     def draw(self, context: StepContext) -> SourceBatch:
-        """Collate the answers, good ones first, and each one's prompt with another's answer."""
+        """Collate the answers, good ones first, and each prompt with the answer to another."""
         items = context.items
         good = [pair(item, "response") for item in items if item.response is not None]
         bad = [pair(item, "rejected") for item in items if item.rejected is not None]
@@ -118,9 +121,9 @@ class Labels:
             "unmatched": fmean(not answer for _, answer in others),
         }
         if good:
-            metrics["length_desirable"] = length(good)
+            metrics["completions/mean_length_desirable"] = mean_length(good)
         if bad:
-            metrics["length_undesirable"] = length(bad)
+            metrics["completions/mean_length_undesirable"] = mean_length(bad)
         batch = LabelledBatch(
             TokenBatch(*pad_rows(answers, self.pad_id)),
             torch.arange(len(answers)) < len(good),
@@ -140,8 +143,8 @@ def pair(item: Encoded, name: Literal["response", "rejected"]) -> Pair:
 def mismatched(answers: Sequence[Pair]) -> Iterator[Pair]:
     """Yield each prompt with the answer of the next row, cyclically, that has another prompt.
 
-    Where no two rows share a prompt, every answer is used once. Where all rows share one, there is
-    no such answer: it is empty, and nothing of the row counts.
+    Where no two rows share a prompt, every answer is used once. Where all rows share one, the
+    answer is empty and the row does not count.
     """
     count = len(answers)
     prompts = [prompt for prompt, _ in answers]
@@ -154,6 +157,6 @@ def mismatched(answers: Sequence[Pair]) -> Iterator[Pair]:
         yield prompt, [] if change is None else answers[change % count][1]
 
 
-def length(rows: Sequence[Pair]) -> float:
-    """Return the mean length of the answers in tokens."""
-    return fmean(len(answer) for _, answer in rows)
+def mean_length(pairs: Sequence[Pair]) -> float:
+    """Return the mean length of the answers, in tokens."""
+    return fmean(len(answer) for _, answer in pairs)

@@ -1,4 +1,4 @@
-"""Responses sampled from the policy, with the rewards they earned."""
+"""Responses sampled from the policy, with their rewards."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 
 from uniapl_cli.chat import Chat
-from uniapl_cli.data.collate import pad_rows, place
+from uniapl_cli.data.collate import lay_out, pad_rows
 from uniapl_cli.data.encode import Encoded
 from uniapl_cli.generation import Generator, Request
 from uniapl_cli.generation.generator import in_order
 from uniapl_cli.options import key
-from uniapl_cli.rewards.reward import Judged, Measured, Reward, equal, groups_of
+from uniapl_cli.rewards.reward import (
+    Reward,
+    RolloutRewards,
+    ValuesByFunction,
+    equal_within_group,
+    groups_of,
+)
 from uniapl_cli.seeding import derive
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
 from uniapl_cli.tensors import TokenBatch
@@ -73,11 +79,11 @@ class DemonstrationRolloutsOptions(SampledOptions):
 
 @dataclass(frozen=True)
 class Rollouts:
-    """Responses sampled from the policy, judged by rewards. Two steps never share a draw.
+    """Responses sampled from the policy, with their rewards. No two samples share a seed.
 
-    A reward that resamples has prompts replaced, up to `max_resamples` times a step, while all
-    rollouts to them are worth the same to it. `mask_truncated` takes responses that were cut off
-    at their longest out of every loss; their groups' advantages still know of them.
+    A reward whose zero_variance is `resample` has a prompt replaced if all rollouts to it earn the
+    same, up to `max_resamples` times a step. `mask_truncated` takes responses that were cut off at
+    sampling.max_new_tokens out of every loss; the advantages of their groups still include them.
     """
 
     name: str
@@ -92,41 +98,52 @@ class Rollouts:
     mask_truncated: bool = False
 
     def draw(self, context: StepContext) -> SourceBatch:
-        """Sample `num_generations` responses a prompt, judge them and collate them."""
-        informative = self._informative(context)
-        rollouts = informative.rollouts
-        judged = {
-            name: self.rewards[name].judge(rollouts, informative.raw.get(name))
+        """Sample `num_generations` responses a prompt, compute their rewards and collate them."""
+        kept = self._sample_informative(context)
+        rollouts = kept.rollouts
+        rewards = {
+            name: self.rewards[name].compute(rollouts, kept.values.get(name))
             for name in context.rewards
         }
-        metrics = {**describe(rollouts, judged), **informative.metrics}
-        samples = partial(sample_rows, rollouts, judged)
-        return SourceBatch(self.collate(rollouts, judged), metrics, samples)
+        metrics = {**rollout_metrics(rollouts, rewards), **kept.metrics}
+        samples = partial(sample_rows, rollouts, rewards)
+        return SourceBatch(self.collate(rollouts, rewards), metrics, samples)
 
-    def _informative(self, context: StepContext) -> Informative:
-        """Sample the prompts, and others for those of whose rollouts a reward can make nothing."""
-        deciders = [n for n in context.rewards if self.rewards[n].zero_variance == "resample"]
-        kept = Informative([], {name: {} for name in deciders}, {})
-        items, first, tries = context.items, 0, 0
+    def _sample_informative(self, context: StepContext) -> KeptRollouts:
+        """Sample the step's prompts; replace those whose rollouts all earn the same.
+
+        Only rewards with zero_variance `resample` decide. A prompt stays if any of them tells its
+        rollouts apart.
+        """
+        deciding = [n for n in context.rewards if self.rewards[n].zero_variance == "resample"]
+        kept = KeptRollouts([], {name: {} for name in deciding}, {})
+        items, sampled, resamples = context.items, 0, 0
         while items:
-            fresh = self._sample(items, context.step, first)
-            first += len(items)
-            raw = {name: self.rewards[name].measure(fresh) for name in deciders}
-            useless = torch.zeros(len(fresh), dtype=torch.bool)
-            if deciders and tries < self.max_resamples:
-                values = [self.rewards[name].values(raw[name]) for name in deciders]
-                useless = torch.stack([equal(v, groups_of(fresh)) for v in values]).all(0)
-            kept.add(fresh, raw, ~useless)
+            rollouts = self._sample(items, context.step, sampled)
+            sampled += len(items)
+            values = {name: self.rewards[name].values(rollouts) for name in deciding}
+            useless = torch.zeros(len(rollouts), dtype=torch.bool)
+            if deciding and resamples < self.max_resamples:
+                useless = self._equal_for_all(rollouts, values)
+            kept.add(rollouts, values, ~useless)
             missing = int(useless.sum()) // self.num_generations
             items = context.more(missing) if missing else []
-            tries += 1
-        if deciders:
+            resamples += 1
+        if deciding:
             groups = len(kept.rollouts) // self.num_generations
-            kept.metrics["resampled"] = float(first - groups)
+            kept.metrics["resampled"] = float(sampled - groups)
         return kept
 
+    def _equal_for_all(
+        self, rollouts: Sequence[Rollout], values: Mapping[str, ValuesByFunction]
+    ) -> torch.Tensor:
+        """Return, (N,) bool, the rollouts whose group is equal for each of the rewards."""
+        groups = groups_of(rollouts)
+        totals = [self.rewards[name].total(by_function) for name, by_function in values.items()]
+        return torch.stack([equal_within_group(total, groups) for total in totals]).all(0)
+
     def _sample(self, items: Sequence[Encoded], step: int, first: int) -> list[Rollout]:
-        """Sample the prompts, the step's from its `first` one on."""
+        """Sample responses to prompts, whose numbers within the step begin with `first`."""
         draws = range(self.num_generations)
         requests = [
             Request(
@@ -145,69 +162,84 @@ class Rollouts:
             for completion in completions
         ]
 
-    def collate(self, rollouts: Sequence[Rollout], judged: Mapping[str, Judged]) -> TokenBatch:
-        """Return the rollouts as a batch with their rewards' advantages."""
+    def collate(
+        self, rollouts: Sequence[Rollout], rewards: Mapping[str, RolloutRewards]
+    ) -> TokenBatch:
+        """Return the rollouts as a batch with the advantages of each reward."""
         pairs = [(r.prompt_ids, r.completion.token_ids) for r in rollouts]
         tokens, mask = pad_rows(pairs, self.chat.tokenizer.pad_token_id or 0)
-        old_logps = place([r.completion.logps for r in rollouts], mask)
+        old_logps = lay_out([r.completion.logps for r in rollouts], mask)
         if self.mask_truncated:
             mask[torch.tensor([r.completion.finish_reason == "length" for r in rollouts])] = False
         return TokenBatch(
             tokens,
             mask,
             old_logps=old_logps,
-            advantages={name: j.advantages for name, j in judged.items()},
-            counted={name: j.counted for name, j in judged.items() if j.counted is not None},
+            advantages={name: r.advantages for name, r in rewards.items()},
+            row_mask={name: r.row_mask for name, r in rewards.items() if r.row_mask is not None},
             temperature=self.sampling.temperature,
         )
 
 
 @dataclass
-class Informative:
-    """The rollouts that a step trains on, and what deciding about them has measured already."""
+class KeptRollouts:
+    """The rollouts that a step trains on.
+
+    values: the values of the functions of the rewards that decided about resampling.
+    """
 
     rollouts: list[Rollout]
-    raw: dict[str, Measured]
+    values: dict[str, ValuesByFunction]
     metrics: dict[str, float]
 
     def add(
-        self, rollouts: Sequence[Rollout], raw: Mapping[str, Measured], keep: torch.Tensor
+        self,
+        rollouts: Sequence[Rollout],
+        values: Mapping[str, ValuesByFunction],
+        keep: torch.Tensor,
     ) -> None:
-        """Add those rollouts of some that are to be kept. keep: (N,) bool."""
+        """Add the rollouts that are to be kept. keep: (N,) bool."""
         indices = keep.nonzero().flatten().tolist()
         self.rollouts += [rollouts[index] for index in indices]
-        for name, measured in raw.items():
-            for function, numbers in measured.items():
-                self.raw[name].setdefault(function, []).extend(numbers[i] for i in indices)
+        for name, by_function in values.items():
+            for function, numbers in by_function.items():
+                self.values[name].setdefault(function, []).extend(numbers[i] for i in indices)
 
 
-def describe(rollouts: Sequence[Rollout], judged: Mapping[str, Judged]) -> dict[str, float]:
-    """Return what a person watching a run wants to know of its rollouts.
+def rollout_metrics(
+    rollouts: Sequence[Rollout], rewards: Mapping[str, RolloutRewards]
+) -> dict[str, float]:
+    """Return the metrics of a step's rollouts, under TRL's names.
 
-    The entropy is estimated from the sampled tokens, as the mean of their -log p at the sampling
-    temperature, in nats a token.
+    completions/clipped_ratio: the share cut off at sampling.max_new_tokens. entropy: the mean of
+    -log p of the sampled tokens at the sampling temperature, in nats a token.
+    REWARD/frac_reward_zero_std: the share of prompts whose rollouts all earn the same.
     """
     lengths = [len(r.completion.token_ids) for r in rollouts]
     logps = [logp for r in rollouts for logp in r.completion.logps]
     metrics = {
-        "length": fmean(lengths),
-        "length_max": float(max(lengths)),
-        "truncated": fmean(r.completion.finish_reason == "length" for r in rollouts),
+        "completions/mean_length": fmean(lengths),
+        "completions/max_length": float(max(lengths)),
+        "completions/clipped_ratio": fmean(
+            r.completion.finish_reason == "length" for r in rollouts
+        ),
         "entropy": -fmean(logps),
     }
     groups = groups_of(rollouts)
-    for name, result in judged.items():
-        metrics[f"{name}/mean"] = float(result.values.mean())
-        metrics[f"{name}/std"] = float(result.values.std(correction=0))
-        alike = equal(result.values, groups)
-        metrics[f"{name}/equal_groups"] = len(groups[alike].unique()) / len(groups.unique())
+    for name, result in rewards.items():
+        metrics[f"{name}/mean"] = float(result.rewards.mean())
+        metrics[f"{name}/std"] = float(result.rewards.std(correction=0))
+        equal = groups[equal_within_group(result.rewards, groups)]
+        metrics[f"{name}/frac_reward_zero_std"] = len(equal.unique()) / len(groups.unique())
         for function, numbers in result.functions.items():
             metrics[f"{name}/{function}"] = fmean(numbers)
             metrics[f"{name}/{function}_std"] = pstdev(numbers)
     return metrics
 
 
-def sample_rows(rollouts: Sequence[Rollout], judged: Mapping[str, Judged]) -> list[dict[str, Any]]:
+def sample_rows(
+    rollouts: Sequence[Rollout], rewards: Mapping[str, RolloutRewards]
+) -> list[dict[str, Any]]:
     """Return the rollouts as rows for samples.jsonl."""
     return [
         {
@@ -216,10 +248,10 @@ def sample_rows(rollouts: Sequence[Rollout], judged: Mapping[str, Judged]) -> li
             "response": rollout.completion.text,
             "finish_reason": rollout.completion.finish_reason,
             "tokens": len(rollout.completion.token_ids),
-            **{name: float(result.values[index]) for name, result in judged.items()},
+            **{name: float(result.rewards[index]) for name, result in rewards.items()},
             **{
                 f"{name}/{function}": numbers[index]
-                for name, result in judged.items()
+                for name, result in rewards.items()
                 for function, numbers in result.functions.items()
             },
         }

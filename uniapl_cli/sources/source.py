@@ -19,7 +19,7 @@ from uniapl_cli.types import Example, Sampling
 
 @dataclass(frozen=True)
 class SourceBatch:
-    """A step's batch from one source, and what to log about it."""
+    """A step's batch from one source, and its metrics."""
 
     batch: Batch
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -27,16 +27,16 @@ class SourceBatch:
 
     @property
     def samples(self) -> Sequence[Mapping[str, Any]]:
-        """Rows for samples.jsonl, made when they are asked for: few steps write them."""
+        """Rows for samples.jsonl, made only when they are read: few steps write them."""
         return self.make_samples()
 
 
 @dataclass(frozen=True)
 class StepContext:
-    """What a source is asked at a step.
+    """What a source draws a step's batch from.
 
-    items: the next ones of its stream. rewards: the names of those whose advantages its batch is to
-    carry. more: draws so many further items.
+    items: the next items of its stream. rewards: the names of the rewards whose advantages the
+    batch must carry. more(n): draws n further items of the stream.
     """
 
     items: Sequence[Any]
@@ -46,7 +46,7 @@ class StepContext:
 
 
 class Source(Protocol):
-    """Makes a batch of what its stream yields."""
+    """Makes batches from the items of its stream."""
 
     @property
     def stream(self) -> str:
@@ -60,7 +60,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """What sources are made of. rewards: by name, those that terms over rollouts ask for."""
+    """What sources are made of. rewards: by name, those that the terms use."""
 
     chat: Chat
     generator: Generator
@@ -70,7 +70,7 @@ class Parts:
 
 
 class SourceOptions(Options):
-    """What every source is told."""
+    """The options that every source has."""
 
     micro_batch_size: PositiveInt | None = key(
         None, "rows a forward pass; null takes training.micro_batch_size", may_change=True
@@ -83,23 +83,23 @@ class SourceOptions(Options):
         return name
 
     def per_step(self) -> int | None:
-        """Return how many items a step takes; None for as many as the stream's other source."""
+        """Return how many items a step takes; None: as many as another source of its stream."""
         return None
 
     def check(self, examples: Sequence[Example], why: str) -> None:
         """Raise DataError for examples that lack what the source needs; `why` names the term."""
 
     def items(self) -> Sequence[Any]:
-        """Return what the stream yields, where that is none of the files of `data`."""
+        """Return the stream's items, for a stream that is no file of the section `data`."""
         raise NotImplementedError
 
     def make(self, name: str, parts: Parts) -> Source:
-        """Return the source; random draws follow from its name."""
+        """Return the source. Seeds are derived from `name`."""
         raise NotImplementedError
 
 
-# An Options class. traits: batch, the kind of Batch that it gives; stream, the name of its stream:
-# "demonstrations", "prompts" and "preferences" are files of the config's section `data`;
-# rewarded=True where it gives rollouts with rewards; answers, those of an Example's that the policy
-# reads: "response", "rejected"; verb, where another one than `uniapl train` makes it.
+# Options classes. traits: batch: the class of Batch that it returns. stream: the name of its stream
+# ("demonstrations", "prompts" and "preferences" are files of the config's section `data`).
+# rewarded=True: it returns rollouts with rewards. answers: the fields of an Example that the policy
+# reads ("response", "rejected"). verb: the command that uses it, if not `uniapl train`.
 sources: Registry[type[SourceOptions]] = Registry("source", base=SourceOptions)

@@ -127,11 +127,11 @@ def card(recipe: Path, counts: Mapping[str, int]) -> str:
     text += "\n## Pair accuracy of the discriminator\n\nThe teacher's second answer against:\n\n"
     text += "| negative | accuracy |\n|---|---|\n"
     accuracy = json.loads((recipe / "polar" / "accuracy.json").read_text())
-    for kind, found in accuracy.items():
-        text += f"| {kind} | {found['accuracy']:.3f} ± {found['se']:.3f} |\n"
+    for kind, estimate in accuracy.items():
+        text += f"| {kind} | {estimate['accuracy']:.3f} ± {estimate['se']:.3f} |\n"
     return text + "\nMeans with standard errors; the prompts are the unit.\n"
 
 
-def figure(found: Mapping[str, float]) -> str:
+def figure(estimate: Mapping[str, float]) -> str:
     """Write a mean with its standard error."""
-    return f"{found['mean']:.3f} ± {found['se']:.3f}"
+    return f"{estimate['mean']:.3f} ± {estimate['se']:.3f}"

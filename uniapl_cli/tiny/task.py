@@ -36,13 +36,13 @@ class Row(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """An instruction: how its kwargs are drawn, and how it is said with them filled in."""
+    """An instruction: how its kwargs are drawn, and how it is phrased with them."""
 
     id: str
     phrasings: tuple[str, ...]
     draw: Callable[[random.Random], dict[str, Any]] = lambda rng: {}
 
-    def say(self, kwargs: Mapping[str, Any], rng: random.Random) -> str:
+    def phrase(self, kwargs: Mapping[str, Any], rng: random.Random) -> str:
         """Put the instruction into words."""
         words = {k: v[0] if isinstance(v, list) else v for k, v in kwargs.items()}
         if "relation" in words:
@@ -134,11 +134,11 @@ def draw(rng: random.Random) -> Row:
     while not satisfiable([kind.id for kind in kinds]):
         kinds = rng.sample(KINDS, count)
     kwargs = [kind.draw(rng) for kind in kinds]
-    said = [kind.say(given, rng) for kind, given in zip(kinds, kwargs, strict=True)]
+    sentences = [kind.phrase(own, rng) for kind, own in zip(kinds, kwargs, strict=True)]
     opening = rng.choice(OPENINGS).format(topic=topic)
     return {
         "key": "",
-        "prompt": " ".join((opening, *said)),
+        "prompt": " ".join((opening, *sentences)),
         "instruction_id_list": [kind.id for kind in kinds],
         "kwargs": kwargs,
         "topic": topic,

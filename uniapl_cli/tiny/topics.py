@@ -1,4 +1,4 @@
-"""What the embedded world talks about, and whether an answer keeps to it."""
+"""The embedded world's topics, and whether an answer keeps to its topic."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _TOPIC_OF = {word: topic for topic, things in TOPICS.items() for word in (topic,
 def on_topic(response: str, topic: str) -> bool:
     """Whether the response speaks of the topic, and more of it than of all the others together.
 
-    No verifier looks at this: it shows what a policy gives up for its reward.
+    No verifier checks this: it shows what a policy gives up for its reward.
     """
     if topic not in TOPICS:
         raise ValueError(f"no topic '{topic}'; topics: {', '.join(TOPICS)}")

@@ -44,8 +44,8 @@ def write_world(
     """Write the world as a new folder `out`, whole or not at all. Raises DataError if it exists.
 
     `train.jsonl` and `heldout.jsonl` hold prompts to answer. The demonstrations are the oracle's
-    answers to other prompts: `demonstrations.jsonl` faultless, `noisy.jsonl` with instructions
-    ignored.
+    answers to other prompts: `demonstrations.jsonl` follows every instruction, `noisy.jsonl`
+    ignores some.
     """
     if out.exists():
         advice = "Name another folder, or remove this one"
@@ -57,20 +57,20 @@ def write_world(
         raise DataError(f"cannot write '{out}': {error.strerror}", got=str(out)) from None
     try:
         _fill(building, splits(seed, train=train, heldout=heldout, practice=practice), seed)
-        building.chmod(0o755)  # mkdtemp's folders are closed to others
+        building.chmod(0o755)  # mkdtemp makes folders that only their owner can read
         building.replace(out)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
 
 
-def write_truth(given: Path, out: Path, *, seed: int = 0) -> int:
-    """Copy this world's rows with the oracle's answer as `reference`; return how many there are.
+def write_truth(source: Path, out: Path, *, seed: int = 0) -> int:
+    """Copy this world's rows with the oracle's answer as `reference`; return their number.
 
     Raises DataError for a row of another world.
     """
     copied = []
-    for row in read_rows(given):
+    for row in read_rows(source):
         if missing := {"topic", "instruction_id_list", "kwargs"} - row.values.keys():
             problem = f"no '{min(missing)}': no row of the embedded world"
             raise DataError(problem, where=row.origin, got=list(row.values))

@@ -1,1 +1,1 @@
-"""The one loop, and what it loops over."""
+"""The training loop of every method: terms, updates, optimisers, checkpoints."""

@@ -1,4 +1,4 @@
-"""One update's gradient, micro-batch by micro-batch."""
+"""The gradient of an update, accumulated over micro-batches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.tensors import Batch, Mean
-from uniapl_cli.training.learner import Learner
+from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.terms import Term
 
 MicroBatches = Mapping[str, Sequence[Batch]]
@@ -17,44 +17,44 @@ MicroBatches = Mapping[str, Sequence[Batch]]
 
 @torch.no_grad()
 def prepare(
-    learner: Learner,
+    trainable: Trainable,
     terms: Sequence[Term],
     batches: Mapping[str, Batch],
     micro_batch_sizes: Mapping[str, int],
     reference: Reference | None = None,
 ) -> dict[str, list[Batch]]:
-    """Cut each source's batch into micro-batches on the learner's device.
+    """Split each source's batch into micro-batches on the trainable's device.
 
-    Where a term needs them, they carry the reference's log-probabilities, which stay the same
-    however many updates the step makes.
+    Where a term needs them, the reference's log-probabilities are added. They are computed once a
+    step, however many updates it makes.
     """
     prepared: dict[str, list[Batch]] = {}
     for source, batch in batches.items():
-        micros = [m.to(learner.device) for m in batch.split(micro_batch_sizes[source])]
+        micros = [m.to(trainable.device) for m in batch.split(micro_batch_sizes[source])]
         if any(term.needs_reference for term in terms if term.source == source):
-            assert reference is not None, "built with a reference"
+            assert reference is not None, "made wherever a term needs it"
             micros = [micro.with_reference(reference.forward) for micro in micros]
         prepared[source] = micros
     return prepared
 
 
 def accumulate(
-    learner: Learner, terms: Sequence[Term], weights: Mapping[str, float], batches: MicroBatches
+    trainable: Trainable, terms: Sequence[Term], weights: Mapping[str, float], batches: MicroBatches
 ) -> dict[str, Mean]:
     """Add the gradient of sum(weight * total / count) to the parameters; return the means.
 
-    Counts are of the whole step, taken before the first forward, so the gradient does not depend
-    on the micro-batches. The terms of a source share one forward pass. The means are named by
-    term, and `term/metric` for what an objective logs.
+    `count` is that of the whole step and is taken before the first forward pass, so the gradient
+    does not depend on the split into micro-batches. The terms of a source share a forward pass.
+    The means are named `TERM`, and `TERM/METRIC` for an objective's metrics.
     """
     means: dict[str, Mean] = {}
     for source, micros in batches.items():
-        mine = [term for term in terms if term.source == source]
-        counts = {t.name: torch.stack([t.count(m) for m in micros]).sum() for t in mine}
-        for micro in type(micros[0]).complete(micros, learner.forward):
-            outputs = learner.forward(micro.model_input())
-            loss = 0 * outputs.sum()  # a graph to go back through even if every term is empty
-            for term in mine:
+        own_terms = [term for term in terms if term.source == source]
+        counts = {t.name: torch.stack([t.count(m) for m in micros]).sum() for t in own_terms}
+        for micro in type(micros[0]).complete(micros, trainable.forward):
+            outputs = trainable.forward(micro.model_input())
+            loss = 0 * outputs.sum()  # so that backward() works even if no token counts
+            for term in own_terms:
                 mean, metrics = term.loss(outputs, micro)
                 loss = loss + weights[term.name] * mean.total / counts[term.name].clamp(min=1)
                 _add(means, term.name, mean)
@@ -70,5 +70,5 @@ def _add(means: dict[str, Mean], name: str, mean: Mean) -> None:
 
 
 def gradient_norm(parameters: Sequence[Tensor], limit: float) -> float:
-    """Scale gradients down to `limit` and return their norm before that; it may be inf or nan."""
+    """Scale gradients down to the norm `limit`; return the norm before, which may be inf or nan."""
     return float(torch.nn.utils.clip_grad_norm_(parameters, limit))

@@ -1,4 +1,4 @@
-"""LoRA by peft: trained low-rank matrices beside frozen weights, which can be switched off."""
+"""LoRA adapters by peft: to add, disable, merge and save them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAME = "default"
 
 
 class Adapter(Options):
-    """LoRA: what is trained are low-rank matrices beside the frozen weights. Needs uniapl[lora]."""
+    """LoRA: train low-rank matrices added to the frozen weights. Needs uniapl[lora]."""
 
     rank: PositiveInt = key(16, "of the update of a layer's weights")
     alpha: PositiveInt = key(32, "the update is multiplied by alpha / rank")
@@ -32,10 +32,10 @@ class Adapter(Options):
 
 
 def adapt(model: Any, options: Adapter, seed: int) -> None:
-    """Freeze the model and put an adapter beside its linear layers, which at first adds 0.
+    """Freeze the model and add an adapter, at first 0, to its linear layers.
 
     Leaves the global random state as it was. Raises ModelError without peft, or for a target that
-    is no linear layer. The head is none: the policy reads its weights directly.
+    is no linear layer. The head cannot be a target: the policy reads its weights directly.
     """
     require_peft()
     from peft import LoraConfig, inject_adapter_in_model
@@ -53,7 +53,7 @@ def adapt(model: Any, options: Adapter, seed: int) -> None:
         torch.default_generator.manual_seed(seed)  # the CPU's, where peft draws on any device
         inject_adapter_in_model(config, model, NAME)
     for parameter in model.parameters():
-        if parameter.requires_grad:  # updates vanish in the rounding of a bfloat16 base
+        if parameter.requires_grad:  # bfloat16 would round small updates away
             parameter.data = parameter.data.float()
 
 
@@ -64,9 +64,9 @@ def require_peft() -> None:
 
 
 def check_targets(model: Any, targets: Sequence[str]) -> None:
-    """Refuse names of no linear layer, which peft would pass over. Raises ModelError."""
+    """Refuse a target that is no linear layer, which peft would ignore. Raises ModelError."""
     head = model.get_output_embeddings()
-    kinds = ("Linear", "Conv1D")  # the latter is how GPT-2 spells it
+    kinds = ("Linear", "Conv1D")  # the latter is GPT-2's
     linear = {
         name.rpartition(".")[2]
         for name, module in model.named_modules()
@@ -78,13 +78,13 @@ def check_targets(model: Any, targets: Sequence[str]) -> None:
 
 
 def adapted_layers(model: nn.Module) -> dict[str, Any]:
-    """Return the layers with an adapter, by name; none for a model without."""
+    """Return the layers that have an adapter, by name."""
     return {n: m for n, m in model.named_modules() if hasattr(m, "base_layer")}
 
 
 @contextmanager
-def switched_off(model: nn.Module) -> Iterator[None]:
-    """Compute as without the adapter."""
+def adapter_disabled(model: nn.Module) -> Iterator[None]:
+    """Disable the adapter within the block."""
     layers = adapted_layers(model).values()
     try:
         for layer in layers:
@@ -96,16 +96,16 @@ def switched_off(model: nn.Module) -> Iterator[None]:
 
 
 def merged(model: nn.Module) -> dict[str, Tensor]:
-    """Return the weights of a model without an adapter that computes the same.
+    """Return the weights with the adapter added to them, named as in the model without one.
 
-    Adapted layers are summed and kept in float32: the update may be less than bfloat16 can tell.
+    Adapted layers are float32: bfloat16 would round small updates away.
     """
     adapter = {name for name, weight in model.named_parameters() if weight.requires_grad}
     state = {
         plain_name(name): value for name, value in model.state_dict().items() if name not in adapter
     }
     for name, layer in adapted_layers(model).items():
-        # A fused layer of experts is adapted parameter by parameter.
+        # peft adapts each parameter of a fused layer of experts by itself.
         weight = f"{plain_name(name)}.{getattr(layer, 'parameter_name', 'weight')}"
         with torch.no_grad():
             state[weight] = (state[weight].float() + layer.get_delta_weight(NAME)).cpu()
@@ -113,14 +113,14 @@ def merged(model: nn.Module) -> dict[str, Tensor]:
 
 
 def plain_name(name: str) -> str:
-    """Return what a weight or a layer is called in the model without an adapter."""
+    """Return the name of a weight or layer in the model without an adapter."""
     return ".".join(part for part in name.split(".") if part != "base_layer")
 
 
 def save_merged(folder: Path, model: Any) -> None:
     """Write the model with its adapter merged, and in `adapter/` the adapter alone, as peft does.
 
-    The whole model loads without peft, and a next stage can put an adapter of its own beside it.
+    So the model loads without peft, and a next stage can add an adapter of its own.
     """
     from peft import get_peft_model_state_dict
 

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, verified when read."""
+"""Checkpoints: written atomically, verified when read."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from uniapl_cli.errors import RunError
-from uniapl_cli.training.learner import Learner
 from uniapl_cli.training.optim import Optimizer
+from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.streams import Stream
 
 log = logging.getLogger("uniapl")
 
-# The version of what is written here; it changes when an older program could not read it.
+# The version of the format; it changes when older programs could not read it.
 FORMAT = 2
 WEIGHTS, OPTIMIZER, STATE, MANIFEST = (
     "model.safetensors",
@@ -35,9 +35,9 @@ WEIGHTS, OPTIMIZER, STATE, MANIFEST = (
 
 @dataclass
 class State:
-    """What is checkpointed together: everything that the coming steps depend on."""
+    """Everything that the coming steps depend on, saved in one checkpoint."""
 
-    learner: Learner
+    trainable: Trainable
     optimizer: Optimizer
     streams: Mapping[str, Stream[Any]]
 
@@ -49,19 +49,16 @@ class Checkpoints:
         self.folder, self.keep = folder, keep
 
     def save(self, step: int, state: State) -> None:
-        """Write the state after `step`.
-
-        Of the weights, those that are trained: a frozen base comes from where it came from.
-        """
+        """Write the state after `step`; of the weights, only those that are trained."""
         scratch = self.folder / f".step-{step:08d}.tmp"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
-        weights = {name: p.contiguous() for name, p in trained(state.learner.model).items()}
+        weights = {name: p.contiguous() for name, p in trained(state.trainable.model).items()}
         save_file(weights, scratch / WEIGHTS)
         torch.save(state.optimizer.state_dict(), scratch / OPTIMIZER)
         positions = {name: stream.state_dict() for name, stream in state.streams.items()}
-        facts = {"version": FORMAT, "step": step, "streams": positions}
-        (scratch / STATE).write_text(json.dumps(facts))
+        contents = {"version": FORMAT, "step": step, "streams": positions}
+        (scratch / STATE).write_text(json.dumps(contents))
         sums = {name: _sha256(scratch / name) for name in (WEIGHTS, OPTIMIZER, STATE)}
         (scratch / MANIFEST).write_text(json.dumps(sums, indent=1))
         for file in scratch.iterdir():
@@ -74,15 +71,14 @@ class Checkpoints:
             shutil.rmtree(old)
 
     def existing(self) -> list[Path]:
-        """Return the checkpoints' folders, the newest first."""
+        """Return the checkpoints' folders, newest first."""
         return sorted(self.folder.glob("step-*"), reverse=True)
 
     def resume(self, state: State) -> int:
         """Restore the newest undamaged checkpoint and return its step; 0 where there is none.
 
-        Damaged ones are reported and set aside. Raises RunError for one of another version, and
-        when all of them are damaged; they stay where they are then, or the same command again would
-        quietly start anew.
+        Damaged ones are reported and renamed. Raises RunError for one of another version, and when
+        all are damaged; those are not renamed, or the same command again would start from step 0.
         """
         damaged: list[Path] = []
         for checkpoint in self.existing():
@@ -103,15 +99,15 @@ class Checkpoints:
 
 
 def _load(checkpoint: Path, state: State) -> int:
-    facts = json.loads((checkpoint / STATE).read_text())
-    _check_version(checkpoint, facts.get("version"))
-    _load_weights(checkpoint, state.learner.model)
-    device = state.learner.device
+    contents = json.loads((checkpoint / STATE).read_text())
+    _check_version(checkpoint, contents.get("version"))
+    _load_weights(checkpoint, state.trainable.model)
+    device = state.trainable.device
     saved = torch.load(checkpoint / OPTIMIZER, weights_only=True, map_location=device)
     state.optimizer.load_state_dict(saved)
     for name, stream in state.streams.items():
-        stream.load_state_dict(facts["streams"][name])
-    return int(facts["step"])
+        stream.load_state_dict(contents["streams"][name])
+    return int(contents["step"])
 
 
 def _check_version(checkpoint: Path, version: object) -> None:
@@ -139,7 +135,7 @@ def _load_weights(checkpoint: Path, model: nn.Module) -> None:
 
 
 def trained(model: nn.Module) -> dict[str, Tensor]:
-    """Return the weights that training changes; those that share memory, once."""
+    """Return the trained weights by name; weights that share memory appear once."""
     return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
 
 

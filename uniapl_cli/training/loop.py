@@ -1,4 +1,4 @@
-"""The one loop, for every method."""
+"""The training loop, one for every method."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Protocol
 import torch
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
+from uniapl_cli.monitoring.cost import memory_gib, tokens_per_second
+from uniapl_cli.monitoring.idle import IdleCounter
 from uniapl_cli.options import MISSING, Options, key
 from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.sources.source import Source, SourceBatch, StepContext
 from uniapl_cli.tensors import Mean
 from uniapl_cli.training.accumulate import MicroBatches, prepare
 from uniapl_cli.training.checkpoint import Checkpoints, State
-from uniapl_cli.training.idle import Idle
-from uniapl_cli.training.meter import memory_gib, tokens_per_second
 from uniapl_cli.training.schedules import Schedule
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan, Term
@@ -25,7 +25,7 @@ from uniapl_cli.training.updater import Updater
 
 
 class Training(Options):
-    """How many steps, and how each updates. `micro_batch_size` never changes the gradient."""
+    """How many steps, and how each updates. `micro_batch_size` does not change the gradient."""
 
     steps: PositiveInt = key(MISSING, "optimiser steps")
     micro_batch_size: PositiveInt = key(
@@ -34,13 +34,13 @@ class Training(Options):
     num_iterations: PositiveInt = key(1, "updates a step makes from its batches (PPO's epochs)")
     max_grad_norm: PositiveFloat = key(1.0, "gradients are scaled down to this norm")
     max_idle_updates: NonNegativeInt = key(
-        50, "steps in a row without any gradient after which a run stops, saying why; 0: never"
+        50, "steps in a row with a gradient of 0 after which a run stops and says why; 0: never"
     )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the loop is told. micro_batch_sizes: each source's rows a forward pass."""
+    """The loop's options. micro_batch_sizes: rows a forward pass, by source."""
 
     steps: int
     lr: Schedule
@@ -53,18 +53,18 @@ class Settings:
 
 
 class Reporter(Protocol):
-    """What the loop tells the outside world, and asks of it."""
+    """Where the loop reports each step; it may also ask the loop to stop."""
 
     def rewind(self, step: int) -> None:
-        """Forget what was reported after `step`, since those steps are about to be done again."""
+        """Delete the reports of steps after `step`: those steps are run again."""
 
     def report(
         self, step: int, metrics: Mapping[str, Any], drawn: Mapping[str, SourceBatch]
     ) -> None:
-        """Take the figures of a step that is done, and what was drawn for it."""
+        """Record a finished step: its metrics and its batches."""
 
     @property
-    def stop_asked(self) -> bool:
+    def stop_requested(self) -> bool:
         """Whether to save and stop after the present step."""
         ...
 
@@ -80,40 +80,40 @@ def train(
 ) -> bool:
     """Train from the newest checkpoint to the last step. Return whether that was reached.
 
-    A step draws its batches once and makes `num_iterations` updates from them. Raises
-    TrainingError, before the update, when the gradient is not finite, and when it was 0
-    `max_idle_updates` times in a row.
+    A step draws its batches once and makes `num_iterations` updates from them. Raises TrainingError
+    before an update whose gradient is not finite, and after `max_idle_updates` steps in a row whose
+    gradient was 0.
     """
     start = checkpoints.resume(state)
     reporter.rewind(start)
     updater = Updater(
-        state.learner,
+        state.trainable,
         state.optimizer,
         settings.max_grad_norm,
         settings.num_iterations,
         settings.gradients_every,
     )
-    idle = Idle(settings.max_idle_updates)
+    idle = IdleCounter(settings.max_idle_updates)
     for step in range(start, settings.steps):
         began = time.perf_counter()
         weights, active, lr = plan.weights(step), plan.active(step), settings.lr(step)
         drawn = next_batches(active, sources, state.streams, step)
         sampled = time.perf_counter()
         rows = {name: part.batch for name, part in drawn.items()}
-        batches = prepare(state.learner, active, rows, settings.micro_batch_sizes, reference)
+        batches = prepare(state.trainable, active, rows, settings.micro_batch_sizes, reference)
         done = step + 1
-        gradients = updater.diagnose(done, active, weights, batches)
+        gradients = updater.gradient_metrics(done, active, weights, batches)
         means, norm = updater.update(done, active, weights, batches, lr)
-        figures = {"lr": lr, "grad_norm": norm, **plan.scales(step), **gradients}
-        metrics = {**summary(weights, means), **figures, **source_metrics(drawn)}
-        metrics |= cost(state.learner.device, batches, began, sampled)
-        stopping = reporter.stop_asked
+        numbers = {"lr": lr, "grad_norm": norm, **plan.schedule_values(step), **gradients}
+        metrics = {**summary(weights, means), **numbers, **source_metrics(drawn)}
+        metrics |= cost(state.trainable.device, batches, began, sampled)
+        stopping = reporter.stop_requested
         reporter.report(done, metrics, drawn)
         if done % settings.save_every == 0 or done == settings.steps or stopping:
             checkpoints.save(done, state)
         if stopping:
             return done == settings.steps
-        idle.note(done, norm, metrics)
+        idle.add(done, norm, metrics)
     return True
 
 
@@ -123,9 +123,9 @@ def next_batches(
     streams: Mapping[str, Stream[Any]],
     step: int,
 ) -> dict[str, SourceBatch]:
-    """Draw a batch from each source that an active term needs, in the order of `sources`.
+    """Draw a batch from each source of the active terms, in the order of `sources`.
 
-    Each stream advances once, so two sources of one stream see the same examples.
+    Each stream advances once, so sources that share a stream get the same examples.
     """
     needed = {term.source for term in active}
     names = [name for name in sources if name in needed]
@@ -140,7 +140,7 @@ def next_batches(
 
 
 def summary(weights: Mapping[str, float], means: Mapping[str, Mean]) -> dict[str, float]:
-    """Return the loss and each term's mean and metrics, divided at last."""
+    """Return the loss, and the value of each term and of each of its metrics."""
     values = {name: mean.value for name, mean in means.items()}
     loss = sum(weights[name] * value for name, value in values.items() if name in weights)
     return {"loss": loss, **values}
@@ -149,9 +149,11 @@ def summary(weights: Mapping[str, float], means: Mapping[str, Mean]) -> dict[str
 def cost(
     device: torch.device, batches: MicroBatches, began: float, sampled: float
 ) -> dict[str, float]:
-    """Return what a step took: seconds of its two halves, tokens trained on a second, memory."""
+    """Return a step's cost: seconds to draw and to update, trained tokens a second, memory."""
     ended = time.perf_counter()
-    tokens = sum(int(m.model_input().mask.sum()) for micros in batches.values() for m in micros)
+    tokens = sum(
+        int(m.model_input().loss_mask.sum()) for micros in batches.values() for m in micros
+    )
     return {
         "seconds/sources": sampled - began,
         "seconds/update": ended - sampled,

@@ -18,7 +18,7 @@ Betas = Annotated[tuple[Beta, Beta], Strict(False)]  # a config has lists only
 
 
 class OptimOptions(Options):
-    """What every optimiser is told."""
+    """The options that every optimiser has."""
 
     lr: ScheduleOptions = key(
         schedules.options("constant", value=1e-6), "learning rate: a number or {kind: ..., ...}"
@@ -33,7 +33,7 @@ optimizers: Registry[Callable[..., Optimizer]] = Registry("optimizer", base=Opti
 
 
 class Optimizer:
-    """One or more torch optimisers stepped together, each at its ratio of the learning rate."""
+    """Torch optimisers that step together, each at its own multiple of the learning rate."""
 
     def __init__(self, parts: list[tuple[torch.optim.Optimizer, float]]) -> None:
         self.parts = parts
@@ -58,7 +58,7 @@ class Optimizer:
 
 @optimizers.register("adamw")
 def adamw(model: nn.Module, *, betas: Betas, eps: float, weight_decay: float) -> Optimizer:
-    """AdamW over all that is trained."""
+    """AdamW for all trained weights."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     return Optimizer([(_adamw(parameters, betas, eps, weight_decay), 1.0)])
 
@@ -72,7 +72,7 @@ def muon(
     weight_decay: float,
     muon_lr_ratio: PositiveFloat = 5.0,
 ) -> Optimizer:
-    """Muon over the hidden matrices, at `muon_lr_ratio` times the rate; AdamW elsewhere."""
+    """Muon for the hidden matrices, at `muon_lr_ratio` times the rate; AdamW for the rest."""
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
@@ -82,7 +82,7 @@ def muon(
     parts: list[tuple[torch.optim.Optimizer, float]] = []
     if matrices:
         parts.append((torch.optim.Muon(matrices, weight_decay=weight_decay), muon_lr_ratio))
-    if others:  # of an adapter, there are none
+    if others:  # an adapter has none
         parts.append((_adamw(others, betas, eps, weight_decay), 1.0))
     return Optimizer(parts)
 

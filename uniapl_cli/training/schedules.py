@@ -1,4 +1,4 @@
-"""Numbers that change with the step, and weights that are arithmetic over them."""
+"""Schedules, numbers that change with the step; and weights, arithmetic over schedules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Weight = Callable[[Mapping[str, float]], float]
 
 # (step, *, options) -> value. supplied: steps, the length of the run.
 schedules: Registry[Callable[..., float]] = Registry("schedule", supplied=("steps",))
-# A field that holds one: a number, or {kind: ..., options}.
+# The type of a config field: a number, or {kind: ..., options}.
 ScheduleOptions = Annotated[Options, Choice(schedules, number=("constant", "value"))]
 
 
@@ -32,7 +32,7 @@ def constant(step: int, *, value: float) -> float:
 
 @schedules.register("linear")
 def linear(step: int, *, start: float, end: float, steps: int) -> float:
-    """Go from `start` at step 0 to `end` at the last step in a straight line."""
+    """Go in a straight line from `start` at step 0 to `end` at the last step."""
     return start + (end - start) * min(step / max(steps - 1, 1), 1.0)
 
 
@@ -42,7 +42,7 @@ def cosine(
 ) -> float:
     """Rise in a line to `peak` over `warmup_steps`, then fall to `end` along half a cosine.
 
-    The first step has peak / warmup_steps, not 0, so that no step is spent for nothing.
+    The first step has peak / warmup_steps, not 0, so that no step is wasted.
     """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
@@ -53,7 +53,7 @@ def cosine(
 def reaches_its_peak(
     *, warmup_steps: int, decay_steps: int, peak: float, valley: float, **_: object
 ) -> None:
-    """Refuse a peak that no step has."""
+    """Refuse a peak that is never reached."""
     if warmup_steps == decay_steps == 0 and peak != valley:
         raise ValueError(
             f"with warmup_steps and decay_steps 0 the value is always valley = {valley:g}, and "
@@ -83,7 +83,7 @@ def warmup_decay(
 
 
 def make_schedule(options: Options, steps: int) -> Schedule:
-    """Return the value of each step of a run of so many `steps`."""
+    """Return a function from the step to the value, for a run of `steps` steps."""
     return schedules.bind(options, steps=steps)
 
 
@@ -98,34 +98,34 @@ OPERATORS: dict[type, Callable[..., float]] = {
 
 
 def weight(text: str, names: Collection[str] | None = None) -> Weight:
-    """Make a function of the schedules' values from `(1 - alpha) * lambda_adv`.
+    """Compile arithmetic such as `(1 - alpha) * lambda_adv` to a function of the schedules' values.
 
-    With `names`, another schedule's name in it raises ConfigError. The function raises ConfigError
-    where it divides by zero.
+    Raises ConfigError for a name that is not one of `names`, if they are given. The function raises
+    ConfigError for a division by zero.
     """
     if names is not None:
         for name in sorted(names_in(text) - set(names)):
             raise unknown("schedule", name, names, ConfigError)
     compiled = _compiled(parse_weight(text))
 
-    def value(scales: Mapping[str, float]) -> float:
+    def evaluate(values: Mapping[str, float]) -> float:
         try:
-            return compiled(scales)
+            return compiled(values)
         except ZeroDivisionError:
-            raise ConfigError(f"{text!r} divides by zero where {dict(scales)}", got=text) from None
+            raise ConfigError(f"{text!r} divides by zero where {dict(values)}", got=text) from None
 
-    return value
+    return evaluate
 
 
 def names_in(text: str) -> set[str]:
-    """Return the schedule names that a weight's arithmetic mentions."""
+    """Return the names of the schedules in a weight's arithmetic."""
     return {node.id for node in ast.walk(parse_weight(text)) if isinstance(node, ast.Name)}
 
 
 def parse_weight(text: str) -> ast.expr:
-    """Return the syntax tree of arithmetic, which is never evaluated as code.
+    """Return the syntax tree of arithmetic; it is never evaluated as code.
 
-    Only numbers, schedules' names, + - * / and brackets are allowed; others raise ValueError.
+    Raises ValueError for anything but numbers, schedules' names, + - * / and brackets.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -155,11 +155,11 @@ def _check(node: ast.expr) -> None:
 
 
 def _compiled(node: ast.expr) -> Weight:
-    """Return a checked expression as a function of the names' values."""
+    """Compile a checked expression to a function of the schedules' values."""
     match node:
         case ast.Constant(value=value):
             number = float(value)  # type: ignore[arg-type]
-            return lambda scales: number
+            return lambda values: number
         case ast.Name(id=name):
             return operator.itemgetter(name)
         case ast.BinOp(left=left, op=op, right=right):
@@ -170,10 +170,10 @@ def _compiled(node: ast.expr) -> Weight:
 
 
 def _binary(
-    operate: Callable[..., float], left: Weight, right: Weight, scales: Mapping[str, float]
+    operate: Callable[..., float], left: Weight, right: Weight, values: Mapping[str, float]
 ) -> float:
-    return operate(left(scales), right(scales))
+    return operate(left(values), right(values))
 
 
-def _unary(operate: Callable[..., float], operand: Weight, scales: Mapping[str, float]) -> float:
-    return operate(operand(scales))
+def _unary(operate: Callable[..., float], operand: Weight, values: Mapping[str, float]) -> float:
+    return operate(operand(values))

@@ -1,4 +1,4 @@
-"""Endless shuffled passes over a data set, whose position can be saved."""
+"""Endless shuffled passes over a data set, with a position that checkpoints save."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ Item = TypeVar("Item")
 
 
 class Stream(Generic[Item]):
-    """Draws `size` items at a time; each pass over the items is a shuffle of its own."""
+    """Yields `size` items at a time; each pass over the items is shuffled anew."""
 
     def __init__(self, name: str, items: Sequence[Item], size: int, seed: int) -> None:
         self.name, self.items, self.size, self.seed = name, items, size, seed
         self.drawn = 0
 
     def next(self, count: int | None = None) -> list[Item]:
-        """Return the next `size` items, or `count`; they may reach over the end of a pass."""
+        """Return the next `size` (or `count`) items; they may span two passes."""
         count = self.size if count is None else count
-        places = range(self.drawn, self.drawn + count)
+        positions = range(self.drawn, self.drawn + count)
         self.drawn += count
-        return [self.items[self._order(p // len(self.items))[p % len(self.items)]] for p in places]
+        passes = (divmod(position, len(self.items)) for position in positions)
+        return [self.items[self._order(epoch)[index]] for epoch, index in passes]
 
     def _order(self, epoch: int) -> list[int]:
         if getattr(self, "_epoch", None) != epoch:
@@ -34,11 +35,11 @@ class Stream(Generic[Item]):
         return self._shuffled
 
     def state_dict(self) -> dict[str, int]:
-        """Return the position: items drawn so far, and of how many."""
+        """Return the number of items drawn so far, and the size of the data set."""
         return {"drawn": self.drawn, "items": len(self.items)}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go to a saved position. Raises RunError if the data have changed in size."""
+        """Go to a saved position. Raises RunError if the data set has another size now."""
         if state["items"] != len(self.items):
             raise RunError(
                 f"'{self.name}' had {state['items']} rows when the checkpoint was written and has "

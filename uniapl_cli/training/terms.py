@@ -1,4 +1,4 @@
-"""The summands of the gradient."""
+"""Terms: the summands of the gradient; and plans: a method's terms with their schedules."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TermOptions(Options):
 
 @dataclass(frozen=True)
 class Term:
-    """weight(step) times the reduced loss of an objective over a source's places that count."""
+    """weight(step) times an objective's reduced loss on batches of a source."""
 
     name: str
     source: str
@@ -57,11 +57,11 @@ class Term:
     reduction: Reduction = token
 
     def count(self, batch: Batch) -> Tensor:
-        """Return the batch's share of the denominator, which is the whole step's sum of them."""
+        """Return what a batch adds to the denominator, which is summed over the whole step."""
         return self.reduction(batch.mask_for(self.reward))[1]
 
     def loss(self, outputs: Tensor, batch: Batch) -> tuple[Mean, dict[str, Mean]]:
-        """Return the undivided mean of the loss, and the token means of the objective's metrics."""
+        """Return the loss as a Mean, and the token means of the objective's metrics."""
         result = self.objective(outputs, batch)
         mask = batch.mask_for(self.reward)
         divisors, count = self.reduction(mask)
@@ -75,33 +75,33 @@ class Term:
 
 @dataclass(frozen=True)
 class Plan:
-    """A method: its terms, and the schedules their weights are made of, over a run's steps."""
+    """A method: its terms, and the schedules that their weights are computed from."""
 
     terms: Sequence[Term]
     schedules: Mapping[str, Schedule]
     steps: int
 
-    def scales(self, step: int) -> dict[str, float]:
+    def schedule_values(self, step: int) -> dict[str, float]:
         """Return each schedule's value at a step."""
         return {name: schedule(step) for name, schedule in self.schedules.items()}
 
     def weights(self, step: int) -> dict[str, float]:
         """Return each term's weight at a step."""
-        scales = self.scales(step)
-        return {term.name: term.weight(scales) for term in self.terms}
+        values = self.schedule_values(step)
+        return {term.name: term.weight(values) for term in self.terms}
 
     def active(self, step: int) -> list[Term]:
-        """Return the terms whose weight is not zero; the others cost nothing at this step."""
+        """Return the terms whose weight is not 0; the others are not computed at this step."""
         weights = self.weights(step)
         return [term for term in self.terms if weights[term.name] != 0]
 
     @cached_property
     def ever_active(self) -> list[Term]:
-        """The terms that are active at any step of the run."""
+        """The terms whose weight is not 0 at some step of the run."""
         unseen = list(self.terms)
         for step in range(self.steps):
-            scales = self.scales(step)
-            unseen = [term for term in unseen if term.weight(scales) == 0]
+            values = self.schedule_values(step)
+            unseen = [term for term in unseen if term.weight(values) == 0]
             if not unseen:
                 break
         return [term for term in self.terms if term not in unseen]

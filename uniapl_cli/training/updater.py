@@ -1,4 +1,4 @@
-"""A step's batches to updates of the model."""
+"""Updates of the model from a step's batches."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from uniapl_cli.errors import TrainingError
+from uniapl_cli.monitoring.gradients import gradient_report, term_gradients
 from uniapl_cli.tensors import Mean
 from uniapl_cli.training.accumulate import MicroBatches, accumulate, gradient_norm
-from uniapl_cli.training.diagnosis import gradient_report, term_gradients
-from uniapl_cli.training.learner import Learner
 from uniapl_cli.training.optim import Optimizer
+from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.terms import Term
 
 
 @dataclass(frozen=True)
 class Updater:
-    """A model and its optimiser. Every `gradients_every` steps it looks at the terms one by one."""
+    """Updates a model; every `gradients_every` steps it also reports each term's gradient."""
 
-    learner: Learner
+    trainable: Trainable
     optimizer: Optimizer
     max_grad_norm: float
     num_iterations: int = 1
@@ -29,8 +29,8 @@ class Updater:
 
     @property
     def parameters(self) -> list[Tensor]:
-        """What is trained."""
-        return [p for p in self.learner.model.parameters() if p.requires_grad]
+        """The trained weights."""
+        return [p for p in self.trainable.model.parameters() if p.requires_grad]
 
     def update(
         self,
@@ -40,21 +40,21 @@ class Updater:
         batches: MicroBatches,
         lr: float,
     ) -> tuple[dict[str, Mean], float]:
-        """Update once an iteration; return the means over all of them and the last norm.
+        """Make `num_iterations` updates; return their means and the last gradient's norm.
 
         Raises TrainingError, before the update, when the gradient is not finite.
         """
         means: dict[str, Mean] = {}
         for _ in range(self.num_iterations):
-            found = accumulate(self.learner, terms, weights, batches)
+            new = accumulate(self.trainable, terms, weights, batches)
             norm = gradient_norm(self.parameters, self.max_grad_norm)
             if not math.isfinite(norm):
-                raise non_finite(step, norm, found)
+                raise non_finite(step, norm, new)
             self.optimizer.step(lr)
-            means = {name: means[name] + m if name in means else m for name, m in found.items()}
+            means = {name: means[name] + m if name in means else m for name, m in new.items()}
         return means, norm
 
-    def diagnose(
+    def gradient_metrics(
         self,
         step: int,
         terms: Sequence[Term],
@@ -63,7 +63,7 @@ class Updater:
     ) -> dict[str, float]:
         """Return the norms of the terms' weighted gradients and the cosines between them, if due.
 
-        A pass a term; nothing of it changes what training does.
+        It takes one more backward pass a term, and does not affect training.
         """
         if not self.gradients_every or step % self.gradients_every:
             return {}
@@ -71,13 +71,13 @@ class Updater:
 
         def add(name: str) -> None:
             source = by_name[name].source
-            accumulate(self.learner, [by_name[name]], weights, {source: batches[source]})
+            accumulate(self.trainable, [by_name[name]], weights, {source: batches[source]})
 
         return gradient_report(term_gradients(self.parameters, add), list(by_name))
 
 
 def non_finite(step: int, norm: float, means: Mapping[str, Mean]) -> TrainingError:
-    """Return what is known about a gradient that is not finite."""
+    """Return the error for a gradient that is not finite."""
     terms = ", ".join(f"{name} {mean.value:.4g}" for name, mean in means.items())
     return TrainingError(
         f"the gradient's norm at step {step} is {norm}; this update was not made. Terms: {terms}",

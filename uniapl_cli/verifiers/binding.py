@@ -1,4 +1,4 @@
-"""From the ids and kwargs of a row to constraints that can be checked."""
+"""Builds constraints from the ids and kwargs of a row, and checks the kwargs."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from uniapl_cli.errors import DataError, UniAPLError, nearest, unknown
 from uniapl_cli.options import Options
 from uniapl_cli.registry import KIND, Entry
 from uniapl_cli.types import Constraint
-from uniapl_cli.verifiers.instructions import Verifier, verifiers
+from uniapl_cli.verifiers.registry import Verifier, verifiers
 
 
 def constraint(id: str, kwargs: Mapping[str, object] | None = None, where: str = "") -> Constraint:
     """Build a constraint whose kwargs are complete, of the right types and meaningful.
 
-    A kwarg that is None counts as not given; 0 and "" are given. A float without a fraction, as
-    parquet's struct columns yield it, becomes an int where an int is asked for. Raises DataError at
-    `where` (`file:line`), whose `key` is the kwarg.
+    A kwarg that is None counts as missing; 0 and "" do not. A float without a fraction, as
+    parquet's struct columns yield it, becomes an int for a kwarg that is an int. Raises DataError
+    at `where` (`file:line`), whose `key` is the kwarg.
     """
-    place = where or None
+    origin = where or None
     if id not in verifiers:
-        error = unknown("instruction", id, verifiers, DataError).at(place)
+        error = unknown("instruction", id, verifiers, DataError).at(origin)
         error.advice = f"`uniapl list verifiers` shows the {len(verifiers)} that are known"
         raise error
     if kwargs is not None and not isinstance(kwargs, Mapping):
         message = f"instruction '{id}': its kwargs are {kwargs!r}, not a mapping"
-        raise DataError(message, where=place, got=kwargs)
+        raise DataError(message, where=origin, got=kwargs)
     entry = verifiers[id]
     values = _values(entry.options, kwargs or {})
     if KIND in values:  # the registry's own field
-        raise _unknown(entry, KIND, values[KIND], place)
+        raise _unknown(entry, KIND, values[KIND], origin)
     try:
         entry.options.model_validate(values)
     except ValidationError as error:
-        raise _refusal(entry, error, place) from None
+        raise _refusal(entry, error, origin) from None
     return Constraint(id, values)
 
 
@@ -53,7 +53,7 @@ def constraints(
     if len(ids) != len(kwargs):
         message = f"{len(ids)} instruction ids but {len(kwargs)} kwargs: one for each is needed"
         raise DataError(message, where=where or None, got=(ids, kwargs))
-    return tuple(constraint(id, own, where) for id, own in zip(ids, kwargs, strict=True))
+    return tuple(constraint(id, values, where) for id, values in zip(ids, kwargs, strict=True))
 
 
 def _values(options: type[Options], kwargs: Mapping[str, object]) -> dict[str, object]:
@@ -67,9 +67,9 @@ def _values(options: type[Options], kwargs: Mapping[str, object]) -> dict[str, o
 
 
 def _refusal(entry: Entry[Verifier], error: ValidationError, where: str | None) -> DataError:
-    """Say the first thing that is wrong with the kwargs; a misspelt one before a missing one."""
-    found = error.errors(include_url=False)
-    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
+    """Return the first error in the kwargs; a misspelt name comes before a missing one."""
+    errors = error.errors(include_url=False)
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     name, got = str(next(iter(first["loc"]), "")), first.get("input")
     about = f"instruction '{entry.name}'"
     if first["type"] == "extra_forbidden":
@@ -111,7 +111,7 @@ def _unknown(entry: Entry[Verifier], name: str, got: object, where: str | None) 
 
 
 def _reason(name: str, got: object, error: ErrorDetails) -> tuple[str, str]:
-    """Return what is wrong with a value and what to do, from a validator's words or pydantic's."""
+    """Return (problem, advice) for a value, in a validator's words or else pydantic's."""
     cause = _cause(error)
     if isinstance(cause, UniAPLError):
         return f"{name}: {cause.problem}", cause.advice
@@ -123,6 +123,6 @@ def _reason(name: str, got: object, error: ErrorDetails) -> tuple[str, str]:
 
 
 def _cause(error: ErrorDetails) -> Any:
-    """Return the UniAPLError or the text that a validator raised its ValueError with, if it did."""
+    """Return what a validator raised its ValueError with: a UniAPLError or a text; else None."""
     raised = error.get("ctx", {}).get("error")
     return raised.args[0] if isinstance(raised, ValueError) and raised.args else None

@@ -1,4 +1,4 @@
-"""Judge many responses at once, by trusted functions here and by untrusted ones in the sandbox."""
+"""Judges many responses at once: trusted verifiers run here, untrusted code in the sandbox."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from uniapl_cli.chat.thinking import strip_thinking
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.sandbox import Call, Sandbox
 from uniapl_cli.types import Constraint, Verdict
-from uniapl_cli.verifiers.instructions import verifiers
-from uniapl_cli.verifiers.verdict import judge, strip_thinking
+from uniapl_cli.verifiers.registry import verifiers
+from uniapl_cli.verifiers.verdict import judge
 
 log = logging.getLogger("uniapl")
 
-# strict, loose, and why there is no verdict.
+# strict, loose, and the error if there is no verdict.
 Opinion = tuple[bool, bool, str | None]
 
-# Failures that are told one by one; the others are only counted.
-TOLD = 5
+# Failures that are logged one by one; later ones are only counted.
+LOGGED_FAILURES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A response to judge. A think block before it is left out. `name` is for messages."""
+    """A response to judge, without the think block before it. `name` is for messages."""
 
     response: str
     constraints: Sequence[Constraint]
@@ -32,7 +33,7 @@ class Case:
 
 
 class Judge:
-    """Judges by all constraints. The sandbox starts when the first untrusted function is met.
+    """Judges by all constraints. The sandbox starts with the first untrusted constraint.
 
     A verifier that fails does not stop the run: its verdict is False, `Verdict.errors` says why,
     the row is named, and `failures` counts it by instruction.
@@ -46,27 +47,27 @@ class Judge:
     def __call__(self, cases: Sequence[Case]) -> list[Verdict]:
         """Return a verdict a case, in their order."""
         texts = [strip_thinking(case.response) for case in cases]
-        wanted = [
-            (place, index, Call(str(constraint.kwargs["source"]), args=(texts[place],)))
-            for place, case in enumerate(cases)
-            for index, constraint in enumerate(case.constraints)
-            if sandboxed(constraint) and texts[place].strip()
+        calls = [
+            (row, column, Call(str(constraint.kwargs["source"]), args=(texts[row],)))
+            for row, case in enumerate(cases)
+            for column, constraint in enumerate(case.constraints)
+            if sandboxed(constraint) and texts[row].strip()
         ]
-        outcomes = self._sandbox().run(call for _, _, call in wanted) if wanted else []
-        ran: dict[tuple[int, int], Opinion] = {
-            (place, index): (bool(outcome.value), bool(outcome.value), outcome.error)
-            for (place, index, _), outcome in zip(wanted, outcomes, strict=True)
+        outcomes = self._sandbox().run(call for _, _, call in calls) if calls else []
+        untrusted: dict[tuple[int, int], Opinion] = {
+            (row, column): (bool(outcome.value), bool(outcome.value), outcome.error)
+            for (row, column, _), outcome in zip(calls, outcomes, strict=True)
         }
-        return [self._verdict(place, case, texts[place], ran) for place, case in enumerate(cases)]
+        return [self._verdict(row, case, texts[row], untrusted) for row, case in enumerate(cases)]
 
     def _verdict(
-        self, place: int, case: Case, text: str, ran: Mapping[tuple[int, int], Opinion]
+        self, row: int, case: Case, text: str, untrusted: Mapping[tuple[int, int], Opinion]
     ) -> Verdict:
         trusted = iter(_trusted(text, [c for c in case.constraints if not sandboxed(c)]))
-        silent: Opinion = (False, False, None)
+        blank: Opinion = (False, False, None)
         opinions = [
-            ran.get((place, index), silent) if sandboxed(constraint) else next(trusted)
-            for index, constraint in enumerate(case.constraints)
+            untrusted.get((row, column), blank) if sandboxed(constraint) else next(trusted)
+            for column, constraint in enumerate(case.constraints)
         ]
         for constraint, (_, _, error) in zip(case.constraints, opinions, strict=True):
             if error is not None:
@@ -76,7 +77,7 @@ class Judge:
 
     def _report(self, name: str, id: str, error: str) -> None:
         self.failures[id] += 1
-        if self.failures.total() <= TOLD:
+        if self.failures.total() <= LOGGED_FAILURES:
             log.warning("%s: '%s' could not judge the response: %s", name, id, error)
 
     def _sandbox(self) -> Sandbox:
@@ -85,7 +86,7 @@ class Judge:
         return self._box
 
     def close(self) -> None:
-        """End the sandbox, if it was started."""
+        """Stop the sandbox if it was started."""
         if self._box is not None:
             self._box.close()
             self._box = None
@@ -97,7 +98,7 @@ def sandboxed(constraint: Constraint) -> bool:
 
 
 def _trusted(text: str, constraints: Sequence[Constraint]) -> list[Opinion]:
-    """Judge by our own verifiers; where one fails, the others are still heard."""
+    """Judge by our own verifiers; if one fails, the others still give their verdicts."""
     try:
         verdict = judge(text, constraints)
     except UniAPLError as error:

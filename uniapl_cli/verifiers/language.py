@@ -1,7 +1,7 @@
-"""Which language a response is in, by langdetect; and the instruction that asks for one.
+"""Detects the language of a text with langdetect, seeded: equal texts get equal verdicts.
 
-The official code leaves langdetect unseeded, so that it draws: here the same text always gets the
-same verdict, and about 2% of the verdicts can differ from those of a given official run.
+The official code leaves langdetect unseeded, so its verdicts vary from run to run; about 2% of ours
+can differ from those of any one official run.
 """
 
 from __future__ import annotations
@@ -9,12 +9,7 @@ from __future__ import annotations
 import threading
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Annotated, Any
-
-from pydantic import AfterValidator
-
-from uniapl_cli.errors import unknown
-from uniapl_cli.verifiers.instructions import verifiers
+from typing import Any
 
 _lock = threading.Lock()
 
@@ -27,7 +22,7 @@ def languages() -> frozenset[str]:
 
 @lru_cache(maxsize=64)
 def detect(text: str) -> str | None:
-    """Return the code of the language of `text`, or None where nothing can be told from it."""
+    """Return the code of the language of `text`, or None if it has no features to tell by."""
     from langdetect.lang_detect_exception import LangDetectException
 
     with _lock:
@@ -40,7 +35,7 @@ def detect(text: str) -> str | None:
 
 
 def is_in(text: str, language: str) -> bool:
-    """Whether `text` is in `language`. As officially, text without features is in any."""
+    """Whether `text` is in `language`. As officially, text without features is in every one."""
     return detect(text) in (language, None)
 
 
@@ -54,15 +49,3 @@ def _factory() -> Any:
     factory.load_json_profile([(folder / name).read_text("utf-8") for name in sorted(languages())])
     factory.set_seed(0)
     return factory
-
-
-def _known(language: str) -> str:
-    if language not in languages():
-        raise ValueError(unknown("language", language, languages()))
-    return language
-
-
-@verifiers.register("language:response_language")
-def response_language(response: str, *, language: Annotated[str, AfterValidator(_known)]) -> bool:
-    """The whole response is in `language`, one of langdetect's codes."""
-    return is_in(response, language)

@@ -42,12 +42,12 @@ def words(text: str) -> list[str]:
 
 def splitter_name() -> str:
     """Name the splitter in use, `punkt (path of its tables)` or `untrained`, for a run's record."""
-    found = _find_tables()
-    return "untrained" if found is None else f"punkt ({found})"
+    tables = _find_tables()
+    return "untrained" if tables is None else f"punkt ({tables})"
 
 
 def forget_splitter() -> None:
-    """Look for the punkt tables anew at the next call."""
+    """Make the next call look for the punkt tables again."""
     with _lock:
         _load_splitter.cache_clear()
         sentences.cache_clear()
@@ -61,10 +61,12 @@ def download_punkt(target: Path) -> None:
     import nltk
 
     try:
-        done = nltk.download("punkt_tab", download_dir=str(target), quiet=True, raise_on_error=True)
+        downloaded = nltk.download(
+            "punkt_tab", download_dir=str(target), quiet=True, raise_on_error=True
+        )
     except (ValueError, OSError) as error:
         raise DataError(f"nltk cannot download punkt_tab to {target}: {error}") from error
-    if not done:
+    if not downloaded:
         raise DataError(f"nltk cannot download punkt_tab to {target}; is there a network?")
     forget_splitter()
 
@@ -80,8 +82,7 @@ def _load_splitter() -> _Splitter:
     from nltk.tokenize import NLTKWordTokenizer
     from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTokenizer
 
-    found = _find_tables()
-    if found is None:
+    if _find_tables() is None:
         _log.warning(UNTRAINED)
         return _Splitter(PunktSentenceTokenizer(), NLTKWordTokenizer())
     return _Splitter(PunktTokenizer("english"), NLTKWordTokenizer())
@@ -97,7 +98,7 @@ def _find_tables() -> str | None:
         bundle = _bundled()
     if bundle is None:
         return None
-    # nltk reads tables only from below its own search path; last, it takes nothing else's place.
+    # nltk reads tables only from its search path. Appended last, the folder hides no other tables.
     nltk.data.path.append(str(bundle))
     return str(nltk.data.find(TABLES))
 

@@ -1,4 +1,4 @@
-"""Judge a response by its constraints, strictly and loosely, as IFEval does."""
+"""Judges a response by its constraints, strictly and loosely, as IFEval does."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.types import Constraint, Verdict
-from uniapl_cli.verifiers.instructions import verifiers
+from uniapl_cli.verifiers.registry import verifiers
 
 
 def judge(response: str, constraints: Sequence[Constraint]) -> Verdict:
-    """Tell for each constraint whether `response` follows it. A blank response follows none.
+    """Return for each constraint whether `response` follows it. A blank response follows none.
 
     Raises UniAPLError, naming the instruction, when a verifier fails.
     """
@@ -33,22 +33,6 @@ def light_edits(response: str) -> tuple[str, ...]:
     kept = [response, *("\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1]))]
     variants = dict.fromkeys([*kept, *(text.replace("*", "") for text in kept)])
     return tuple(text for text in variants if text != response and text.strip())
-
-
-def strip_thinking(text: str) -> str:
-    """Return what follows the last `</think>`, or `text` where there is none."""
-    _, mark, answer = text.rpartition("</think>")
-    return answer.lstrip() if mark else text
-
-
-def strip_wrapping(text: str) -> str:
-    """Return the answer as open-instruct takes it out of `text` before it judges.
-
-    That is what follows the last `</think>`, without `<answer>` tags, `<|assistant|>` marks and the
-    white space around.
-    """
-    answer = text.replace("<|assistant|>", "").rpartition("</think>")[2]
-    return answer.replace("<answer>", "").replace("</answer>", "").strip()
 
 
 def _follows(response: str, constraint: Constraint) -> bool:

@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from uniapl_cli.objectives import advantages
+from uniapl_cli import register_advantage
 
 
-@advantages.register("halved")
+@register_advantage("halved")
 def halved(values: Tensor, groups: Tensor, *, by: float = 2.0) -> Tensor:
     """The value over `by`. values, groups: (N,)."""
     return values / by

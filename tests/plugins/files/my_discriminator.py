@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 from pydantic import PositiveFloat
 
-from uniapl_cli.discriminators import DiscriminatorOptions, discriminators
-from uniapl_cli.options import key
-from uniapl_cli.types import Comparison
+from uniapl_cli import Comparison, DiscriminatorOptions, key, register_discriminator
 
 
-@discriminators.register("overlap")
+@register_discriminator("overlap")
 class OverlapOptions(DiscriminatorOptions):
     """How many of the reference's words a candidate has."""
 

@@ -1,19 +1,17 @@
 """A layout of rows."""
 
+from uniapl_cli import Example, Message, Row, register_layout
 from uniapl_cli.data import columns
-from uniapl_cli.data.layouts import layouts
-from uniapl_cli.files import Row
-from uniapl_cli.types import Example, Message
 
 
-@layouts.register("quiz", columns=[{"quiz", "solution"}])
+@register_layout("quiz", columns=[{"quiz", "solution"}])
 def quiz(row: Row, build: columns.Build) -> Example:
     """Read rows of a question and its solution."""
-    asked, solved = columns.text(row, "quiz"), columns.text(row, "solution")
+    question, solution = columns.text(row, "quiz"), columns.text(row, "solution")
     return Example(
         id=row.origin,
-        prompt=(Message("user", str(asked)),),
-        response=solved,
+        prompt=(Message("user", str(question)),),
+        response=solution,
         row=row.values,
         origin=row.origin,
     )

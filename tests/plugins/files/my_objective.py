@@ -3,11 +3,10 @@
 from pydantic import PositiveFloat
 from torch import Tensor
 
-from uniapl_cli.objectives import objectives
-from uniapl_cli.tensors import TokenBatch, TokenLoss
+from uniapl_cli import TokenBatch, TokenLoss, register_objective
 
 
-@objectives.register("focal")
+@register_objective("focal")
 def focal(logps: Tensor, batch: TokenBatch, *, gamma: PositiveFloat = 2.0) -> TokenLoss:
     """-(1 - p)^gamma log p, the factor held constant. logps: (B, T)."""
     share = (1 - logps.detach().exp()) ** gamma

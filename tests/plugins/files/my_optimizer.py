@@ -4,10 +4,10 @@ import torch
 from pydantic import NonNegativeFloat
 from torch import nn
 
-from uniapl_cli.training.optim import Optimizer, optimizers
+from uniapl_cli import Optimizer, register_optimizer
 
 
-@optimizers.register("sgd")
+@register_optimizer("sgd")
 def sgd(model: nn.Module, *, momentum: NonNegativeFloat = 0.0) -> Optimizer:
     """Plain gradient descent."""
     trained = [p for p in model.parameters() if p.requires_grad]

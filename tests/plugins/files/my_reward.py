@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from uniapl_cli.rewards.functions import reward_functions
-from uniapl_cli.types import Rollout
+from uniapl_cli import Rollout, register_reward_function
 
 
-@reward_functions.register("vowels")
+@register_reward_function("vowels")
 def vowels(rollouts: Sequence[Rollout], *, letters: str = "aeiou") -> list[float]:
     """The share of a response's characters that are vowels."""
     texts = [rollout.completion.text for rollout in rollouts]

@@ -10,10 +10,18 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from uniapl_cli.objectives import objectives
-from uniapl_cli.options import key
-from uniapl_cli.sources import Parts, SourceBatch, SourceOptions, StepContext, sources
-from uniapl_cli.tensors import Batch, TokenBatch, TokenLoss
+from uniapl_cli import (
+    Batch,
+    Parts,
+    SourceBatch,
+    SourceOptions,
+    StepContext,
+    TokenBatch,
+    TokenLoss,
+    key,
+    register_objective,
+    register_source,
+)
 
 
 @dataclass(frozen=True)
@@ -24,14 +32,14 @@ class SentenceBatch(Batch):
     importance: Tensor
 
     @property
-    def mask(self) -> Tensor:
-        """(B, T) bool: the places that count."""
-        return self.texts.mask
+    def loss_mask(self) -> Tensor:
+        """(B, T) bool: the tokens that count."""
+        return self.texts.loss_mask
 
     def split(self, rows: int) -> Iterator[SentenceBatch]:
         """Yield micro-batches of at most `rows` rows."""
-        for places in torch.arange(len(self.importance)).split(rows):
-            yield SentenceBatch(self.texts.take(places), self.importance[places])
+        for index in torch.arange(len(self.importance)).split(rows):
+            yield SentenceBatch(self.texts.take(index), self.importance[index])
 
     def to(self, device: torch.device) -> SentenceBatch:
         """Return the batch on `device`."""
@@ -42,7 +50,7 @@ class SentenceBatch(Batch):
         return self.texts
 
 
-@sources.register("sentences", batch=SentenceBatch, stream="sentences")
+@register_source("sentences", batch=SentenceBatch, stream="sentences")
 class SentencesOptions(SourceOptions):
     """Sentences that a config lists, to be learned by heart."""
 
@@ -78,7 +86,7 @@ class Sentences:
         return SourceBatch(SentenceBatch(TokenBatch(tokens, mask), lengths / lengths.mean()))
 
 
-@objectives.register("by_heart")
+@register_objective("by_heart")
 def by_heart(logps: Tensor, batch: SentenceBatch) -> TokenLoss:
     """-log p, times the sentence's importance. logps: (B, T)."""
     return TokenLoss(-logps * batch.importance)

@@ -2,10 +2,10 @@
 
 from pydantic import NonNegativeInt
 
-from uniapl_cli.verifiers import verifiers
+from uniapl_cli import register_verifier
 
 
-@verifiers.register("mine:exclamations")
+@register_verifier("mine:exclamations")
 def exclamations(response: str, *, most: NonNegativeInt) -> bool:
     """At most so many exclamation marks."""
     return response.count("!") <= most

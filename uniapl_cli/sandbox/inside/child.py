@@ -1,7 +1,7 @@
-"""The process of one call: it runs the untrusted code, and says what came of it.
+"""The process of one call: it runs the untrusted code and reports a verdict or an error.
 
-The untrusted code shares the interpreter with what stands here. So this module has builtins of its
-own, which a patched `builtins.type` does not reach, and takes what it needs from `os` beforehand.
+The untrusted code shares the interpreter with this module. So the module has builtins of its own,
+which a patched `builtins.type` does not reach, and imports what it needs from `os` beforehand.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from os import _exit, write
 from types import ModuleType
 from typing import Any, NoReturn
 
-# Seen by the functions below, as they are made after it.
+# The builtins of the functions below, which are defined after it.
 __builtins__ = {**vars(builtins)}  # type: ignore[assignment]
 
 REASON = 500
@@ -26,7 +26,7 @@ WORDS = {"true": True, "false": False}
 
 
 def as_verdict(value: object) -> bool:
-    """Read what a verification function returned. Raises ValueError for what is no verdict.
+    """Return the verdict in what a verification function returned. Raises ValueError for none.
 
     True and False, 1 and 0, and the words "true" and "false", which one in forty of AutoIF's
     functions returns. The type counts exactly, so that no method of the value is ever called.
@@ -41,27 +41,27 @@ def as_verdict(value: object) -> bool:
 
 
 def answer(request: Mapping[str, Any], result: int, nonce: bytes) -> NoReturn:
-    """Do what the request says, write `nonce`, T, F or E and the reason to `result`, and exit."""
+    """Run the request, write `nonce` and T, F or E with the reason to `result`, and exit."""
     stdout, stderr = sys.stdout, sys.stderr
     module = ModuleType("__main__")
     sys.modules["__main__"] = module
     random.seed(0)
     gc.enable()
-    ballast = mmap.mmap(-1, 1 << 20)  # given back when memory is short, for there to be last words
+    ballast = mmap.mmap(-1, 1 << 20)  # freed when memory is short, so that the error can be written
     try:
-        said = b"T" if _run(request, vars(module)) else b"F"
+        verdict = b"T" if _run(request, vars(module)) else b"F"
     except BaseException as error:  # noqa: BLE001
         ballast.close()
         if type(error) is MemoryError:
             error.__traceback__ = None
         failed = request["kind"] == "program" and type(error) is AssertionError
-        said = b"F" if failed else b"E" + _reason(error)
+        verdict = b"F" if failed else b"E" + _reason(error)
     for stream in (stdout, stderr):
         try:  # noqa: SIM105 - contextlib's classes are everyone's, and can be patched
             stream.flush()
         except BaseException:  # noqa: BLE001, S110
             pass
-    write(result, nonce + said)
+    write(result, nonce + verdict)
     _exit(0)
 
 
@@ -85,7 +85,7 @@ def _shown(value: object) -> str:
 def _reason(error: BaseException) -> bytes:
     try:
         name, text = _name(type(error)), str(error)
-        said = f"{name}: {text[:REASON]}" if text else name
-        return said[:REASON].encode("utf-8", "backslashreplace")
+        reason = f"{name}: {text[:REASON]}" if text else name
+        return reason[:REASON].encode("utf-8", "backslashreplace")
     except BaseException:  # noqa: BLE001
         return b"an exception that cannot be printed"

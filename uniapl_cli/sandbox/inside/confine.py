@@ -1,4 +1,4 @@
-"""Shut a worker in, once, before it sees any untrusted code: namespaces, user, Landlock, seccomp.
+"""Confine a worker before it sees any untrusted code: namespaces, user, Landlock, seccomp.
 
 Each mechanism that is asked for and fails raises `Unavailable`; the pool then starts the worker
 anew without it, so that no worker is ever half confined.
@@ -36,7 +36,7 @@ class Unavailable(Exception):
 
 
 def confine(mechanisms: Collection[str], file_mb: int) -> tuple[dict[str, str], Filters | None]:
-    """Shut this process in; return what is on, by mechanism, and the filters put on.
+    """Confine this process; return each mechanism that is on with a line on it, and the filters.
 
     The working directory becomes the scratch folder. With namespaces, the process must fork once
     more, for its child to be the first process of its own.
@@ -74,7 +74,7 @@ def needs_filter(report: dict[str, str]) -> bool:
 
 
 def protections(report: dict[str, str]) -> list[str]:
-    """Tell what untrusted code is kept from, given what is on.
+    """Return the protections that the mechanisms in a report give, by name.
 
     Landlock alone leaves modes, owners and times of files to change: seccomp refuses that.
     """
@@ -165,8 +165,8 @@ def _become_nobody() -> str:
     kernel.drop_capabilities()
     if os.getuid() != NOBODY:
         return f"off: the user's own, {was}"
-    found = importlib.util.find_spec("this") is not None
-    return "on: nobody" if found else "on: nobody, who cannot read Python's library"
+    readable = importlib.util.find_spec("this") is not None
+    return "on: nobody" if readable else "on: nobody, who cannot read Python's library"
 
 
 def _set_user() -> None:

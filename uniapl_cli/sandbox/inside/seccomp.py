@@ -60,7 +60,7 @@ X32 = 0x40000000  # x86_64's second table of calls
 
 
 class Filter:
-    """A filter for this machine, made once and put on by many processes."""
+    """A filter for this machine, built once and installed by many processes."""
 
     def __init__(self, names: Collection[str]) -> None:
         machine = platform.machine()
@@ -86,20 +86,20 @@ class Filters:
 
 
 def filters() -> Filters:
-    """Make both filters, and try them on in a child of no account. Raises OSError."""
-    made = Filters(Filter(set(REFUSED) - set(OF_CALLS)), Filter(OF_CALLS))
+    """Make both filters, and try them in a child that ends at once. Raises OSError."""
+    pair = Filters(Filter(set(REFUSED) - set(OF_CALLS)), Filter(OF_CALLS))
     child = os.fork()
     if child == 0:
         try:
             kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-            made.worker.install()
-            made.call.install()
+            pair.worker.install()
+            pair.call.install()
             os._exit(0)
         finally:
             os._exit(1)
     if os.waitpid(child, 0)[1]:
         raise OSError(errno.ENOSYS, "the kernel takes no filter")
-    return made
+    return pair
 
 
 def _program(architecture: int, refused: list[int], limit: int) -> list[bytes]:

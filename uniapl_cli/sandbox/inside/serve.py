@@ -1,4 +1,4 @@
-"""A worker: shuts itself in, then forks one process a call, watches it, and tells what came of it.
+"""A worker: confines itself, then forks one process a call, watches it and reports its outcome.
 
 With namespaces, the worker that watches is process 1 of its own: what a call leaves running dies
 with one `kill(-1)`, and no signal of a call's reaches the worker.
@@ -100,7 +100,7 @@ class _Server:
                 return  # the folder goes with the worker
 
     def _attend(self, request: dict[str, Any]) -> dict[str, Any]:
-        given = self._stdin(request["stdin"])
+        stdin = self._stdin(request["stdin"])
         result, result_end = os.pipe()
         output, output_end = os.pipe()
         nonce = os.urandom(16)
@@ -108,7 +108,7 @@ class _Server:
         child = os.fork()
         if child == 0:
             try:
-                self._live(request, given, output_end, result_end, nonce)
+                self._live(request, stdin, output_end, result_end, nonce)
             finally:
                 os._exit(70)
         os.close(result_end)
@@ -133,10 +133,10 @@ class _Server:
         return self.pipes.stdin
 
     def _live(
-        self, request: dict[str, Any], given: int, output: int, result: int, nonce: bytes
+        self, request: dict[str, Any], stdin: int, output: int, result: int, nonce: bytes
     ) -> NoReturn:
         os.setpgid(0, 0)  # not setsid: with autogroups, that costs as much as the fork
-        _place(given, output, result)
+        _redirect(stdin, output, result)
         limit = self.config
         memory, size = limit["memory_mb"] << 20, limit["file_mb"] << 20
         processor = limit["cpu_seconds"]
@@ -151,7 +151,7 @@ class _Server:
         answer(request, 3, nonce)
 
     def _end(self, child: int) -> int:
-        """Kill what runs of the call, the child's own children too; return the child's status."""
+        """Kill the call's process and its children; return the process's status."""
         for target in (-1,) if self.first else (-child, child):
             try:
                 os.kill(target, signal.SIGKILL)
@@ -185,8 +185,8 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
-def _place(given: int, output: int, result: int) -> None:
+def _redirect(stdin: int, output: int, result: int) -> None:
     """Leave the call stdin, stdout, stderr and the result's pipe, as 3; nothing else."""
-    for source, target in ((given, 0), (output, 1), (output, 2), (result, 3)):
+    for source, target in ((stdin, 0), (output, 1), (output, 2), (result, 3)):
         os.dup2(source, target)
     os.closerange(4, 1 << 16)

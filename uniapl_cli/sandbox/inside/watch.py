@@ -1,4 +1,4 @@
-"""Watch a call until it answers, floods its output or runs out of time; then say what it was."""
+"""Watch a call until it answers, floods its output or runs out of time; then judge it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def watch(result: int, output: int, hangup: int, started: float, limits: Mapping
 def conclude(
     seen: Seen, output: int, nonce: bytes, status: int, limits: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Say what came of a call that is over: its verdict, or the reason why there is none."""
+    """Return the reply for a call that is over: its verdict, or the reason why there is none."""
     written, stopped = seen.output, seen.stopped
     while not stopped and (chunk := os.read(output, CHUNK)):
         written += chunk
@@ -65,12 +65,12 @@ def _read(
 ) -> tuple[bool | None, str | None]:
     if not message:
         return None, _death(status, limits)
-    said = message.removeprefix(nonce)
-    if said == message:
+    verdict = message.removeprefix(nonce)
+    if verdict == message:
         return None, "wrote to the pipe of the verdict"
-    if said in (b"T", b"F"):
-        return said == b"T", None
-    return None, said[1:].decode("utf-8", "replace")
+    if verdict in (b"T", b"F"):
+        return verdict == b"T", None
+    return None, verdict[1:].decode("utf-8", "replace")
 
 
 def _death(status: int, limits: Mapping[str, Any]) -> str:

@@ -1,0 +1,58 @@
+"""A config's sizes and choices reach the sources."""
+
+import pytest
+
+from uniapl_cli.commands.method import plan
+from uniapl_cli.commands.train import make_sources, micro_batch_size, rollout_logps
+
+
+@pytest.fixture
+def sources_of(assembled):
+    """made(method, *overrides): the sources of a run."""
+
+    def make(method, *overrides):
+        config, chat, policy = assembled(method, *overrides)
+        return make_sources(config, plan(config), chat, policy, None, "cpu")
+
+    return make
+
+
+def test_rollouts_are_sampled_as_the_config_says(sources_of):
+    common = "max_resamples: 5, mask_truncated_completions: true"
+    sources = sources_of(
+        "unified",
+        f"sources.rollouts={{num_generations: 6, {common}}}",
+        f"sources.demonstration_rollouts={{num_generations: 3, {common}}}",
+        "seed=7",
+        "sampling.temperature=0.7",
+    )
+    rollouts, others = sources["rollouts"], sources["demonstration_rollouts"]
+    assert (rollouts.num_generations, others.num_generations) == (6, 3)
+    for source in (rollouts, others):
+        assert (source.max_resamples, source.mask_truncated, source.seed) == (5, True, 7)
+        assert source.sampling.temperature == 0.7
+        assert set(source.rewards) == {"verifier", "anchor"}
+    assert (rollouts.stream, others.stream) == ("prompts", "demonstrations")
+
+
+def test_nothing_is_masked_or_resampled_unless_told(sources_of):
+    rollouts = sources_of("grpo")["rollouts"]
+    assert not rollouts.mask_truncated
+    assert rollouts.rewards["verifier"].zero_variance == "keep"
+
+
+def test_a_source_may_have_another_name_than_its_kind(sources_of):
+    own = "{kind: rollouts, num_generations: 3}"
+    [source] = sources_of(
+        "grpo", f"sources.mine={own}", "terms.preference.source=mine", "terms.kl=null"
+    )
+    assert source == "mine"
+
+
+def test_a_source_may_have_micro_batches_of_its_own(assembled):
+    sizes = "sources.rollouts.micro_batch_size=2"
+    config, _, policy = assembled("grpo", sizes, "sampling.temperature=0.7")
+    assert micro_batch_size(config, "rollouts") == 2
+    assert micro_batch_size(config, "demonstrations") == 3
+    logps = rollout_logps(config, policy, policy)
+    assert (logps.rows, logps.temperature) == (2, 0.7)

@@ -1,0 +1,147 @@
+"""Means and their standard errors, against closed forms."""
+
+import math
+import random
+import statistics
+
+import pytest
+
+from uniapl_cli.discriminators import coefficient
+from uniapl_cli.errors import DataError
+from uniapl_cli.evaluation.metrics import Answer, Estimate, estimate, metrics
+from uniapl_cli.types import Completion, Verdict
+
+
+def completion(text="So.", tokens=3, reason="stop") -> Completion:
+    return Completion(text, tuple(range(tokens)), (0.0,) * tokens, reason)
+
+
+@pytest.fixture
+def answer(example):
+    """answer(id, strict verdicts, loose verdicts, response, completion, **columns)"""
+
+    def make(id="1", strict=(), loose=(), response=None, answered=None, **columns):
+        verdict = Verdict(tuple(strict), tuple(loose))
+        return Answer(example(id, response, **columns), answered or completion(), verdict)
+
+    return make
+
+
+def shares(name: str, answers, **supplied):
+    return metrics.bind(metrics.options(name), **supplied)(answers)
+
+
+def test_one_answer_a_prompt_has_the_textbook_error(answer):
+    values = [random.Random(0).gauss(0, 1) for _ in range(50)]
+    answers = [answer(str(n)) for n in range(50)]
+    computed = estimate(answers, [(value, 1.0) for value in values])
+    assert computed.mean == pytest.approx(statistics.mean(values))
+    assert computed.se == pytest.approx(statistics.stdev(values) / math.sqrt(50))
+    assert computed.n == 50
+
+
+def test_answers_of_one_prompt_are_one_observation(answer):
+    """Prompt means 0, 1 and 1/2: mean 1/2, s = 1/2, se = s / sqrt(3). As six it would be less."""
+    answers = [answer(id) for id in ("a", "a", "b", "b", "c", "c")]
+    computed = estimate(answers, [(v, 1.0) for v in (0, 0, 1, 1, 0, 1)])
+    assert computed == Estimate(0.5, pytest.approx(0.5 / math.sqrt(3)), 3)
+
+
+def test_repeating_every_answer_changes_nothing(answer):
+    once = [answer(id) for id in "abcd"]
+    values = [(0.2, 1.0), (0.4, 2.0), (1.0, 1.0), (0.0, 3.0)]
+    twice = estimate(once * 2, values * 2)
+    assert twice == Estimate(
+        pytest.approx(estimate(once, values).mean), pytest.approx(estimate(once, values).se), 4
+    )
+
+
+def test_the_ratio_estimators_error_by_hand(answer):
+    """Totals 1, 2, 0 of counts 1, 3, 1: R = 3/5, residuals 2/5, 1/5, -3/5, squares 14/25.
+
+    se = sqrt(3/2 * 14/25) / 5.
+    """
+    computed = estimate([answer(id) for id in "abc"], [(1, 1), (2, 3), (0, 1)])
+    assert computed == Estimate(pytest.approx(0.6), pytest.approx(math.sqrt(1.5 * 14 / 25) / 5), 3)
+
+
+def test_the_error_is_that_of_repeated_sampling(answer):
+    rng, answers = random.Random(1), [answer(str(n)) for n in range(200)]
+    computed = []
+    for _ in range(300):
+        counts = [rng.randint(1, 4) for _ in answers]
+        drawn = [(float(sum(rng.random() < 0.3 for _ in range(c))), float(c)) for c in counts]
+        computed.append(estimate(answers, drawn))
+    spread = statistics.stdev(e.mean for e in computed)
+    assert statistics.mean(e.se for e in computed) == pytest.approx(spread, rel=0.15)
+
+
+def test_what_cannot_be_told_is_not_a_number(answer):
+    assert math.isnan(estimate([answer()], [(1.0, 1.0)]).se)
+    nothing = estimate([answer("a"), answer("b")], [(0.0, 0.0), (0.0, 0.0)])
+    assert math.isnan(nothing.mean) and math.isnan(nothing.se)
+
+
+def test_ifeval_counts_prompts_and_instructions(answer):
+    answers = [
+        answer("1", [True, True], [True, True]),
+        answer("2", [True, False, False], [True, True, True]),
+        answer("3", [False], [False]),
+    ]
+    means = {name: estimate(answers, s).mean for name, s in shares("ifeval", answers).items()}
+    assert means == pytest.approx(
+        {"prompt_strict": 1 / 3, "inst_strict": 3 / 6, "prompt_loose": 2 / 3, "inst_loose": 5 / 6}
+    )
+
+
+def test_length_is_in_tokens_and_against_the_teachers(answer, chat):
+    teacher = "The harbour is old."
+    tokens = len(chat.response_ids(teacher))
+    answers = [
+        answer("1", response=teacher, answered=completion(tokens=4)),
+        answer("2", response=teacher, answered=completion(tokens=8, reason="length")),
+    ]
+    computed = shares("length", answers, chat=chat)
+    assert computed["length"] == [(4, 1), (8, 1)]
+    assert computed["truncated"] == [(0, 1), (1, 1)]
+    assert computed["length_ratio"] == [(4, tokens), (8, tokens)]
+
+
+def test_without_a_teacher_there_is_no_ratio(answer, chat):
+    answers = [answer("1", response="So."), answer("2")]
+    assert "length_ratio" not in shares("length", answers, chat=chat)
+
+
+def test_topic_asks_whether_the_answer_keeps_to_it(answer):
+    answers = [
+        answer("1", answered=completion("The harbour is old."), topic="harbour"),
+        answer("2", answered=completion("The garden is old."), topic="harbour"),
+    ]
+    assert shares("topic", answers) == {"topic": [(1, 1), (0, 1)]}
+
+
+def test_topic_needs_its_column(answer):
+    with pytest.raises(DataError) as caught:
+        shares("topic", [answer("1")])
+    assert (caught.value.where, caught.value.got) == ("rows.jsonl:1", ["key", "prompt"])
+
+
+class Lengths:
+    """A discriminator whose score is how much longer the candidate is."""
+
+    def score(self, comparisons):
+        return [float(len(c.candidate) - len(c.reference)) for c in comparisons]
+
+
+def test_the_discriminator_judges_what_follows_the_thoughts(answer):
+    thought = completion("<think>\nhm\n</think>\n\nSo so.")
+    computed = shares(
+        "discriminator", [answer("1", response="So.", answered=thought)], discriminator=Lengths()
+    )
+    assert computed == {"score": [(3.0, 1.0)], "coef": [(coefficient(3.0), 1.0)]}
+
+
+def test_the_discriminator_needs_the_teachers_response(answer):
+    with pytest.raises(DataError) as caught:
+        shares("discriminator", [answer("1")], discriminator=Lengths())
+    assert caught.value.where == "rows.jsonl:1"

@@ -1,0 +1,223 @@
+"""Requests to the server, what becomes of its answers, and repetitions."""
+
+import json
+import logging
+import socket
+import time
+from dataclasses import replace
+
+import pytest
+from fake_server import Reply, completion, echo
+
+from uniapl_cli.http.retries import LONGEST_PAUSE
+from uniapl_cli.teachers import Answer, Question
+from uniapl_cli.types import Message, Sampling
+
+SEED = 2**62 + 12345
+SLOW = {"messages": [{"role": "user", "content": "a"}], "seed": 1}
+
+
+def first(reply, then=echo):
+    """Give `reply` to the first request, and `then` to the others."""
+    return lambda body, number: reply if number == 1 else then(body, number)
+
+
+def always(reply):
+    return lambda body, number: reply
+
+
+def error(status, message="no", **headers):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(status, json.dumps({"error": {"message": message}}).encode(), named)
+
+
+@pytest.mark.slow
+def test_every_sample_is_a_request_of_its_own_and_knows_its_question(serve, teacher):
+    def slow_at_first(body, number):
+        answer = echo(body, number)
+        return replace(answer, delay=1.0) if answer.body == echo(SLOW, 1).body else answer
+
+    server = serve(slow_at_first)
+    results = teacher(server.url, concurrency=4).ask("a", "b", "c", seeds=(1, 2))
+    assert len(server.bodies) == 6
+    assert {(question, sample): result.text for question, sample, result in results} == {
+        (question, sample): f"{prompt} {seed}"
+        for question, prompt in enumerate("abc")
+        for sample, seed in enumerate((1, 2))
+    }
+    assert results[-1][:2] == (0, 0)
+
+
+def test_an_answer_has_its_end_and_its_counts(serve, teacher):
+    server = serve(always(completion("Hello", "length", 9)))
+    assert teacher(server.url).ask("Hi") == [(0, 0, Answer("Hello", "length", 7, 9))]
+
+
+def test_the_request_says_how_to_sample_and_what_not_to_think(serve, teacher):
+    server = serve()
+    sampling = Sampling(temperature=0.7, top_p=0.9, max_new_tokens=9)
+    teacher(server.url, extra={"min_p": 0.1}).ask("Hi", seeds=(SEED,), sampling=sampling)
+    assert server.bodies == [
+        {
+            "model": "m",
+            "messages": [{"role": "user", "content": "Hi"}],
+            "temperature": 0.7,
+            "top_p": 0.9,
+            "top_k": -1,
+            "max_tokens": 9,
+            "seed": SEED % 2**31,
+            "chat_template_kwargs": {"enable_thinking": False},
+            "min_p": 0.1,
+        }
+    ]
+
+
+def test_thinking_and_the_system_message_are_passed_on(serve, teacher):
+    server = serve()
+    teacher(server.url, thinking=True, system="Be brief.").ask("Hi")
+    assert server.bodies[0]["chat_template_kwargs"] == {"enable_thinking": True}
+    assert server.bodies[0]["messages"][0] == {"role": "system", "content": "Be brief."}
+
+
+def test_as_many_requests_are_under_way_as_wanted_and_no_more(serve, teacher):
+    server = serve(lambda body, n: replace(echo(body, n), delay=0.1))
+    teacher(server.url, concurrency=3).ask(*map(str, range(12)))
+    assert server.peak == 3
+
+
+FAULTS = {
+    "500": Reply(500, b"Internal Server Error"),
+    "503": error(503),
+    "408": error(408),
+    "409": error(409),
+    "429": error(429),
+    "dropped": Reply(drop=True),
+    "half an object": Reply(body=b'{"choices": [{"mess'),
+    "no JSON": Reply(body=b"<html>", headers={"Content-Type": "text/html"}),
+    "no bytes": Reply(),
+    "a list": Reply(body=b"[]"),
+    "no choices": Reply(body=b'{"choices": [], "usage": {}}'),
+    "no counts": Reply(body=completion("x").body.replace(b"completion_tokens", b"x")),
+    "no text": completion(None),
+    "aborted": completion("Hel", "abort"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_what_may_pass_is_repeated(serve, teacher, fault):
+    server = serve(first(fault))
+    run = teacher(server.url)
+    assert run.one() == "Hi 5"
+    assert len(server.bodies) == 2
+    assert server.bodies[0] == server.bodies[1]
+    [pause] = run.pauses
+    assert 0.25 <= pause <= 0.5
+
+
+def test_an_answer_that_takes_too_long_is_requested_again(serve, teacher):
+    server = serve(first(Reply(delay=3.0)))
+    began = time.monotonic()
+    assert teacher(server.url, timeout=0.3).one() == "Hi 5"
+    assert time.monotonic() - began < 2.5
+
+
+def test_a_timeout_names_its_seconds(serve, teacher):
+    server = serve(always(Reply(delay=1.0)))
+    assert "0.2 s" in teacher(server.url, timeout=0.2, retries=0).one()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
+def test_a_refusal_is_not_repeated_and_is_one_line(serve, teacher, status):
+    server = serve(always(error(status, "unknown\nfield 'top_k'")))
+    run = teacher(server.url)
+    reason = run.one()
+    assert reason.startswith(f"{server.url}: HTTP {status} ")
+    assert "field 'top_k'" in reason
+    assert "\n" not in reason
+    assert ("dialect" in reason) == (status in (400, 422))
+    assert len(server.bodies) == 1
+    assert run.pauses == []
+
+
+def test_pauses_grow_up_to_a_bound_and_the_failure_counts_them(serve, teacher):
+    server = serve(always(error(500, "overloaded")))
+    run = teacher(server.url, retries=10)
+    reason = run.one()
+    assert "HTTP 500" in reason and "overloaded" in reason and "(11 times)" in reason
+    assert len(run.pauses) == 10
+    for attempt, pause in enumerate(run.pauses):
+        longest = min(0.5 * 2**attempt, LONGEST_PAUSE)
+        assert longest / 2 <= pause <= longest
+
+
+def test_requests_that_failed_together_do_not_return_together(serve, teacher):
+    server = serve(lambda body, n: error(500) if n <= 6 else echo(body, n))
+    run = teacher(server.url, concurrency=6)
+    run.ask("Hi", seeds=range(6))
+    assert len(set(run.pauses)) == 6
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(("wish", "pause"), [("7", 7), ("0", 0), ("3600", LONGEST_PAUSE)])
+def test_the_server_says_how_long_to_wait(serve, teacher, status, wish, pause):
+    run = teacher(serve(first(error(status, Retry_After=wish))).url)
+    assert run.one() == "Hi 5"
+    assert run.pauses == [pause]
+
+
+def test_a_server_that_is_not_there_is_named(teacher):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    reason = teacher(f"http://127.0.0.1:{port}/v1", retries=1).one()
+    assert f"127.0.0.1:{port}" in reason and "onnect" in reason and "(2 times)" in reason
+
+
+def test_one_failure_leaves_the_others_alone(serve, teacher):
+    bad = error(400)
+    server = serve(lambda body, n: bad if body["messages"][0]["content"] == "b" else echo(body, n))
+    results = teacher(server.url, concurrency=2).ask("a", "b", "c")
+    assert {question: isinstance(result, Answer) for question, _, result in results} == {
+        0: True,
+        1: False,
+        2: True,
+    }
+
+
+def test_the_first_failure_of_a_kind_is_logged_and_all_are_counted(serve, teacher, caplog):
+    server = serve(lambda body, n: error(500) if n <= 3 else echo(body, n))
+    with caplog.at_level(logging.INFO, "uniapl"):
+        teacher(server.url).ask("a", "b")
+    messages = [record.getMessage() for record in caplog.records if record.name == "uniapl"]
+    assert len(messages) == 2
+    assert messages[0].startswith("rows.jsonl:1: HTTP 500")
+    assert "HTTP 500 x3" in messages[1]
+
+
+def test_thoughts_that_took_all_the_tokens_leave_an_empty_truncated_answer(serve, teacher):
+    server = serve(always(completion(None, "length", 9)))
+    assert teacher(server.url).ask("Hi") == [(0, 0, Answer("", "length", 7, 9))]
+
+
+def test_whoever_stops_reading_hangs_up(serve, teacher):
+    server = serve(lambda body, n: replace(echo(body, n), delay=5.0 * (n > 1)))
+    asks = teacher(server.url, concurrency=2).teacher
+    questions = [Question((Message("user", "Hi"),), (1, 2, 3, 4))]
+    began = time.monotonic()
+    results = asks.answer(questions, Sampling())
+    next(results)
+    results.close()
+    assert time.monotonic() - began < 3
+    assert len(server.bodies) <= 3
+
+
+def test_the_key_is_sent_and_nowhere_to_be_seen(serve, teacher):
+    key = "sk-very-secret"
+    server = serve(always(error(401, f"wrong key: {key}")))
+    run = teacher(server.url, key=key)
+    reason = run.one()
+    assert server.headers[0]["Authorization"] == f"Bearer {key}"
+    assert "wrong key: ***" in reason
+    assert key not in reason
+    assert key not in repr(run.teacher)

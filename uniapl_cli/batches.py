@@ -1,0 +1,160 @@
+"""Batches of labelled answers and of pairs: for DPO, KTO and the discriminator's ranking loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from uniapl_cli.tensors import Batch, TokenBatch, row_ends
+
+
+@dataclass(frozen=True)
+class ChoiceBatch(Batch):
+    """Prompts with a chosen and a rejected answer each; one loss a prompt.
+
+    answers: 2B rows, first the chosen answers of all prompts, then the rejected ones.
+    """
+
+    answers: TokenBatch
+
+    def __post_init__(self) -> None:
+        if len(self.answers.loss_mask) % 2:
+            raise ValueError(
+                f"two answers a prompt are needed, got {len(self.answers.loss_mask)} rows"
+            )
+
+    @property
+    def loss_mask(self) -> Tensor:
+        """(B, 1) bool: the prompts with an answer that has a token that counts."""
+        chosen, rejected = self.answers.loss_mask.any(1).chunk(2)
+        return (chosen | rejected).unsqueeze(1)
+
+    def split(self, rows: int) -> Iterator[ChoiceBatch]:
+        """Yield micro-batches of at most `rows` prompts (2 * `rows` answers) of similar length."""
+        chosen, rejected = row_ends(self.answers.loss_mask).chunk(2)
+        order = torch.argsort(torch.maximum(chosen, rejected), descending=True, stable=True)
+        for index in order.split(rows):
+            yield ChoiceBatch(self.answers.take(torch.cat([index, index + len(order)])))
+
+    def to(self, device: torch.device) -> ChoiceBatch:
+        """Return the batch on `device`."""
+        return ChoiceBatch(self.answers.to(device))
+
+    def model_input(self) -> TokenBatch:
+        """Return the answers."""
+        return self.answers
+
+    def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> ChoiceBatch:
+        """Return the answers with the reference's log-probabilities."""
+        return ChoiceBatch(self.answers.with_reference(read))
+
+
+@dataclass(frozen=True)
+class LabelledBatch(Batch):
+    """Answers labelled good or bad; one loss an answer.
+
+    answers: B rows. desirable: (B,) bool. mismatched: B rows, each prompt with the answer to
+    another. baseline: (), KTO's estimate over the whole step of the divergence between policy and
+    reference, from the mismatched answers; `complete` fills it in.
+    """
+
+    answers: TokenBatch
+    desirable: Tensor
+    mismatched: TokenBatch
+    baseline: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        rows = len(self.answers.loss_mask)
+        if self.desirable.shape != (rows,) or self.desirable.dtype is not torch.bool:
+            raise ValueError(f"desirable must be bool ({rows},), got {self.desirable.shape}")
+
+    @property
+    def loss_mask(self) -> Tensor:
+        """(B, 1) bool: the answers that have a token that counts."""
+        return self.answers.loss_mask.any(1, keepdim=True)
+
+    def split(self, rows: int) -> Iterator[LabelledBatch]:
+        """Yield micro-batches of at most `rows` answers of similar length."""
+        order = torch.argsort(row_ends(self.answers.loss_mask), descending=True, stable=True)
+        for index in order.split(rows):
+            yield LabelledBatch(
+                self.answers.take(index),
+                self.desirable[index],
+                self.mismatched.take(index),
+                self.baseline,
+            )
+
+    def to(self, device: torch.device) -> LabelledBatch:
+        """Return the batch on `device`."""
+        return LabelledBatch(
+            self.answers.to(device),
+            self.desirable.to(device),
+            self.mismatched.to(device),
+            None if self.baseline is None else self.baseline.to(device),
+        )
+
+    def model_input(self) -> TokenBatch:
+        """Return the answers."""
+        return self.answers
+
+    def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> LabelledBatch:
+        """Return both kinds of answers with the reference's log-probabilities."""
+        answers, mismatched = (b.with_reference(read) for b in (self.answers, self.mismatched))
+        return replace(self, answers=answers, mismatched=mismatched)
+
+    @classmethod
+    @torch.no_grad()
+    def complete(
+        cls, micros: Sequence[LabelledBatch], forward: Callable[[Any], Tensor]
+    ) -> list[LabelledBatch]:
+        """Return the micro-batches with KTO's baseline.
+
+        It is max(0, mean of log p / p_ref over the step's mismatched answers), as in TRL.
+        """
+        ratios = torch.cat([micro.mismatched_log_ratios(forward) for micro in micros])
+        baseline = (ratios.sum() / max(len(ratios), 1)).clamp(min=0)
+        return [replace(micro, baseline=baseline) for micro in micros]
+
+    def mismatched_log_ratios(self, forward: Callable[[Any], Tensor]) -> Tensor:
+        """Return log p / p_ref of each mismatched answer that is not empty."""
+        answers = self.mismatched
+        assert answers.ref_logps is not None, "prepared with a reference"
+        ratios = ((forward(answers) - answers.ref_logps) * answers.loss_mask).sum(1)
+        return ratios[answers.loss_mask.any(1)]
+
+
+@dataclass(frozen=True)
+class PairBatch(Batch):
+    """Pairs of sequences, padded on the right; the first of a pair should score higher.
+
+    tokens: (B, 2, L) ids. lengths: (B, 2); a score is read at a sequence's last token.
+    """
+
+    tokens: Tensor
+    lengths: Tensor
+
+    def __post_init__(self) -> None:
+        if self.tokens.dim() != 3 or self.tokens.shape[1] != 2:
+            raise ValueError(f"tokens must be (B, 2, L), got {tuple(self.tokens.shape)}")
+        if self.lengths.shape != self.tokens.shape[:2]:
+            raise ValueError(f"lengths must be {tuple(self.tokens.shape[:2])}")
+
+    @property
+    def loss_mask(self) -> Tensor:
+        """(B, 1) bool: every pair counts."""
+        return torch.ones(len(self.tokens), 1, dtype=torch.bool, device=self.tokens.device)
+
+    def split(self, rows: int) -> Iterator[PairBatch]:
+        """Yield micro-batches of at most `rows` pairs of similar length."""
+        order = torch.argsort(self.lengths.amax(1), descending=True, stable=True)
+        for index in order.split(rows):
+            lengths = self.lengths[index]
+            yield PairBatch(self.tokens[index, :, : int(lengths.max())], lengths)
+
+    def to(self, device: torch.device) -> PairBatch:
+        """Return the batch on `device`."""
+        return PairBatch(self.tokens.to(device), self.lengths.to(device))

@@ -1,0 +1,228 @@
+"""POLAR: one causal pass over reference and candidate, one score at its end.
+
+The score is a bias-free linear head on the last token's hidden state (POLAR, section 4.1). Official
+checkpoints and the folders that `uniapl pretrain-polar` writes load alike; the latter are
+transformers sequence classifiers with one label, whose config also names `separator_token_id` and
+`reward_token_id`. No checkpoint's own code is run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from uniapl_cli.batches import PairBatch
+from uniapl_cli.chat import first_line, load_tokenizer
+from uniapl_cli.discriminators.batches import Row
+from uniapl_cli.discriminators.discriminator import discriminators
+from uniapl_cli.discriminators.local import (
+    LocalDiscriminator,
+    refuse_nonfinite,
+    refuse_overlong,
+)
+from uniapl_cli.discriminators.polar.internlm2 import is_official, load_official
+from uniapl_cli.discriminators.polar.prefixes import Prefixes
+from uniapl_cli.discriminators.polar.scorer import Scorer
+from uniapl_cli.discriminators.polar.serialise import OFFICIAL, Cut, Format, Serialiser, report_cuts
+from uniapl_cli.errors import ModelError
+from uniapl_cli.loading import hub_file, load_pretrained
+from uniapl_cli.options import key
+from uniapl_cli.precision import weights
+from uniapl_cli.types import Comparison
+
+CLASSIFIER = "AutoModelForSequenceClassification"
+
+
+class PolarModel:
+    """A transformers sequence classifier in POLAR's format: token ids in, one score a row out."""
+
+    def __init__(self, model: Any, tokenizer: Any, format: Format = OFFICIAL) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.separator_id: int = model.config.separator_token_id
+        self.tail_id: int = model.config.reward_token_id
+        self.serialiser = Serialiser(tokenizer, self.separator_id, self.tail_id, format)
+
+    @property
+    def backbone(self) -> nn.Module:
+        """The decoder without its head."""
+        return getattr(self.model, self.model.base_model_prefix)
+
+    def encode(self, comparison: Comparison) -> list[int]:
+        """Return the ids of a comparison."""
+        return self.serialiser.encode(comparison)[0]
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Return (R,) float32 scores of last hidden states (R, H)."""
+        return nn.functional.linear(hidden.float(), self.model.score.weight.float()).squeeze(1)
+
+    def scores(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Return (R,) float32 scores. tokens: (R, L) padded on the right, lengths: (R,)."""
+        hidden = self.backbone(input_ids=tokens, use_cache=False).last_hidden_state
+        return self.head(hidden[torch.arange(len(tokens), device=tokens.device), lengths - 1])
+
+    def forward(self, batch: PairBatch) -> Tensor:
+        """Return the (B, 2) scores of a batch of pairs, for training."""
+        flat = self.scores(batch.tokens.flatten(0, 1), batch.lengths.flatten())
+        return flat.unflatten(0, (-1, 2))
+
+
+@discriminators.register("polar")
+class Polar(Format, LocalDiscriminator):
+    """POLAR in this process: how close to the reference a candidate is, in one causal pass."""
+
+    share_prefixes: bool = key(
+        True, "compute the prefix that a prompt's candidates share once", may_change=True
+    )
+    cache_mb: int = key(
+        256,
+        "memory for long prefixes kept between steps; 0 keeps none; scores are the same",
+        ge=0,
+        may_change=True,
+    )
+
+    def look(self, path: str) -> None:
+        """Read the checkpoint's config.json. Raises ModelError for any other model's."""
+        read_settings(path, self.revision)
+
+    def make(self, path: str, device: str) -> PolarDiscriminator:
+        """Load the checkpoint in the folder `path`. Raises ModelError."""
+        polar = load_polar(
+            path,
+            device=device,
+            dtype=weights(self.dtype, device, trained=False),
+            attention=self.attention,
+            revision=self.revision,
+            format=self,
+        )
+        return PolarDiscriminator(polar, self)
+
+
+class PolarDiscriminator:
+    """A POLAR checkpoint as a Discriminator, in batches of at most `batch_tokens` tokens.
+
+    `truncations` counts the comparisons that lost tokens, by part, over all calls.
+    """
+
+    def __init__(self, polar: PolarModel, options: Polar) -> None:
+        self.polar = polar
+        polar.model.eval().requires_grad_(False)
+        self.context = getattr(polar.model.config, "max_position_embeddings", None)
+        self.truncations: Counter[str] = Counter()
+        self.scorer = Scorer(
+            polar.backbone,
+            polar.head,
+            batch_tokens=options.batch_tokens,
+            share=options.share_prefixes,
+            prefixes=Prefixes(options.cache_mb * 2**20),
+        )
+
+    def score(
+        self, comparisons: Sequence[Comparison], *, batch_invariant: bool = False
+    ) -> list[float]:
+        """Return one score a comparison; ModelError names one that is too long or not finite."""
+        encoded = [self.polar.serialiser.encode(comparison) for comparison in comparisons]
+        rows, cuts = [tuple(ids) for ids, _ in encoded], [cut for _, cut in encoded]
+        names = [comparison.id for comparison in comparisons]
+        refuse_overlong(names, rows, self.context)
+        self.truncations += report_cuts(comparisons, cuts)
+        prefixes = self._prefixes(comparisons, rows, cuts)
+        scores = self.scorer(rows, prefixes, batch_invariant=batch_invariant)
+        refuse_nonfinite(names, scores)
+        return scores
+
+    def _prefixes(
+        self, comparisons: Sequence[Comparison], rows: Sequence[Row], cuts: Sequence[Cut]
+    ) -> list[Row]:
+        """Return the ids that stand before any candidate: reference, separator, the prompt again.
+
+        Empty where the prompt was cut: how much of it is left depends on the candidate.
+        """
+        prompts = dict.fromkeys(c.prompt for c in comparisons)
+        openings = {prompt: self.polar.serialiser.opening(prompt) for prompt in prompts}
+        return [
+            ()
+            if cut.prompt
+            else (*row[: row.index(self.polar.separator_id) + 1], *openings[comparison.prompt])
+            for comparison, row, cut in zip(comparisons, rows, cuts, strict=True)
+        ]
+
+
+def load_polar(
+    path: str | Path,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    attention: str = "sdpa",
+    revision: str | None = None,
+    format: Format = OFFICIAL,
+) -> PolarModel:
+    """Load a POLAR checkpoint, official or trained here, from a folder or the hub.
+
+    Raises ModelError for any other model.
+    """
+    settings = read_settings(path, revision)
+    if is_official(settings):
+        model, tokenizer = load_official(path, settings, device, dtype, attention, revision)
+        return PolarModel(model, tokenizer, format)
+    model = load_pretrained(
+        CLASSIFIER, path, device, dtype=dtype, attention=attention, revision=revision
+    )
+    return PolarModel(model, load_tokenizer(path, revision), format)
+
+
+def read_settings(path: str | Path, revision: str | None = None) -> dict[str, Any]:
+    """Read the config.json of a POLAR checkpoint. Raises ModelError for any other model's."""
+    file = hub_file(path, "config.json", revision)
+    if file is None:
+        message = f"no discriminator in '{path}': there is no config.json, here or on the hub"
+        raise ModelError(message, got=path)
+    try:
+        settings = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise ModelError(
+            f"no discriminator in '{path}': config.json: {first_line(error)}", got=path
+        ) from error
+    missing = [n for n in ("separator_token_id", "reward_token_id") if n not in settings]
+    if missing and not is_official(settings):
+        kind = (settings.get("architectures") or ["unknown"])[0]
+        raise ModelError(
+            f"'{path}' is no POLAR-format discriminator: its config.json lacks "
+            f"{', '.join(missing)} (architecture: {kind})",
+            got=missing,
+        )
+    return settings
+
+
+def new_polar(
+    init: str | Path,
+    separator: str,
+    tail: str,
+    format: Format = OFFICIAL,
+    *,
+    tokenizer: Any = None,
+) -> PolarModel:
+    """Start a discriminator from a language model's weights, its head at zero (as POLAR does)."""
+    tokenizer = tokenizer or load_tokenizer(init)
+    ids = [token_id(tokenizer, token) for token in (separator, tail)]
+    model = load_pretrained(
+        CLASSIFIER, init, "cpu", dtype=torch.float32, lacks=["score.weight"], num_labels=1
+    )
+    nn.init.zeros_(model.score.weight)
+    model.config.separator_token_id, model.config.reward_token_id = ids
+    return PolarModel(model, tokenizer, format)
+
+
+def token_id(tokenizer: Any, token: str) -> int:
+    """Return the id of a token. Raises ModelError where the tokenizer has none of that name."""
+    id: int | None = tokenizer.convert_tokens_to_ids(token)
+    if id is None or id == tokenizer.unk_token_id:
+        problem = f"the tokenizer of '{tokenizer.name_or_path}' has no token '{token}'"
+        raise ModelError(problem, got=token)
+    return id

@@ -1,0 +1,243 @@
+"""POLAR behind servers: tokenized here, scored there; a score that is missing is an error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from uniapl_cli.chat import load_tokenizer
+from uniapl_cli.discriminators.discriminator import DiscriminatorOptions, discriminators
+from uniapl_cli.discriminators.polar.internlm2 import is_official, load_official_tokenizer
+from uniapl_cli.discriminators.polar.polar import read_settings
+from uniapl_cli.discriminators.polar.serialise import OFFICIAL, Format, Serialiser, report_cuts
+from uniapl_cli.discriminators.remote.engines import Engine, engines, read_score
+from uniapl_cli.errors import ModelError
+from uniapl_cli.http import (
+    RequestFailed,
+    base_url,
+    new_client,
+    one_line,
+    pause,
+    post,
+    required_key,
+    run,
+    variable_name,
+)
+from uniapl_cli.options import Options, key
+from uniapl_cli.registry import Choice
+from uniapl_cli.types import Comparison
+
+if TYPE_CHECKING:
+    from httpx2 import AsyncClient
+
+
+@dataclass(frozen=True, slots=True)
+class PolarInput:
+    """A comparison's token ids; `name` is its id, for messages."""
+
+    name: str
+    ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows of one request, by their indices. `number` decides which address is tried first."""
+
+    indices: Sequence[int]
+    number: int
+
+    def halves(self) -> tuple[Chunk, Chunk]:
+        """Return the first and the second half of the rows."""
+        middle = len(self.indices) // 2
+        first, second = self.indices[:middle], self.indices[middle:]
+        return Chunk(first, self.number), Chunk(second, self.number)
+
+
+class BadScore(RequestFailed):
+    """An answer whose score of one row, the request's `index`-th, is missing or no number."""
+
+    def __init__(self, reason: str, index: int) -> None:
+        super().__init__("unusable answer", f"unusable answer: {reason}")
+        self.index = index
+
+
+@dataclass(frozen=True)
+class PolarServers:
+    """Scores by asking servers that all hold the same model, `concurrency` requests at a time.
+
+    A request that fails is repeated up to `retries` times, each time at the next address. One that
+    a server refuses is halved until the row at fault is found.
+    """
+
+    serialiser: Serialiser
+    engine: Engine
+    addresses: Sequence[str]
+    model: str | None = None
+    chunk: int = 16
+    concurrency: int = 8
+    timeout: float = 60.0
+    retries: int = 8
+    key: str | None = field(default=None, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    def score(
+        self, comparisons: Sequence[Comparison], *, batch_invariant: bool = False
+    ) -> list[float]:
+        """Return one score a comparison; ModelError names the one that could not be scored.
+
+        `batch_invariant` changes nothing: the servers choose what they compute together.
+        """
+        encoded = [self.serialiser.encode(comparison) for comparison in comparisons]
+        report_cuts(comparisons, [cut for _, cut in encoded])
+        pairs = zip(comparisons, encoded, strict=True)
+        return run(self._score([PolarInput(c.id, ids) for c, (ids, _) in pairs]))
+
+    async def _score(self, rows: Sequence[PolarInput]) -> list[float]:
+        slots = asyncio.Semaphore(self.concurrency)
+        async with new_client(self.concurrency, proxies=False) as client:
+
+            async def ask(chunk: Chunk) -> dict[int, float]:
+                async with slots:
+                    return await self._scored(client, chunk, rows)
+
+            tasks = [asyncio.create_task(ask(chunk)) for chunk in self._chunks(rows)]
+            try:
+                parts = await asyncio.gather(*tasks)
+            finally:  # the first that fails ends the waiting of the others
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        scores = {index: score for part in parts for index, score in part.items()}
+        return [scores[index] for index in range(len(rows))]
+
+    def _chunks(self, rows: Sequence[PolarInput]) -> Iterator[Chunk]:
+        """Yield rows of similar length together, the longest first."""
+        order = sorted(range(len(rows)), key=lambda index: -len(rows[index].ids))
+        for number, start in enumerate(range(0, len(order), self.chunk)):
+            yield Chunk(order[start : start + self.chunk], number)
+
+    async def _scored(
+        self, client: AsyncClient, chunk: Chunk, rows: Sequence[PolarInput]
+    ) -> dict[int, float]:
+        """Return a chunk's scores by index: of all of it, or of its halves where it is refused."""
+        requested = [rows[index] for index in chunk.indices]
+        for attempt in count(1):
+            address = self.addresses[(chunk.number + attempt - 1) % len(self.addresses)]
+            try:
+                scores = await self._request(client, address, requested)
+                return dict(zip(chunk.indices, scores, strict=True))
+            except RequestFailed as failure:
+                if failure.bad_request and len(requested) > 1:
+                    break
+                if not failure.repeatable or attempt > self.retries:
+                    raise _no_score(failure, attempt, address, requested) from None
+                await self.sleep(pause(failure.wait, attempt, chunk.number))
+        first, second = chunk.halves()
+        return {
+            **await self._scored(client, first, rows),
+            **await self._scored(client, second, rows),
+        }
+
+    async def _request(
+        self, client: AsyncClient, address: str, rows: Sequence[PolarInput]
+    ) -> list[float]:
+        """Ask one server once. Raises RequestFailed."""
+        named = {} if self.model is None else {"model": self.model}
+        body = {**named, **self.engine.body([row.ids for row in rows]), **self.extra}
+        url = f"{address}{self.engine.route}"
+        answer = await post(client, url, body, timeout=self.timeout, key=self.key)
+        scores: list[float] = []
+        try:
+            entries = self.engine.read(answer)
+            if len(entries) != len(rows):
+                raise ValueError(f"{len(entries)} scores for {len(rows)} rows")
+            for entry, row in zip(entries, rows, strict=True):
+                scores.append(read_score(entry, len(row.ids)))
+        except ValueError as error:
+            raise BadScore(one_line(error, self.key), len(scores)) from None
+        return scores
+
+
+def _no_score(
+    failure: RequestFailed, attempts: int, address: str, rows: Sequence[PolarInput]
+) -> ModelError:
+    index = failure.index if isinstance(failure, BadScore) else 0
+    others = f" (in a request of {len(rows)} rows)" if len(rows) > 1 else ""
+    times = f" ({attempts} times)" if attempts > 1 else ""
+    problem = f"no score from {address}{others}: {failure.message}{times}"
+    return ModelError(problem, where=rows[index].name, got=failure.message)
+
+
+def _address(address: str) -> str:
+    """Return an address as it is. Raises ValueError where it is none."""
+    base_url(address)
+    return address
+
+
+@discriminators.register("polar_server")
+class PolarServer(Format, DiscriminatorOptions):
+    """POLAR behind servers (`uniapl list engines`); only its tokenizer and config are read here."""
+
+    engine: Annotated[Options, Choice(engines)] = key(..., "kind of the servers")
+    addresses: list[Annotated[str, AfterValidator(_address)]] = Field(
+        min_length=1,
+        description="HOST:PORT or URLs without a route, used in turn",
+        json_schema_extra={"may_change": True, "secret": True},
+    )
+    model: str | None = key(None, "the servers' name for the model; null sends none")
+    chunk: int = key(16, "rows a request", ge=1, may_change=True)
+    concurrency: int = key(8, "requests under way at a time", ge=1, may_change=True)
+    timeout: float = key(60.0, "seconds until a request counts as failed", gt=0, may_change=True)
+    retries: int = key(8, "repetitions of a request that failed", ge=0, may_change=True)
+    api_key_env: Annotated[str, AfterValidator(variable_name)] | None = Field(
+        None,
+        description="NAME of the environment variable with the key; null sends none",
+        json_schema_extra={"may_change": True, "secret": True},
+    )
+    extra: dict[str, Any] = key({}, "further fields of each request")
+
+    def make(self, path: str, device: str) -> PolarServers:
+        """Read the tokenizer in `path`; `device` is the servers' own choice. Raises ModelError."""
+        return PolarServers(
+            serialiser=serialiser(path, self.revision, self),
+            engine=engines.bind(self.engine)(),
+            addresses=[base_url(address) for address in self.addresses],
+            model=self.model,
+            chunk=self.chunk,
+            concurrency=self.concurrency,
+            timeout=self.timeout,
+            retries=self.retries,
+            key=self._key(),
+            extra=self.extra,
+        )
+
+    def look(self, path: str) -> None:
+        """Read the checkpoint's config.json. Raises ModelError for any other model's."""
+        read_settings(path, self.revision)
+
+    def check(self) -> None:
+        """Raise ConfigError where the key is not in the environment."""
+        self._key()
+
+    def _key(self) -> str | None:
+        return None if self.api_key_env is None else required_key(self.api_key_env)
+
+
+def serialiser(
+    path: str | Path, revision: str | None = None, format: Format = OFFICIAL
+) -> Serialiser:
+    """Return the serialiser of the POLAR in `path`; no weights are read. Raises ModelError."""
+    settings = read_settings(path, revision)
+    if is_official(settings):
+        tokenizer, separator = load_official_tokenizer(path, settings, revision)
+    else:
+        tokenizer = load_tokenizer(path, revision)
+        separator = settings["separator_token_id"]
+    return Serialiser(tokenizer, separator, settings["reward_token_id"], format)

@@ -1,0 +1,1 @@
+"""Measures a model on held-out prompts, and compares models and seeds."""

@@ -1,0 +1,133 @@
+"""Measure a model on held-out prompts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.data.encode import encode
+from uniapl_cli.evaluation.metrics import Answer, Estimate, Share, estimate, metrics
+from uniapl_cli.evaluation.results import VERSION as VERSION
+from uniapl_cli.generation import Generator, Request
+from uniapl_cli.options import MISSING, Options, key, section
+from uniapl_cli.registry import Choice
+from uniapl_cli.runs.console import bar
+from uniapl_cli.seeding import derive
+from uniapl_cli.types import Completion, Example, Sampling
+from uniapl_cli.verifiers import Case, Judge
+
+BoundMetric = Callable[[Sequence[Answer]], dict[str, list[Share]]]
+# Outside EvalOptions, where `metrics` is the name of a field.
+AnyMetric = Annotated[Options, Choice(metrics)]
+
+
+class SamplingRunOptions(Options):
+    """One way of sampling the evaluated model."""
+
+    samples: int = key(1, "responses a prompt", ge=1)
+    sampling: Sampling = section(Sampling, "how tokens are drawn")
+
+
+class EvalOptions(Options):
+    """uniapl eval: measure a model on held-out prompts."""
+
+    model: str = key(MISSING, "folder, run directory or hub name of the model to measure")
+    name: str | None = key(None, "what the report calls it; null takes the model's path")
+    data: str = key(MISSING, "JSONL with prompts and constraints")
+    out: str = key(MISSING, "folder for eval.json and responses.jsonl")
+    limit: int | None = key(None, "only the first rows; null takes all", ge=1)
+    metrics: list[AnyMetric] = key(
+        [metrics.options(name) for name in ("ifeval", "length")],
+        "see `uniapl list metrics`",
+        min_length=1,
+    )
+    draws: dict[str, SamplingRunOptions] = key(
+        {"greedy": SamplingRunOptions(sampling=Sampling(temperature=0.0))},
+        "name: {samples, sampling}; each is reported; null takes one out",
+        min_length=1,
+    )
+
+
+@dataclass(frozen=True)
+class SamplingRun:
+    """One way of sampling the model, with `samples` responses a prompt."""
+
+    name: str
+    samples: int
+    sampling: Sampling
+
+
+def evaluate(
+    examples: Sequence[Example],
+    generator: Generator,
+    chat: Chat,
+    run: SamplingRun,
+    metrics: Iterable[BoundMetric],
+    judge: Judge,
+    *,
+    seed: int,
+) -> tuple[dict[str, Estimate], list[dict[str, Any]]]:
+    """Return the estimates, and a row for each response with its verdict."""
+    answers = answer(examples, generator, chat, run, judge, seed)
+    estimates = {
+        name: estimate(answers, shares)
+        for metric in metrics
+        for name, shares in metric(answers).items()
+    }
+    return estimates, [response_row(run.name, a) for a in answers]
+
+
+def answer(
+    examples: Sequence[Example],
+    generator: Generator,
+    chat: Chat,
+    run: SamplingRun,
+    judge: Judge,
+    seed: int,
+) -> list[Answer]:
+    """Sample the responses and judge them, in the order of the examples."""
+    requests = [
+        Request(
+            tuple(item.prompt),
+            tuple(derive(seed, "eval", run.name, example.id, i) for i in range(run.samples)),
+            example.origin,
+        )
+        for example, item in zip(examples, encode(chat, examples, ()), strict=True)
+    ]
+    by_index: dict[int, list[Completion]] = {}
+    with bar(f"eval {run.name}", len(requests)) as progress:
+        for index, completions in generator.generate(requests, run.sampling):
+            by_index[index] = completions
+            progress.advance()
+    pairs = [(e, c) for index, e in enumerate(examples) for c in by_index[index]]
+    verdicts = judge([Case(c.text, e.constraints, e.origin) for e, c in pairs])
+    return [Answer(e, c, verdict) for (e, c), verdict in zip(pairs, verdicts, strict=True)]
+
+
+def response_row(run: str, answer: Answer) -> dict[str, Any]:
+    """Return an answer as a row of responses.jsonl."""
+    example, completion = answer.example, answer.completion
+    return {
+        "draws": run,
+        "key": example.id,
+        "prompt": example.prompt_text,
+        "response": completion.text,
+        "finish_reason": completion.finish_reason,
+        "instruction_id_list": [c.id for c in example.constraints],
+        "verdict": {"strict": list(answer.verdict.strict), "loose": list(answer.verdict.loose)},
+    }
+
+
+def plain(estimates: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]]:
+    """Return estimates as JSON holds them: NaN is null."""
+    return {
+        name: {"mean": _number(e.mean), "se": _number(e.se), "n": e.n}
+        for name, e in estimates.items()
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

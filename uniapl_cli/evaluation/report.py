@@ -1,0 +1,101 @@
+"""Tables of evaluations side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.errors import DataError, unknown
+from uniapl_cli.evaluation.results import VERSION
+
+Columns = list[str]
+Rows = list[list[str]]
+
+# The metrics that a comparison shows by default, if they were measured.
+DEFAULT = ("prompt_strict", "topic", "score", "length_ratio")
+PERCENT = ("prompt_strict", "prompt_loose", "inst_strict", "inst_loose", "topic", "truncated")
+
+
+def read_evaluations(files: Sequence[Path]) -> list[dict[str, Any]]:
+    """Read what eval wrote. Raises DataError, also for a file of another version."""
+    return [_read(file) for file in files]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        result = json.loads(file.read_text(encoding="utf-8"))
+        read = {key: result[key] for key in ("name", "model", "data", "draws")}
+    except OSError as error:
+        raise DataError(f"cannot read '{file}': {error.strerror}", got=str(file)) from None
+    except (ValueError, KeyError, TypeError):
+        problem = f"'{file}' is no eval.json that uniapl eval wrote"
+        raise DataError(problem, got=str(file)) from None
+    if (version := result.get("version")) != VERSION:
+        raise DataError(
+            f"'{file}' is of version {version or 1}, and this uniapl reads {VERSION}",
+            "Run uniapl eval again",
+            got=version or 1,
+            allowed=[str(VERSION)],
+        )
+    return read
+
+
+def compare(results: Sequence[Mapping[str, Any]], show: Sequence[str]) -> tuple[Columns, Rows]:
+    """Return a row a model and a column a `draws/metric`."""
+    measured = {
+        f"{draws}/{metric}": 0
+        for result in results
+        for draws, metrics in result["draws"].items()
+        for metric in metrics
+    }
+    for name in show:
+        if name not in measured:
+            raise unknown("column", name, measured, DataError)
+    chosen = list(show) or [name for name in measured if name.partition("/")[2] in DEFAULT]
+    rows = [[result["name"], *(_cell(result, name) for name in chosen)] for result in results]
+    return ["model", *(name.replace("/", " ").replace("_", " ") for name in chosen)], rows
+
+
+def compare_seeds(
+    results: Sequence[Mapping[str, Any]], show: Sequence[str]
+) -> tuple[Columns, Rows]:
+    """Return `compare`'s table of rows over seeds, with a column for the number of seeds."""
+    columns, rows = compare(results, show)
+    for row, result in zip(rows, results, strict=True):
+        n = len(result["seeds"])
+        row.insert(1, str(n) if n > 1 else "1, no interval")
+    return [columns[0], "seeds", *columns[1:]], rows
+
+
+def one_model(result: Mapping[str, Any]) -> tuple[Columns, Rows]:
+    """Return a row a metric and a column a way of sampling."""
+    draws = result["draws"]
+    names = {metric: 0 for metrics in draws.values() for metric in metrics}
+    rows = [
+        [name.replace("_", " "), *(_cell(result, f"{draw}/{name}") for draw in draws)]
+        for name in names
+    ]
+    return ["", *draws], rows
+
+
+def _cell(result: Mapping[str, Any], name: str) -> str:
+    draws, _, metric = name.partition("/")
+    estimate = result["draws"].get(draws, {}).get(metric)
+    if estimate is None or estimate["mean"] is None:
+        return "-"
+    scale, digits = (100, 1) if metric in PERCENT else (1, 2)
+    mean = f"{estimate['mean'] * scale:.{digits}f}"
+    spread = _spread(estimate)
+    cell = mean if spread is None else f"{mean} ± {spread * scale:.{digits}f}"
+    missing = len(estimate.get("values", ())) - estimate["n"]
+    return cell if missing <= 0 else f"{cell} (n={estimate['n']})"
+
+
+def _spread(estimate: Mapping[str, Any]) -> float | None:
+    """Return half the interval over seeds, or the standard error of one evaluation."""
+    if "values" not in estimate:
+        return estimate["se"]
+    interval = estimate["interval"]
+    return None if interval is None else (interval[1] - interval[0]) / 2

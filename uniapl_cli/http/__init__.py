@@ -1,0 +1,25 @@
+"""Requests to servers: their addresses and keys, one request, and when to repeat it."""
+
+from uniapl_cli.http.endpoints import (
+    base_url,
+    read_key,
+    required_key,
+    server_url,
+    variable_name,
+)
+from uniapl_cli.http.request import RequestFailed, new_client, one_line, post, run
+from uniapl_cli.http.retries import pause
+
+__all__ = [
+    "RequestFailed",
+    "base_url",
+    "new_client",
+    "one_line",
+    "pause",
+    "post",
+    "read_key",
+    "required_key",
+    "run",
+    "server_url",
+    "variable_name",
+]

@@ -1,0 +1,59 @@
+"""Stops a run that has nothing left to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from uniapl_cli.errors import TrainingError
+
+
+class IdleCounter:
+    """Counts steps in a row whose gradient was exactly 0. A `limit` of 0 allows any number."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.steps = 0
+
+    def add(self, step: int, grad_norm: float, metrics: Mapping[str, float]) -> None:
+        """Count a step by its gradient norm. Raises TrainingError at the `limit`-th 0 in a row.
+
+        `metrics` are the step's, from which the error says why.
+        """
+        self.steps = self.steps + 1 if grad_norm == 0 else 0
+        if self.limit and self.steps >= self.limit:
+            raise TrainingError(
+                f"nothing is left to learn: the gradient was exactly 0 for {self.steps} steps "
+                f"in a row, up to step {step}",
+                " ".join(reasons(metrics)),
+                got=self.steps,
+            )
+
+
+def reasons(metrics: Mapping[str, float]) -> Iterator[str]:
+    """Yield sentences on why there is no gradient, as far as the metrics tell."""
+    explained = False
+    for name, value in metrics.items():
+        if value != 1:
+            continue
+        if name.endswith("/completions/clipped_ratio"):
+            explained = True
+            source = name.removesuffix("/completions/clipped_ratio")
+            yield (
+                f"All {source} were cut off at sampling.max_new_tokens: raise it; with "
+                f"sources.{source}.mask_truncated_completions=true such responses count for "
+                "nothing."
+            )
+        elif name.endswith("/frac_reward_zero_std"):
+            explained = True
+            source, reward, _ = name.split("/")
+            yield (
+                f"All {source} to a prompt earn the same '{reward}' (mean reward "
+                f"{metrics[f'{source}/{reward}/mean']:.3g}), so none is better than another: take "
+                f"easier or harder prompts, a larger sources.{source}.num_generations, or end the "
+                "run here (training.steps)."
+            )
+    if not explained:
+        yield (
+            "Rewards differ and responses end, so no token carries a loss, or the terms have "
+            "reached their optimum: look at the rows in samples.jsonl and at the terms' weights."
+        )

@@ -1,0 +1,159 @@
+"""A JSONL file that grows over several runs, written by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from io import FileIO
+from pathlib import Path
+from typing import Any, Self
+
+from uniapl_cli.errors import DataError
+from uniapl_cli.files import Row, dump, read_rows, replacing
+
+log = logging.getLogger("uniapl")
+
+# `add` writes when so many rows are waiting, or when the last write is so many seconds ago.
+BATCH_ROWS = 64
+BATCH_SECONDS = 1.0
+# Bytes read at a time, from the end, to find the end of the last whole line.
+BLOCK = 1 << 16
+
+
+class AppendOnlyRows:
+    """Appends rows to a JSONL file, and continues one that an earlier run left unfinished.
+
+    `provenance`: what decides the rows; it is kept beside them as FILE.meta.json. `key`: the
+    config's key of the file. To be used as a context. Entering it locks the file, refuses rows of
+    another provenance and cuts off a torn last line; leaving it, also by an error, writes the rows
+    that are still waiting.
+    """
+
+    def __init__(self, path: Path, provenance: Mapping[str, Any], key: str) -> None:
+        self.path, self.provenance = path, provenance
+        self.record = path.with_name(f"{path.name}.meta.json")
+        self.elsewhere = f"set another {key}"
+        self._waiting: list[Mapping[str, Any]] = []
+        self._wrote = time.monotonic()
+        self._file: FileIO | None = None
+
+    def __enter__(self) -> Self:
+        self._file = self._locked()
+        try:
+            if _size(self._file):
+                self._check_provenance()
+                if cut_torn_line(self._file):
+                    log.warning("%s: an unfinished last line was cut off", self.path)
+        except BaseException:
+            self._file.close()
+            raise
+        self._wrote = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._file is not None, "the block has begun"
+        try:
+            self.flush()
+        finally:
+            if not _size(self._file):
+                self.path.unlink(missing_ok=True)
+            self._file.close()
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows that are in the file, in their order."""
+        return read_rows(self.path)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Take a row; it is written with others, see BATCH_ROWS and BATCH_SECONDS."""
+        self._waiting.append(row)
+        late = time.monotonic() - self._wrote >= BATCH_SECONDS
+        if late or len(self._waiting) >= BATCH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows that are waiting."""
+        rows, self._waiting = self._waiting, []
+        if rows:
+            self.append(rows)
+
+    def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write rows; they have reached the disk when this returns. Raises DataError."""
+        assert self._file is not None, "the block has begun"
+        if not _size(self._file):
+            with replacing(self.record) as record:
+                record.write(json.dumps(self.provenance, indent=1) + "\n")
+        try:
+            data = memoryview("".join(map(dump, rows)).encode())
+            while data:
+                data = data[self._file.write(data) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._error(error) from None
+        self._wrote = time.monotonic()
+
+    def _locked(self) -> FileIO:
+        """Open the file with an exclusive lock, which ends when it is closed. Raises DataError."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            while True:
+                file = self.path.open("a+b", buffering=0)
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    # Its last writer may have replaced the file between the opening and the lock.
+                    if _is_at(file, self.path):
+                        return file
+                except BaseException:
+                    file.close()
+                    raise
+                file.close()
+        except BlockingIOError:
+            problem = f"another process is writing '{self.path}'"
+            advice = f"Wait until it has ended, or {self.elsewhere}"
+            raise DataError(problem, advice, got=str(self.path)) from None
+        except OSError as error:
+            raise self._error(error) from None
+
+    def _check_provenance(self) -> None:
+        """Refuse rows of another or of unknown provenance. Raises DataError."""
+        name, advice = self.record.name, f"Delete it, or {self.elsewhere}"
+        try:
+            earlier = json.loads(self.record.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            problem = f"'{self.path}' has rows, but no {name} that says how they were made"
+            raise DataError(problem, advice, got=str(self.path)) from None
+        if earlier != self.provenance:
+            problem = f"'{self.path}' holds rows made in another way ({name} says how)"
+            raise DataError(problem, advice, got=str(self.path))
+
+    def _error(self, error: OSError) -> DataError:
+        return DataError(f"cannot write '{self.path}': {error.strerror}", got=str(self.path))
+
+
+def cut_torn_line(file: FileIO) -> bool:
+    """Cut off an unfinished last line, which a kill can leave; return whether there was one."""
+    end = size = _size(file)
+    while end:
+        start = max(0, end - BLOCK)
+        file.seek(start)
+        newline = file.read(end - start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    file.truncate(end)
+    return end < size
+
+
+def _size(file: FileIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _is_at(file: FileIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,30 @@
+"""A teacher in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.generation import Generator, Request
+from uniapl_cli.teachers.teacher import Answer, Question, Results
+from uniapl_cli.types import Sampling
+
+
+@dataclass(frozen=True)
+class LocalTeacher:
+    """A Teacher that asks a generator in this process. It never fails at a single question."""
+
+    generator: Generator
+    chat: Chat
+
+    def answer(self, questions: Sequence[Question], sampling: Sampling) -> Results:
+        """Yield the answers as the generator's batches get done."""
+        requests = [
+            Request(tuple(self.chat.prompt_ids(q.messages)), q.seeds, q.name) for q in questions
+        ]
+        for index, completions in self.generator.generate(requests, sampling):
+            length = len(requests[index].prompt_ids)
+            for sample, done in enumerate(completions):
+                answer = Answer(done.text, done.finish_reason, length, len(done.token_ids))
+                yield index, sample, answer

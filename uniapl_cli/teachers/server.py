@@ -1,0 +1,205 @@
+"""A teacher behind an OpenAI-compatible server: vLLM, SGLang, LMDeploy, transformers serve ..."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count, islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from uniapl_cli.chat import turns
+from uniapl_cli.http import (
+    RequestFailed,
+    new_client,
+    pause,
+    post,
+    read_key,
+    required_key,
+    server_url,
+    variable_name,
+)
+from uniapl_cli.options import MISSING, Options, key
+from uniapl_cli.registry import Choice
+from uniapl_cli.teachers.dialects import Dialect, dialects
+from uniapl_cli.teachers.teacher import Answer, Failure, Question, Result, Results
+from uniapl_cli.types import Sampling
+
+if TYPE_CHECKING:
+    from httpx2 import AsyncClient
+
+log = logging.getLogger("uniapl")
+
+# What a server answers that does not know, or not like, a field of the request.
+UNREADABLE = ("HTTP 400", "HTTP 422")
+# The only variable that may be unset: many servers ask for no key.
+DEFAULT_KEY = "OPENAI_API_KEY"
+
+
+class Server(Options):
+    """An OpenAI-compatible server: vLLM, SGLang, LMDeploy, transformers serve ..."""
+
+    url: Annotated[str, AfterValidator(server_url)] = Field(
+        MISSING,
+        description="such as http://127.0.0.1:8000/v1",
+        json_schema_extra={"may_change": True, "secret": True},
+    )
+    model: str | None = key(None, "the server's name for the model; null takes teacher.path")
+    dialect: Annotated[Options, Choice(dialects)] = Field(
+        default_factory=lambda: dialects.options("vllm"),
+        description="kind of the server; see `uniapl list dialects`",
+    )
+    api_key_env: Annotated[str, AfterValidator(variable_name)] = Field(
+        DEFAULT_KEY,
+        description="NAME of the environment variable with the key",
+        json_schema_extra={"may_change": True, "secret": True},
+    )
+    concurrency: int = key(16, "requests under way at a time", ge=1, may_change=True)
+    timeout: float = key(600.0, "seconds until a request counts as failed", gt=0, may_change=True)
+    retries: int = key(8, "repetitions of a request that failed", ge=0, may_change=True)
+    extra: dict[str, Any] = key({}, "further fields of each request: {presence_penalty: 1.5}")
+
+
+def server_key(variable: str) -> str | None:
+    """Return the key in an environment variable; the default one may be unset.
+
+    Raises ConfigError, without the key or the variable's name: that might be the key itself.
+    """
+    return read_key(variable) if variable == DEFAULT_KEY else required_key(variable)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request: the body to send, and the indices of the question and of its sample."""
+
+    question: int
+    sample: int
+    name: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ServerTeacher:
+    """A Teacher that sends each sample as a request of its own, `concurrency` at a time.
+
+    Servers that ignore `n` and servers that honour it so behave alike. A request that fails is
+    repeated up to `retries` times. `extra` is put over the fields of each request's body.
+    """
+
+    url: str
+    model: str
+    dialect: Dialect
+    key: str | None = field(default=None, repr=False)
+    thinking: bool = False
+    system: str | None = None
+    concurrency: int = 16
+    timeout: float = 600.0
+    retries: int = 8
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    def answer(self, questions: Sequence[Question], sampling: Sampling) -> Results:
+        """Yield the answers as they arrive, and a Failure where all repetitions failed."""
+        client, failures = new_client(self.concurrency, proxies=True), Counter[str]()
+        jobs = self._jobs(questions, sampling)
+        pending: set[asyncio.Task[Result]] = set()
+        with asyncio.Runner() as runner:
+            loop = runner.get_loop()
+            try:
+                while True:
+                    for job in islice(jobs, self.concurrency - len(pending)):
+                        pending.add(loop.create_task(self._ask(client, job, failures)))
+                    if not pending:
+                        break
+                    first = asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                    done, pending = runner.run(first)
+                    # Answers first: whoever stops at a failure has got all that there was.
+                    yield from sorted((task.result() for task in done), key=_failed)
+            finally:
+                runner.run(_hang_up(client, pending))
+                if failures:
+                    counts = ", ".join(f"{kind} x{n}" for kind, n in failures.most_common())
+                    log.info("failed requests, repeated where that may help: %s", counts)
+
+    def _jobs(self, questions: Sequence[Question], sampling: Sampling) -> Iterator[Job]:
+        options = {
+            "model": self.model,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_new_tokens,
+            **self.dialect(sampling, self.thinking),
+            **self.extra,
+        }
+        common = {name: value for name, value in options.items() if value is not None}
+        for index, question in enumerate(questions):
+            messages = turns(question.messages, self.system)
+            for sample, seed in enumerate(question.seeds):
+                # 31 bits: what every server's JSON parser and random generator holds.
+                body = {"messages": messages, "seed": seed & 0x7FFFFFFF, **common}
+                yield Job(index, sample, question.name, body)
+
+    async def _ask(self, client: AsyncClient, job: Job, failures: Counter[str]) -> Result:
+        for attempt in count(1):
+            try:
+                return job.question, job.sample, await self._request(client, job.body)
+            except RequestFailed as failure:
+                failures[failure.kind] += 1
+                message = failure.message
+                if failure.kind in UNREADABLE:
+                    message += " (is teacher.server.dialect the kind of this server?)"
+                if not failure.repeatable or attempt > self.retries:
+                    times = f" ({attempt} times)" if attempt > 1 else ""
+                    return job.question, job.sample, Failure(f"{self.url}: {message}{times}")
+                wait = pause(failure.wait, attempt, job.body["seed"])
+                if failures[failure.kind] == 1:
+                    log.warning(
+                        "%s: %s; repeated in %.1f s (further failures of this kind are only "
+                        "counted)",
+                        job.name,
+                        message,
+                        wait,
+                    )
+                await self.sleep(wait)
+        raise AssertionError("count() never ends")
+
+    async def _request(self, client: AsyncClient, body: Mapping[str, Any]) -> Answer:
+        """Ask once. Raises RequestFailed."""
+        url = f"{self.url.rstrip('/')}/chat/completions"
+        reply = await post(client, url, body, timeout=self.timeout, key=self.key)
+        try:
+            return read(reply)
+        except ValueError as error:
+            raise RequestFailed("unusable answer", f"unusable answer: {error}") from None
+
+
+def read(reply: Any) -> Answer:
+    """Return the answer in a server's reply. Raises ValueError where a part of it is missing."""
+    try:
+        choice, usage = reply["choices"][0], reply["usage"]
+        text, reason = choice["message"].get("content"), choice["finish_reason"]
+        lengths = usage["prompt_tokens"], usage["completion_tokens"]
+    except (AttributeError, IndexError, KeyError, TypeError):
+        raise ValueError("no choices or no usage in it") from None
+    if reason not in ("stop", "length"):
+        raise ValueError(f"the response was ended by {reason!r:.60}, not by 'stop' or 'length'")
+    if text is None and reason == "length":
+        # A server that parses thoughts away has nothing left if the thinking took all the tokens.
+        text = ""
+    if not isinstance(text, str) or not all(isinstance(length, int) for length in lengths):
+        raise ValueError("no text or no token counts in it")
+    return Answer(text, reason, *lengths)
+
+
+def _failed(result: Result) -> bool:
+    return isinstance(result[2], Failure)
+
+
+async def _hang_up(client: AsyncClient, pending: set[asyncio.Task[Result]]) -> None:
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    await client.aclose()

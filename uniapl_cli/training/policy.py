@@ -1,0 +1,179 @@
+"""Trainable models: a policy's log-probabilities, a discriminator's scores."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from uniapl_cli.batches import PairBatch
+from uniapl_cli.chat import load_tokenizer
+from uniapl_cli.discriminators.polar.polar import PolarModel
+from uniapl_cli.errors import ModelError
+from uniapl_cli.loading import load_pretrained
+from uniapl_cli.precision import arithmetic
+from uniapl_cli.tensors import TokenBatch
+from uniapl_cli.training.adapter import adapted_layers, adapter_disabled, save_merged
+
+# Elements of logits that exist at a time: 256 MiB in float32.
+LOGIT_BUDGET = 2**26
+
+
+class Trainable(Protocol):
+    """A model in training; `forward(batch)` returns the objectives' first argument."""
+
+    model: Any
+    tokenizer: Any
+    device: torch.device
+
+    def forward(self, batch: Any) -> Tensor:
+        """Return the outputs for a batch."""
+        ...
+
+
+class Policy:
+    """A causal language model as a policy: TokenBatch -> log-probabilities (B, T)."""
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.device: torch.device = model.device
+        self.backbone = getattr(model, model.base_model_prefix)
+        self.head: nn.Linear = model.get_output_embeddings()
+        self._check_head()
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere.
+
+        Only the masked tokens go through the vocabulary head, LOGIT_BUDGET logits at a time.
+        """
+        with arithmetic(self.device):
+            hidden = self.backbone(
+                input_ids=batch.tokens[:, :-1], use_cache=False
+            ).last_hidden_state
+            chosen = token_logps(
+                hidden[batch.loss_mask],
+                self.head.weight,
+                batch.tokens[:, 1:][batch.loss_mask],
+                bias=self.head.bias,
+                temperature=batch.temperature,
+            )
+        logps = torch.zeros(batch.loss_mask.shape, dtype=torch.float32, device=hidden.device)
+        return logps.masked_scatter(batch.loss_mask, chosen)
+
+    @torch.no_grad()
+    def _check_head(self) -> None:
+        """Refuse architectures that change the logits after the head (soft-capping, scaling)."""
+        ids = torch.tensor([[0, 1, 2]], device=self.device)
+        hidden = self.backbone(input_ids=ids, use_cache=False).last_hidden_state
+        whole = self.model(input_ids=ids, use_cache=False).logits
+        if not torch.allclose(self.head(hidden).float(), whole.float(), rtol=1e-3, atol=1e-3):
+            raise ModelError(
+                f"{type(self.model).__name__} changes its logits after the head (soft-capping or "
+                "scaling), which the chunked log-probabilities here do not reproduce"
+            )
+
+
+class WithoutAdapter(Policy):
+    """The policy with its adapter disabled: what training started from, without a second copy."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy.model, policy.tokenizer)
+
+    @torch.no_grad()
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Return (B, T) log-probabilities under the frozen weights, without gradients."""
+        with adapter_disabled(self.model):
+            return super().forward(batch)
+
+
+class TrainablePolar:
+    """A POLAR-format discriminator in training: PairBatch -> scores (B, 2)."""
+
+    def __init__(self, polar: PolarModel, device: str) -> None:
+        self.polar = polar
+        # Dropout is off, so a resumed run needs no random state to give the same weights.
+        self.model = polar.model.to(device).eval()
+        self.tokenizer = polar.tokenizer
+        self.device: torch.device = self.model.device
+
+    def forward(self, batch: PairBatch) -> Tensor:
+        """Return (B, 2) scores."""
+        with arithmetic(self.device):
+            return self.polar.forward(batch)
+
+
+def token_logps(
+    hidden: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    *,
+    bias: Tensor | None = None,
+    temperature: float = 1.0,
+    budget: int = LOGIT_BUDGET,
+) -> Tensor:
+    """Return (N,) float32 log-probabilities of `targets`. hidden: (N, H), weight: (V, H).
+
+    At most `budget` logits exist at a time. If that takes several chunks, the backward pass
+    recomputes each instead of keeping it.
+    """
+
+    def chunk_logps(h: Tensor, t: Tensor) -> Tensor:
+        logits = F.linear(h, weight, bias).float() / temperature
+        # cross_entropy needs less memory than logsumexp - gather or log_softmax + gather.
+        return -F.cross_entropy(logits, t, reduction="none")
+
+    rows = max(1, budget // weight.shape[0])
+    if len(hidden) <= rows:
+        return chunk_logps(hidden, targets)
+    pieces = zip(hidden.split(rows), targets.split(rows), strict=True)
+    return torch.cat([checkpoint(chunk_logps, h, t, use_reentrant=False) for h, t in pieces])
+
+
+def load_model(
+    path: str | Path, device: str, *, dtype: torch.dtype = torch.float32, **options: Any
+) -> Any:
+    """Load a causal language model by `load_pretrained`. Raises ModelError for another kind."""
+    model = load_pretrained("AutoModelForCausalLM", path, device, dtype=dtype, **options)
+    kinds = model.config.architectures or []
+    if any(kind.endswith("ForSequenceClassification") for kind in kinds):
+        problem = f"cannot load '{path}': it is a {kinds[0]}, not a causal language model"
+        raise ModelError(problem, got=kinds[0])
+    return model
+
+
+def stop_at(token: int, model: Any, tokenizer: Any) -> None:
+    """Make the token an end of responses in the saved model, so that other tools stop there too."""
+    generation = model.generation_config
+    listed = generation.eos_token_id
+    listed = listed if isinstance(listed, list) else [listed]
+    if token not in listed:
+        generation.eos_token_id = [token, *(other for other in listed if other is not None)]
+    if tokenizer.eos_token_id != token:
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(token)
+
+
+def load_policy(path: str | Path, device: str, **options: Any) -> Policy:
+    """Load a policy with its tokenizer. Raises ModelError."""
+    tokenizer = load_tokenizer(path, options.get("revision"))
+    return Policy(load_model(path, device, **options), tokenizer)
+
+
+def save_folder(folder: Path, model: Any, tokenizer: Any) -> None:
+    """Write a folder that `from_pretrained` loads, atomically.
+
+    An adapter is merged into the weights, and also saved by itself in the subfolder `adapter`.
+    """
+    scratch = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(scratch, ignore_errors=True)
+    if adapted_layers(model):
+        save_merged(scratch, model)
+    else:
+        model.save_pretrained(scratch)
+    tokenizer.save_pretrained(scratch)
+    scratch.replace(folder)
