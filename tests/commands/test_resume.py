@@ -106,11 +106,11 @@ def test_health_is_told_once_also_over_a_resume(train_tiny, caplog):
 
 
 @pytest.mark.slow
-def test_what_the_anchor_remembers_changes_no_bit(
+def test_the_anchors_cache_changes_no_bit(
     tiny_data, train_tiny, weights, logged, monkeypatch, back_to_step_2
 ):
-    """Each step is an epoch: what the first computes, the others may remember, a resume not."""
-    monkeypatch.setattr("uniapl_cli.discriminators.scorer.LONG", 20)
+    """Each step is an epoch: later ones read the cache, and a resume starts with an empty one."""
+    monkeypatch.setattr("uniapl_cli.discriminators.polar.scorer.LONG", 20)
     overrides = [f"data.prompts={tiny_data['eight']}", "sources.rollouts.prompts_per_step=8"]
     overrides += ["schedules.lambda_adv=1", "rewards.anchor.functions.coef.centre=true"]
     run = train_tiny("agrpo", "run", *overrides, "discriminator.cache_mb=64")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -136,6 +136,10 @@ def built(files: Path) -> Iterator[list[Any]]:
         noted.append((arguments, options))
         yield []
 
+    def teaching(rows: Any, load: Callable[[], Any], *arguments: Any, **options: Any) -> Any:
+        noted.append(((rows, load(), *arguments), options))
+        return {}
+
     with pytest.MonkeyPatch.context() as patch:
         for module in (
             components,
@@ -157,13 +161,15 @@ def built(files: Path) -> Iterator[list[Any]]:
         patch.setattr(train, "open_run", note())
         patch.setattr(pretrain_polar, "open_run", note())
         patch.setattr(pretrain_polar, "pair_accuracy", note({}))
-        patch.setattr(teacher_gen, "teach", note({}))
-        patch.setattr(filter_gt, "judged", judging)
+        patch.setattr(teacher_gen, "teach", teaching)
+        patch.setattr(filter_gt, "judged_chunks", judging)
         patch.setattr(filter_gt, "filter_rows", note({}))
         patch.setattr(filter_gt, "ALONE", 0)
         patch.setattr(evaluate, "estimate", note(({}, [])))
         patch.setattr(evaluate, "environment", dict)
         patch.setattr(score, "score_rows", note({}))
+        # The file itself holds the time of its last write.
+        patch.setattr(score, "AppendOnlyRows", lambda *arguments: nullcontext(arguments))
         yield noted
 
 

@@ -44,12 +44,18 @@ class RequestFailed(Exception):
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end, also where an event loop is running, as in a notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _loop_is_running():
         return asyncio.run(main)
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, main).result()
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def new_client(connections: int, *, proxies: bool) -> AsyncClient:
@@ -112,10 +118,11 @@ def _failed(
 
 
 def _origin(error: BaseException) -> BaseException:
-    """Return the error that led to this one: the system's, which says most."""
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    return error
+    """Return the system's error that led to this one, which says most; else the error itself."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    return cause or error
 
 
 def _refused(response: Response, key: str | None) -> RequestFailed:
