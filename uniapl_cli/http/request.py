@@ -119,10 +119,11 @@ def _failed(
 
 def _origin(error: BaseException) -> BaseException:
     """Return the system's error that led to this one, which says most; else the error itself."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OSError):
+    origin, cause = error, error.__cause__ or error.__context__
+    while cause is not None:
+        origin = cause if isinstance(cause, OSError) else origin
         cause = cause.__cause__ or cause.__context__
-    return cause or error
+    return origin
 
 
 def _refused(response: Response, key: str | None) -> RequestFailed:
