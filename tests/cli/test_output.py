@@ -152,6 +152,7 @@ def test_settings_of_run_may_change_between_two_parts_of_a_run(uniapl):
     assert uniapl("train sft run.log_every=7 run.save_every=9").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_reader_who_leaves_early_is_no_bug():
     command = f"{sys.executable} -c 'from uniapl_cli.cli.app import main; main()' config keys"
     result = subprocess.run(

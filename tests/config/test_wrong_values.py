@@ -22,6 +22,8 @@ from uniapl_cli.cli.app import app
 from uniapl_cli.config.shape import field_shape
 from uniapl_cli.registry import Choice, NameOf
 
+pytestmark = pytest.mark.slow
+
 NAN, INFINITE = float("nan"), float("inf")
 # Of no type that a key has.
 ODD = [{"x": [1]}]
@@ -162,19 +164,7 @@ def refused(
     return check
 
 
-def each_declared_once(uses: Sequence[Use]) -> list[Any]:
-    """The keys, those of a field that another key has too marked as slow."""
-    seen: set[tuple[str, Any, str | None]] = set()
-    marked = []
-    for use in uses:
-        field = use.key.rpartition(".")[2], str(use.field.annotation), use.field.description
-        marks = [pytest.mark.slow] if field in seen else []
-        marked.append(pytest.param(use, id=use.id, marks=marks))
-        seen.add(field)
-    return marked
-
-
-@pytest.mark.parametrize("use", each_declared_once(uses()))
+@pytest.mark.parametrize("use", uses(), ids=lambda use: use.id)
 def test_a_wrong_value_is_refused_in_one_line(refused: Callable[..., None], use: Use) -> None:
     method = [] if use.method is None else ["--method", use.method]
     for value in wrong(use):
@@ -204,7 +194,6 @@ def refused_dry(
     return check
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("use", [u for u in uses() if u.key in READ], ids=lambda use: use.id)
 def test_what_is_not_there_is_told_before_anything_is_computed(
     refused_dry: Callable[..., None], use: Use
@@ -213,7 +202,6 @@ def test_what_is_not_there_is_told_before_anything_is_computed(
         refused_dry(use, value)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("use", [u for u in uses() if u.key in WRITTEN], ids=lambda use: use.id)
 def test_what_cannot_be_written_is_told_before_anything_is_computed(
     refused_dry: Callable[..., None], use: Use
