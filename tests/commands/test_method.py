@@ -230,3 +230,15 @@ def test_a_method_of_the_users_own_is_a_yaml_file(tmp_path):
         "terms: {mine: {source: demonstrations, objective: chord_phi, weight: gamma}}\n"
     )
     assert plan(config(method=str(file))).weights(0) == {"mine": 0.5}
+
+
+def test_a_file_that_only_amends_a_method_names_it_for_verbs_that_take_none(tmp_path):
+    file = tmp_path / "exp.yaml"
+    file.write_text("terms: {preference: {objective: {clip_high: 0.3}}}\n")
+    amended = load_config(file, ["method=grpo", TINY])
+    assert amended.terms["preference"].objective.clip_high == 0.3
+    assert set(amended.terms) == {"preference", "kl"}
+    with pytest.raises(ConfigError) as caught:
+        load_config(file)
+    assert caught.value.key == "terms.preference.objective"
+    assert "method=NAME" in caught.value.advice
