@@ -15,6 +15,7 @@ from uniapl_cli.errors import unknown
 from uniapl_cli.options import Options
 
 T = TypeVar("T", bound=Callable[..., Any])
+D = TypeVar("D", bound=Callable[..., Any])  # a definition keeps its own type
 KIND = "kind"
 
 
@@ -57,14 +58,15 @@ class Registry(Generic[T]):
         self._entries: dict[str, Entry[T]] = {}
         self._in_schema = False
 
-    def register(self, name: str, **traits: Any) -> Callable[[T], T]:
+    def register(self, name: str, **traits: Any) -> Callable[[D], D]:
         """Decorate a definition: an Options class, or a function with keyword-only parameters.
 
         The trait `sensible`, a function of all options, raises ValueError for values that do not go
         together.
         """
 
-        def decorate(definition: T) -> T:
+        def decorate(definition: D) -> D:
+            """Register the definition and return it."""
             if name in self._entries:
                 other = self._entries[name].definition
                 raise ValueError(
@@ -76,7 +78,8 @@ class Registry(Generic[T]):
                     f"{self.kind} '{name}' is registered too late: import it before the schema"
                 )
             options = self._options(name, definition, traits.get("sensible"))
-            self._entries[name] = Entry(self.kind, name, definition, options, traits)
+            entry: Entry[Any] = Entry(self.kind, name, definition, options, traits)
+            self._entries[name] = entry
             return definition
 
         return decorate
