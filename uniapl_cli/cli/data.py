@@ -34,6 +34,7 @@ def inspect(
         result, example = run(settings, file)
 
         def human(_: Mapping[str, Any]) -> Any:
+            """Show the counts, and the first row with its loss coloured."""
             from rich.console import Group
             from rich.text import Text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 from uniapl_cli.commands import components
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config, Policy
-from uniapl_cli.evaluation.evaluate import VERSION, BoundMetric, SamplingRun, plain
+from uniapl_cli.evaluation.evaluate import BoundMetric, SamplingRun, plain
 from uniapl_cli.evaluation.evaluate import evaluate as estimate
 from uniapl_cli.evaluation.metrics import metrics
-from uniapl_cli.files import can_write, replacing, write_rows
+from uniapl_cli.evaluation.results import write_evaluation
+from uniapl_cli.files import can_write, write_rows
 from uniapl_cli.pipelines.teach import unique_ids
 from uniapl_cli.runs.environment import environment
 
@@ -41,7 +41,6 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     generator = components.generator(config, model, chat)
     bound, judge = bind_metrics(config, chat, device), components.judge(config)
     result: dict[str, Any] = {
-        "version": VERSION,
         "name": options.name or options.model,
         "model": options.model,
         "data": options.data,
@@ -55,8 +54,7 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         written += responses
     out = Path(options.out)
     write_rows(out / "responses.jsonl", written)
-    with replacing(out / "eval.json") as file:
-        file.write(json.dumps({**result, "environment": environment(seed=config.seed)}, indent=1))
+    write_evaluation(out, {**result, "environment": environment(seed=config.seed)})
     return {**result, "out": str(out)}
 
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from uniapl_cli.chat import Chat
 from uniapl_cli.data.encode import encode
 from uniapl_cli.evaluation.metrics import Answer, Estimate, Share, estimate, metrics
-from uniapl_cli.evaluation.results import VERSION as VERSION
 from uniapl_cli.generation import Generator, Request
 from uniapl_cli.options import MISSING, Options, key, section
 from uniapl_cli.registry import Choice

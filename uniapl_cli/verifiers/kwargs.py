@@ -28,6 +28,7 @@ def compiles(pattern: Callable[[str], str] = str) -> AfterValidator:
     """Refuse a string (or strings) that `pattern` does not turn into a regular expression."""
 
     def check(value: Any) -> Any:
+        """Return the text. Raises ValueError."""
         for text in _texts(value):
             try:
                 re.compile(pattern(text))
