@@ -5,24 +5,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uniapl_cli.chat.thinking import (
-    strip_empty_thinking,
+    Thoughts,
+    read_thoughts,
     strip_first_thinking,
     strip_thinking,
     strip_wrapping,
+    with_thoughts,
 )
 
 
 @pytest.mark.parametrize(
-    ("text", "answer"),
+    ("text", "reasoning", "answer"),
     [
-        ("<think>\n\n</think>\n\nHello ", "Hello "),
-        (" <think></think>Hello", "Hello"),
-        ("<think>a</think> b", "<think>a</think> b"),
-        ("Hello <think></think>", "Hello <think></think>"),
+        ("<think>\n6 * 7\n</think>\n\n42 \n", "6 * 7", "42"),
+        ("6 * 7\n</think>\n\n42", "6 * 7", "42"),
+        ("<think>\n\n</think>\n\n42", "", "42"),
+        ("<think>a</think>b</think> c", "a</think>b", "c"),
+        (" <think>cut off", "cut off", ""),
+        ("<think>all</think>", "all", ""),
+        ("a mention of <think> in text ", None, "a mention of <think> in text "),
     ],
 )
-def test_strip_empty_thinking(text, answer):
-    assert strip_empty_thinking(text) == answer
+def test_read_thoughts(text, reasoning, answer):
+    assert read_thoughts(text) == Thoughts(reasoning, answer)
+    assert strip_thinking(text) == answer
+
+
+@given(st.text().filter(lambda t: "think>" not in t), st.text().filter(lambda t: "think>" not in t))
+def test_thoughts_that_are_joined_are_read_back(reasoning, answer):
+    read = read_thoughts(with_thoughts(reasoning, answer))
+    assert read == Thoughts(reasoning.strip(), answer.strip())
+    assert with_thoughts(None, answer) == answer
 
 
 @pytest.mark.parametrize(
@@ -38,20 +51,6 @@ def test_strip_empty_thinking(text, answer):
 )
 def test_strip_first_thinking(text, answer):
     assert strip_first_thinking(text) == answer
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("<think>\n\n</think>\n\nHello ", "Hello "),
-        ("<think>a</think>b</think> c", "c"),
-        ("no thinking", "no thinking"),
-        (" <think>cut off", " <think>cut off"),
-        ("<think>all</think>", ""),
-    ],
-)
-def test_strip_thinking(text, answer):
-    assert strip_thinking(text) == answer
 
 
 @pytest.mark.parametrize(

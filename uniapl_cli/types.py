@@ -9,14 +9,19 @@ from typing import Any, Literal
 from uniapl_cli.options import Options, key
 
 FinishReason = Literal["stop", "length"]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
 
-    role: Literal["system", "user", "assistant"]
+    `more`: its other fields as they were read, for the chat template: tool_calls, name ...
+    """
+
+    role: Role
     content: str
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,10 @@ class Example:
     """One row of data.
 
     `reference` is the data set's own ground truth. `response` is the teacher's answer, or the
-    chosen one of a preference; `rejected` is the other one. `row` holds all columns as they were
-    read. `origin` is `file:line`, for error messages.
+    chosen one of a preference; `rejected` is the other one. An answer's thoughts stand in its text
+    (`chat.thinking`). `response_fields` are the other fields of the response's turn, such as
+    tool_calls; `tools` are the functions that the prompt offers. `row` holds all columns as they
+    were read. `origin` is `file:line`, for error messages.
     """
 
     id: str
@@ -45,6 +52,8 @@ class Example:
     response: str | None = None
     rejected: str | None = None
     reference: str | None = None
+    response_fields: Mapping[str, Any] = field(default_factory=dict)
+    tools: tuple[Mapping[str, Any], ...] = ()
     row: Mapping[str, Any] = field(default_factory=dict)
     origin: str = ""
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from uniapl_cli.chat.thinking import strip_empty_thinking
+from uniapl_cli.chat.thinking import read_thoughts
 from uniapl_cli.errors import ConfigError, ModelError, unknown
 from uniapl_cli.options import Options, key
 from uniapl_cli.types import Message
@@ -166,7 +166,9 @@ class Chat:
         return [[*ids, self.stop_id] for ids in self._batch(texts, split_special_tokens=True)]
 
     def _to_encode(self, response: str) -> str:
-        return self.lead + (response if self.thinking else strip_empty_thinking(response))
+        thoughts = read_thoughts(response)
+        empty = not self.thinking and thoughts.reasoning == ""
+        return self.lead + (thoughts.answer if empty else response)
 
     def _batch(self, texts: Sequence[str], **choices: bool) -> list[list[int]]:
         choices = {"add_special_tokens": False, **choices}

@@ -1,42 +1,62 @@
-"""Takes thoughts out of a response, in the four ways of its four readers.
+"""The one reader of thoughts: policy, discriminators, verifiers and evaluation all use it.
 
-| function | used for | takes out |
-|---|---|---|
-| strip_empty_thinking | demonstrations without thinking | an empty block at the start only |
-| strip_thinking | verifiers and discriminators | all up to the last `</think>` |
-| strip_first_thinking | POLAR's candidates, as its client does | all up to the first block's end |
-| strip_wrapping | open-instruct's verifiers | as strip_thinking, and its own marks |
+In this program a text that thinks begins with `<think>`, also where the chat template has opened
+the block in the prompt, and where a row or a server keeps thoughts in a field of their own.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-_EMPTY_BLOCK = re.compile(r"\A\s*<think>\s*</think>\s*")
+OPEN, CLOSE = "<think>", "</think>"
+
 _AFTER_FIRST_BLOCK = re.compile(r"<think>.*?</think>(.*)", re.DOTALL)
 
 
-def strip_empty_thinking(text: str) -> str:
-    """Return `text` without an empty think block at its start; a block with thoughts stays.
+@dataclass(frozen=True, slots=True)
+class Thoughts:
+    """A text in two parts. `reasoning` is None where it has no thoughts, "" where they are empty.
 
-    Servers put an empty one before a response when asked not to think.
+    `answer` is stripped at both ends where there are thoughts, else the text as it is.
     """
-    return _EMPTY_BLOCK.sub("", text)
+
+    reasoning: str | None
+    answer: str
+
+
+def read_thoughts(text: str) -> Thoughts:
+    """Split a text into thoughts and answer, at the last `</think>` as Qwen3's template does.
+
+    No `<think>` is needed before it: a template may have opened the block in the prompt. A block
+    that is never closed, as in a response that was cut off, has no answer: "".
+    """
+    before, mark, answer = text.rpartition(CLOSE)
+    if mark:
+        return Thoughts(before.lstrip().removeprefix(OPEN).strip(), answer.strip())
+    start = text.lstrip()
+    if start.startswith(OPEN):
+        return Thoughts(start.removeprefix(OPEN).strip(), "")
+    return Thoughts(None, text)
 
 
 def strip_thinking(text: str) -> str:
-    """Return what follows the last `</think>`, or `text` if there is none.
+    """Return the answer of a text, without thoughts."""
+    return read_thoughts(text).answer
 
-    The template may have opened the block in the prompt, so no `<think>` is looked for.
-    """
-    _, mark, answer = text.rpartition("</think>")
-    return answer.lstrip() if mark else text
+
+def with_thoughts(reasoning: str | None, answer: str) -> str:
+    """Return thoughts and answer as one text; the answer alone if `reasoning` is None."""
+    if reasoning is None:
+        return answer
+    return f"{OPEN}\n{reasoning.strip()}\n{CLOSE}\n\n{answer}"
 
 
 def strip_first_thinking(text: str) -> str:
     """Return what follows the first complete think block, stripped, or `text` if there is none.
 
-    Unlike `strip_thinking` it needs the block's `<think>`, and keeps later blocks.
+    This is how POLAR's official client reads a candidate. It needs the block's `<think>`, and
+    keeps later blocks.
     """
     match = _AFTER_FIRST_BLOCK.search(text)
     return match[1].strip() if match else text
@@ -48,5 +68,5 @@ def strip_wrapping(text: str) -> str:
     That is what follows the last `</think>`, without `<answer>` tags, `<|assistant|>` marks and the
     white space around.
     """
-    answer = text.replace("<|assistant|>", "").rpartition("</think>")[2]
+    answer = text.replace("<|assistant|>", "").rpartition(CLOSE)[2]
     return answer.replace("<answer>", "").replace("</answer>", "").strip()
