@@ -26,8 +26,8 @@ import torch
 import transformers
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
-from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.polar.polar import Polar, PolarDiscriminator
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.policy import save_folder
 from uniapl_cli.types import Comparison

@@ -41,7 +41,7 @@ FRACTION = "rewards.verifier.functions.verifier.mode=fraction"
 
 @pytest.fixture(scope="session")
 def tokenizer() -> Any:
-    from uniapl_cli.chat import load_tokenizer
+    from uniapl_cli.loading import load_tokenizer
     from uniapl_cli.tiny.assets import resolve
 
     return load_tokenizer(resolve("tiny:base"))

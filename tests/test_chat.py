@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from uniapl_cli.chat import Chat, ChatOptions, load_tokenizer, read_template
+from uniapl_cli.chat import Chat, ChatOptions, read_template
 from uniapl_cli.errors import ConfigError, ModelError
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.types import Message
 
 ASK = (Message("user", "Hi"),)

@@ -126,3 +126,8 @@ def unknown(
     if guess and len(allowed) > SHOWN:
         listed = f"({len(allowed)} are known)"
     return error(f"unknown {kind} '{name}'", listed, got=name, allowed=allowed, suggestion=guess)
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of a library's error, or its class name if it has no text."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uniapl_cli.chat import first_line
-from uniapl_cli.errors import ModelError
+from uniapl_cli.errors import ModelError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -59,3 +59,32 @@ def hub_file(path: str | Path, name: str, revision: str | None = None) -> Path |
     except OSError:
         return None
     return None if file is None else Path(file)
+
+
+def load_tokenizer(path: str | Path, revision: str | None = None) -> Any:
+    """Load a tokenizer from a folder or the hub, without remote code. Raises ModelError."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=False)
+    except Exception as error:
+        # A damaged tokenizer.json makes transformers and tokenizers raise errors of any kind.
+        where = "" if Path(path).exists() else "there is no such folder, and on the hub: "
+        problem = f"no tokenizer in '{path}': {where}{first_line(error)}"
+        raise ModelError(problem, got=str(path)) from error
+
+
+def read_model_config(path: str | Path, revision: str | None = None) -> Any:
+    """Read a model's config.json, from a folder or the hub. Raises ModelError."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(path, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot load '{path}': {first_line(error)}", got=str(path)) from error
+
+
+def context_length(path: str | Path, revision: str | None = None) -> int:
+    """Return how many tokens a model can hold; very many where its config does not say."""
+    config = read_model_config(path, revision)
+    return getattr(config, "max_position_embeddings", None) or sys.maxsize

@@ -13,7 +13,7 @@ from transformers import (
 )
 
 from benchmarks.gpu.bench import Bench
-from uniapl_cli.chat import load_tokenizer
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.tiny.assets import resolve
 
 PEAK_FLOPS = 989e12  # dense bf16 of an H100 SXM and of an H200, by the datasheet

@@ -11,9 +11,9 @@ import torch
 from command_lines import ROOT
 from typer.testing import CliRunner
 
-from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.cli.app import app
 from uniapl_cli.discriminators.polar.polar import Polar
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.training.policy import load_model
 from uniapl_cli.types import Comparison
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from uniapl_cli.chat import Chat, load_tokenizer, read_template
+from uniapl_cli.chat import Chat, read_template
 from uniapl_cli.commands import components
 from uniapl_cli.commands.teacher_gen import ready_teacher
 from uniapl_cli.commands.train import train
 from uniapl_cli.errors import ConfigError
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.types import Message
 

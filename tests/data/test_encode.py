@@ -40,7 +40,7 @@ def slow(tokenizer):
 
 @pytest.fixture(scope="module", params=["tiny", "thinking", "chatml", "spaced", "cutting", "own"])
 def chat(request, new_tokenizer):
-    from uniapl_cli.chat import load_tokenizer
+    from uniapl_cli.loading import load_tokenizer
     from uniapl_cli.tiny.assets import resolve
 
     if request.param in ("tiny", "thinking"):

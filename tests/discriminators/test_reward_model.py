@@ -138,7 +138,7 @@ def test_a_language_model_is_no_reward_model(tmp_path):
 
 
 def test_a_tokenizer_without_a_template_is_refused(save):
-    from uniapl_cli.chat import load_tokenizer
+    from uniapl_cli.loading import load_tokenizer
 
     bare = load_tokenizer(resolve("tiny:base"))
     bare.chat_template = None

@@ -145,7 +145,8 @@ def of_a_json() -> None:
 
 
 def fitted(overlong: Any = "error", **limits: int) -> None:
-    from uniapl_cli.chat import Chat, load_tokenizer
+    from uniapl_cli.chat import Chat
+    from uniapl_cli.loading import load_tokenizer
 
     chat = Chat(load_tokenizer(resolved()))
     write(Path(NAME), [GOOD, {**GOOD, "prompt": "Hi " * 40, "response": "So. " * 40}])

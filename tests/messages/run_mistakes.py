@@ -80,7 +80,7 @@ def idle(metrics: Mapping[str, float]) -> None:
 
 @cache
 def policy() -> Any:
-    from uniapl_cli.chat import load_tokenizer
+    from uniapl_cli.loading import load_tokenizer
     from uniapl_cli.tiny.assets import resolve
     from uniapl_cli.tiny.models import new_model
     from uniapl_cli.training.policy import Policy

@@ -3,10 +3,6 @@
 from uniapl_cli.chat.chat import (
     Chat,
     ChatOptions,
-    context_length,
-    first_line,
-    load_tokenizer,
-    read_model_config,
     read_template,
     turns,
 )
@@ -14,10 +10,6 @@ from uniapl_cli.chat.chat import (
 __all__ = [
     "Chat",
     "ChatOptions",
-    "context_length",
-    "first_line",
-    "load_tokenizer",
-    "read_model_config",
     "read_template",
     "turns",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from uniapl_cli.chat.thinking import read_thoughts
-from uniapl_cli.errors import ConfigError, ModelError, unknown
+from uniapl_cli.errors import ConfigError, ModelError, first_line, unknown
 from uniapl_cli.options import Options, key
 from uniapl_cli.types import Message
 
@@ -220,37 +219,3 @@ def read_template(name: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ConfigError(f"cannot read '{name}': {reason}", got=name) from None
-
-
-def load_tokenizer(path: str | Path, revision: str | None = None) -> Any:
-    """Load a tokenizer from a folder or the hub, without remote code. Raises ModelError."""
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=False)
-    except Exception as error:
-        # A damaged tokenizer.json makes transformers and tokenizers raise errors of any kind.
-        where = "" if Path(path).exists() else "there is no such folder, and on the hub: "
-        problem = f"no tokenizer in '{path}': {where}{first_line(error)}"
-        raise ModelError(problem, got=str(path)) from error
-
-
-def read_model_config(path: str | Path, revision: str | None = None) -> Any:
-    """Read a model's config.json, from a folder or the hub. Raises ModelError."""
-    from transformers import AutoConfig
-
-    try:
-        return AutoConfig.from_pretrained(path, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"cannot load '{path}': {first_line(error)}", got=str(path)) from error
-
-
-def context_length(path: str | Path, revision: str | None = None) -> int:
-    """Return how many tokens a model can hold; very many where its config does not say."""
-    config = read_model_config(path, revision)
-    return getattr(config, "max_position_embeddings", None) or sys.maxsize
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of a library's error, or its class name if it has no text."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 import yaml
 
-from uniapl_cli.chat import Chat, load_tokenizer, read_template
+from uniapl_cli.chat import Chat, read_template
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.files import can_replace
 from uniapl_cli.generation import Generator, generators
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.precision import weights
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sandbox import Sandbox

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.commands import components
 from uniapl_cli.commands.method import plan
 from uniapl_cli.commands.run import check_directory, finished, open_run
@@ -16,6 +15,7 @@ from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows
 from uniapl_cli.discriminators import discriminators
 from uniapl_cli.discriminators.polar.polar import Polar, new_polar, token_id
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.seeding import derive
 from uniapl_cli.sources.comparisons import (

@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.chat import Chat, load_tokenizer
+from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.pipelines.teach import teach, unique_ids
 from uniapl_cli.precision import weights
 from uniapl_cli.registry import KIND

@@ -9,13 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.chat import Chat, context_length
+from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.method import plan
 from uniapl_cli.commands.run import check_directory, finished, open_run
 from uniapl_cli.commands.streams import make_streams
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import CachedDiscriminator
+from uniapl_cli.loading import context_length
 from uniapl_cli.monitoring.check import RunFacts
 from uniapl_cli.monitoring.health import Health
 from uniapl_cli.monitoring.reporter import Reporter

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.batches import batches
 from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.discriminators.local import (
@@ -17,6 +16,7 @@ from uniapl_cli.discriminators.local import (
     refuse_overlong,
 )
 from uniapl_cli.errors import ModelError
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.options import key
 from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Comparison

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.chat import read_model_config
 from uniapl_cli.discriminators.discriminator import DiscriminatorOptions
 from uniapl_cli.errors import ModelError
-from uniapl_cli.loading import load_pretrained
+from uniapl_cli.loading import load_pretrained, read_model_config
 from uniapl_cli.options import key
 from uniapl_cli.precision import Dtype, weights
 

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import torch
 
-from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.batches import batches
 from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.discriminators.local import (
@@ -17,6 +16,7 @@ from uniapl_cli.discriminators.local import (
 )
 from uniapl_cli.discriminators.polar.serialise import remove_all, special_strings
 from uniapl_cli.errors import ModelError
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.options import key
 from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Comparison

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from uniapl_cli.batches import PairBatch
-from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.errors import ModelError
-from uniapl_cli.loading import load_pretrained
+from uniapl_cli.loading import load_pretrained, load_tokenizer
 from uniapl_cli.precision import arithmetic
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.adapter import adapted_layers, adapter_disabled, save_merged

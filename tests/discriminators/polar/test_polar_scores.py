@@ -9,7 +9,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.polar.polar import (
     Polar,
     PolarDiscriminator,
@@ -19,6 +18,7 @@ from uniapl_cli.discriminators.polar.polar import (
 )
 from uniapl_cli.discriminators.polar.serialise import Cut
 from uniapl_cli.errors import ModelError
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.tiny.models import new_model
 from uniapl_cli.training.policy import save_folder

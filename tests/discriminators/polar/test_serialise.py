@@ -6,9 +6,9 @@ import types
 import pytest
 from pydantic import ValidationError
 
-from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.polar.polar import Polar
 from uniapl_cli.discriminators.polar.serialise import Cut, Format, Serialiser
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.types import Comparison
 

@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uniapl_cli.chat import first_line
 from uniapl_cli.discriminators.polar.sentencepiece import load_sentencepiece
-from uniapl_cli.errors import ModelError
+from uniapl_cli.errors import ModelError, first_line
 from uniapl_cli.loading import hub_file
 
 ARCHITECTURE = "InternLM2ForRewardModel"

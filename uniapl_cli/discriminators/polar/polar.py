@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 
 from uniapl_cli.batches import PairBatch
-from uniapl_cli.chat import first_line, load_tokenizer
 from uniapl_cli.discriminators.batches import Row
 from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.discriminators.local import (
@@ -30,8 +29,8 @@ from uniapl_cli.discriminators.polar.internlm2 import is_official, load_official
 from uniapl_cli.discriminators.polar.prefixes import Prefixes
 from uniapl_cli.discriminators.polar.scorer import Scorer
 from uniapl_cli.discriminators.polar.serialise import OFFICIAL, Cut, Format, Serialiser, report_cuts
-from uniapl_cli.errors import ModelError
-from uniapl_cli.loading import hub_file, load_pretrained
+from uniapl_cli.errors import ModelError, first_line
+from uniapl_cli.loading import hub_file, load_pretrained, load_tokenizer
 from uniapl_cli.options import key
 from uniapl_cli.precision import weights
 from uniapl_cli.types import Comparison

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from uniapl_cli.chat import load_tokenizer
 from uniapl_cli.discriminators.discriminator import DiscriminatorOptions, discriminators
 from uniapl_cli.discriminators.polar.internlm2 import is_official, load_official_tokenizer
 from uniapl_cli.discriminators.polar.polar import read_settings
@@ -29,6 +28,7 @@ from uniapl_cli.http import (
     run,
     variable_name,
 )
+from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.options import Options, key
 from uniapl_cli.registry import Choice
 from uniapl_cli.types import Comparison
