@@ -11,7 +11,7 @@ from uniapl_cli.types import Example, Message
 
 ANSWERS = {
     "Tell me about the harbour.": "The harbour is old, and the boats are calm.",
-    "Hi": "\n\nHello </think> <think>",
+    "Hi": "\n\nHello <think>, said",
     "Write about gardens in two paragraphs.": "Roses.\n***\nBees.\n",
     "Be silent.": "",
 }
@@ -31,7 +31,7 @@ def pairs(chat):
 def test_the_mask_covers_the_response_and_its_stop_token(chat, pairs):
     tokens, mask = pad_rows(pairs, chat.tokenizer.pad_token_id)
     for row, chosen, answer in zip(tokens, mask, ANSWERS.values(), strict=True):
-        assert chat.tokenizer.decode(row[1:][chosen]) == answer + "<|im_end|>"
+        assert chat.tokenizer.decode(row[1:][chosen]) == f"{chat.lead}{answer}<|im_end|>"
 
 
 def test_what_stands_before_the_mask_is_the_prompt_with_its_empty_think_block(chat, pairs):

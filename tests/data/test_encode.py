@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from uniapl_cli.chat import Chat, read_template
 from uniapl_cli.data import encode as module
-from uniapl_cli.data.encode import Encoded, Limits, encode, fit
+from uniapl_cli.data.encode import Encoded, encode
+from uniapl_cli.data.limits import Limits, fit
 from uniapl_cli.errors import DataError
 from uniapl_cli.tiny.tokenizer import THINK
 from uniapl_cli.types import Example, Message

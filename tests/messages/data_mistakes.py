@@ -9,7 +9,8 @@ from typing import Any
 from mistake import PLACED, Mistake, logged, write
 
 from uniapl_cli.data import BadRows, open_rows, read_examples
-from uniapl_cli.data.encode import Limits, encode, fit
+from uniapl_cli.data.encode import encode
+from uniapl_cli.data.limits import Limits, fit
 from uniapl_cli.verifiers import constraints
 
 GOOD: dict[str, Any] = {"key": "a", "prompt": "Hi", "response": "So."}

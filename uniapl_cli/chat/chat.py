@@ -3,58 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, field_validator
-
-from uniapl_cli.chat.thinking import read_thoughts
-from uniapl_cli.errors import ConfigError, ModelError, first_line, unknown
-from uniapl_cli.options import Options, key
+from uniapl_cli.chat.marks import Marks
+from uniapl_cli.chat.shape import EMPTY_BLOCK, Shape, read_shape
+from uniapl_cli.chat.template import Template, Tools, turns
+from uniapl_cli.chat.thinking import CLOSE, OPEN, strip_thinking
+from uniapl_cli.errors import ModelError
 from uniapl_cli.types import Message
-
-TEMPLATES = Path(__file__).with_name("templates")
 
 # Spells a special token in a template.
 SPECIAL = re.compile(r"<\|.+?\|>")
 
 
-class ChatOptions(Options):
-    """How messages become a prompt, through a chat template."""
-
-    template: str | None = key(
-        None, "the policy's: qwen2.5, qwen3 or a .jinja file; null keeps its tokenizer's own"
-    )
-    thinking: bool = key(False, "let a Qwen3-style template open a think block")
-    system: Annotated[str, Field(min_length=0)] | None = key(
-        None, "system message put before prompts that have none"
-    )
-
-    @field_validator("template")
-    @classmethod
-    def _can_be_read(cls, template: str | None) -> str | None:
-        if template is not None:
-            try:
-                read_template(template)
-            except ConfigError as error:
-                raise ValueError(error) from None
-        return template
-
-
 @dataclass(frozen=True)
 class Chat:
-    """A tokenizer with its chat template, and the run's choices: thinking, system message.
+    """A tokenizer with its chat template, and the run's choices.
 
     With `thinking` off, a Qwen3-style template ends the prompt with an empty think block, which is
-    part of the prompt and so carries no loss. Templates without think blocks ignore the choice.
+    part of the prompt and so carries no loss, and thoughts in responses are left out. `system` is
+    put before prompts that have none. `date` (YYYY-MM-DD) is today's in templates that write it.
+
+    Rendered texts are quoted: where a message spells a control token, that stays text.
     """
 
     tokenizer: Any
     thinking: bool = False
     system: str | None = None
+    date: str | None = None
 
     def __post_init__(self) -> None:
         if not self.tokenizer.chat_template:
@@ -64,7 +43,38 @@ class Chat:
                 "folder",
                 got=self.tokenizer.name_or_path,
             )
-        _ = self.stop_id, self.lead  # so that a tokenizer that cannot chat is refused now
+        _ = self.stop_id  # so that a tokenizer that cannot chat is refused now
+
+    @cached_property
+    def template(self) -> Template:
+        """The tokenizer's template."""
+        return Template(self.tokenizer, self.thinking, self.date)
+
+    @cached_property
+    def shape(self) -> Shape:
+        """What the template writes around an answer."""
+        shape = read_shape(self.template)
+        # A tokenizer that puts a space before any text, as Llama 2's does, needs none of its own.
+        return shape.without_space() if self._puts_spaces(shape) else shape
+
+    def _puts_spaces(self, shape: Shape) -> bool:
+        if not shape.lead.isspace():
+            return False
+        parts = self._encoded(shape.prompt) + self._encoded(f"{shape.lead}Yes.")
+        return self._encoded(f"{shape.prompt}{shape.lead}Yes.") != parts
+
+    @property
+    def lead(self) -> str:
+        """What the template writes between the prompt and an answer, such as Mistral's space.
+
+        It is learnt, and encoded with the response: " The" is often one token.
+        """
+        return self.shape.lead
+
+    @cached_property
+    def marks(self) -> Marks:
+        """The control tokens, and how text that spells one stays text."""
+        return Marks(self.tokenizer, self.shape.marks)
 
     @cached_property
     def stop_id(self) -> int:
@@ -73,10 +83,7 @@ class Chat:
         It is the token with which the template closes an assistant's turn, else eos. A base model's
         eos is often another token, which no chat contains.
         """
-        answer = "Yes."
-        chat = [{"role": "user", "content": "Ready?"}, {"role": "assistant", "content": answer}]
-        _, separator, rest = self._rendered(chat, add_generation_prompt=False).rpartition(answer)
-        closing = rest if separator else ""
+        closing = self.shape.closing
         added = self.tokenizer.added_tokens_decoder
         closers = [t for t in self._encoded(closing) if t in added and added[t].content.strip()]
         # A mark such as </think> may come before the token that ends the turn.
@@ -99,123 +106,94 @@ class Chat:
             )
         return self.tokenizer.eos_token_id
 
-    @cached_property
-    def lead(self) -> str:
-        """White space between prompt and response, as Mistral's template writes it.
-
-        It is encoded with the response: " The" is often one token. A tokenizer that puts a space
-        before any text, as Llama 2's does, needs none.
-        """
-        question, answer = [{"role": "user", "content": "Ready?"}], "Yes."
-        prompt = self._rendered(question, add_generation_prompt=True)
-        if "Ready?" not in prompt:
-            raise ModelError(
-                "the chat template leaves a question's text out",
-                "Name one that takes contents as plain text with chat.template",
-            )
-        chat = [*question, {"role": "assistant", "content": answer}]
-        before = self._rendered(chat, add_generation_prompt=False).rpartition(answer)[0]
-        lead = before.removeprefix(prompt)
-        parts = self._encoded(prompt) + self._encoded(lead + answer)
-        return lead if lead.isspace() and self._encoded(before + answer) == parts else ""
-
     def _encoded(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False)
 
-    def render(self, prompt: Sequence[Message]) -> str:
-        """Return the prompt as text, up to the point where the response begins."""
-        return self._rendered(turns(prompt, self.system), add_generation_prompt=True)
+    def render(self, prompt: Sequence[Message], tools: Tools = ()) -> str:
+        """Return the prompt as quoted text, up to the point where the response begins.
 
-    def _rendered(self, listed: list[dict[str, str]], *, add_generation_prompt: bool) -> str:
-        from jinja2 import TemplateError
+        Raises ModelError if the template fails, or leaves out a turn, a field of one, or a tool.
+        """
+        quoted = self._quoted(prompt)
+        offered = self.marks.quote(list(tools))
+        text = self.template.render(quoted, generate=True, tools=offered)
+        self.template.check_written(text, quoted, offered)
+        return text
 
-        try:
-            return self.tokenizer.apply_chat_template(
-                listed,
-                tokenize=False,
-                add_generation_prompt=add_generation_prompt,
-                enable_thinking=self.thinking,
-            )
-        except TemplateError as error:
-            reason = first_line(error)
-            raise ModelError(f"the chat template fails: {reason}", got=reason) from error
+    def _quoted(self, prompt: Sequence[Message]) -> list[dict[str, Any]]:
+        return [self._quoted_turn(turn) for turn in turns(prompt, self.system)]
 
-    def prompt_ids(self, prompt: Sequence[Message]) -> list[int]:
+    def _quoted_turn(self, turn: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a turn with its texts quoted, but for the marks of an assistant's think block."""
+        quoted = {**self.marks.quote(turn), "role": turn["role"]}
+        thoughts, close, answer = turn["content"].rpartition(CLOSE)
+        if turn["role"] == "assistant" and close:
+            before, opened, thoughts = thoughts.rpartition(OPEN)
+            parts = [self.marks.quote(part) for part in (before, thoughts, answer)]
+            quoted["content"] = f"{parts[0]}{opened}{parts[1]}{close}{parts[2]}"
+        return quoted
+
+    def show(self, text: str) -> str:
+        """Return a rendered text for reading."""
+        return self.marks.unquote(text)
+
+    def prompt_ids(self, prompt: Sequence[Message], tools: Tools = ()) -> list[int]:
         """Return the ids of the rendered prompt."""
-        return self.tokenizer.encode(self.render(prompt), add_special_tokens=False)
+        return self.encode_prompts([self.render(prompt, tools)])[0]
 
     def encode_prompts(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the ids of rendered prompts, as `prompt_ids` does of each, but faster."""
-        return self._batch(texts)
+        """Return the ids of rendered prompts."""
+        return self.marks.encode(texts)
 
     def response_ids(self, response: str) -> list[int]:
         """Return the ids of a whole response, its stop token included.
 
-        With thinking off, an empty think block at its start is left out, since the prompt ends with
-        it. Text that spells a special token stays text, or a demonstration would stop in its
-        middle.
+        They are what the template makes of it behind the prompt: with its thoughts in the block
+        that the prompt has opened, without them where thinking is off.
         """
-        text = self._to_encode(response)
-        ids = self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
-        return [*ids, self.stop_id]
+        return self.encode_responses([response])[0]
 
     def encode_responses(self, responses: Sequence[str]) -> list[list[int]]:
         """Return the ids of responses, as `response_ids` does of each, but faster."""
-        texts = list(map(self._to_encode, responses))
-        return [[*ids, self.stop_id] for ids in self._batch(texts, split_special_tokens=True)]
+        quote = self.marks.quote
+        texts = [self.shape.response(text, quote, thinking=self.thinking) for text in responses]
+        return [[*ids, self.stop_id] for ids in self.marks.encode(texts)]
 
-    def _to_encode(self, response: str) -> str:
-        thoughts = read_thoughts(response)
-        empty = not self.thinking and thoughts.reasoning == ""
-        return self.lead + (thoughts.answer if empty else response)
+    def turn_ids(
+        self,
+        prompt: Sequence[Message],
+        response: str,
+        fields: Mapping[str, Any],
+        tools: Tools = (),
+    ) -> list[int]:
+        """Return the ids of a response whose turn has further fields, such as tool_calls.
 
-    def _batch(self, texts: Sequence[str], **choices: bool) -> list[list[int]]:
-        choices = {"add_special_tokens": False, **choices}
-        if not self._encodes_plainly:
-            return [self.tokenizer.encode(text, **choices) for text in texts]
-        # This sets up the backend (no truncation, no padding, these options) as one text would.
-        self.tokenizer.encode("", **choices)
-        batch = self.tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [encoding.ids for encoding in batch]
-
-    @property
-    def _encodes_plainly(self) -> bool:
-        """Whether `encode` only calls the backend; some models' tokenizers override it."""
-        from transformers import PreTrainedTokenizerFast as Fast
-
-        own = type(self.tokenizer)
-        return issubclass(own, Fast) and all(
-            getattr(own, name) is getattr(Fast, name) for name in ("encode", "_encode_plus")
-        )
+        They are what the whole conversation has more than the prompt. Raises ModelError if the
+        template begins it in another way than the prompt, or leaves a field out.
+        """
+        text = response if self.thinking else strip_thinking(response)
+        turn = self._quoted_turn({"role": "assistant", "content": text, **fields})
+        asked, offered = self._quoted(prompt), self.marks.quote(list(tools))
+        whole = self.template.render([*asked, turn], generate=False, tools=offered)
+        self.template.check_written(whole, [*asked, turn], offered, generate=False)
+        before = self.template.render(asked, generate=True, tools=offered)
+        if not whole.startswith(before):
+            before = EMPTY_BLOCK.sub("", before)
+        if not whole.startswith(before) or not whole.endswith(self.shape.closing):
+            raise ModelError(
+                f"the chat template does not write {', '.join(fields)} behind the prompt, so what "
+                "the model should learn is not known",
+                "Choose another template with chat.template",
+                got=list(fields),
+            )
+        text = whole.removeprefix(before).removesuffix(self.shape.closing)
+        return [*self.marks.encode([text])[0], self.stop_id]
 
     def text(self, token_ids: Sequence[int]) -> str:
-        """Return the text of generated ids, without the stop token."""
+        """Return the text of generated ids as rows have it, without the stop token.
+
+        Thoughts are in a think block, also where the prompt has opened it.
+        """
         if token_ids and token_ids[-1] == self.stop_id:
             token_ids = token_ids[:-1]
-        return self.tokenizer.decode(token_ids, skip_special_tokens=False).removeprefix(self.lead)
-
-
-def turns(prompt: Sequence[Message], system: str | None) -> list[dict[str, str]]:
-    """Return messages as templates and servers take them, with `system` first if they have none."""
-    listed = [{"role": message.role, "content": message.content} for message in prompt]
-    if system is not None and listed[0]["role"] != "system":
-        listed.insert(0, {"role": "system", "content": system})
-    return listed
-
-
-def read_template(name: str) -> str:
-    """Return the chat template of that name, or in the .jinja file at that path.
-
-    Raises ConfigError.
-    """
-    known = {path.stem: path for path in TEMPLATES.glob("*.jinja")}
-    path = known.get(name, Path(name))
-    if path.suffix != ".jinja":
-        error = unknown("template", name, known, ConfigError)
-        error.advice += ", or the path of a .jinja file"
-        raise error
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise ConfigError(f"cannot read '{name}': {reason}", got=name) from None
+        return self.shape.text(self.tokenizer.decode(token_ids, skip_special_tokens=False))

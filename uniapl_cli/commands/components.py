@@ -98,7 +98,7 @@ def policy_chat(config: Config, location: str, key: str = "model.path") -> Chat:
             "Set chat.template=qwen2.5 (or qwen3, or the path of a .jinja file)",
         )
     with config.blaming(key):
-        return Chat(tokenizer, config.chat.thinking, config.chat.system)
+        return Chat(tokenizer, config.chat.thinking, config.chat.system, config.chat.date)
 
 
 def model(

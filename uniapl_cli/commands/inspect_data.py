@@ -7,8 +7,11 @@ from typing import Any
 from uniapl_cli.commands import components
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config
+from uniapl_cli.data.encode import encode
+from uniapl_cli.errors import DataError
 from uniapl_cli.pipelines.inspect import inspect as count
 from uniapl_cli.pipelines.inspect import render
+from uniapl_cli.runs.console import bar
 
 
 def inspect(config: Config, name: str) -> tuple[dict[str, Any], Any]:
@@ -18,10 +21,13 @@ def inspect(config: Config, name: str) -> tuple[dict[str, Any], Any]:
     chat = components.policy_chat(config, location)
     with bad_rows(config, dry_run=True) as bad:
         rows = examples(config, "data", name, bad)
+        with bar("encode", len(rows)) as progress:
+            items = encode(chat, rows, ("response",), progress, bad)
+    if not items:
+        raise DataError(f"'{name}' has no good rows", got=name)
     figures = count(
-        rows,
-        chat,
+        items,
         max_prompt=config.data.max_prompt_tokens,
         max_response=config.data.max_response_tokens,
     )
-    return figures, render(rows[0], chat)
+    return figures, render(items[0], chat)

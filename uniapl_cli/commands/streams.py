@@ -12,7 +12,8 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.commands.components import check_outputs
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows, open_rows, read_examples
-from uniapl_cli.data.encode import Encoded, Limits, encode, fit
+from uniapl_cli.data.encode import Encoded, encode
+from uniapl_cli.data.limits import Limits, fit
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import write_rows
 from uniapl_cli.rewards.reward import check_examples, needs
@@ -172,7 +173,11 @@ class _Reader:
                 self._check(rows, term)
         answers = dict.fromkeys(answer for name in sharing for answer in self.answers(name))
         with bar(f"encode {Path(path).name}", len(rows)) as progress:
-            return encode(self.chat, rows, tuple(answers), progress)
+            items = encode(self.chat, rows, tuple(answers), progress, self.bad)
+        if not items:
+            key = f"data.{stream}"
+            raise DataError(f"'{path}' has no good rows", got=path).at(self.config.origin(key), key)
+        return items
 
     def _check(self, rows: Sequence[Example], term: Term) -> None:
         why = f"term '{term.name}'"

@@ -9,28 +9,22 @@ from typing import Any
 from rich.text import Text
 
 from uniapl_cli.chat import Chat
-from uniapl_cli.data.encode import encode
-from uniapl_cli.runs.console import bar
-from uniapl_cli.types import Example
+from uniapl_cli.data.encode import Encoded
 
 QUANTILES = {"median": 0.5, "95%": 0.95, "longest": 1.0}
 
 
-def inspect(
-    examples: Sequence[Example], chat: Chat, *, max_prompt: int, max_response: int
-) -> dict[str, Any]:
+def inspect(items: Sequence[Encoded], *, max_prompt: int, max_response: int) -> dict[str, Any]:
     """Return counts, token lengths, constraint frequencies and what the limits would leave out."""
     ids: Counter[str] = Counter()
     per_row: Counter[int] = Counter()
     texts: Counter[int] = Counter()
-    with bar("inspect", len(examples)) as progress:
-        items = encode(chat, examples, ("response",), progress)
+    for item in items:
+        ids.update(constraint.id for constraint in item.example.constraints)
+        per_row[len(item.example.constraints)] += 1
+        texts[hash(item.example.prompt_text)] += 1
     prompts = [len(item.prompt) for item in items]
     responses = [len(item.response) for item in items if item.response is not None]
-    for example in examples:
-        ids.update(constraint.id for constraint in example.constraints)
-        per_row[len(example.constraints)] += 1
-        texts[hash(example.prompt_text)] += 1
     return {
         "rows": len(prompts),
         "prompts that occur before": len(prompts) - len(texts),
@@ -50,10 +44,10 @@ def quantiles(lengths: Sequence[int]) -> dict[str, int]:
     return {name: ordered[int(q * (len(ordered) - 1))] for name, q in QUANTILES.items() if ordered}
 
 
-def render(example: Example, chat: Chat) -> Text:
+def render(item: Encoded, chat: Chat) -> Text:
     """Return an example as the model reads it; the tokens with loss are green."""
-    text = Text(chat.render(example.prompt), style="dim")
-    if example.response is not None:
-        ids = chat.response_ids(example.response)
-        text.append(chat.tokenizer.decode(ids), style="green")
+    example = item.example
+    text = Text(chat.show(chat.render(example.prompt, example.tools)), style="dim")
+    if item.response is not None:
+        text.append(chat.tokenizer.decode(list(item.response)), style="green")
     return text
