@@ -39,6 +39,23 @@ def test_a_line_that_is_no_object_is_an_error_with_its_line(tmp_path, line):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "line", ['{"a": 1, "b": 2, "a": 1}', '{"b": [{"c": {"a": 1, "a": 2}}]}'], ids=["top", "deep"]
+)
+def test_a_key_twice_in_an_object_is_an_error_with_its_line(tmp_path, line):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1, "b": {"a": 1}}\n' + line)
+    with pytest.raises(DataError) as caught:
+        list(read_rows(path))
+    assert (caught.value.line, caught.value.got) == (2, "a")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1}\n{"a": 2}\n', encoding="utf-8-sig")
+    assert [row.values for row in read_rows(path)] == [{"a": 1}, {"a": 2}]
+
+
 def test_rows_before_a_bad_line_are_read(tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b'{"a": 1}\n\xff\n')

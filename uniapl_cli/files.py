@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 from uniapl_cli.errors import DataError
 
+BOM = b"\xef\xbb\xbf"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -42,7 +44,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 def parse_row(line: bytes, origin: str) -> Row:
     """Read one line of JSONL. Raises DataError whose `where` is `origin`."""
     try:
-        values = json.loads(line.decode())
+        values = parse_json(line.removeprefix(BOM).decode())
         if not isinstance(values, dict):
             kind = type(values).__name__
             raise DataError(f"a JSON object is needed, got {kind}", where=origin, got=kind)
@@ -58,9 +60,35 @@ def parse_row(line: bytes, origin: str) -> Row:
         raise DataError(f"not JSON: {error.msg} (column {error.colno})", where=origin) from None
     except RecursionError:
         raise DataError("not JSON: nested too deeply", where=origin) from None
+    except RepeatedKey as error:
+        raise DataError(str(error), where=origin, got=error.name) from None
     except ValueError as error:
         raise DataError(f"not JSON: {error}", where=origin) from None
     return Row(origin, values)
+
+
+class RepeatedKey(ValueError):
+    """A JSON object has a key twice, so one of its values would be lost."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"an object has the key '{name}' twice")
+        self.name = name
+
+
+def parse_json(text: str) -> Any:
+    """Return what a JSON text holds. Raises RepeatedKey, and ValueError for what is no JSON."""
+    return _DECODER.decode(text)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise RepeatedKey(next(name for name in names if names.count(name) > 1))
+    return values
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_distinct)
 
 
 @contextmanager
