@@ -96,6 +96,7 @@ def judged(*functions: str) -> Settings:
 
 # The closest key above -> what puts it to use.
 USES: dict[str, Settings] = {
+    "chat.date": judged("length"),  # no text of the rows needs it
     "data.prompts": judged("length"),
     "data.preferences": term("choices", kind="dpo"),
     "data.split": {"data.demonstrations": "saved"},
