@@ -28,11 +28,13 @@ class Message:
 class Constraint:
     """An instruction that a verifier can check: `("punctuation:no_comma", {})`.
 
-    `kwargs` are complete and of the right types: they were checked when the row was read.
+    `kwargs` are complete and of the right types: they were checked when the row was read. `unwrap`:
+    the row's data set takes `<answer>` tags off a response before it verifies.
     """
 
     id: str
     kwargs: Mapping[str, object] = field(default_factory=dict)
+    unwrap: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,9 @@ class Verdict:
     """Whether a response follows each of its constraints, in their order.
 
     `strict` judges the response as it is; `loose` accepts it when any of IFEval's eight light edits
-    of it (markdown asterisks, first line, last line removed) passes. `errors` holds the
-    reason where a verifier could not judge; its verdicts are then False.
+    of it (markdown asterisks, first line, last line removed) passes; it is empty where it was not
+    asked for. `errors` holds the reason where a verifier could not judge; its verdicts are then
+    False.
     """
 
     strict: tuple[bool, ...]
@@ -121,5 +124,5 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """True if every constraint is followed, strictly."""
-        return all(self.strict)
+        """True if there are constraints and every one is followed, strictly."""
+        return bool(self.strict) and all(self.strict)

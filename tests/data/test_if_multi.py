@@ -37,6 +37,7 @@ def test_a_row_becomes_an_example(read):
     assert example.id == "ai2-adapt-dev/flan_v2_converted_1"
     assert example.prompt == (Message("user", "Describe IPv6."),)
     assert example.constraints == BUILT
+    assert all(constraint.unwrap for constraint in example.constraints)
     assert (example.response, example.reference) == (None, None)
     assert example.row == ROW
 

@@ -8,6 +8,7 @@ from uniapl_cli import load_config
 from uniapl_cli.chat.thinking import strip_thinking
 from uniapl_cli.commands.evaluate import evaluate as evaluate_model
 from uniapl_cli.data import BadRows, open_rows, read_examples
+from uniapl_cli.errors import DataError
 from uniapl_cli.evaluation.evaluate import SamplingRun, evaluate
 from uniapl_cli.evaluation.metrics import Estimate
 from uniapl_cli.files import read_rows
@@ -108,6 +109,14 @@ def test_an_error_that_cannot_be_told_is_null(tmp_path):
     assert one["draws"]["greedy"]["prompt_strict"]["se"] is None
     json.dumps(one, allow_nan=False)
     assert "NaN" not in (tmp_path / "eval.json").read_text()
+
+
+def test_prompts_without_any_constraints_are_refused_before_a_model_is_looked_for(tmp_path):
+    data = tmp_path / "plain.jsonl"
+    data.write_text('{"prompt": "Hi"}\n' * 2)
+    with pytest.raises(DataError) as caught:
+        measure(tmp_path, f"eval.data={data}", "eval.metrics=[ifeval]", "eval.model=./nothing")
+    assert caught.value.where == f"{data}:1"
 
 
 def test_metrics_see_the_answers_in_the_order_of_the_prompts(example, echo, chat):

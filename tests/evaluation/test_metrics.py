@@ -1,5 +1,6 @@
 """Means and their standard errors, against closed forms."""
 
+import logging
 import math
 import random
 import statistics
@@ -8,7 +9,7 @@ import pytest
 
 from uniapl_cli.discriminators import coefficient
 from uniapl_cli.errors import DataError
-from uniapl_cli.evaluation.metrics import Answer, Estimate, estimate, metrics
+from uniapl_cli.evaluation.metrics import Answer, Estimate, check_graded, estimate, metrics
 from uniapl_cli.types import Completion, Verdict
 
 
@@ -92,6 +93,27 @@ def test_ifeval_counts_prompts_and_instructions(answer):
     assert means == pytest.approx(
         {"prompt_strict": 1 / 3, "inst_strict": 3 / 6, "prompt_loose": 2 / 3, "inst_loose": 5 / 6}
     )
+
+
+def test_an_answer_without_constraints_is_not_graded(answer):
+    graded = [answer("1", [True], [True]), answer("2", [False], [True])]
+    both = [answer("0"), *graded, answer("3"), answer("3")]
+    for name, values in shares("ifeval", both).items():
+        assert estimate(both, values) == estimate(graded, shares("ifeval", graded)[name])
+        assert estimate(both, values).n == 2
+
+
+def test_prompts_that_are_not_graded_are_counted_and_said(example, caplog):
+    bare, some = example("1"), example("2", None, "punctuation:no_comma")
+    with caplog.at_level(logging.WARNING, "uniapl"):
+        check_graded([bare, some, bare], ["ifeval", "length"])
+        check_graded([some], ["ifeval"])
+        check_graded([bare], ["length"])
+    (record,) = caplog.records
+    assert record.args == (2, 3, "rows.jsonl:1")
+    with pytest.raises(DataError) as caught:
+        check_graded([bare, bare], ["length", "ifeval"])
+    assert caught.value.where == "rows.jsonl:1"
 
 
 def test_length_is_in_tokens_and_against_the_teachers(answer, chat):

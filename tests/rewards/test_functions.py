@@ -34,6 +34,15 @@ def test_a_think_block_is_not_judged():
     assert verifier([rollout(text)]) == [1]
 
 
+def test_a_rollout_without_constraints_earns_nothing():
+    assert verifier([rollout(of=replace(example("x"), constraints=()))]) == [0]
+
+
+def test_the_verifier_makes_no_light_edits(monkeypatch):
+    monkeypatch.setattr("uniapl_cli.verifiers.verdict.light_edits", None)
+    assert verifier([rollout(text) for text in TEXTS], mode="fraction") == [1, 0.5, 0.5, 0]
+
+
 @pytest.mark.parametrize(("require_stop", "earned"), [(False, [1, 1]), (True, [1, 0])])
 def test_a_cut_off_response_earns_nothing_where_a_stop_is_required(require_stop, earned):
     rollouts = [rollout("all is well.", finish=finish) for finish in ("stop", "length")]

@@ -1,6 +1,7 @@
 """Many responses at once, by trusted verifiers and by functions out of a data set."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from uniapl_cli.verifiers.registry import verifiers
 
 COMMA = constraint("punctuation:no_comma")
 QUOTED = constraint("startend:quotation")
+DOTLESS = constraint("punctuation:punctuation_dot")
 
 
 def program(source):
@@ -76,6 +78,40 @@ def test_a_think_block_is_not_shown_to_a_function(judging):
     seen = program("def evaluate(response): return response == 'answer'")
     (verdict,) = judging([Case("<think>\nhm\n</think>\n\nanswer", [seen])])
     assert verdict.strict == (True,)
+
+
+@pytest.mark.parametrize("cut", ["<think>\nno comma", " <think>", "x</think>\n \n"])
+def test_thoughts_without_an_answer_follow_nothing(judging, cut):
+    long = program("def evaluate(response): return True")
+    (verdict,) = judging([Case(cut, [COMMA, long, DOTLESS])])
+    assert verdict == Verdict((False,) * 3, (False,) * 3, (None,) * 3)
+
+
+def test_only_ifevalgs_verifiers_and_its_rows_take_the_answers_tags_off(judging):
+    wrapped = "<think>\n1.\n</think>\n<answer>No full stop</answer>\n"
+    exact = program("def evaluate(response): return response.startswith('<answer>')")
+    starts = constraint("first_word:first_word_answer", {"first_word": "no"})
+    ends = constraint("startend:end_checker", {"end_phrase": "stop"})
+    (verdict,) = judging([Case(wrapped, [starts, ends, replace(ends, unwrap=True), exact])])
+    assert verdict.strict == (True, False, True, True)
+
+
+def test_the_loose_verdict_is_only_there_where_it_was_asked_for(judging, monkeypatch):
+    monkeypatch.setattr("uniapl_cli.verifiers.verdict.light_edits", None)
+    (verdict,) = judging([Case("long, very long", [COMMA, SHORT])], loose=False)
+    assert verdict == Verdict((False, False), (), (None, None))
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    {"import nltk.data": "[nltk]", "from numpy import e": "[numpy]", "import wave.x": None}.items(),
+)
+def test_a_function_that_needs_a_package_says_which_and_how_to_allow_it(judging, line, key):
+    function = program(f"def evaluate(response):\n    {line}\n    return True")
+    (verdict,) = judging([Case("text", [function, COMMA])])
+    assert verdict.strict == (False, True) and verdict.errors[0]
+    assert ("sandbox.packages" in verdict.errors[0]) is (key is not None)
+    assert (key or "wave.x") in verdict.errors[0]
 
 
 def test_a_blank_response_follows_nothing(judging):

@@ -66,8 +66,15 @@ def test_a_blank_response_follows_nothing(response):
     assert not any(verdict.loose)
 
 
-def test_no_constraints_are_followed():
-    assert judge("", []).passed
+def test_nothing_to_follow_is_not_followed():
+    assert not judge("Any text.", []).passed
+
+
+def test_edits_are_not_made_where_only_the_strict_verdict_is_asked_for(monkeypatch):
+    monkeypatch.setattr("uniapl_cli.verifiers.verdict.light_edits", None)
+    assert judge("no, comma", SOME, loose=False).loose == ()
+    with pytest.raises(TypeError):
+        judge("no, comma", SOME)
 
 
 @settings(deadline=None)  # the first judgement loads nltk

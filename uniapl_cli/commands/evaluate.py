@@ -12,7 +12,7 @@ from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config, Policy
 from uniapl_cli.evaluation.evaluate import BoundMetric, SamplingRun, plain
 from uniapl_cli.evaluation.evaluate import evaluate as estimate
-from uniapl_cli.evaluation.metrics import metrics
+from uniapl_cli.evaluation.metrics import check_graded, metrics
 from uniapl_cli.evaluation.results import write_evaluation
 from uniapl_cli.files import can_write, write_rows
 from uniapl_cli.pipelines.teach import unique_ids
@@ -28,6 +28,7 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     with bad_rows(config, dry_run=dry_run) as bad:
         rows = examples(config, "eval.data", options.data, bad)[: options.limit]
     unique_ids(rows)
+    check_graded(rows, [metrics.entry(metric).name for metric in options.metrics])
     if any(metrics.wants(metric, "discriminator") for metric in options.metrics):
         components.find_discriminator(config, "a metric of eval.metrics")
     location = components.locate(config, "eval.model", options.model)

@@ -108,7 +108,10 @@ def answer(
 
 def response_row(run: str, answer: Answer) -> dict[str, Any]:
     """Return an answer as a row of responses.jsonl."""
-    example, completion = answer.example, answer.completion
+    example, completion, verdict = answer.example, answer.completion, answer.verdict
+    verdicts: dict[str, Any] = {"strict": list(verdict.strict), "loose": list(verdict.loose)}
+    if any(verdict.errors):
+        verdicts["errors"] = list(verdict.errors)
     return {
         "draws": run,
         "key": example.id,
@@ -116,7 +119,7 @@ def response_row(run: str, answer: Answer) -> dict[str, Any]:
         "response": completion.text,
         "finish_reason": completion.finish_reason,
         "instruction_id_list": [c.id for c in example.constraints],
-        "verdict": {"strict": list(answer.verdict.strict), "loose": list(answer.verdict.loose)},
+        "verdict": verdicts,
     }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from uniapl_cli.chat import Chat
@@ -13,6 +14,8 @@ from uniapl_cli.errors import DataError
 from uniapl_cli.registry import Registry
 from uniapl_cli.tiny.topics import on_topic
 from uniapl_cli.types import Completion, Example, Verdict
+
+log = logging.getLogger("uniapl")
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,39 @@ Metric = Callable[..., dict[str, list[Share]]]
 metrics: Registry[Metric] = Registry("metric", supplied=("chat", "discriminator"))
 
 
-@metrics.register("ifeval")
+def check_graded(examples: Sequence[Example], names: Iterable[str]) -> None:
+    """Say how many prompts the metrics that grade by constraints leave out: those without any.
+
+    Raises DataError where all are left out.
+    """
+    bare = [example for example in examples if not example.constraints]
+    grading = [name for name in names if metrics[name].traits.get("constraints")]
+    if not bare or not grading:
+        return
+    if len(bare) == len(examples):
+        raise DataError(
+            f"no prompt has constraints, so metric '{grading[0]}' has nothing to grade",
+            "Use rows with instruction_id_list and kwargs, or other eval.metrics",
+            where=bare[0].origin,
+        )
+    log.warning(
+        "%d of %d prompts have no constraints and are not graded, the first of them %s",
+        len(bare),
+        len(examples),
+        bare[0].origin,
+    )
+
+
+@metrics.register("ifeval", constraints=True)
 def ifeval(answers: Sequence[Answer]) -> dict[str, list[Share]]:
-    """IFEval's four: prompt- and instruction-level, strict and loose."""
+    """IFEval's four: prompt- and instruction-level, strict and loose.
+
+    An answer to a prompt without constraints is not graded.
+    """
     shares: dict[str, list[Share]] = {}
     for mode in ("strict", "loose"):
         verdicts = [getattr(answer.verdict, mode) for answer in answers]
-        shares[f"prompt_{mode}"] = [(float(all(v)), 1.0) for v in verdicts]
+        shares[f"prompt_{mode}"] = [(float(bool(v) and all(v)), float(bool(v))) for v in verdicts]
         shares[f"inst_{mode}"] = [(float(sum(v)), float(len(v))) for v in verdicts]
     return shares
 
@@ -100,16 +129,17 @@ def estimate(answers: Sequence[Answer], shares: Sequence[Share]) -> Estimate:
     """Return sum(total) / sum(count) with its standard error, answers of a prompt kept together.
 
     The error is the ratio estimator's: for one answer a prompt and counts of 1 it is s / sqrt(n).
+    A prompt that counts nothing is none of the n.
     """
     clusters: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for answer, (total, count) in zip(answers, shares, strict=True):
         cluster = clusters[answer.example.id]
         cluster[0] += total
         cluster[1] += count
-    totals, counts = zip(*clusters.values(), strict=True)
-    n, whole = len(clusters), sum(counts)
-    mean = sum(totals) / whole if whole else math.nan
-    if n < 2 or not whole:
+    counted = [(total, count) for total, count in clusters.values() if count]
+    n, whole = len(counted), sum(count for _, count in counted)
+    mean = sum(total for total, _ in counted) / whole if whole else math.nan
+    if n < 2:
         return Estimate(mean, math.nan, n)
-    squares = sum((t - mean * c) ** 2 for t, c in zip(totals, counts, strict=True))
+    squares = sum((t - mean * c) ** 2 for t, c in counted)
     return Estimate(mean, math.sqrt(n / (n - 1) * squares) / whole, n)

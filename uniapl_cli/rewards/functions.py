@@ -73,7 +73,7 @@ def verifier(
         for r in rollouts
     ]
     values = []
-    for rollout, verdict in zip(rollouts, judge(cases), strict=True):
+    for rollout, verdict in zip(rollouts, judge(cases, loose=False), strict=True):
         judged = zip(verdict.strict, verdict.errors, strict=True)
         passed = [ok for ok, error in judged if error is None or errors == "fail"] or [False]
         share = sum(passed) / len(passed) if mode == "fraction" else float(all(passed))

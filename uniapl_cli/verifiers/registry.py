@@ -24,7 +24,8 @@ verifiers: Registry[Verifier] = Registry("instruction", base=Kwargs)
 """`verifiers.register(id)` decorates `(response, *, kwargs) -> bool`.
 
 The signature says which kwargs there are, of which type and within which bounds (`checks.py`); the
-trait `sensible`, which of them go together; `sandboxed=True`, that it is code out of a data set.
+trait `sensible`, which of them go together; `sandboxed=True`, that it is code out of a data set;
+`unwrap=True`, that it judges a response without `<answer>` tags, as open-instruct does.
 """
 
 

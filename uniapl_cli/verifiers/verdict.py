@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.types import Constraint, Verdict
 from uniapl_cli.verifiers.registry import verifiers
 
 
-def judge(response: str, constraints: Sequence[Constraint]) -> Verdict:
+def judge(response: str, constraints: Sequence[Constraint], *, loose: bool = True) -> Verdict:
     """Return for each constraint whether `response` follows it. A blank response follows none.
 
-    Raises UniAPLError, naming the instruction, when a verifier fails.
+    Without `loose`, `Verdict.loose` is empty and the edits cost nothing. Raises UniAPLError, naming
+    the instruction, when a verifier fails.
     """
-    strict = tuple(_follows(response, constraint) for constraint in constraints)
-    edits = () if all(strict) else light_edits(response)
-    loose = tuple(
-        followed or any(_follows(edit, constraint) for edit in edits)
-        for followed, constraint in zip(strict, constraints, strict=True)
+    text = Text(response)
+    strict = tuple(text.follows(constraint) for constraint in constraints)
+    if not loose:
+        return Verdict(strict, ())
+    return Verdict(
+        strict,
+        tuple(
+            followed or text.follows_edited(constraint)
+            for followed, constraint in zip(strict, constraints, strict=True)
+        ),
     )
-    return Verdict(strict, loose)
+
+
+class Text:
+    """A text that is judged, with its light edits, made once and only where they are needed."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def edits(self) -> tuple[str, ...]:
+        """The light edits."""
+        return light_edits(self.text)
+
+    def follows(self, constraint: Constraint) -> bool:
+        """Whether the text follows a constraint. Raises UniAPLError when its verifier fails."""
+        return _follows(self.text, constraint)
+
+    def follows_edited(self, constraint: Constraint) -> bool:
+        """Whether an edit of the text follows a constraint. Raises UniAPLError likewise."""
+        return any(_follows(edit, constraint) for edit in self.edits)
 
 
 def light_edits(response: str) -> tuple[str, ...]:
@@ -36,7 +62,7 @@ def light_edits(response: str) -> tuple[str, ...]:
 
 
 def _follows(response: str, constraint: Constraint) -> bool:
-    if not response.strip():
+    if not response or response.isspace():
         return False
     verifier = verifiers[constraint.id].definition
     try:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
-from uniapl_cli.chat.thinking import strip_wrapping
-from uniapl_cli.verifiers import constraints, judge, splitter_name, text
+from uniapl_cli.data.layouts import layouts
+from uniapl_cli.files import Row
+from uniapl_cli.verifiers import Case, Judge, constraints, splitter_name, text
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data"
 CASES = SHARED / "ifevalg" / "reference.part1.jsonl"
@@ -20,7 +21,7 @@ pytestmark = [
 ]
 
 
-class Case(NamedTuple):
+class Decided(NamedTuple):
     id: str
     instructions: list[str]
     ours: list[bool]
@@ -37,14 +38,18 @@ def _punkt(monkeypatch):
     text.forget_splitter()
 
 
-def cases() -> list[Case]:
-    judged = []
+def cases() -> list[Decided]:
+    judged, judge = [], Judge()
     for line in CASES.open(encoding="utf-8"):
         row = json.loads(line)
         (truth,) = ast.literal_eval(row["ground_truth"])
-        built = constraints(truth["instruction_id"], truth["kwargs"], row["id"])
-        ours = list(judge(strip_wrapping(row["response"]), built).strict)
-        judged.append(Case(row["id"], truth["instruction_id"], ours, row["expected"], row["score"]))
+        asked = {**row, "messages": [{"role": "user", "content": "Hi"}]}
+        example = layouts["if_multi"].definition(Row(row["id"], asked), constraints)
+        (verdict,) = judge([Case(row["response"], example.constraints)], loose=False)
+        ours = list(verdict.strict)
+        judged.append(
+            Decided(row["id"], truth["instruction_id"], ours, row["expected"], row["score"])
+        )
     return judged
 
 

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from reprlib import repr as brief
 from typing import Any
 
@@ -26,10 +27,13 @@ def if_multi(row: Row, build: columns.Build) -> Example:
     `ground_truth` is the Python repr of a list with one object, or with that object's JSON text; it
     holds `instruction_id` and, side by side, `kwargs` (None or a mapping each). Optional columns:
     `key`, `response`, `reference`. Without `response`, an assistant's last turn is the response.
+    Its own verifier, open-instruct's, takes `<answer>` tags off a response first: so do ours.
     """
     ids, kwargs = _ground_truth(row)
     prompt, answer = columns.split_answer(columns.turns(row, "messages"))
-    return columns.answered(row, prompt, answer, build(ids, kwargs, row.origin))
+    constraints = build(ids, kwargs, row.origin)
+    constraints = tuple(replace(constraint, unwrap=True) for constraint in constraints)
+    return columns.answered(row, prompt, answer, constraints)
 
 
 def _ground_truth(row: Row) -> tuple[Any, Any]:

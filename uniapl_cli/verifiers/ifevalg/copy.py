@@ -32,21 +32,21 @@ def _ungrouped(phrase: str) -> str:
     return phrase
 
 
-@verifiers.register("copy:copy")
-@verifiers.register("copy:copying_simple")
+@verifiers.register("copy:copy", unwrap=True)
+@verifiers.register("copy:copying_simple", unwrap=True)
 def copying(response: str, *, prompt_to_repeat: Text) -> bool:
     """The response is the prompt, in any case, and nothing else."""
     return _same(response, prompt_to_repeat)
 
 
-@verifiers.register("copy:copying_multiple")
+@verifiers.register("copy:copying_multiple", unwrap=True)
 def copying_multiple(response: str, *, prompt_to_repeat: Text, N: PositiveInt) -> bool:
     """The response is the prompt N times, in any case, with `******` in between."""
     parts = response.split("******")
     return len(parts) == N and all(_same(part, prompt_to_repeat) for part in parts)
 
 
-@verifiers.register("new:copy_span_idx", sensible=_span)
+@verifiers.register("new:copy_span_idx", unwrap=True, sensible=_span)
 def copy_span_idx(
     response: str, *, prompt_to_repeat: Text, n_start: NonNegativeInt, n_end: PositiveInt
 ) -> bool:
@@ -61,7 +61,7 @@ def copy_span_idx(
 Phrase = Annotated[Text, compiles(_ends), AfterValidator(_ungrouped)]
 
 
-@verifiers.register("copy:repeat_phrase")
+@verifiers.register("copy:repeat_phrase", unwrap=True)
 def repeat_phrase(response: str, *, phrase: Phrase, small_n: PositiveInt) -> bool:
     """The phrase occurs `small_n` times, each time with exactly one of its words replaced.
 

@@ -12,20 +12,20 @@ from uniapl_cli.verifiers.registry import verifiers
 from uniapl_cli.verifiers.text import words
 
 
-@verifiers.register("count:lowercase_counting")
+@verifiers.register("count:lowercase_counting", unwrap=True)
 def lowercase_counting(response: str, *, N: PositiveInt) -> bool:
     """At most N words of lower-case letters a to z occur, all of them counted together."""
     return len(re.findall(r"\b[a-z]+\b", response)) <= N
 
 
-@verifiers.register("count:count_unique")
+@verifiers.register("count:count_unique", unwrap=True)
 def count_unique(response: str) -> bool:
     """No word occurs twice, nor any mark of punctuation; "The" and "the" are two words."""
     tokens = words(response)
     return len(tokens) == len(set(tokens))
 
 
-@verifiers.register("count:count_increment_word")
+@verifiers.register("count:count_increment_word", unwrap=True)
 def count_increment_word(response: str, *, keyword1: Keyword, keyword2: Keyword) -> bool:
     """The first keyword occurs once and the second twice, also within longer words."""
     counts = [
@@ -35,7 +35,7 @@ def count_increment_word(response: str, *, keyword1: Keyword, keyword2: Keyword)
     return counts == [1, 2]
 
 
-@verifiers.register("count:counting_composition")
+@verifiers.register("count:counting_composition", unwrap=True)
 def counting_composition(response: str, *, n_sent: PositiveInt, n_words: PositiveInt) -> bool:
     """Three paragraphs between `***` have `n_sent` sentences of `n_words` words each.
 

@@ -6,7 +6,7 @@ from uniapl_cli.verifiers.ifevalg.sentences import sentences_by_rule
 from uniapl_cli.verifiers.registry import verifiers
 
 
-@verifiers.register("detectable_format:sentence_hyphens")
+@verifiers.register("detectable_format:sentence_hyphens", unwrap=True)
 def sentence_hyphens(response: str) -> bool:
     """Each part between hyphens is a sentence, with no space around it.
 
@@ -17,13 +17,13 @@ def sentence_hyphens(response: str) -> bool:
     return all(part == own for part, own in zip(response.split("-"), sentences, strict=False))
 
 
-@verifiers.register("detectable_format:square_brackets")
+@verifiers.register("detectable_format:square_brackets", unwrap=True)
 def square_brackets(response: str) -> bool:
     """Each word, between white space, stands in square brackets of its own."""
     return all(word.startswith("[") and word.endswith("]") for word in response.split())
 
 
-@verifiers.register("detectable_format:bigram_wrapping")
+@verifiers.register("detectable_format:bigram_wrapping", unwrap=True)
 def bigram_wrapping(response: str) -> bool:
     """The words, two by two, stand in `<<double angular brackets>>`; an odd last one need not."""
     words = response.split()
