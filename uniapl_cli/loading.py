@@ -31,6 +31,8 @@ def load_pretrained(
     """
     import transformers
 
+    from uniapl_cli.precision import non_finite
+
     try:
         model, info = getattr(transformers, auto).from_pretrained(
             path,
@@ -47,6 +49,10 @@ def load_pretrained(
     if missing := sorted(set(info["missing_keys"]) - set(lacks)):
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" * (len(missing) > 3))
         raise ModelError(f"cannot load '{path}': it lacks the weights {shown}", got=missing)
+    if wrong := non_finite(model.named_parameters()):
+        problem = f"cannot load '{path}': its weights hold {wrong[1]}, in '{wrong[0]}'"
+        advice = "The training that made it has diverged, or the file is damaged"
+        raise ModelError(problem, advice, got=wrong[0])
     return model.to(device).eval()
 
 

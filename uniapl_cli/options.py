@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 MISSING: Any = "???"  # OmegaConf's mark of a value that the user must give
+
+# How many of something. More is a mistake, and would fill the memory or never end.
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class Options(BaseModel):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -31,3 +33,12 @@ def weights(dtype: Dtype, device: torch.device | str, *, trained: bool) -> torch
         frugal = torch.device(device).type == "cuda" and not trained
         return torch.bfloat16 if frugal else torch.float32
     return DTYPES[dtype]
+
+
+def non_finite(weights: Iterable[tuple[str, Tensor]]) -> tuple[str, str] | None:
+    """Return the name of the first weights that are not all finite, and "NaN" or "infinity"."""
+    for name, weight in weights:
+        # One pass without a copy; a sum may overflow, so it only says where to look.
+        if not torch.isfinite(weight.detach().sum()) and not torch.isfinite(weight).all():
+            return name, "NaN" if torch.isnan(weight).any() else "infinity"
+    return None

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from uniapl_cli.options import Options, key
+from pydantic import field_validator
+
+from uniapl_cli.options import Count, Options, key
 
 FinishReason = Literal["stop", "length"]
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -65,13 +67,24 @@ class Example:
         return "\n".join(message.content for message in self.prompt)
 
 
+# Logits divided by less may overflow.
+LOWEST_TEMPERATURE = 0.001
+
+
 class Sampling(Options):
     """How tokens are drawn. `temperature` 0 is greedy; `top_p` 1 and `top_k` 0 cut nothing off."""
 
-    temperature: float = key(1.0, "0 is greedy", ge=0)
+    temperature: float = key(1.0, "0 is greedy", ge=0, le=100)
     top_p: float = key(1.0, "nucleus; 1 cuts nothing off", gt=0, le=1)
     top_k: int = key(0, "0 cuts nothing off", ge=0)
-    max_new_tokens: int = key(512, "longest response", ge=1)
+    max_new_tokens: Count = key(512, "longest response")
+
+    @field_validator("temperature")
+    @classmethod
+    def _divides(cls, temperature: float) -> float:
+        if 0 < temperature < LOWEST_TEMPERATURE:
+            raise ValueError(f"{LOWEST_TEMPERATURE:g} is the least above 0, which is greedy")
+        return temperature
 
 
 @dataclass(frozen=True, slots=True)

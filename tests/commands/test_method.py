@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from uniapl_cli import load_config
-from uniapl_cli.commands.method import check_method, plan
+from uniapl_cli.commands.method import check_method, learning_rate, plan
 from uniapl_cli.config.methods import METHODS, packaged
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.rewards.reward import needs
+from uniapl_cli.training.schedules import schedules
 
 POLAR = str(METHODS / "polar.yaml")
 TINY = "discriminator.path=tiny:polar"
@@ -242,3 +244,56 @@ def test_a_file_that_only_amends_a_method_names_it_for_verbs_that_take_none(tmp_
         load_config(file)
     assert caught.value.key == "terms.preference.objective"
     assert "method=NAME" in caught.value.advice
+
+
+def test_the_longest_run_is_planned_without_a_scan_of_its_steps(monkeypatch):
+    seen = set()
+    linear = schedules["linear"]
+    monkeypatch.setitem(
+        schedules._entries,
+        "linear",
+        replace(linear, definition=lambda step, *, start, end, steps: seen.add(step) or 0.5),
+    )
+    falling = "{kind: linear, start: 0, end: 1, value: null}"
+    overrides = [
+        f"schedules.alpha={falling}",
+        "optim.lr={kind: linear, start: 0, end: 1}",
+        "training.steps=99999999",
+    ]
+    settings = config(*overrides, "terms.kl.weight=1 / (alpha - 2)")
+    assert plan(settings).ever_active
+    learning_rate(settings)
+    assert 0 < len(seen) < 3000
+
+
+def test_a_schedule_that_does_not_say_where_its_corners_are_may_be_active_anywhere(monkeypatch):
+    monkeypatch.delitem(schedules["warmup_decay"].traits, "corners")
+    mu = "{kind: warmup_decay, warmup_steps: 0, decay_steps: 0, peak: 0, valley: 0}"
+    overrides = [f"schedules.mu={mu}", "terms.imitation.weight=mu", "schedules.alpha=0.5"]
+    active = {
+        steps: [t.name for t in plan(config(*overrides, f"training.steps={steps}")).ever_active]
+        for steps in (100, 99_999_999)
+    }
+    assert "imitation" not in active[100]
+    assert "imitation" in active[99_999_999]
+
+
+# override -> the key that is at fault
+NUMBERS = {
+    "optim.lr=1e38": "optim.lr",
+    "optim.lr=-1e-9": "optim.lr",
+    "optim.lr={kind: cosine, peak: 1e-3, end: -1e-3}": "optim.lr",
+    "optim.lr={kind: linear, start: 1e308, end: -1e308}": "optim.lr",
+    "schedules.alpha={kind: linear, start: -1e308, end: 1e308, value: null}": "schedules.alpha",
+    "terms.kl.weight=1e308 * 1e308": "terms.kl.weight",
+    "terms.kl.weight=1e308 * 10 * (alpha - alpha)": "terms.kl.weight",
+    "terms.kl.weight=1 / (alpha - 0.5)": "terms.kl.weight",
+}
+
+
+@pytest.mark.parametrize("override", NUMBERS)
+def test_a_rate_or_a_weight_without_sense_is_refused_with_its_key(override):
+    with pytest.raises(ConfigError) as caught:
+        check_method(config(override))
+    assert caught.value.key == NUMBERS[override]
+    assert caught.value.where == f"override {override!r}"

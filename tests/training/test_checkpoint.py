@@ -6,7 +6,7 @@ import logging
 import pytest
 import torch
 
-from uniapl_cli.errors import RunError
+from uniapl_cli.errors import RunError, TrainingError
 from uniapl_cli.training import checkpoint
 from uniapl_cli.training.checkpoint import Checkpoints
 
@@ -169,3 +169,15 @@ def test_a_checkpoint_of_another_version_is_refused_and_changes_nothing(
         other.resume(checkpoints)
     assert (caught.value.got, caught.value.allowed) == (version, ("2",))
     assert same(other.weights(), before)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_weights_that_are_not_finite_are_never_saved(new_parts, checkpoints, value):
+    parts = new_parts().train()
+    parts.save(checkpoints, 1)
+    name, weights = list(parts.policy.model.named_parameters())[-1]
+    weights.data.view(-1)[-1] = float(value)
+    with pytest.raises(TrainingError) as caught:
+        parts.save(checkpoints, 2)
+    assert caught.value.got == name
+    assert [path.name for path in checkpoints.existing()] == ["step-00000001"]

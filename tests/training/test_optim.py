@@ -102,6 +102,10 @@ def test_frozen_parameters_stay(new_policy, new_batch, new_optimizer):
         ({"betas": [0.9]}, "betas"),
         ({"betas": [0.9, 1.0]}, "betas"),
         ({"eps": -1e-8}, "eps"),
+        ({"eps": 0.0}, "eps"),
+        ({"eps": float("nan")}, "eps"),
+        ({"weight_decay": 1e30}, "weight_decay"),
+        ({"weight_decay": float("inf")}, "weight_decay"),
         ({"weight_decay": -0.1}, "weight_decay"),
         ({"lr": "fast"}, "lr"),
         ({"muon_lr_ratio": 5.0}, "muon_lr_ratio"),  # Muon's alone

@@ -143,3 +143,16 @@ def test_what_holds_no_model_is_refused_in_one_line(tmp_path):
         load_policy(tmp_path, "cpu")
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_weights_that_are_not_finite_are_named(new_policy, tmp_path, value):
+    policy = new_policy()
+    weights = dict(policy.model.named_parameters())
+    name = next(name for name in weights if "q_proj" in name)
+    weights[name].data[0, 0] = float(value)
+    policy.model.save_pretrained(tmp_path)
+    policy.tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(ModelError) as caught:
+        load_policy(tmp_path, "cpu")
+    assert caught.value.got == name

@@ -7,11 +7,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.training.schedules import (
+    EVERY,
     ScheduleOptions,
+    depends_on_steps,
+    known_corners,
     make_schedule,
     names_in,
     parse_weight,
     schedules,
+    telling_steps,
     weight,
 )
 
@@ -30,7 +34,11 @@ GOLDEN_MU = {
 
 def schedule(options, steps=10):
     """Make a schedule of what a config holds: a number, or a mapping with its kind."""
-    return make_schedule(TypeAdapter(ScheduleOptions).validate_python(options), steps)
+    return make_schedule(schedule_options(options), steps)
+
+
+def schedule_options(options):
+    return TypeAdapter(ScheduleOptions).validate_python(options)
 
 
 @pytest.mark.parametrize(("options", "golden"), list(GOLDEN_MU.items()))
@@ -174,3 +182,42 @@ def test_a_division_by_zero_is_named():
 def test_the_names_in_a_weight():
     assert names_in("(1 - alpha) * lambda_adv + alpha") == {"alpha", "lambda_adv"}
     assert names_in("1") == set()
+
+
+LONG = 3 * EVERY + 1
+LINES = [
+    {"kind": "constant", "value": 0.5},
+    {"kind": "linear", "start": 1.0, "end": -1.0},
+    {"kind": "cosine", "peak": 2.0, "end": -0.5, "warmup_steps": 12_345},
+    {"kind": "cosine", "peak": -2.0, "warmup_steps": 1},
+    {"kind": "warmup_decay", "warmup_steps": 7, "decay_steps": 12, "peak": 1.0, "valley": -3.0},
+    {"kind": "warmup_decay", "warmup_steps": LONG, "decay_steps": 9, "peak": 1.0, "valley": -3.0},
+]
+
+
+@pytest.mark.parametrize("line", LINES, ids=str)
+def test_a_long_runs_telling_steps_have_the_least_and_the_most(line):
+    value_at, steps = schedule(line, LONG), telling_steps([schedule_options(line)], LONG)
+    values = [value_at(step) for step in range(LONG)]
+    assert min(values) == min(map(value_at, steps))
+    assert max(values) == max(map(value_at, steps))
+
+
+def test_a_short_run_is_looked_at_step_by_step():
+    assert list(telling_steps([], EVERY)) == list(range(EVERY))
+
+
+def test_the_longest_run_is_not_scanned():
+    steps = telling_steps(map(schedule_options, LINES), 99_999_999)
+    assert len(steps) < 2000
+    assert (steps[0], steps[-1]) == (0, 99_999_998)
+
+
+def test_every_packaged_schedule_says_where_its_corners_are():
+    for line in LINES:
+        assert known_corners(schedule_options(line)) is not None
+
+
+def test_a_schedule_depends_on_the_length_of_the_run_where_it_takes_it():
+    kinds = {line["kind"]: depends_on_steps(schedule_options(line)) for line in LINES}
+    assert kinds == {"constant": False, "linear": True, "cosine": True, "warmup_decay": False}

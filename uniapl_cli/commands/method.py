@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from uniapl_cli.commands import components
 from uniapl_cli.config.schema import Config
+from uniapl_cli.errors import ConfigError
 from uniapl_cli.objectives import advantages, objectives, reductions
 from uniapl_cli.options import MISSING
 from uniapl_cli.rewards.reward import needs
-from uniapl_cli.training.schedules import make_schedule, weight
+from uniapl_cli.training.schedules import (
+    EVERY,
+    Schedule,
+    known_corners,
+    make_schedule,
+    names_in,
+    telling_steps,
+    weight,
+)
 from uniapl_cli.training.terms import Plan, Term, TermOptions
 
 log = logging.getLogger("uniapl")
 
+# AdamW moves a weight by about the learning rate, and no weight of a model is nearly as large.
+HIGHEST_LR = 100.0
+
 
 def plan(config: Config) -> Plan:
     """Return the config's terms and schedules as a Plan. Raises ConfigError."""
-    steps = 1 if config.training.steps == MISSING else config.training.steps
+    steps = length(config)
     schedules = {n: make_schedule(options, steps) for n, options in config.schedules.items()}
     terms = [term(name, options, config) for name, options in config.terms.items()]
     if not terms:
         advice = "Choose a method: uniapl train sft|grpo|..."
         raise config.error("terms", "no terms: nothing to train", advice)
-    method = Plan(terms, schedules, steps)
-    check_divisions(config, method)
+    unknown = uncertain(config, steps)
+    telling = telling_steps(config.schedules.values(), steps)
+    method = Plan(terms, schedules, steps, telling, unknown)
+    check_weights(config, method, telling)
     if not method.ever_active:
         raise config.error("terms", "no term ever has a weight other than 0: nothing to train")
     check_active(config, method)
     return method
+
+
+def length(config: Config) -> int:
+    """Return the steps of the run; 1 where the config does not say."""
+    return 1 if config.training.steps == MISSING else config.training.steps
 
 
 def term(name: str, options: TermOptions, config: Config) -> Term:
@@ -58,13 +79,48 @@ def term(name: str, options: TermOptions, config: Config) -> Term:
     )
 
 
-def check_divisions(config: Config, method: Plan) -> None:
-    """Refuse a weight that divides by zero at any step. Raises ConfigError."""
-    dividing = [term for term in method.terms if "/" in config.terms[term.name].weight]
-    for term in dividing:
-        with config.blaming(f"terms.{term.name}.weight"):
-            for step in range(method.steps):
-                term.weight(method.schedule_values(step))
+def uncertain(config: Config, steps: int) -> list[str]:
+    """Return the terms whose weight may be other than 0 at a step of a long run that none checks.
+
+    Their weights have schedules of a kind that does not say where its corners are.
+    """
+    if steps <= EVERY:
+        return []
+    unknown = {name for name, options in config.schedules.items() if known_corners(options) is None}
+    return [name for name, options in config.terms.items() if names_in(options.weight) & unknown]
+
+
+def check_weights(config: Config, method: Plan, steps: Sequence[int]) -> None:
+    """Refuse schedules and weights that are not finite at any of `steps`. Raises ConfigError."""
+    for step in steps:
+        values = method.schedule_values(step)
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise not_finite(config, f"schedules.{name}", value, step)
+        for term in method.terms:
+            with config.blaming(f"terms.{term.name}.weight"):
+                weight = term.weight(values)
+            if not math.isfinite(weight):
+                raise not_finite(config, f"terms.{term.name}.weight", weight, step)
+
+
+def not_finite(config: Config, key: str, value: float, step: int) -> ConfigError:
+    """Return the error that a schedule or a weight is NaN or infinite at a step."""
+    problem = f"'{key}' is {value} at step {step + 1}: a finite number is needed"
+    return config.error(key, problem, got=value)
+
+
+def learning_rate(config: Config) -> Schedule:
+    """Return the learning rate by step. Raises ConfigError where it is below 0 or too high."""
+    steps = length(config)
+    lr = make_schedule(config.optim.lr, steps)
+    for step in telling_steps([config.optim.lr], steps):
+        if not math.isfinite(lr(step)):
+            raise not_finite(config, "optim.lr", lr(step), step)
+        if not 0 <= lr(step) <= HIGHEST_LR:
+            problem = f"'optim.lr' is {lr(step):g} at step {step + 1}: it must be in 0 to"
+            raise config.error("optim.lr", f"{problem} {HIGHEST_LR:g}", got=lr(step))
+    return lr
 
 
 def check_active(config: Config, method: Plan) -> None:
@@ -142,4 +198,6 @@ def check_reward(config: Config, method: Plan, term: Term) -> None:
 
 def check_method(config: Config) -> dict[str, Any]:
     """Check the method without reading data or models; return its terms' first weights."""
-    return {"weights at step 1": plan(config).weights(0)}
+    weights = plan(config).weights(0)
+    learning_rate(config)
+    return {"weights at step 1": weights}

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
-from uniapl_cli.commands.method import plan
+from uniapl_cli.commands.method import learning_rate, plan
 from uniapl_cli.commands.run import check_directory, finished, open_run
 from uniapl_cli.commands.streams import bad_rows, examples
-from uniapl_cli.commands.train import execute, learning_rate, make_optimizer
+from uniapl_cli.commands.train import execute, make_optimizer
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows
 from uniapl_cli.discriminators import discriminators

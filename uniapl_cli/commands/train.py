@@ -11,7 +11,7 @@ from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
-from uniapl_cli.commands.method import plan
+from uniapl_cli.commands.method import learning_rate, plan
 from uniapl_cli.commands.run import check_directory, finished, open_run
 from uniapl_cli.commands.streams import make_streams
 from uniapl_cli.config.schema import Config
@@ -33,7 +33,7 @@ from uniapl_cli.training.loop import Settings
 from uniapl_cli.training.loop import train as run_loop
 from uniapl_cli.training.optim import Optimizer, optimizers
 from uniapl_cli.training.policy import Policy, save_folder
-from uniapl_cli.training.schedules import Schedule, make_schedule
+from uniapl_cli.training.schedules import Schedule
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan
 
@@ -73,17 +73,6 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     state = State(policy, make_optimizer(config, policy.model), streams)
     open_run(run, config, device)
     return execute(config, run, state, method, sources, lr, reference)
-
-
-def learning_rate(config: Config) -> Schedule:
-    """Return the learning rate by step. Raises ConfigError where it falls below 0."""
-    steps = config.training.steps
-    lr = make_schedule(config.optim.lr, steps)
-    lowest = min(lr(step) for step in range(steps))
-    if lowest < 0:
-        problem = f"'optim.lr' falls to {lowest:g}: 0 is the least"
-        raise config.error("optim.lr", problem, got=lowest)
-    return lr
 
 
 def make_optimizer(config: Config, model: Any) -> Optimizer:

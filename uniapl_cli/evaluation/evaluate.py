@@ -11,7 +11,7 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.data.encode import encode
 from uniapl_cli.evaluation.metrics import Answer, Estimate, Share, estimate, metrics
 from uniapl_cli.generation import Generator, Request
-from uniapl_cli.options import MISSING, Options, key, section
+from uniapl_cli.options import MISSING, Count, Options, key, section
 from uniapl_cli.registry import Choice
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
@@ -26,7 +26,7 @@ AnyMetric = Annotated[Options, Choice(metrics)]
 class SamplingRunOptions(Options):
     """One way of sampling the evaluated model."""
 
-    samples: int = key(1, "responses a prompt", ge=1)
+    samples: Count = key(1, "responses a prompt")
     sampling: Sampling = section(Sampling, "how tokens are drawn")
 
 

@@ -40,7 +40,7 @@ class FilterOptions(Options):
     pairs: str | None = key(None, "JSONL for DPO: a prompt's passing responses beside failing ones")
     mode: Mode = key("strict", "which verdict decides")
     choice: Keep = key("all", "of a prompt's passing responses")
-    workers: int | None = key(None, "processes; null takes all cores", ge=1)
+    workers: int | None = key(None, "processes; null takes all cores", ge=1, le=1024)
 
     @model_validator(mode="after")
     def _refuse_same_file(self) -> Self:

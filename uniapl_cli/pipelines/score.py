@@ -15,7 +15,7 @@ from uniapl_cli.data import BadRow, BadRows
 from uniapl_cli.discriminators import Discriminator, anchor_scores
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, dump, parse_row
-from uniapl_cli.options import MISSING, Options, conforms, key
+from uniapl_cli.options import MISSING, Count, Options, conforms, key
 from uniapl_cli.runs.console import Bar
 from uniapl_cli.types import Comparison
 
@@ -90,7 +90,7 @@ class ScoreOptions(Columns):
     input: str = key(MISSING, "JSONL with prompts, references and outputs; - is stdin")
     out: str = key(MISSING, "JSONL to write, rows with `score` and `coef`; - is stdout")
     centre: bool = key(False, "subtract the reference's own score, kept as `own`")
-    chunk: int = key(256, "rows scored, and then written, at a time", ge=1)
+    chunk: Count = key(256, "rows scored, and then written, at a time")
 
 
 class Sink(Protocol):

@@ -12,7 +12,7 @@ from typing import Any
 
 from uniapl_cli.errors import DataError, TeacherError
 from uniapl_cli.files import write_rows
-from uniapl_cli.options import MISSING, Options, key, section
+from uniapl_cli.options import MISSING, Count, Options, key, section
 from uniapl_cli.pipelines.appending import AppendOnlyRows
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
@@ -30,7 +30,7 @@ class TeachOptions(Options):
 
     prompts: str = key(MISSING, "JSONL with the prompts")
     out: str = key(MISSING, "JSONL to write; rows that are there already are kept")
-    samples: int = key(1, "responses a prompt", ge=1)
+    samples: Count = key(1, "responses a prompt")
     max_failures: int = key(0, "prompts a server may fail at before the run stops", ge=0)
     sampling: Sampling = section(Sampling, "how the teacher's tokens are drawn")
 

@@ -16,7 +16,7 @@ class RunOptions(Options):
     dir: str = key(MISSING, "folder of the run: config, metrics, samples, checkpoints, final model")
     device: str = key("auto", "auto (CUDA if there is one), cpu, cuda, cuda:1 ...")
     threads: int | None = key(
-        None, "CPU threads; null leaves torch's choice (tiny models: 1)", ge=1
+        None, "CPU threads; null leaves torch's choice (tiny models: 1)", ge=1, le=1024
     )
     log_every: int = key(1, "steps between lines of metrics.jsonl", ge=1)
     sample_every: int = key(

@@ -26,17 +26,17 @@ class Limits(Options):
     With the clock's limit the larger, a busy machine does not turn a slow call into an error.
     """
 
-    seconds: float = key(10.0, "on the clock", gt=0)
-    cpu_seconds: int = key(5, "of the processor; the kernel counts whole ones", ge=1)
-    memory_mb: int = key(512, "address space, the interpreter's 30 MB included", ge=64)
-    file_mb: int = key(16, "size of a file, and of all files of a call together", ge=1)
-    output_bytes: int = key(1 << 20, "of stdout and stderr", ge=1)
+    seconds: float = key(10.0, "on the clock", gt=0, le=86_400)
+    cpu_seconds: int = key(5, "of the processor; the kernel counts whole ones", ge=1, le=86_400)
+    memory_mb: int = key(512, "address space, the interpreter's 30 MB included", ge=64, le=1 << 20)
+    file_mb: int = key(16, "size of a file, and of all files of a call together", ge=1, le=1 << 20)
+    output_bytes: int = key(1 << 20, "of stdout and stderr", ge=1, le=1 << 30)
 
 
 class SandboxOptions(Limits):
     """Where data sets' own code runs: how many calls at a time, and what each may use."""
 
-    workers: int = key(2, "calls at a time", ge=1, may_change=True)
+    workers: int = key(2, "calls at a time", ge=1, le=1024, may_change=True)
     require: list[Protection] = key(
         list(PROTECTIONS),
         "protections without which the sandbox does not start; [] for code you trust",

@@ -13,13 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import PositiveInt
-
 from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.errors import ConfigError, DataError
-from uniapl_cli.options import key
+from uniapl_cli.options import Count, key
 from uniapl_cli.registry import NameOf, Registry
 from uniapl_cli.seeding import derive
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
@@ -150,7 +148,7 @@ Corruption = Annotated[str, NameOf(corruptions)]
 class ComparisonsOptions(SourceOptions):
     """Pairs of answers by several policies; the one by the reference's own policy is better."""
 
-    pairs_per_step: PositiveInt = key(32, "pairs a step")
+    pairs_per_step: Count = key(32, "pairs a step")
     corruptions: list[Corruption] = key(
         [], "broken copies that are negatives too; see `uniapl list corruptions`"
     )

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import PositiveInt
-
 from uniapl_cli.data.collate import pad_rows
 from uniapl_cli.errors import DataError
-from uniapl_cli.options import key
+from uniapl_cli.options import Count, key
 from uniapl_cli.rewards import check_examples
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
 from uniapl_cli.tensors import TokenBatch
@@ -22,7 +20,7 @@ from uniapl_cli.types import Example
 class DemonstrationsOptions(SourceOptions):
     """The teacher's responses to the prompts of data.demonstrations."""
 
-    rows_per_step: PositiveInt = key(32, "demonstrations a step")
+    rows_per_step: Count = key(32, "demonstrations a step")
 
     def per_step(self) -> int:
         """Return how many demonstrations a step takes."""

@@ -8,13 +8,12 @@ from statistics import fmean
 from typing import Literal
 
 import torch
-from pydantic import PositiveInt
 
 from uniapl_cli.batches import ChoiceBatch, LabelledBatch
 from uniapl_cli.data.collate import pad_rows
 from uniapl_cli.data.encode import Encoded
 from uniapl_cli.errors import DataError
-from uniapl_cli.options import key
+from uniapl_cli.options import Count, key
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Example
@@ -28,7 +27,7 @@ Pair = tuple[Sequence[int], Sequence[int]]
 class ChoicesOptions(SourceOptions):
     """Prompts of data.preferences with a chosen and a rejected answer each."""
 
-    rows_per_step: PositiveInt = key(32, "prompts a step")
+    rows_per_step: Count = key(32, "prompts a step")
 
     def per_step(self) -> int:
         """Return how many prompts a step takes."""
@@ -74,7 +73,9 @@ class Choices:
 class LabelsOptions(SourceOptions):
     """Answers of data.preferences by themselves, each known to be good or bad."""
 
-    rows_per_step: int = key(32, "rows a step: each is held against the answer to another", ge=2)
+    rows_per_step: int = key(
+        32, "rows a step: each is held against the answer to another", ge=2, le=1_000_000
+    )
 
     def per_step(self) -> int:
         """Return how many rows a step takes."""

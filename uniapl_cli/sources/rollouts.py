@@ -9,14 +9,13 @@ from statistics import fmean, pstdev
 from typing import Any
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.data.collate import lay_out, pad_rows
 from uniapl_cli.data.encode import Encoded
 from uniapl_cli.generation import Generator, Request
 from uniapl_cli.generation.generator import in_order
-from uniapl_cli.options import key
+from uniapl_cli.options import Count, key
 from uniapl_cli.rewards.reward import (
     Reward,
     RolloutRewards,
@@ -33,9 +32,12 @@ from uniapl_cli.types import Rollout, Sampling
 class SampledOptions(SourceOptions):
     """How responses to prompts are sampled."""
 
-    num_generations: PositiveInt = key(8, "rollouts a prompt (the group)")
-    max_resamples: NonNegativeInt = key(
-        3, "times a step that other prompts are sampled, where a reward's zero_variance is resample"
+    num_generations: Count = key(8, "rollouts a prompt (the group)")
+    max_resamples: int = key(
+        3,
+        "times a step that other prompts are sampled, where a reward's zero_variance is resample",
+        ge=0,
+        le=1000,
     )
     mask_truncated_completions: bool = key(
         False, "leave responses cut off at sampling.max_new_tokens out of every loss"
@@ -61,7 +63,7 @@ class SampledOptions(SourceOptions):
 class RolloutsOptions(SampledOptions):
     """The policy's responses to the prompts of data.prompts."""
 
-    prompts_per_step: PositiveInt = key(16, "prompts a step")
+    prompts_per_step: Count = key(16, "prompts a step")
 
     def per_step(self) -> int:
         """Return how many prompts a step takes."""
@@ -74,7 +76,7 @@ class RolloutsOptions(SampledOptions):
 class DemonstrationRolloutsOptions(SampledOptions):
     """The policy's responses to the prompts of the step's demonstrations: A-SFT's anchor."""
 
-    num_generations: PositiveInt = key(2, "rollouts a demonstration's prompt")
+    num_generations: Count = key(2, "rollouts a demonstration's prompt")
 
 
 @dataclass(frozen=True)

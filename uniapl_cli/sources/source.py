@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pydantic import PositiveInt
-
 from uniapl_cli.chat import Chat
 from uniapl_cli.generation import Generator
-from uniapl_cli.options import Options, key
+from uniapl_cli.options import Count, Options, key
 from uniapl_cli.registry import Registry
 from uniapl_cli.rewards import Reward
 from uniapl_cli.tensors import Batch
@@ -72,7 +70,7 @@ class Parts:
 class SourceOptions(Options):
     """The options that every source has."""
 
-    micro_batch_size: PositiveInt | None = key(
+    micro_batch_size: Count | None = key(
         None, "rows a forward pass; null takes training.micro_batch_size", may_change=True
     )
 

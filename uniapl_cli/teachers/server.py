@@ -58,9 +58,11 @@ class Server(Options):
         description="NAME of the environment variable with the key",
         json_schema_extra={"may_change": True, "secret": True},
     )
-    concurrency: int = key(16, "requests under way at a time", ge=1, may_change=True)
-    timeout: float = key(600.0, "seconds until a request counts as failed", gt=0, may_change=True)
-    retries: int = key(8, "repetitions of a request that failed", ge=0, may_change=True)
+    concurrency: int = key(16, "requests under way at a time", ge=1, le=10_000, may_change=True)
+    timeout: float = key(
+        600.0, "seconds until a request counts as failed", gt=0, le=604_800, may_change=True
+    )
+    retries: int = key(8, "repetitions of a request that failed", ge=0, le=1000, may_change=True)
     extra: dict[str, Any] = key({}, "further fields of each request: {presence_penalty: 1.5}")
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from uniapl_cli.errors import ModelError, unknown
-from uniapl_cli.options import Options, key
+from uniapl_cli.options import Count, Options, key
 
 ALL_LINEAR = "all-linear"
 NAME = "default"
@@ -24,8 +24,8 @@ NAME = "default"
 class Adapter(Options):
     """LoRA: train low-rank matrices added to the frozen weights. Needs uniapl[lora]."""
 
-    rank: PositiveInt = key(16, "of the update of a layer's weights")
-    alpha: PositiveInt = key(32, "the update is multiplied by alpha / rank")
+    rank: Count = key(16, "of the update of a layer's weights")
+    alpha: Count = key(32, "the update is multiplied by alpha / rank")
     targets: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)] = key(
         ALL_LINEAR, "which layers, the head left out; or names of them: [q_proj, v_proj]"
     )

@@ -16,7 +16,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from uniapl_cli.errors import RunError
+from uniapl_cli.errors import RunError, TrainingError
+from uniapl_cli.precision import non_finite
 from uniapl_cli.training.optim import Optimizer
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.streams import Stream
@@ -49,7 +50,11 @@ class Checkpoints:
         self.folder, self.keep = folder, keep
 
     def save(self, step: int, state: State) -> None:
-        """Write the state after `step`; of the weights, only those that are trained."""
+        """Write the state after `step`; of the weights, only those that are trained.
+
+        Raises TrainingError, and writes nothing, if a weight is not finite.
+        """
+        refuse_non_finite(state.trainable.model, step)
         scratch = self.folder / f".step-{step:08d}.tmp"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
@@ -96,6 +101,17 @@ class Checkpoints:
                 got=[path.name for path in damaged],
             )
         return 0
+
+
+def refuse_non_finite(model: nn.Module, step: int) -> None:
+    """Raise TrainingError if a trained weight is NaN or infinite after a step."""
+    wrong = non_finite(trained(model).items())
+    if wrong is not None:
+        raise TrainingError(
+            f"after step {step} the weights hold {wrong[1]}, in '{wrong[0]}'",
+            "Lower optim.lr; the newest checkpoint is from before it",
+            got=wrong[0],
+        )
 
 
 def _load(checkpoint: Path, state: State) -> int:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat
 
 from uniapl_cli.monitoring.cost import memory_gib, tokens_per_second
 from uniapl_cli.monitoring.idle import IdleCounter
-from uniapl_cli.options import MISSING, Options, key
+from uniapl_cli.options import MISSING, Count, Options, key
 from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.sources.source import Source, SourceBatch, StepContext
 from uniapl_cli.tensors import Mean
@@ -27,11 +27,12 @@ from uniapl_cli.training.updater import Updater
 class Training(Options):
     """How many steps, and how each updates. `micro_batch_size` does not change the gradient."""
 
-    steps: PositiveInt = key(MISSING, "optimiser steps")
-    micro_batch_size: PositiveInt = key(
+    # Checkpoints are named by eight digits.
+    steps: int = key(MISSING, "optimiser steps", ge=1, le=99_999_999)
+    micro_batch_size: Count = key(
         32, "rows a forward pass, where a source does not say", may_change=True
     )
-    num_iterations: PositiveInt = key(1, "updates a step makes from its batches (PPO's epochs)")
+    num_iterations: Count = key(1, "updates a step makes from its batches (PPO's epochs)")
     max_grad_norm: PositiveFloat = key(1.0, "gradients are scaled down to this norm")
     max_idle_updates: NonNegativeInt = key(
         50, "steps in a row with a gradient of 0 after which a run stops and says why; 0: never"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, Strict
+from pydantic import Field, Strict
 from torch import nn
 
 from uniapl_cli.options import Options, key
@@ -23,9 +23,10 @@ class OptimOptions(Options):
     lr: ScheduleOptions = key(
         schedules.options("constant", value=1e-6), "learning rate: a number or {kind: ..., ...}"
     )
-    weight_decay: NonNegativeFloat = key(0.0, "decoupled weight decay")
+    weight_decay: float = key(0.0, "decoupled weight decay", ge=0, le=1000)
     betas: Betas = key((0.9, 0.999), "AdamW's")
-    eps: NonNegativeFloat = key(1e-8, "AdamW's")
+    # With 0, a weight whose gradient was always 0 becomes 0 / 0.
+    eps: float = key(1e-8, "AdamW's", ge=1e-30, le=1)
 
 
 # (model, *, options) -> Optimizer
@@ -70,7 +71,7 @@ def muon(
     betas: Betas,
     eps: float,
     weight_decay: float,
-    muon_lr_ratio: PositiveFloat = 5.0,
+    muon_lr_ratio: Annotated[float, Field(gt=0, le=1000)] = 5.0,
 ) -> Optimizer:
     """Muon for the hidden matrices, at `muon_lr_ratio` times the rate; AdamW for the rest."""
     matrices: list[nn.Parameter] = []

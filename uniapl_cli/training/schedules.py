@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -18,25 +18,26 @@ from uniapl_cli.registry import Choice, Registry
 Schedule = Callable[[int], float]
 Weight = Callable[[Mapping[str, float]], float]
 
-# (step, *, options) -> value. supplied: steps, the length of the run.
+# (step, *, options) -> value. supplied: steps, the length of the run. The trait `corners`, a
+# function of all options, returns steps between which the value only rises or only falls.
 schedules: Registry[Callable[..., float]] = Registry("schedule", supplied=("steps",))
 # The type of a config field: a number, or {kind: ..., options}.
 ScheduleOptions = Annotated[Options, Choice(schedules, number=("constant", "value"))]
 
 
-@schedules.register("constant")
+@schedules.register("constant", corners=lambda **_: [])
 def constant(step: int, *, value: float) -> float:
     """Return the same value at every step."""
     return value
 
 
-@schedules.register("linear")
+@schedules.register("linear", corners=lambda **_: [])
 def linear(step: int, *, start: float, end: float, steps: int) -> float:
     """Go in a straight line from `start` at step 0 to `end` at the last step."""
     return start + (end - start) * min(step / max(steps - 1, 1), 1.0)
 
 
-@schedules.register("cosine")
+@schedules.register("cosine", corners=lambda warmup_steps, **_: [warmup_steps])
 def cosine(
     step: int, *, peak: float, end: float = 0.0, warmup_steps: NonNegativeInt = 0, steps: int
 ) -> float:
@@ -61,7 +62,12 @@ def reaches_its_peak(
         )
 
 
-@schedules.register("warmup_decay", sensible=reaches_its_peak)
+def ends(*, warmup_steps: int, decay_steps: int, **_: object) -> list[int]:
+    """Return where the warm-up ends, and the decay."""
+    return [warmup_steps, warmup_steps + decay_steps]
+
+
+@schedules.register("warmup_decay", sensible=reaches_its_peak, corners=ends)
 def warmup_decay(
     step: int,
     *,
@@ -85,6 +91,34 @@ def warmup_decay(
 def make_schedule(options: Options, steps: int) -> Schedule:
     """Return a function from the step to the value, for a run of `steps` steps."""
     return schedules.bind(options, steps=steps)
+
+
+def depends_on_steps(options: Options) -> bool:
+    """Whether a schedule's values depend on the length of the run."""
+    return schedules.wants(options, "steps")
+
+
+# A run of at most EVERY steps is looked at step by step; of a longer one, this many of its steps.
+EVERY, SPREAD = 10_000, 1_000
+
+
+def telling_steps(used: Iterable[Options], steps: int) -> Sequence[int]:
+    """Return the steps of a run that show what its schedules do, without a scan of a long run.
+
+    They are the ends, those around each corner, and some in between.
+    """
+    if steps <= EVERY:
+        return range(steps)
+    corners = {0, steps}.union(*(known_corners(options) or [] for options in used))
+    near = {corner + offset for corner in corners for offset in (-1, 0, 1)}
+    spread = range(0, steps, steps // SPREAD)
+    return sorted(step for step in near.union(spread) if 0 <= step < steps)
+
+
+def known_corners(options: Options) -> list[int] | None:
+    """Return a schedule's corners; None where its kind does not say."""
+    corners = schedules.entry(options).traits.get("corners")
+    return corners(**dict(options)) if corners else None
 
 
 OPERATORS: dict[type, Callable[..., float]] = {

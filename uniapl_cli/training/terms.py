@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
@@ -75,11 +75,17 @@ class Term:
 
 @dataclass(frozen=True)
 class Plan:
-    """A method: its terms, and the schedules that their weights are computed from."""
+    """A method: its terms, and the schedules that their weights are computed from.
+
+    telling: the steps that show which terms are ever active; None: all. unknown: the terms that may
+    be active at other steps too.
+    """
 
     terms: Sequence[Term]
     schedules: Mapping[str, Schedule]
     steps: int
+    telling: Sequence[int] | None = None
+    unknown: Collection[str] = ()
 
     def schedule_values(self, step: int) -> dict[str, float]:
         """Return each schedule's value at a step."""
@@ -97,9 +103,9 @@ class Plan:
 
     @cached_property
     def ever_active(self) -> list[Term]:
-        """The terms whose weight is not 0 at some step of the run."""
-        unseen = list(self.terms)
-        for step in range(self.steps):
+        """The terms whose weight is not 0, or may not be, at some step of the run."""
+        unseen = [term for term in self.terms if term.name not in self.unknown]
+        for step in range(self.steps) if self.telling is None else self.telling:
             values = self.schedule_values(step)
             unseen = [term for term in unseen if term.weight(values) == 0]
             if not unseen:

@@ -29,7 +29,7 @@ from uniapl_cli.http import (
     variable_name,
 )
 from uniapl_cli.loading import load_tokenizer
-from uniapl_cli.options import Options, key
+from uniapl_cli.options import Count, Options, key
 from uniapl_cli.registry import Choice
 from uniapl_cli.types import Comparison
 
@@ -192,10 +192,12 @@ class PolarServer(Format, DiscriminatorOptions):
         json_schema_extra={"may_change": True, "secret": True},
     )
     model: str | None = key(None, "the servers' name for the model; null sends none")
-    chunk: int = key(16, "rows a request", ge=1, may_change=True)
-    concurrency: int = key(8, "requests under way at a time", ge=1, may_change=True)
-    timeout: float = key(60.0, "seconds until a request counts as failed", gt=0, may_change=True)
-    retries: int = key(8, "repetitions of a request that failed", ge=0, may_change=True)
+    chunk: Count = key(16, "rows a request", may_change=True)
+    concurrency: int = key(8, "requests under way at a time", ge=1, le=10_000, may_change=True)
+    timeout: float = key(
+        60.0, "seconds until a request counts as failed", gt=0, le=604_800, may_change=True
+    )
+    retries: int = key(8, "repetitions of a request that failed", ge=0, le=1000, may_change=True)
     api_key_env: Annotated[str, AfterValidator(variable_name)] | None = Field(
         None,
         description="NAME of the environment variable with the key; null sends none",
