@@ -8,13 +8,14 @@ from typing import Annotated
 from pydantic import NonNegativeInt
 
 from uniapl_cli.verifiers.kwargs import compiles
+from uniapl_cli.verifiers.patterns import occurs
 from uniapl_cli.verifiers.registry import verifiers
 
-_POSTSCRIPTS = {"P.S.": r"p\.\s?s\.", "P.P.S": r"p\.\s?p\.\s?s"}
+_POSTSCRIPTS = {"P.S.": re.compile(r"p\.\s?s\."), "P.P.S": re.compile(r"p\.\s?p\.\s?s")}
 
 
 def _postscript(marker: str) -> str:
-    return _POSTSCRIPTS.get(marker.strip(), marker.strip().lower())
+    return marker.strip().lower()
 
 
 @verifiers.register("detectable_content:number_placeholders")
@@ -26,7 +27,10 @@ def number_placeholders(response: str, *, num_placeholders: NonNegativeInt) -> b
 @verifiers.register("detectable_content:postscript")
 def postscript(response: str, *, postscript_marker: Annotated[str, compiles(_postscript)]) -> bool:
     """The marker, a regular expression, occurs; "P.S." and "P.P.S" may have spaces in them."""
-    return re.search(_postscript(postscript_marker), response.lower()) is not None
+    marker = postscript_marker.strip()
+    if marker in _POSTSCRIPTS:
+        return _POSTSCRIPTS[marker].search(response.lower()) is not None
+    return occurs(marker.lower(), response.lower())
 
 
 def _brackets(line: str) -> int:

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import NonNegativeInt
 
 from uniapl_cli.verifiers.kwargs import compiles
+from uniapl_cli.verifiers.patterns import parts
 from uniapl_cli.verifiers.registry import verifiers
 
 _ANSWERS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
@@ -19,8 +20,11 @@ _HIGHLIGHT = re.compile(r"\*[^\n*]*\*")
 _BOLD = re.compile(r"\*\*[^\n*]*\*\*")
 
 
+_BEFORE, _AFTER = r"\s?", r"\s?\d+\s?"  # of a section's heading
+
+
 def _heading(spliter: str) -> str:
-    return r"\s?" + spliter.strip() + r"\s?\d+\s?"
+    return _BEFORE + spliter.strip() + _AFTER
 
 
 @verifiers.register("detectable_format:number_bullet_lists")
@@ -50,7 +54,8 @@ def multiple_sections(
     num_sections: NonNegativeInt,
 ) -> bool:
     """The heading, a case-sensitive regex, occurs with a number, at least `num_sections` times."""
-    return len(re.split(_heading(section_spliter), response)) - 1 >= num_sections
+    sections = parts(section_spliter.strip(), response, before=_BEFORE, after=_AFTER)
+    return len(sections) - 1 >= num_sections
 
 
 @verifiers.register("detectable_format:json_format")

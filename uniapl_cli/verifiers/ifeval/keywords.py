@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from pydantic import AfterValidator, NonNegativeInt
 
 from uniapl_cli.verifiers.kwargs import Keyword, Texts, compiles
+from uniapl_cli.verifiers.patterns import occurrences, occurs
 from uniapl_cli.verifiers.registry import Relation, compare, verifiers
 
 
@@ -24,7 +24,7 @@ def _single(letter: str) -> str:
 @verifiers.register("keywords:existence")
 def existence(response: str, *, keywords: Annotated[Texts, compiles()]) -> bool:
     """Each keyword occurs, also within a longer word."""
-    return all(re.search(keyword, response, re.IGNORECASE) for keyword in keywords)
+    return all(occurs(keyword, response) for keyword in keywords)
 
 
 @verifiers.register("keywords:frequency")
@@ -32,8 +32,7 @@ def frequency(
     response: str, *, keyword: Keyword, frequency: NonNegativeInt, relation: Relation
 ) -> bool:
     """The keyword occurs `relation` `frequency` times; "cats" counts for "cat"."""
-    matches = re.findall(keyword.strip(), response, re.IGNORECASE)
-    return compare(len(matches), relation, frequency)
+    return compare(occurrences(keyword.strip(), response), relation, frequency)
 
 
 @verifiers.register("keywords:forbidden_words")
@@ -41,9 +40,7 @@ def forbidden_words(
     response: str, *, forbidden_words: Annotated[Texts, compiles(_whole_word)]
 ) -> bool:
     """No forbidden word occurs as a whole word."""
-    return not any(
-        re.search(_whole_word(word), response, re.IGNORECASE) for word in forbidden_words
-    )
+    return not any(occurs(word, response, before=r"\b", after=r"\b") for word in forbidden_words)
 
 
 Letter = Annotated[str, AfterValidator(_single)]

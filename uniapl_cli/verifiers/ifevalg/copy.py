@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, NonNegativeInt, PositiveInt
 
 from uniapl_cli.verifiers.kwargs import Text, compiles
+from uniapl_cli.verifiers.patterns import find_all
 from uniapl_cli.verifiers.registry import verifiers
 
 
@@ -87,7 +88,7 @@ def _occurrences(response: str, phrase: str) -> list[str]:
     """
     first, last = phrase.split()[0], phrase.split()[-1]
     if re.escape(first) != first or re.escape(last) != last:
-        return re.findall(_ends(phrase), response)
+        return find_all(_ends(phrase), response)
     tail = f" {last}"
     lines = (line[: line.rfind(tail) + len(tail)] for line in response.split("\n") if tail in line)
     return [text for line in lines for text in re.findall(_ends(phrase), line)]

@@ -8,6 +8,7 @@ from pydantic import PositiveInt
 
 from uniapl_cli.verifiers.ifevalg.sentences import sentences_by_rule
 from uniapl_cli.verifiers.kwargs import Keyword
+from uniapl_cli.verifiers.patterns import occurrences
 from uniapl_cli.verifiers.registry import verifiers
 from uniapl_cli.verifiers.text import words
 
@@ -28,10 +29,7 @@ def count_unique(response: str) -> bool:
 @verifiers.register("count:count_increment_word", unwrap=True)
 def count_increment_word(response: str, *, keyword1: Keyword, keyword2: Keyword) -> bool:
     """The first keyword occurs once and the second twice, also within longer words."""
-    counts = [
-        len(re.findall(keyword.strip(), response, re.IGNORECASE))
-        for keyword in (keyword1, keyword2)
-    ]
+    counts = [occurrences(keyword.strip(), response) for keyword in (keyword1, keyword2)]
     return counts == [1, 2]
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from pydantic import PositiveInt
 
 from uniapl_cli.verifiers.ifeval.keywords import frequency
 from uniapl_cli.verifiers.ifevalg.sentences import sentences_by_rule
 from uniapl_cli.verifiers.kwargs import Keyword, Text, TextOrTexts, first_text
+from uniapl_cli.verifiers.patterns import occurrences
 from uniapl_cli.verifiers.registry import verifiers
 from uniapl_cli.verifiers.text import words
 
@@ -18,7 +17,7 @@ verifiers.register("keywords:word_count_different_numbers", unwrap=True)(frequen
 @verifiers.register("keywords:word_once", unwrap=True)
 def word_once(response: str, *, keyword: Keyword) -> bool:
     """The keyword occurs exactly once; "cats" counts for "cat"."""
-    return len(re.findall(keyword.strip(), response, re.IGNORECASE)) == 1
+    return occurrences(keyword.strip(), response) == 1
 
 
 @verifiers.register("keywords:exclude_word_harder", unwrap=True)
