@@ -11,6 +11,8 @@ from pydantic import field_validator
 from uniapl_cli.options import Count, Options, key
 
 FinishReason = Literal["stop", "length"]
+# How servers and data sets call the end of a response that its model ended itself.
+FINISHED = frozenset({"stop", "eos", "eos_token", "stop_sequence", "stop_token", "end_turn"})
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 
@@ -46,8 +48,9 @@ class Example:
     `reference` is the data set's own ground truth. `response` is the teacher's answer, or the
     chosen one of a preference; `rejected` is the other one. An answer's thoughts stand in its text
     (`chat.thinking`). `response_fields` are the other fields of the response's turn, such as
-    tool_calls; `tools` are the functions that the prompt offers. `row` holds all columns as they
-    were read. `origin` is `file:line`, for error messages.
+    tool_calls; `tools` are the functions that the prompt offers. A response that is not `finished`
+    was cut off, and no stop token follows it. `row` holds all columns as they were read. `origin`
+    is `file:line`, for error messages.
     """
 
     id: str
@@ -58,6 +61,7 @@ class Example:
     reference: str | None = None
     response_fields: Mapping[str, Any] = field(default_factory=dict)
     tools: tuple[Mapping[str, Any], ...] = ()
+    finished: bool = True
     row: Mapping[str, Any] = field(default_factory=dict)
     origin: str = ""
 

@@ -8,7 +8,7 @@ import pytest
 from uniapl_cli.http.retries import is_transient, retry_after
 
 
-@pytest.mark.parametrize("status", [408, 409, 429, 500, 503, 599])
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 503, 599])
 def test_what_waiting_may_mend(status):
     assert is_transient(status)
 
@@ -25,6 +25,9 @@ def test_retry_after_may_be_a_date():
     assert retry_after({"retry-after": past}) == 0
 
 
-@pytest.mark.parametrize("wish", ["soon", "nan", "inf", "", "Fri, 99 Nov 2026 00:00:00 GMT"])
+@pytest.mark.parametrize(
+    "wish",
+    ["soon", "nan", "inf", "", "Fri, 99 Nov 2026 00:00:00 GMT", "Nov 99999999999999999999 0:0:0"],
+)
 def test_a_senseless_retry_after_is_none(wish):
     assert retry_after({"retry-after": wish}) is None

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from uniapl_cli.chat import Chat
-from uniapl_cli.errors import DataError
-from uniapl_cli.files import read_rows
+from uniapl_cli.errors import DataError, TeacherError
+from uniapl_cli.files import read_rows, write_rows
 from uniapl_cli.pipelines import appending
 from uniapl_cli.pipelines.teach import teach
 from uniapl_cli.teachers import LocalTeacher
-from uniapl_cli.types import Sampling
+from uniapl_cli.types import Completion, Sampling
 
 SAMPLING = Sampling(temperature=0.7, max_new_tokens=8)
 
@@ -204,6 +204,62 @@ def test_a_file_of_someone_else_is_refused(run, out):
         run()
     assert caught.value.got == str(out)
     assert out.read_text() == '{"key": "1"}\n'
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": None},
+        {"key": ["2"]},
+        {"key": 2},
+        {"sample": None},
+        {"sample": "1"},
+        {"sample": True},
+        {"response": None},
+        {"response": ["So."]},
+    ],
+    ids=str,
+)
+def test_a_row_that_teacher_gen_did_not_write_is_refused(run, out, echo, change):
+    run()
+    written = rows(out)
+    written[4].update(change)
+    for row in (written[4], {k: v for k, v in written[4].items() if k not in change}):
+        write_rows(out, [*written[:4], row, *written[5:]])
+        again = echo()
+        with pytest.raises(DataError) as caught:
+            run(again)
+        assert (caught.value.file, caught.value.line) == (str(out), 5)
+        assert again.responses == 0
+
+
+def test_a_row_that_is_there_twice_is_refused(run, out):
+    run()
+    write_rows(out, [*rows(out), rows(out)[3]])
+    with pytest.raises(DataError) as caught:
+        run()
+    assert (caught.value.line, caught.value.got) == (11, "1")
+
+
+@pytest.mark.parametrize("count", [None, "many", 2.5])
+def test_rows_of_earlier_versions_may_lack_counts(run, out, count):
+    run()
+    write_rows(out, [{**row, "response_tokens": count} for row in rows(out)])
+    assert run()["response tokens"] == 0
+
+
+@pytest.mark.parametrize("text", ["", " ", "\0", "<think>\n\n</think>\n\n"])
+def test_a_teacher_in_this_process_fails_alike(run, out, echo, text):
+    class Silent(echo):
+        def _answer(self, seed):
+            return Completion(text, (5,), (-1.0,), "stop")
+
+    with pytest.raises(TeacherError):
+        run(Silent())
+    assert not out.exists()
+    with pytest.raises(TeacherError) as caught:
+        run(Silent(), max_failures=10)
+    assert sum(caught.value.got.values()) == 10
 
 
 def test_two_rows_of_one_id_are_refused(run, example, out):

@@ -97,8 +97,10 @@ FAULTS = {
     "no bytes": Reply(),
     "a list": Reply(body=b"[]"),
     "no choices": Reply(body=b'{"choices": [], "usage": {}}'),
-    "no counts": Reply(body=completion("x").body.replace(b"completion_tokens", b"x")),
-    "no text": completion(None),
+    "425": error(425),
+    "status 200 for an error": Reply(body=b'{"object": "error", "message": "no", "code": 400}'),
+    "half a surrogate in an error": Reply(body=b'{"error": {"message": "\\ud800"}}'),
+    "no UTF-8": Reply(body=b'{"choices": "\xff"}'),
     "aborted": completion("Hel", "abort"),
 }
 
@@ -113,6 +115,72 @@ def test_what_may_pass_is_repeated(serve, teacher, fault):
     assert server.bodies[0] == server.bodies[1]
     [pause] = run.pauses
     assert 0.25 <= pause <= 0.5
+
+
+MEANT = {
+    "ended by content_filter": completion("", "content_filter"),
+    "ended by tool_calls": completion(None, "tool_calls"),
+    "unusable text": Reply(body=completion("a@b").body.replace(b"@", b"\\ud800")),
+    "empty answer": completion(""),
+}
+
+
+@pytest.mark.parametrize(("kind", "reply"), MEANT.items(), ids=MEANT)
+def test_what_the_server_means_is_one_failure_with_its_name(serve, teacher, kind, reply):
+    server = serve(first(reply))
+    run = teacher(server.url)
+    (_, _, failed), (_, _, answer) = run.ask("a", "b")
+    assert failed.kind == kind and failed.reason.startswith(server.url)
+    assert answer == Answer("b 5", "stop", 7, 3)
+    assert (len(server.bodies), run.pauses) == (2, [])
+
+
+def test_counts_of_tokens_may_be_missing(serve, teacher):
+    server = serve(always(Reply(body=completion("Hi").body.replace(b"usage", b"x"))))
+    assert teacher(server.url).ask("Hi") == [(0, 0, Answer("Hi", "stop", None, None))]
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_the_limit_that_was_sent_tells_what_was_cut_off(serve, teacher, name):
+    server = serve(always(completion("Hello", None, 20)))
+    options = [({}, "length"), ({"max_tokens": None, name: 20}, "length"), ({name: 21}, "stop")]
+    for extra, end in options:
+        extra = {"max_tokens": None, **extra} if name in extra else extra
+        [(_, _, answer)] = teacher(server.url, extra=extra).ask("Hi")
+        assert answer.finish_reason == end
+
+
+def test_the_tools_of_a_question_are_sent(serve, teacher):
+    server, tool = serve(), {"type": "function", "function": {"name": "f"}}
+    asks = teacher(server.url).teacher
+    message = (Message("user", "Hi"),)
+    questions = [Question(message, (1,), tools=(tool,)), Question(message, (1,))]
+    list(asks.answer(questions, Sampling()))
+    assert [body.get("tools") for body in server.bodies] == [[tool], None]
+
+
+def test_a_proxy_that_fails_is_named_without_its_password(serve, teacher, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("http_proxy", f"http://me:sk-secret@127.0.0.1:{port}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    reason = teacher("http://node7.invalid:8000/v1", retries=0).one()
+    assert "http_proxy" in reason and "no_proxy" in reason and "sk-secret" not in reason
+    # One that answers in the server's place, too.
+    monkeypatch.setenv("http_proxy", serve(always(Reply(503, b"cannot forward"))).url)
+    assert "http_proxy" in teacher("http://node7.invalid:8000/v1", retries=0).one()
+    # This machine is reached without any.
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
+    assert teacher(serve().url, retries=0).one() == "Hi 5"
+
+
+@pytest.mark.parametrize("body", [b"\xff\x00\x1b[31m", '"\ud800"'.encode(errors="surrogatepass")])
+def test_whatever_a_refusal_says_can_be_printed(serve, teacher, body):
+    reason = teacher(serve(always(Reply(400, body))).url).one()
+    assert reason.isprintable() and reason.encode()
 
 
 def test_an_answer_that_takes_too_long_is_requested_again(serve, teacher):

@@ -122,11 +122,69 @@ def test_some_failures_can_be_put_up_with(serve, run, rows, caplog):
     assert keys_and_samples(rows()) == ALL
 
 
-def test_a_run_that_only_failed_says_so(serve, run, tmp_path):
-    counts = run(serve(lambda body, n: Reply(500)).url, "teach.max_failures=16")
-    assert (counts["failed"], counts["rows"]) == (16, 0)
+def test_failures_are_counted_by_kind(serve, run, rows):
+    def script(body, number):
+        question = body["messages"][-1]["content"]
+        if "5" in question:
+            return completion("", "content_filter")
+        return Reply(500) if "6" in question else echo(body, number)
+
+    counts = run(serve(script).url, "teach.max_failures=4")
+    assert counts["failed"] == 4
+    assert counts["failed by kind"] == {"ended by content_filter": 2, "HTTP 500": 2}
+    assert keys_and_samples(rows()) == [pair for pair in ALL if pair[0] not in ("k5", "k6")]
+
+
+def test_a_run_that_only_failed_is_an_error(serve, run, tmp_path):
+    with pytest.raises(TeacherError) as caught:
+        run(serve(lambda body, n: Reply(500)).url, "teach.max_failures=16")
+    assert caught.value.got == {"HTTP 500": 16}
+    assert caught.value.file == str(tmp_path / "prompts.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
     assert run(serve().url)["rows"] == 16
+    # With rows of an earlier run, the output is there.
+    again = run(serve(lambda body, n: Reply(500)).url, "teach.samples=3", "teach.max_failures=16")
+    assert (again["failed"], again["rows"]) == (8, 16)
+
+
+@pytest.mark.parametrize("spelling", [b"\\ud800", b"\\udcff", b"\\u0000"])
+def test_an_answer_that_is_no_text_is_one_failure_of_its_prompt(serve, run, rows, spelling):
+    def script(body, number):
+        reply = echo(body, number)
+        if "Question 5" not in reply.body.decode():
+            return reply
+        return replace(reply, body=reply.body.replace(b"Question 5", spelling))
+
+    counts = run(serve(script).url, "teach.max_failures=2")
+    assert counts["failed by kind"] == {"unusable text": 2}
+    assert keys_and_samples(rows()) == [pair for pair in ALL if pair[0] != "k5"]
+    with pytest.raises(TeacherError) as caught:
+        run(serve(script).url)
+    assert caught.value.line == 6
+
+
+def test_answers_without_usage_are_kept_and_counted(serve, run, rows):
+    def script(body, number):
+        reply = echo(body, number)
+        return replace(reply, body=reply.body.replace(b'"usage"', b'"x"')) if number < 4 else reply
+
+    server = serve(script)
+    counts = run(server.url)
+    assert len(server.bodies) == 16
+    assert counts["rows without token counts"] == 3
+    assert (counts["prompt tokens"], counts["response tokens"]) == (13 * 7, 13 * 3)
+    assert [row["response_tokens"] for row in rows()].count(None) == 3
+    assert run(serve().url)["rows without token counts"] == 3
+
+
+def test_an_output_that_cannot_be_written_costs_no_request(serve, run, tmp_path):
+    server = serve()
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for out in ("file/out.jsonl", "loop"):
+        with pytest.raises(UniAPLError):
+            run(server.url, f"teach.out={tmp_path / out}")
+    assert server.bodies == []
 
 
 def test_another_server_may_go_on_but_not_another_way_to_ask(serve, run):
@@ -184,6 +242,9 @@ def test_without_a_key_none_is_sent(serve, run):
         "teacher.server.api_key_env=SPACED",
         f"teacher.server.url=http://me:{KEY}@127.0.0.1/v1",
         f"teacher.server.url=http://127.0.0.1/v1?key={KEY}",
+        "teacher.server.url=http://127.0.0.1:99999/v1",
+        f"teacher.server.url=http://127.0.0.1:{KEY}/v1",
+        "teacher.server.extra={min_p: .nan}",
         "teacher.server.url=127.0.0.1:8000",
         "teacher.server.dialect=vlm",
         "teacher.server.concurrency=0",

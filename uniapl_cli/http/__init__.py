@@ -2,17 +2,22 @@
 
 from uniapl_cli.http.endpoints import (
     base_url,
+    json_fields,
     read_key,
     required_key,
     server_url,
     variable_name,
 )
+from uniapl_cli.http.proxies import Proxy, environment_proxy
 from uniapl_cli.http.request import RequestFailed, new_client, one_line, post, run
 from uniapl_cli.http.retries import pause
 
 __all__ = [
+    "Proxy",
     "RequestFailed",
     "base_url",
+    "environment_proxy",
+    "json_fields",
     "new_client",
     "one_line",
     "pause",

@@ -2,32 +2,80 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from uniapl_cli.errors import ConfigError
 
 
 def server_url(url: str) -> str:
-    """Return a server's URL as it is. Raises ValueError for another scheme, a key or a password."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ValueError("http://HOST:PORT/v1 is needed") from None
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    """Return a server's URL as it is. Raises ValueError where no request could be sent to it."""
+    if "@" in url.partition("://")[2].partition("/")[0] or "?" in url or "#" in url:
         raise ValueError(
             "the URL holds a key or a password: put it into an environment variable, and the "
             "variable's name into api_key_env"
         )
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ValueError("http://HOST:PORT/v1 is needed")
+    reason = malformed(url)
+    if reason is not None:
+        raise ValueError(f"{reason}; http://HOST:PORT/v1 is needed")
     return url
+
+
+def malformed(url: str) -> str | None:
+    """Return what is wrong with a URL, None if nothing is. The URL itself is not repeated."""
+    if not url.isprintable() or any(letter in url for letter in ' "<>\\^`{|}'):
+        return "spaces and other letters that no URL can have are in it"
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return "its brackets are not around an IPv6 address"
+    if parts.scheme not in ("http", "https"):
+        return "it does not begin with http:// or https://"
+    if not host or not _is_host(host):
+        return "it has no host, or one that is no name of a machine"
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0 or parts.netloc.endswith(":"):
+        return "its port is no number from 1 to 65535"
+    return None
+
+
+def _is_host(host: str) -> bool:
+    """Whether a text can be looked up as a machine's name or address."""
+    try:
+        if ":" in host:
+            return ip_address(host.partition("%")[0]).version == 6
+        if not host.isascii():
+            from httpx2 import URL, InvalidURL  # importing it takes a tenth of a second
+
+            try:
+                host = URL(f"http://{host}").raw_host.decode()
+            except InvalidURL:
+                return False
+        return bool(re.fullmatch(r"[A-Za-z0-9_.-]+", host.encode("idna").decode()))
+    except ValueError:
+        return False
 
 
 def base_url(address: str) -> str:
     """Return the URL of HOST:PORT or of a URL, without a slash at its end. Raises ValueError."""
     return server_url(address if "://" in address else f"http://{address}").rstrip("/")
+
+
+def json_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields of a request as they are. Raises ValueError where JSON cannot hold them."""
+    try:
+        json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"a request cannot hold it as JSON: {error}") from None
+    return fields
 
 
 def variable_name(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from uniapl_cli.http.proxies import Proxy
 from uniapl_cli.http.retries import is_transient, retry_after
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ T = TypeVar("T")
 LONGEST_MESSAGE = 300
 # Statuses that blame the request: malformed, too large, senseless.
 BAD_REQUEST = (400, 413, 422)
+# Statuses that a proxy may have given itself, in the server's place.
+OF_A_PROXY = (403, 407, 502, 503, 504)
 
 
 class RequestFailed(Exception):
@@ -58,63 +61,106 @@ def _loop_is_running() -> bool:
     return True
 
 
-def new_client(connections: int, *, proxies: bool) -> AsyncClient:
-    """Return a client for at most so many connections at a time.
+def new_client(connections: int, proxy: Proxy | None = None) -> AsyncClient:
+    """Return a client for at most so many connections at a time, through `proxy` if there is one.
 
-    It follows no redirect: the key would go where it was not meant to. With `proxies` it uses those
-    that the environment names.
+    It follows no redirect: the key would go where it was not meant to. Raises ConfigError for a
+    proxy that cannot be used.
     """
-    from httpx2 import AsyncClient, Limits  # importing it takes a tenth of a second
+    from httpx2 import AsyncClient, AsyncHTTPTransport, Limits  # importing it takes 0.1 s
 
-    limits = Limits(max_connections=connections)
+    if proxy is not None:
+        proxy.check()
+    # A transport of its own: the client would take the environment's proxies by itself.
+    transport = AsyncHTTPTransport(
+        limits=Limits(max_connections=connections), proxy=proxy.url if proxy else None
+    )
     # The time limit is that of `post`: the client's own is one a packet.
-    return AsyncClient(timeout=None, limits=limits, trust_env=proxies)
+    return AsyncClient(timeout=None, transport=transport)
 
 
 async def post(
-    client: AsyncClient, url: str, body: Mapping[str, Any], *, timeout: float, key: str | None
+    client: AsyncClient,
+    url: str,
+    body: Mapping[str, Any],
+    *,
+    timeout: float,
+    key: str | None,
+    proxy: Proxy | None = None,
 ) -> Any:
     """Send `body` and return the JSON of the answer, all of it within `timeout` seconds.
 
-    Raises RequestFailed, without the key in its text.
+    `proxy` is the client's, to be named where it may be at fault. Raises RequestFailed, without the
+    key in its text.
     """
-    from httpx2 import ConnectError, HTTPError
+    response = await _sent(client, url, body, timeout, key, proxy)
+    if not response.is_success:
+        raise _refused(response, key, proxy)
+    try:
+        answer = response.json()
+    except (ValueError, RecursionError) as error:
+        raise _failed("unusable answer", f"not JSON: {error}", key, proxy) from None
+    if isinstance(answer, Mapping) and (complaint := _complaint(answer)):
+        raise _failed("unusable answer", complaint, key)
+    return answer
+
+
+async def _sent(
+    client: AsyncClient,
+    url: str,
+    body: Mapping[str, Any],
+    timeout: float,
+    key: str | None,
+    proxy: Proxy | None,
+) -> Response:
+    from httpx2 import ConnectError, HTTPError, ProxyError
 
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         async with asyncio.timeout(timeout):
-            response = await client.post(url, json=body, headers=headers)
+            return await client.post(url, json=body, headers=headers)
     except TimeoutError:
-        raise RequestFailed("timeout", f"no answer within {timeout:g} s") from None
-    except ConnectError as error:
-        raise _failed("no connection", _origin(error), key) from None
+        reason = f"no answer within {timeout:g} s{_hint(proxy)}"
+        raise RequestFailed("timeout", reason) from None
+    except (ConnectError, ProxyError) as error:
+        raise _failed("no connection", _origin(error), key, proxy) from None
     except HTTPError as error:
-        raise _failed("broken connection", _origin(error), key) from None
+        raise _failed("broken connection", _origin(error), key, proxy) from None
     except (TypeError, ValueError) as error:  # a NaN or a date among the further fields
         raise _failed("unusable request", f"not JSON: {error}", key, repeatable=False) from None
-    if not response.is_success:
-        raise _refused(response, key)
-    try:
-        answer = response.json()
-    except (ValueError, RecursionError) as error:
-        raise _failed("unusable answer", f"not JSON: {error}", key) from None
-    if isinstance(answer, Mapping) and answer.get("error"):
-        raise _failed("unusable answer", answer["error"], key)
-    return answer
+
+
+def _complaint(answer: Mapping[Any, Any]) -> object:
+    """Return the error in an answer of status 200: {"error": ...}, or {"object": "error"}."""
+    return answer.get("error") or (answer if answer.get("object") == "error" else None)
 
 
 def one_line(text: object, key: str | None = None) -> str:
-    """Return a text in one short line, without the key, should a server repeat it."""
+    """Return a text in one short printable line, without the key, should a server repeat it."""
     line = " ".join(str(text or "").split())
     if key:
         line = line.replace(key, "***")
-    return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]} ..."
+    line = line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]} ..."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def _failed(
-    kind: str, reason: object, key: str | None, *, repeatable: bool = True
+    kind: str,
+    reason: object,
+    key: str | None,
+    proxy: Proxy | None = None,
+    *,
+    repeatable: bool = True,
 ) -> RequestFailed:
-    return RequestFailed(kind, f"{kind}: {one_line(reason, key)}", repeatable=repeatable)
+    message = f"{kind}: {one_line(reason, key)}{_hint(proxy)}"
+    return RequestFailed(kind, message, repeatable=repeatable)
+
+
+def _hint(proxy: Proxy | None) -> str:
+    """Return what to say of a proxy on the way, never its URL, which may hold a password."""
+    if proxy is None:
+        return ""
+    return f" (through the proxy that {proxy.variable} names; no_proxy=HOST goes without it)"
 
 
 def _origin(error: BaseException) -> BaseException:
@@ -126,11 +172,12 @@ def _origin(error: BaseException) -> BaseException:
     return origin
 
 
-def _refused(response: Response, key: str | None) -> RequestFailed:
+def _refused(response: Response, key: str | None, proxy: Proxy | None) -> RequestFailed:
     status = response.status_code
+    hint = _hint(proxy) if status in OF_A_PROXY else ""
     return RequestFailed(
         f"HTTP {status}",
-        f"HTTP {status} {one_line(response.text, key)}".rstrip(),
+        f"HTTP {status} {one_line(response.text, key)}".rstrip() + hint,
         repeatable=is_transient(status),
         wait=retry_after(response.headers),
         bad_request=status in BAD_REQUEST,

@@ -9,8 +9,9 @@ from email.utils import parsedate_to_datetime
 
 from uniapl_cli.seeding import derive
 
-# Of the 4xx answers only these may become better by waiting: timeout, conflict, too many requests.
-TRANSIENT = (408, 409, 429)
+# Of the 4xx answers only these may become better by waiting: timeout, conflict, too early, too many
+# requests.
+TRANSIENT = (408, 409, 425, 429)
 # Seconds before the first repetition; each further one waits twice as long.
 FIRST_PAUSE = 0.5
 # The longest pause, also where the server asks for a longer one by Retry-After.
@@ -44,7 +45,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         try:
             date = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         seconds = (date - datetime.now(UTC)).total_seconds() if date.tzinfo else math.nan
     return max(0.0, seconds) if math.isfinite(seconds) else None

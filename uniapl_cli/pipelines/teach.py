@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.errors import DataError, TeacherError
-from uniapl_cli.files import write_rows
+from uniapl_cli.files import Row, write_rows
 from uniapl_cli.options import MISSING, Count, Options, key, section
 from uniapl_cli.pipelines.appending import AppendOnlyRows
 from uniapl_cli.runs.console import bar
@@ -76,7 +77,10 @@ def teach(
                     file.add(_row(example, missing[sample], result, model))
                     progress.advance(1, counts.note())
         file.flush()
-        return {**_finish(file, examples, len(done)), "failed": counts.failed}
+        totals = _finish(file, examples, len(done))
+    if counts.failed and not totals["rows"]:
+        raise counts.nothing()
+    return {**totals, "failed": counts.failed, "failed by kind": dict(counts.failures)}
 
 
 def answered(file: AppendOnlyRows, examples: Sequence[Example]) -> set[tuple[str, int]]:
@@ -84,13 +88,25 @@ def answered(file: AppendOnlyRows, examples: Sequence[Example]) -> set[tuple[str
     current = {example.id: example.row for example in examples}
     done = set()
     for row in file.rows():
-        id = row.values["key"]
+        id, sample = _identity(row)
         columns = current.get(id, row.values)
         if any(row.values.get(name) != columns.get(name) for name in ("prompt", "messages")):
             problem = f"the prompt of '{id}' has changed"
             raise DataError(problem, OTHERWISE, where=row.origin, got=id)
-        done.add((id, row.values["sample"]))
+        if (id, sample) in done:
+            problem = f"sample {sample} of '{id}' is there twice"
+            raise DataError(problem, OTHERWISE, where=row.origin, got=id)
+        done.add((id, sample))
     return done
+
+
+def _identity(row: Row) -> tuple[str, int]:
+    """Return (id, sample) of a row that is there already. Raises DataError if it is not one."""
+    id, sample, response = (row.values.get(name) for name in ("key", "sample", "response"))
+    if not (isinstance(id, str) and isinstance(response, str)) or type(sample) is not int:
+        problem = "not a row of teacher-gen: 'key', 'sample' and 'response' are needed"
+        raise DataError(problem, OTHERWISE, where=row.origin, got=list(row.values))
+    return id, sample
 
 
 def unanswered_examples(
@@ -110,7 +126,7 @@ def _results(
 
 def _question(example: Example, samples: Sequence[int], seed: int) -> Question:
     seeds = tuple(derive(seed, "teach", example.id, sample) for sample in samples)
-    return Question(example.prompt, seeds, example.origin)
+    return Question(example.prompt, seeds, example.origin, example.tools)
 
 
 @dataclass
@@ -121,17 +137,20 @@ class _Counts:
     rows: int = 0
     tokens: int = 0
     truncated: int = 0
-    failed: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    first: tuple[str, str] = ("", "")
     started: float = field(default_factory=time.monotonic)
 
     def add(self, result: Answer | Failure, origin: str) -> None:
         """Count a result. Raises TeacherError for the first failure beyond `max_failures`."""
         if isinstance(result, Answer):
             self.rows += 1
-            self.tokens += result.response_tokens
+            self.tokens += result.response_tokens or 0
             self.truncated += result.finish_reason == "length"
             return
-        self.failed += 1
+        self.failures[result.kind] += 1
+        if self.failed == 1:
+            self.first = origin, result.reason
         if self.failed > self.max_failures:
             raise TeacherError(
                 result.reason,
@@ -140,6 +159,18 @@ class _Counts:
                 where=origin,
             )
         log.warning("%s: %s; left for the next run", origin, result.reason)
+
+    @property
+    def failed(self) -> int:
+        """Return how many answers did not come."""
+        return self.failures.total()
+
+    def nothing(self) -> TeacherError:
+        """Return the error that every request failed."""
+        kinds = ", ".join(f"{kind} x{n}" for kind, n in self.failures.most_common())
+        origin, reason = self.first
+        problem = f"no response at all ({kinds}); the first failure: {reason}"
+        return TeacherError(problem, "Nothing was written", where=origin, got=dict(self.failures))
 
     def note(self) -> str:
         """Return the pace, for the progress bar."""
@@ -187,9 +218,17 @@ def _finish(file: AppendOnlyRows, examples: Sequence[Example], resumed: int) -> 
     return {
         "rows": len(rows),
         "kept from before": resumed,
-        "truncated": sum(row["finish_reason"] == "length" for row in rows),
-        "prompt tokens": sum(row["prompt_tokens"] for row in rows),
-        "response tokens": sum(row["response_tokens"] for row in rows),
+        "truncated": sum(row.get("finish_reason") == "length" for row in rows),
+        **_tokens(rows),
         "of other prompts": of_others,
         "out": str(file.path),
     }
+
+
+def _tokens(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the sums of the tokens, and of how many rows their numbers are not known."""
+    names = {"prompt tokens": "prompt_tokens", "response tokens": "response_tokens"}
+    counts = {name: [row.get(column) for row in rows] for name, column in names.items()}
+    unknown = sum(None in pair for pair in zip(*counts.values(), strict=True))
+    sums = {name: sum(n for n in column if type(n) is int) for name, column in counts.items()}
+    return {**sums, "rows without token counts": unknown}

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.generation import Generator, Request
-from uniapl_cli.teachers.teacher import Answer, Question, Results
+from uniapl_cli.teachers.teacher import Answer, Question, Results, flaw
 from uniapl_cli.types import Sampling
 
 
 @dataclass(frozen=True)
 class LocalTeacher:
-    """A Teacher that asks a generator in this process. It never fails at a single question."""
+    """A Teacher that asks a generator in this process."""
 
     generator: Generator
     chat: Chat
@@ -27,4 +27,4 @@ class LocalTeacher:
             length = len(requests[index].prompt_ids)
             for sample, done in enumerate(completions):
                 answer = Answer(done.text, done.finish_reason, length, len(done.token_ids))
-                yield index, sample, answer
+                yield index, sample, flaw(done.text, done.finish_reason) or answer

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count, islice
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,10 @@ from pydantic import AfterValidator, Field
 
 from uniapl_cli.chat import turns
 from uniapl_cli.http import (
+    Proxy,
     RequestFailed,
+    environment_proxy,
+    json_fields,
     new_client,
     pause,
     post,
@@ -26,6 +30,7 @@ from uniapl_cli.http import (
 from uniapl_cli.options import MISSING, Options, key
 from uniapl_cli.registry import Choice
 from uniapl_cli.teachers.dialects import Dialect, dialects
+from uniapl_cli.teachers.reply import read
 from uniapl_cli.teachers.teacher import Answer, Failure, Question, Result, Results
 from uniapl_cli.types import Sampling
 
@@ -63,7 +68,9 @@ class Server(Options):
         600.0, "seconds until a request counts as failed", gt=0, le=604_800, may_change=True
     )
     retries: int = key(8, "repetitions of a request that failed", ge=0, le=1000, may_change=True)
-    extra: dict[str, Any] = key({}, "further fields of each request: {presence_penalty: 1.5}")
+    extra: Annotated[dict[str, Any], AfterValidator(json_fields)] = key(
+        {}, "further fields of each request: {presence_penalty: 1.5}"
+    )
 
 
 def server_key(variable: str) -> str | None:
@@ -106,7 +113,7 @@ class ServerTeacher:
 
     def answer(self, questions: Sequence[Question], sampling: Sampling) -> Results:
         """Yield the answers as they arrive, and a Failure where all repetitions failed."""
-        client, failures = new_client(self.concurrency, proxies=True), Counter[str]()
+        client, failures = new_client(self.concurrency, self._proxy), Counter[str]()
         jobs = self._jobs(questions, sampling)
         pending: set[asyncio.Task[Result]] = set()
         with asyncio.Runner() as runner:
@@ -139,9 +146,10 @@ class ServerTeacher:
         common = {name: value for name, value in options.items() if value is not None}
         for index, question in enumerate(questions):
             messages = turns(question.messages, self.system)
+            tools = {"tools": list(question.tools)} if question.tools else {}
             for sample, seed in enumerate(question.seeds):
                 # 31 bits: what every server's JSON parser and random generator holds.
-                body = {"messages": messages, "seed": seed & 0x7FFFFFFF, **common}
+                body = {"messages": messages, "seed": seed & 0x7FFFFFFF, **tools, **common}
                 yield Job(index, sample, question.name, body)
 
     async def _ask(self, client: AsyncClient, job: Job, failures: Counter[str]) -> Result:
@@ -155,7 +163,8 @@ class ServerTeacher:
                     message += " (is teacher.server.dialect the kind of this server?)"
                 if not failure.repeatable or attempt > self.retries:
                     times = f" ({attempt} times)" if attempt > 1 else ""
-                    return job.question, job.sample, Failure(f"{self.url}: {message}{times}")
+                    reason = f"{self.url}: {message}{times}"
+                    return job.question, job.sample, Failure(reason, failure.kind)
                 wait = pause(failure.wait, attempt, job.body["seed"])
                 if failures[failure.kind] == 1:
                     log.warning(
@@ -171,29 +180,14 @@ class ServerTeacher:
     async def _request(self, client: AsyncClient, body: Mapping[str, Any]) -> Answer:
         """Ask once. Raises RequestFailed."""
         url = f"{self.url.rstrip('/')}/chat/completions"
-        reply = await post(client, url, body, timeout=self.timeout, key=self.key)
-        try:
-            return read(reply)
-        except ValueError as error:
-            raise RequestFailed("unusable answer", f"unusable answer: {error}") from None
+        reply = await post(client, url, body, timeout=self.timeout, key=self.key, proxy=self._proxy)
+        # `extra` may have named another limit.
+        limits = (body.get(name) for name in ("max_tokens", "max_completion_tokens"))
+        return read(reply, next((limit for limit in limits if type(limit) is int), None))
 
-
-def read(reply: Any) -> Answer:
-    """Return the answer in a server's reply. Raises ValueError where a part of it is missing."""
-    try:
-        choice, usage = reply["choices"][0], reply["usage"]
-        text, reason = choice["message"].get("content"), choice["finish_reason"]
-        lengths = usage["prompt_tokens"], usage["completion_tokens"]
-    except (AttributeError, IndexError, KeyError, TypeError):
-        raise ValueError("no choices or no usage in it") from None
-    if reason not in ("stop", "length"):
-        raise ValueError(f"the response was ended by {reason!r:.60}, not by 'stop' or 'length'")
-    if text is None and reason == "length":
-        # A server that parses thoughts away has nothing left if the thinking took all the tokens.
-        text = ""
-    if not isinstance(text, str) or not all(isinstance(length, int) for length in lengths):
-        raise ValueError("no text or no token counts in it")
-    return Answer(text, reason, *lengths)
+    @cached_property
+    def _proxy(self) -> Proxy | None:
+        return environment_proxy(self.url)
 
 
 def _failed(result: Result) -> bool:

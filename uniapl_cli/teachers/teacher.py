@@ -3,42 +3,66 @@
 from __future__ import annotations
 
 from collections import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from uniapl_cli.chat.thinking import read_thoughts
 from uniapl_cli.types import FinishReason, Message, Sampling
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A conversation to answer once for each seed. `name` is for messages."""
+    """A conversation to answer once for each seed. `name` is for messages.
+
+    `tools` are the functions that the conversation offers.
+    """
 
     messages: tuple[Message, ...]
     seeds: tuple[int, ...]
     name: str = ""
+    tools: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response, and the lengths of prompt and response in tokens; the stop token counts."""
+    """A response, and the lengths of prompt and response in tokens; the stop token counts.
+
+    `text` holds its thoughts too. A length is None where a server does not tell it.
+    """
 
     text: str
     finish_reason: FinishReason
-    prompt_tokens: int
-    response_tokens: int
+    prompt_tokens: int | None
+    response_tokens: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no answer, in one line."""
+    """Why there is no answer: `reason` in one line, `kind` for counting."""
 
     reason: str
+    kind: str
 
 
 # Index of the question, index of the seed, and what came of it.
 Result = tuple[int, int, Answer | Failure]
 Results = abc.Generator[Result, None, None]
+
+
+def flaw(text: str, finish_reason: FinishReason) -> Failure | None:
+    """Return why a response must not be learnt from, or None.
+
+    One that ends without having said anything would teach silence, and one that is no text cannot
+    be written. A response that was cut off may be empty: it is known not to be whole.
+    """
+    if bad := next((c for c in text if c == "\0" or "\ud800" <= c <= "\udfff"), None):
+        return Failure(f"the response holds \\u{ord(bad):04x}, which is no text", "unusable text")
+    thoughts = read_thoughts(text)
+    if finish_reason == "stop" and not thoughts.answer.strip():
+        thought = ", it only thinks" if thoughts.reasoning else ""
+        return Failure(f"the response ends and says nothing{thought}", "empty answer")
+    return None
 
 
 class Teacher(Protocol):

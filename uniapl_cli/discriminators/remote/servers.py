@@ -20,6 +20,7 @@ from uniapl_cli.errors import ModelError
 from uniapl_cli.http import (
     RequestFailed,
     base_url,
+    json_fields,
     new_client,
     one_line,
     pause,
@@ -101,7 +102,7 @@ class PolarServers:
 
     async def _score(self, rows: Sequence[PolarInput]) -> list[float]:
         slots = asyncio.Semaphore(self.concurrency)
-        async with new_client(self.concurrency, proxies=False) as client:
+        async with new_client(self.concurrency) as client:
 
             async def ask(chunk: Chunk) -> dict[int, float]:
                 async with slots:
@@ -203,7 +204,9 @@ class PolarServer(Format, DiscriminatorOptions):
         description="NAME of the environment variable with the key; null sends none",
         json_schema_extra={"may_change": True, "secret": True},
     )
-    extra: dict[str, Any] = key({}, "further fields of each request")
+    extra: Annotated[dict[str, Any], AfterValidator(json_fields)] = key(
+        {}, "further fields of each request"
+    )
 
     def make(self, path: str, device: str) -> PolarServers:
         """Read the tokenizer in `path`; `device` is the servers' own choice. Raises ModelError."""
