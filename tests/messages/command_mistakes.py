@@ -95,6 +95,11 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
         "teacher.server.api_key_env=UNIAPL_TEST_ABSENT",
         KEYED,
     ),
+    "teacher-gen, every request fails": (
+        f"{TEACH} teacher.server.url=http://127.0.0.1:9/v1 teacher.server.retries=0 "
+        "teacher.server.concurrency=1 teach.max_failures=100",
+        PLACED,
+    ),
     "teacher-gen, nobody there": (
         f"{TEACH} teacher.server.url=http://127.0.0.1:9/v1 teacher.server.retries=0 "
         "teacher.server.concurrency=1",

@@ -64,6 +64,8 @@ VALUES = {
     "no draws": "eval: {draws: {greedy: null}}\n",
     "a key for a server in its URL": "teacher: {server: {url: 'http://me:secret@host/v1'}}\n",
     "a URL without a scheme": "teacher: {server: {url: localhost}}\n",
+    "a port beyond all ports": "teacher: {server: {url: 'http://h:99999/v1'}}\n",
+    "a field that no request can hold": "teacher: {server: {extra: {min_p: .nan}}}\n",
     "a key for its variable's name": "teacher: {server: {url: 'http://h', api_key_env: sk-1}}\n",
     "a tolerance without a file": "data: {tolerance: 3}\n",
     "two outputs into one file": "filter: {out: a.jsonl, rejected: a.jsonl}\n",
