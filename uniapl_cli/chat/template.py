@@ -20,6 +20,8 @@ Tools = Sequence[Mapping[str, Any]]
 
 # Name calls and replies for programs; templates that leave them out lose nothing of the text.
 BOOKKEEPING = frozenset({"id", "tool_call_id", "index", "type", "strict", "$schema"})
+# The fields in which people keep thoughts.
+THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 # What C's strftime knows, and `-` before it for no leading zero.
 DIRECTIVES = "aAbBcCdDeFgGhHIjklmMnpPrRsSTtuUVwWxXyYzZ"
 
@@ -124,7 +126,7 @@ def _further_fields(turns: Sequence[Turn]) -> Iterator[tuple[int, str]]:
     """Yield (index of the turn, name) of the fields that the text does not show by itself."""
     for index, turn in enumerate(turns):
         for name in turn:
-            thoughts = turn["role"] == "assistant" and name in ("reasoning_content", "thinking")
+            thoughts = turn["role"] == "assistant" and name in THOUGHTS
             named = turn["role"] == "tool" and name == "name"
             if name not in ("role", "content", *BOOKKEEPING) and not thoughts and not named:
                 yield index, name
