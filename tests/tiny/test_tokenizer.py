@@ -116,7 +116,7 @@ def test_the_chat_format_is_that_of_qwen3(tokenizer, messages, choices, expected
 
 def test_an_unknown_role_is_refused(tokenizer):
     with pytest.raises(TemplateError):
-        render(tokenizer, [{"role": "tool", "content": "x"}])
+        render(tokenizer, [{"role": "developer", "content": "x"}])
 
 
 def test_a_saved_tokenizer_is_what_auto_tokenizer_loads(tokenizer, tmp_path):
