@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
+import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from uniapl_cli.errors import DataError
+from uniapl_cli.outputs import Output, find_output
 
 BOM = b"\xef\xbb\xbf"
 
@@ -91,57 +96,115 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_distinct)
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[TextIO]:
-    """Open a file for writing that replaces `path` only if the block ends without an error."""
-    if path.is_dir():
-        raise _folder(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        file = scratch.open("w", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"cannot write '{path}': {error.strerror}", got=str(path)) from None
-    try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
-
-
-def can_write(folder: Path) -> None:
-    """Raise DataError if a folder cannot be made or written; do not make it."""
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        reason = "it is no folder" if existing == folder else f"'{existing}' is no folder"
-        raise DataError(f"cannot write '{folder}': {reason}", got=str(folder))
-    if not os.access(existing, os.W_OK):
-        raise DataError(f"cannot write '{folder}': permission denied", got=str(folder))
-
-
-def can_replace(path: Path) -> None:
-    """Raise DataError if a file could not be written; do not make it."""
-    if path.is_dir():
-        raise _folder(path)
-    can_write(path.parent)
-
-
-def _folder(path: Path) -> DataError:
-    return DataError(f"cannot write '{path}': it is a folder", got=str(path))
-
-
 def dump(row: Mapping[str, Any]) -> str:
     """Return a row as one line of JSON."""
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+@contextmanager
+def replacing(name: str | Path, *, wait: bool = False) -> Iterator[TextIO]:
+    """Open a file for writing that replaces the one at a path only if the block ends well.
+
+    The new file has the mode and the owner of the old one. A link stays, and leads to the new file.
+    A device or a pipe is written as the block goes. Raises DataError, also while another process is
+    writing the file, unless it may `wait` for its end.
+    """
+    output = find_output(name)
+    try:
+        with _stream(output) if output.stream else _scratch(output, wait) as file:
+            yield file
+    except BrokenPipeError:
+        raise  # the reader has what it wanted
+    except OSError as error:
+        ours = {output.scratch, output.path, *output.path.parents}
+        # Opening a file names it, and that may be an input of the block; writing names none.
+        if error.filename is not None and Path(error.filename) not in ours:
+            raise
+        raise output.error(error) from None
+
+
+def _stream(output: Output) -> TextIO:
+    target = output.path if output.descriptor is None else os.dup(output.descriptor)
+    return open(target, "w", encoding="utf-8")  # noqa: PTH123  a descriptor is no path
+
+
+@contextmanager
+def _scratch(output: Output, wait: bool) -> Iterator[TextIO]:
+    """Open the scratch file; what a killed process left there is overwritten."""
+    output.path.parent.mkdir(parents=True, exist_ok=True)
+    file = _locked(output, wait)
+    try:
+        file.truncate(0)
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+        _put(file, output)
+    finally:
+        # Once it is in its place, whatever has its name belongs to another process.
+        if is_at(file.fileno(), output.scratch):
+            output.scratch.unlink()
+        with suppress(OSError):  # of what could not be written before
+            file.close()
+
+
+def _locked(output: Output, wait: bool) -> TextIO:
+    how = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+    while True:
+        file = output.scratch.open("a", encoding="utf-8")
+        try:
+            fcntl.flock(file, how)
+            if is_at(file.fileno(), output.scratch):
+                return file
+        except BlockingIOError:
+            file.close()
+            problem = f"another process is writing '{output.name}'"
+            advice = "Wait until it has ended, or name another file"
+            raise DataError(problem, advice, got=output.name) from None
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def _put(file: TextIO, output: Output) -> None:
+    """Give the scratch file the old file's mode and owner, and put it in its place."""
+    with suppress(FileNotFoundError):
+        old = output.path.stat()
+        with suppress(PermissionError):
+            os.fchown(file.fileno(), old.st_uid, old.st_gid)
+        os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
+    try:
+        output.scratch.replace(output.path)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        # A file that is mounted, as containers do, can be written but not replaced.
+        shutil.copyfile(output.scratch, output.path)
+    sync_folder(output.path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder reach the disk, where the file system knows how."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def write_rows(path: str | Path, rows: Iterable[Mapping[str, Any]], *, wait: bool = False) -> int:
     """Write a JSONL file atomically and return the number of rows."""
     count = 0
-    with replacing(path) as file:
+    with replacing(path, wait=wait) as file:
         for count, row in enumerate(rows, 1):  # noqa: B007
             file.write(dump(row))
     return count

@@ -2,7 +2,7 @@
 
 import pytest
 
-from uniapl_cli.pipelines.appending import AppendOnlyRows
+from uniapl_cli.appending import AppendOnlyRows
 
 
 @pytest.mark.parametrize(("verb", "out"), [("score", "scored"), ("teacher-gen", "out")])

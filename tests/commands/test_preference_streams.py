@@ -173,7 +173,7 @@ def test_two_things_are_not_written_into_one_file(filtered, tiny_data, tmp_path)
     for taken in ("kept", "rejected"):
         outputs = [f"filter.{key}={tmp_path / key}.jsonl" for key in ("pairs", "rejected")]
         outputs[0] = f"filter.pairs={tmp_path / taken}.jsonl"
-        with pytest.raises(ConfigError) as caught:
+        with pytest.raises(DataError) as caught:
             filtered([tiny_data["good"]], *outputs)
-        assert caught.value.key == "filter"
+        assert caught.value.key == "filter.pairs"
     assert not (tmp_path / "kept.jsonl").exists()

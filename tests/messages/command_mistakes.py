@@ -105,7 +105,11 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
         "teacher.server.concurrency=1",
         PLACED,
     ),
-    "filter-gt, an output that is a folder": (f"{FILTER} filter.out=.", ("got",)),
+    "filter-gt, an output that is a folder": (f"{FILTER} filter.out=.", KEYED),
+    "filter-gt, an output that is an input": (f"{FILTER} filter.rejected=./demo.jsonl", KEYED),
+    "filter-gt, two outputs into one file": (f"{FILTER} filter.pairs=kept.jsonl", KEYED),
+    "teacher-gen, an output that is no file": (f"{TEACH} teach.out=/dev/null", KEYED),
+    "score, an output in a folder that takes none": (f"{SCORE} score.out=/proc/a.jsonl", KEYED),
     "score, a column that is not there": (f"{SCORE} score.output=answer", PLACED),
     "score, a column that is there": (
         f"{SCORE}; {SCORE} score.input=scored.jsonl score.out=twice.jsonl",

@@ -68,7 +68,6 @@ VALUES = {
     "a field that no request can hold": "teacher: {server: {extra: {min_p: .nan}}}\n",
     "a key for its variable's name": "teacher: {server: {url: 'http://h', api_key_env: sk-1}}\n",
     "a tolerance without a file": "data: {tolerance: 3}\n",
-    "two outputs into one file": "filter: {out: a.jsonl, rejected: a.jsonl}\n",
 }  # fmt: skip
 INTERPOLATIONS = {
     "of nothing": "seed: 1\nrun: {dir: '${nope}'}\n",

@@ -16,12 +16,12 @@ from httpx2 import AsyncClient, MockTransport, Response
 from mistake import PLACED, Mistake
 from torch import OutOfMemoryError
 
+from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.cli.session import _advice
 from uniapl_cli.http import RequestFailed, post
 from uniapl_cli.monitoring.check import RunFacts
 from uniapl_cli.monitoring.health import Health
 from uniapl_cli.monitoring.idle import IdleCounter
-from uniapl_cli.pipelines.appending import AppendOnlyRows
 from uniapl_cli.plugins import load_plugins
 from uniapl_cli.rewards.reward import WeightedFunction
 from uniapl_cli.runs.directory import RunDirectory

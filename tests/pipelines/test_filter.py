@@ -4,7 +4,7 @@ import pytest
 from filter_cases import COMMA, QUOTED, TITLE, row, rows, run
 
 from uniapl_cli.errors import DataError
-from uniapl_cli.pipelines.filter import FilterOptions, judged_chunks, with_constraints
+from uniapl_cli.pipelines.filter import judged_chunks, with_constraints
 from uniapl_cli.sandbox import Sandbox
 
 
@@ -136,12 +136,6 @@ def test_the_size_of_a_chunk_changes_nothing(mixed, tmp_path, monkeypatch, size)
     run(mixed, tmp_path / "kept", tmp_path / "rejected")
     assert (tmp_path / "kept").read_bytes() == (tmp_path / "whole").read_bytes()
     assert (tmp_path / "rejected").read_bytes() == (tmp_path / "others").read_bytes()
-
-
-@pytest.mark.parametrize("files", [{"rejected": "a"}, {"rejected": "b", "pairs": "./b"}])
-def test_two_files_of_one_name_are_refused(files):
-    with pytest.raises(ValueError):
-        FilterOptions(out="a", **files)
 
 
 def test_the_processes_that_judge_import_no_torch():

@@ -5,10 +5,10 @@ import statistics
 
 import pytest
 
+from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.discriminators import coefficient
 from uniapl_cli.errors import DataError, ModelError
 from uniapl_cli.files import Row, read_rows, write_rows
-from uniapl_cli.pipelines.appending import AppendOnlyRows
 from uniapl_cli.pipelines.score import Columns, score
 from uniapl_cli.runs.console import Bar
 

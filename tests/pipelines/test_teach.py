@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from uniapl_cli import appending
 from uniapl_cli.chat import Chat
 from uniapl_cli.errors import DataError, TeacherError
 from uniapl_cli.files import read_rows, write_rows
-from uniapl_cli.pipelines import appending
 from uniapl_cli.pipelines.teach import teach
 from uniapl_cli.teachers import LocalTeacher
 from uniapl_cli.types import Completion, Sampling

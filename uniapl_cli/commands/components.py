@@ -14,7 +14,6 @@ from uniapl_cli.chat import Chat, read_template
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.errors import ConfigError, ModelError
-from uniapl_cli.files import can_replace
 from uniapl_cli.generation import Generator, generators
 from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.precision import weights
@@ -186,15 +185,6 @@ def discriminator(config: Config, device: str) -> Discriminator:
     assert options is not None, "checked above"
     with config.blaming("discriminator.path"):
         return options.make(location, device)
-
-
-def check_outputs(config: Config, *keys: str) -> None:
-    """Check before any work that the files can be written. Raises DataError."""
-    for key in keys:
-        section, _, name = key.partition(".")
-        if (file := getattr(getattr(config, section), name)) is not None:
-            with config.blaming(key):
-                can_replace(Path(file))
 
 
 def sandbox(config: Config, workers: int | None = None) -> Callable[[], Sandbox]:

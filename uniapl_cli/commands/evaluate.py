@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
+from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config, Policy
 from uniapl_cli.evaluation.evaluate import BoundMetric, SamplingRun, plain
 from uniapl_cli.evaluation.evaluate import evaluate as estimate
 from uniapl_cli.evaluation.metrics import check_graded, metrics
 from uniapl_cli.evaluation.results import write_evaluation
-from uniapl_cli.files import can_write, write_rows
+from uniapl_cli.files import write_rows
 from uniapl_cli.pipelines.teach import unique_ids
 from uniapl_cli.runs.environment import environment
 
@@ -23,8 +24,7 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Measure eval.model on eval.data; write eval.json and responses.jsonl to eval.out."""
     config.require("eval")
     options = config.eval
-    with config.blaming("eval.out"):
-        can_write(Path(options.out))
+    check_outputs(config, "eval")
     with bad_rows(config, dry_run=dry_run) as bad:
         rows = examples(config, "eval.data", options.data, bad)[: options.limit]
     unique_ids(rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
+from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.streams import report_bad
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows, layout_of, open_rows
@@ -23,7 +24,7 @@ def filter_gt(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Keep the rows of filter.responses that pass their verifiers."""
     config.require("filter")
     options = config.filter
-    components.check_outputs(config, "filter.out", "filter.rejected", "filter.pairs")
+    check_outputs(config, "filter-gt")
     with config.blaming("filter.responses"):
         rows = open_rows(resolve(options.responses), config.data.split)
     source, constraint_rows = rows.attempts(), rows

@@ -8,6 +8,7 @@ from typing import Any
 
 from uniapl_cli.commands import components
 from uniapl_cli.commands.method import learning_rate, plan
+from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.run import check_directory, finished, open_run
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.commands.train import execute, make_optimizer
@@ -42,6 +43,7 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     method, lr = plan(config), learning_rate(config)
     source = config.source(SOURCE)
     assert isinstance(source, ComparisonsOptions)
+    check_outputs(config, "pretrain-polar")
     with bad_rows(config, dry_run=dry_run) as bad:
         maker = pair_maker(config, "trajectories", source, bad)
         heldout = pair_maker(config, "heldout", source, bad)

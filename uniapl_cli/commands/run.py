@@ -9,7 +9,6 @@ from uniapl_cli.config.load import VERSION, load
 from uniapl_cli.config.render import differences, to_yaml
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import RunError
-from uniapl_cli.files import can_write
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.environment import environment
 from uniapl_cli.verifiers import splitter_name
@@ -52,8 +51,6 @@ def check_directory(run: RunDirectory, config: Config) -> None:
                 where=where,
                 key=key,
             )
-        with config.blaming(key):
-            can_write(run.path)
         return
     if not run.config.read_text(encoding="utf-8").startswith("version:"):
         raise RunError(

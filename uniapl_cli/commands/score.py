@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractContextManager, nullcontext
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.commands import components
+from uniapl_cli.commands.outputs import PIPE, check_outputs
 from uniapl_cli.commands.streams import report_bad
 from uniapl_cli.config.render import fixed
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows, open_rows
 from uniapl_cli.errors import DataError
-from uniapl_cli.pipelines.appending import AppendOnlyRows
-from uniapl_cli.pipelines.score import Sink, StandardOutput, good_rows, stdin_rows
+from uniapl_cli.files import replacing
+from uniapl_cli.outputs import find_output
+from uniapl_cli.pipelines.score import Sink, Stream, good_rows, stdin_rows
 from uniapl_cli.pipelines.score import score as score_rows
 from uniapl_cli.runs.console import bar
 from uniapl_cli.tiny.assets import resolve
 
 log = logging.getLogger("uniapl")
-
-PIPE = "-"
 
 
 def score(config: Config, *, dry_run: bool = False) -> dict[str, Any] | None:
@@ -31,6 +34,7 @@ def score(config: Config, *, dry_run: bool = False) -> dict[str, Any] | None:
     A file is read through before anything is loaded, so that bad rows are found at once.
     """
     config.require("score")
+    check_outputs(config, "score")
     components.find_discriminator(config)
     options = config.score
     bad, total = BadRows(config.data.tolerance), None
@@ -45,16 +49,12 @@ def score(config: Config, *, dry_run: bool = False) -> dict[str, Any] | None:
             raise DataError(f"'{options.input}' has no rows to score")
         report_bad(config, bad, dry_run=dry_run)
         rows = good_rows(attempts(), options, BadRows(config.data.tolerance))
-    sink: AbstractContextManager[Sink] = nullcontext(StandardOutput())
-    if options.out != PIPE:
-        components.check_outputs(config, "score.out")
-        sink = AppendOnlyRows(Path(options.out), provenance(config), "score.out")
     if dry_run:
         return {"rows": total, "bad rows": len(bad.rows), "out": options.out}
     load = partial(components.discriminator, config, components.use_device(config))
-    with sink as opened, bar("score", total) as progress:
+    with open_sink(config) as sink, bar("score", total) as progress:
         result = score_rows(
-            rows, load, opened, options, progress, centre=options.centre, chunk=options.chunk
+            rows, load, sink, options, progress, centre=options.centre, chunk=options.chunk
         )
     if total is None:
         report_bad(config, bad)
@@ -63,6 +63,20 @@ def score(config: Config, *, dry_run: bool = False) -> dict[str, Any] | None:
         return {**result, "out": options.out}
     log.info("%s", ", ".join(f"{name} {value:.4g}" for name, value in result.items()))
     return None
+
+
+@contextmanager
+def open_sink(config: Config) -> Iterator[Sink]:
+    """Open score.out: stdout, another stream, or a file that may hold an earlier run's rows."""
+    out = config.score.out
+    if out == PIPE:
+        yield Stream(sys.stdout.buffer)
+    elif find_output(out).stream:
+        with replacing(out) as file:
+            yield Stream(file.buffer)
+    else:
+        with AppendOnlyRows(Path(out), provenance(config), "score.out") as rows:
+            yield rows
 
 
 def provenance(config: Config) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.chat import Chat
-from uniapl_cli.commands.components import check_outputs
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows, open_rows, read_examples
 from uniapl_cli.data.encode import Encoded, encode
@@ -49,7 +48,6 @@ def bad_rows(config: Config, *, dry_run: bool = False) -> Iterator[BadRows]:
     More than `data.tolerance` of them, of all files together, are an error. With `dry_run` they
     are counted, and nothing is written.
     """
-    check_outputs(config, "data.bad_rows")
     bad = BadRows(config.data.tolerance)
     yield bad
     report_bad(config, bad, dry_run=dry_run)
@@ -61,7 +59,7 @@ def report_bad(config: Config, bad: BadRows, *, dry_run: bool = False) -> None:
         return
     if not dry_run:
         with config.blaming("data.bad_rows"):
-            write_rows(Path(config.data.bad_rows), bad.as_rows())
+            write_rows(config.data.bad_rows, bad.as_rows(), wait=True)
     verb = "would go to" if dry_run else "are in"
     log.warning("%d bad rows %s '%s'", len(bad.rows), verb, config.data.bad_rows)
 

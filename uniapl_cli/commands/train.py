@@ -12,6 +12,7 @@ from typing import Any
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.method import learning_rate, plan
+from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.run import check_directory, finished, open_run
 from uniapl_cli.commands.streams import make_streams
 from uniapl_cli.config.schema import Config
@@ -55,6 +56,7 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     check_directory(run, config)
     if run.finished and not dry_run:
         return finished(run)
+    check_outputs(config, "train")
     location = components.locate(config, "model.path", config.model.path)
     chat = components.policy_chat(config, location)
     with config.blaming("model.path"):

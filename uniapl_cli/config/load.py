@@ -34,9 +34,15 @@ class Root(Options):
 
     _where: dict[layering.Path, str] = PrivateAttr(default_factory=dict)
     _unset: dict[layering.Path, str] = PrivateAttr(default_factory=dict)
+    _files: tuple[Path, ...] = PrivateAttr(default=())
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and dict(self) == dict(other)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it was read from."""
+        return self._files
 
     def error(self, key: str, problem: str, advice: str = "", **fields: Any) -> ConfigError:
         """Return an error about a key, with the place where it was written."""
@@ -117,7 +123,9 @@ def load(
     written = lay_all(documents, schema, {} if any(whole) else defaults(schema))
     for key, value in (fixed or {}).items():
         _fix(written, key, value)
-    return validated(written, written.fill_in(), schema)
+    config = validated(written, written.fill_in(), schema)
+    config._files = tuple(Path(document.name) for document in (*below, *own))
+    return config
 
 
 def version_of(document: Document) -> bool:

@@ -10,9 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Self
-
-from pydantic import model_validator
+from typing import Any
 
 from uniapl_cli.data import BadRow, BadRows
 from uniapl_cli.data.columns import prompt
@@ -41,19 +39,6 @@ class FilterOptions(Options):
     mode: Mode = key("strict", "which verdict decides")
     choice: Keep = key("all", "of a prompt's passing responses")
     workers: int | None = key(None, "processes; null takes all cores", ge=1, le=1024)
-
-    @model_validator(mode="after")
-    def _refuse_same_file(self) -> Self:
-        contents = {Path(self.out): "kept rows"}
-        for name, content in {"rejected": "rejected rows", "pairs": "pairs"}.items():
-            path: str | None = getattr(self, name)
-            if path is not None and Path(path) in contents:
-                raise ValueError(
-                    f"{contents[Path(path)]} and {content} cannot share '{path}': set filter.{name}"
-                )
-            if path is not None:
-                contents[Path(path)] = content
-        return self
 
 
 @dataclass

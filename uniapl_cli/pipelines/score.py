@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from statistics import fmean, pstdev
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from uniapl_cli.chat.thinking import strip_thinking
 from uniapl_cli.data import BadRow, BadRows
@@ -94,7 +94,7 @@ class ScoreOptions(Columns):
 
 
 class Sink(Protocol):
-    """Where scored rows go: standard output, or a file (`appending.AppendOnlyRows`)."""
+    """Where scored rows go: a stream, or a file (`appending.AppendOnlyRows`)."""
 
     def rows(self) -> Iterable[Row]:
         """Return the rows that an earlier run left, in their order."""
@@ -105,8 +105,11 @@ class Sink(Protocol):
         ...
 
 
-class StandardOutput:
-    """Rows as lines on stdout; there are none from an earlier run."""
+class Stream:
+    """Rows as lines of a pipe or a device; there are none from an earlier run."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
 
     def rows(self) -> Iterable[Row]:
         """Return nothing."""
@@ -114,8 +117,8 @@ class StandardOutput:
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Print rows, so that the next program in a pipe has them now."""
-        sys.stdout.buffer.write("".join(map(dump, rows)).encode())
-        sys.stdout.buffer.flush()
+        self.file.write("".join(map(dump, rows)).encode())
+        self.file.flush()
 
 
 def score(

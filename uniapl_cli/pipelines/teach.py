@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.errors import DataError, TeacherError
 from uniapl_cli.files import Row, write_rows
 from uniapl_cli.options import MISSING, Count, Options, key, section
-from uniapl_cli.pipelines.appending import AppendOnlyRows
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
 from uniapl_cli.teachers import Answer, Failure, Question, Teacher

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from uniapl_cli.errors import DataError
-from uniapl_cli.files import can_write, read_rows, write_rows
+from uniapl_cli.files import read_rows, write_rows
+from uniapl_cli.outputs import check_output
 from uniapl_cli.seeding import derive
 from uniapl_cli.tiny.models import BASE, TEACHER, new_model
 from uniapl_cli.tiny.oracle import demonstrations, references
@@ -75,7 +76,7 @@ def write_truth(source: Path, out: Path, *, seed: int = 0) -> int:
             problem = f"no '{min(missing)}': no row of the embedded world"
             raise DataError(problem, where=row.origin, got=list(row.values))
         copied.append(cast(Row, row.values))
-    can_write(out.parent)
+    check_output(out)
     return write_rows(out, references(copied, derive(seed, "truth")))
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from uniapl_cli.errors import DataError
-from uniapl_cli.files import Row, dump, read_rows, replacing
+from uniapl_cli.files import Row, dump, is_at, read_rows, replacing
+from uniapl_cli.outputs import Output, check_output, find_output
 
 log = logging.getLogger("uniapl")
 
@@ -22,6 +23,8 @@ BATCH_ROWS = 64
 BATCH_SECONDS = 1.0
 # Bytes read at a time, from the end, to find the end of the last whole line.
 BLOCK = 1 << 16
+# Of the file beside the rows that says how they were made.
+RECORD = ".meta.json"
 
 
 class AppendOnlyRows:
@@ -35,7 +38,8 @@ class AppendOnlyRows:
 
     def __init__(self, path: Path, provenance: Mapping[str, Any], key: str) -> None:
         self.path, self.provenance = path, provenance
-        self.record = path.with_name(f"{path.name}.meta.json")
+        self.output = find_output(path)
+        self.record = self.output.beside(RECORD).path
         self.elsewhere = f"set another {key}"
         self._waiting: list[Mapping[str, Any]] = []
         self._wrote = time.monotonic()
@@ -60,7 +64,7 @@ class AppendOnlyRows:
             self.flush()
         finally:
             if not _size(self._file):
-                self.path.unlink(missing_ok=True)
+                self.output.path.unlink(missing_ok=True)
             self._file.close()
 
     def rows(self) -> Iterator[Row]:
@@ -87,9 +91,7 @@ class AppendOnlyRows:
             with replacing(self.record) as record:
                 record.write(json.dumps(self.provenance, indent=1) + "\n")
         try:
-            data = memoryview("".join(map(dump, rows)).encode())
-            while data:
-                data = data[self._file.write(data) :]
+            append_rows(self._file, rows)
             os.fsync(self._file.fileno())
         except OSError as error:
             raise self._error(error) from None
@@ -97,14 +99,15 @@ class AppendOnlyRows:
 
     def _locked(self) -> FileIO:
         """Open the file with an exclusive lock, which ends when it is closed. Raises DataError."""
+        path = self.output.path
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             while True:
-                file = self.path.open("a+b", buffering=0)
+                file = path.open("a+b", buffering=0)
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     # Its last writer may have replaced the file between the opening and the lock.
-                    if _is_at(file, self.path):
+                    if is_at(file.fileno(), path):
                         return file
                 except BaseException:
                     file.close()
@@ -121,8 +124,10 @@ class AppendOnlyRows:
         """Refuse rows of another or of unknown provenance. Raises DataError."""
         name, advice = self.record.name, f"Delete it, or {self.elsewhere}"
         try:
+            if not self.record.is_file():
+                raise FileNotFoundError
             earlier = json.loads(self.record.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             problem = f"'{self.path}' has rows, but no {name} that says how they were made"
             raise DataError(problem, advice, got=str(self.path)) from None
         if earlier != self.provenance:
@@ -130,7 +135,29 @@ class AppendOnlyRows:
             raise DataError(problem, advice, got=str(self.path))
 
     def _error(self, error: OSError) -> DataError:
-        return DataError(f"cannot write '{self.path}': {error.strerror}", got=str(self.path))
+        return self.output.error(error)
+
+
+def check_appended(name: str) -> list[Output]:
+    """Return the two files that AppendOnlyRows would write, checked. Raises DataError."""
+    output = check_output(name)
+    if output.stream:
+        raise output.error("rows cannot be read back from a device or a pipe, to go on from them")
+    return [output, check_output(output.beside(RECORD).path)]
+
+
+def append_rows(file: FileIO, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows at the end of a file; where the disk is full, as many whole lines as it holds.
+
+    Raises OSError.
+    """
+    data = memoryview("".join(map(dump, rows)).encode())
+    try:
+        while data:
+            data = data[file.write(data) :]
+    except OSError:
+        cut_torn_line(file)
+        raise
 
 
 def cut_torn_line(file: FileIO) -> bool:
@@ -150,10 +177,3 @@ def cut_torn_line(file: FileIO) -> bool:
 
 def _size(file: FileIO) -> int:
     return os.fstat(file.fileno()).st_size
-
-
-def _is_at(file: FileIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False

@@ -7,10 +7,10 @@ from contextlib import closing
 
 import pytest
 
+from uniapl_cli import appending
+from uniapl_cli.appending import AppendOnlyRows, cut_torn_line
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import dump, read_rows
-from uniapl_cli.pipelines import appending
-from uniapl_cli.pipelines.appending import AppendOnlyRows, cut_torn_line
 
 PROVENANCE = {"model": "x", "seed": 0}
 ODD = {"text": "é\u2028\u0085\n\t東京 \U0001f600", "none": None, "deep": {"a": [1, 2.5, True]}}
@@ -114,7 +114,7 @@ def test_only_one_at_a_time_may_write(opened, path):
 def test_another_process_is_kept_out_until_the_first_is_killed(opened, path):
     code = (
         "import sys, time; from pathlib import Path;"
-        "from uniapl_cli.pipelines.appending import AppendOnlyRows;"
+        "from uniapl_cli.appending import AppendOnlyRows;"
         f"file = AppendOnlyRows(Path({str(path)!r}), {PROVENANCE!r}, 'score.out').__enter__();"
         "file.append([{'a': 1}]); print('locked', flush=True); time.sleep(600)"
     )
