@@ -16,13 +16,13 @@ def row(key, response=None, *ids, prompt="Hi", **columns):
     return Row(f"rows.jsonl:{key}", values)
 
 
-def run(rows, out, rejected=None, *, mode="strict", tolerance=0, choice="all", pairs=None):
+def run(rows, out, rejected=None, *, mode="strict", tolerance=0, pairs=None, **options):
     with (
         bar("filter", None) as progress,
         judged_chunks(rows, 1, "ifeval", mode, pairs is not None, Sandbox) as chunks,
     ):
         bad = BadRows(tolerance)
-        return filter_rows(chunks, out, rejected, bad, progress, choice=choice, pairs=pairs)
+        return filter_rows(chunks, out, rejected, bad, progress, pairs=pairs, **options)
 
 
 def rows(path) -> dict[str, dict]:

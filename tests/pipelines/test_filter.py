@@ -1,5 +1,7 @@
 """Which rows are kept."""
 
+from itertools import permutations
+
 import pytest
 from filter_cases import COMMA, QUOTED, TITLE, row, rows, run
 
@@ -38,6 +40,7 @@ def test_rows_that_pass_are_kept_and_the_others_say_why(mixed, tmp_path):
         "bad rows": 0,
         "duplicates": 0,
         "without constraints": 1,
+        "cut off": 0,
         "rejected by id": {QUOTED: 4, COMMA: 2},
         "errors by id": {},
     }
@@ -127,6 +130,57 @@ def test_one_response_a_prompt_can_be_chosen(tmp_path, choice, kept):
     counts = run(answers, tmp_path / "kept", choice=choice)
     assert sorted(rows(tmp_path / "kept")) == sorted(kept)
     assert (counts["passed over"], counts["duplicates"]) == (4 - len(kept), 1)
+
+
+def cut(key, text="So the", prompt="A", reason="length"):
+    return row(key, text, COMMA, prompt=prompt, finish_reason=reason)
+
+
+@pytest.mark.parametrize("reason", ["length", "max_tokens", "content_filter", "Length"])
+def test_a_response_that_was_cut_off_is_rejected_under_a_name_of_its_own(tmp_path, reason):
+    answers = [cut("cut", reason=reason), cut("cut and wrong", "No, the", reason=reason)]
+    counts = run([*answers, cut("whole", "So.", reason="stop")], *both(tmp_path))
+    assert list(rows(tmp_path / "kept")) == ["whole"]
+    rejected = rows(tmp_path / "rejected")
+    assert {key: r["failed"] for key, r in rejected.items()} == {
+        "cut": [],
+        "cut and wrong": [COMMA],
+    }
+    assert (counts["cut off"], counts["rejected"], counts["kept"]) == (2, 2, 1)
+    assert counts["rejected by id"] == {COMMA: 1}
+
+
+@pytest.mark.parametrize("reason", [None, "", "stop", "eos_token", "STOP"])
+def test_a_response_that_ended_by_itself_is_whole(tmp_path, reason):
+    counts = run([cut("1", reason=reason)], tmp_path / "kept")
+    assert (counts["cut off"], counts["kept"]) == (0, 1)
+
+
+def test_cut_off_responses_can_be_kept(tmp_path):
+    answers = [cut("cut"), cut("cut and wrong", "No, the")]
+    counts = run(answers, tmp_path / "kept", cut_off="keep")
+    assert list(rows(tmp_path / "kept")) == ["cut"]
+    assert (counts["cut off"], counts["rejected"], counts["kept"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("choice", ["first", "shortest"])
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_whole_response_goes_before_one_that_was_cut_off(tmp_path, choice, order):
+    answers = [cut("cut", "S"), cut("whole", "So it is.", reason="stop"), cut("alone", prompt="B")]
+    in_order = [answers[index] for index in order]
+    counts = run(in_order, tmp_path / "kept", choice=choice, cut_off="keep")
+    assert sorted(rows(tmp_path / "kept")) == ["alone", "whole"]
+    assert (counts["kept"], counts["passed over"]) == (2, 1)
+
+
+def test_how_the_responses_of_the_other_file_ended_is_not_taken():
+    owner = row("k1", "So the", COMMA, prompt="A", finish_reason="length")
+    [joined] = with_constraints([row("1", "Yes.", prompt="A")], [owner])
+    assert joined.values["response"] == "Yes." and "finish_reason" not in joined.values
+
+
+def both(folder):
+    return folder / "kept", folder / "rejected"
 
 
 @pytest.mark.parametrize("size", [1, 2, 100])

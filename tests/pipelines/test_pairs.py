@@ -130,6 +130,18 @@ def test_a_response_that_could_not_be_judged_is_not_rejected(tmp_path, monkeypat
     assert run(clear, tmp_path / "kept", pairs=tmp_path / "b.jsonl")["pairs"] == 1
 
 
+@pytest.mark.parametrize("cut_off", ["reject", "keep"])
+@pytest.mark.parametrize("text", ["One the", "Two, the"])
+def test_a_response_that_was_cut_off_is_neither_the_better_nor_the_worse(tmp_path, text, cut_off):
+    cut = answer("A", text, finish_reason="length")
+    for other in (answer("A", "One."), answer("A", "Two, two.")):
+        counts = run([cut, other], tmp_path / "kept", cut_off=cut_off, pairs=tmp_path / "p.jsonl")
+        assert counts["pairs"] == 0
+    both = [cut, answer("A", "One."), answer("A", "Two, two.")]
+    run(both, tmp_path / "kept", cut_off=cut_off, pairs=tmp_path / "p.jsonl")
+    assert pairs(tmp_path / "p.jsonl") == [("1-0", "A", "One.", "Two, two.")]
+
+
 def test_no_pairs_are_written_unless_asked_for(tmp_path):
     counts = run(ROWS, tmp_path / "kept")
     assert "pairs" not in counts

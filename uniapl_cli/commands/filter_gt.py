@@ -49,6 +49,7 @@ def filter_gt(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
             bad=bad,
             progress=progress,
             choice=options.choice,
+            cut_off=options.cut_off,
             pairs=Path(options.pairs) if options.pairs else None,
         )
     report_bad(config, bad)

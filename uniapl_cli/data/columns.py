@@ -9,7 +9,7 @@ from typing import Any
 from uniapl_cli.errors import DataError, unknown
 from uniapl_cli.files import Row
 from uniapl_cli.options import conforms
-from uniapl_cli.types import Constraint, Example, Message
+from uniapl_cli.types import FINISHED, Constraint, Example, Message
 
 Build = Callable[..., tuple[Constraint, ...]]
 """`(ids, kwargs, where) -> constraints`, checked: verifiers.constraints."""
@@ -120,6 +120,16 @@ def answered(
         row=row.values,
         origin=row.origin,
     )
+
+
+def finished(row: Row, example: Example) -> bool:
+    """Whether the response ended by itself; `finish_reason`, if the row has one, says so.
+
+    It speaks of the `response` column, or of an answer that is the row's only one.
+    """
+    reason = text(row, "finish_reason")
+    speaks = example.rejected is None or row.values.get("response") is not None
+    return not reason or not speaks or reason.lower() in FINISHED
 
 
 def _parsed(row: Row, kwargs: str) -> Any:

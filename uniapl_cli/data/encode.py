@@ -30,12 +30,16 @@ CHUNK = 1024
 
 THOUGHTS_LEFT_OUT = "answers have thoughts, which are left out (chat.thinking=true keeps them)"
 WITHOUT_THOUGHTS = "answers have no thoughts, and teach a model that may think not to"
+CUT_OFF = "responses were cut off (finish_reason) and are taught without a stop token"
 EARLIER_LEFT_OUT = "prompts have thoughts in earlier turns, which the chat template leaves out"
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An example with the ids of its prompt and of its answers, their stop tokens included."""
+    """An example with the ids of its prompt and of its answers, their stop tokens included.
+
+    A response that was cut off has no stop token.
+    """
 
     example: Example
     prompt: Ids[int]
@@ -105,6 +109,8 @@ class _Encoder:
         own = {name: self._encode_answers(good, name) for name in self.answers}
         if turns:
             own["response"] = {**own["response"], **turns}
+        if "response" in self.answers:
+            own["response"] = self._without_stop(good, own["response"])
         return [
             Encoded(
                 example,
@@ -131,6 +137,9 @@ class _Encoder:
             if text is None:
                 continue
             thoughts = read_thoughts(text)
+            if name == "response" and not example.finished and not text.strip():
+                problem = "the response was cut off before it said anything"
+                raise ModelError(problem, "uniapl filter-gt leaves such rows out")
             if self.chat.thinking:
                 self.counts[WITHOUT_THOUGHTS] += thoughts.reasoning is None
             elif thoughts.reasoning:
@@ -149,6 +158,14 @@ class _Encoder:
         texts = {i: text for i, e in enumerate(examples) if (text := getattr(e, name)) is not None}
         ids = self.chat.encode_responses(list(texts.values()))
         return dict(zip(texts, map(_packed, ids), strict=True))
+
+    def _without_stop(
+        self, examples: Sequence[Example], ids: Mapping[int, Ids[int]]
+    ) -> Mapping[int, Ids[int]]:
+        """Take the stop token off responses that were cut off: their model did not stop there."""
+        cut = {i: ids[i][:-1] for i, e in enumerate(examples) if i in ids and not e.finished}
+        self.counts[CUT_OFF] += len(cut)
+        return {**ids, **cut}
 
 
 def _prompt_key(example: Example) -> Hashable:

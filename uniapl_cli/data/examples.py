@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from uniapl_cli.data.collector import paused
-from uniapl_cli.data.columns import Build
+from uniapl_cli.data.columns import Build, finished
 from uniapl_cli.data.detect import detect
 from uniapl_cli.data.layouts.layout import Layout, layouts
 from uniapl_cli.data.rows import BadRow, Rows
@@ -73,7 +74,8 @@ def read_or_bad(row: Row | BadRow, read: Layout, build: Build) -> Example | BadR
     if isinstance(row, BadRow):
         return row
     try:
-        return read(row, build)
+        example = read(row, build)
+        return example if finished(row, example) else replace(example, finished=False)
     except DataError as error:
         return BadRow(row.values, error)
 

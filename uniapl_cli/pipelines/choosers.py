@@ -41,21 +41,35 @@ class KeepAll:
 
 
 class KeepFirst(KeepAll):
-    """Keeps the first row of each prompt."""
+    """Keeps the first row of each prompt; one that was cut off only if there is no whole one."""
 
     def __init__(self, file: TextIO) -> None:
         super().__init__(file)
         self.prompts: set[int] = set()
+        self.cut_off: dict[int, JudgedRow] = {}
 
     def add(self, row: JudgedRow) -> None:
         """Write the row if it is its prompt's first."""
-        if row.prompt_digest not in self.prompts:
-            self.prompts.add(row.prompt_digest)
-            super().add(row)
+        if row.prompt_digest in self.prompts:
+            return
+        if not row.finished:
+            self.cut_off.setdefault(row.prompt_digest, row)
+            return
+        self.prompts.add(row.prompt_digest)
+        super().add(row)
+
+    def close(self) -> None:
+        """Write the rows that were cut off, of prompts without a whole one."""
+        for prompt, row in self.cut_off.items():
+            if prompt not in self.prompts:
+                super().add(row)
 
 
 class KeepShortest:
-    """Keeps the shortest response of each prompt, the first of equals; holds one row a prompt."""
+    """Keeps the shortest response of each prompt, the first of equals; holds one row a prompt.
+
+    One that was cut off is kept only if there is no whole one.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self.file, self.kept = file, 0
@@ -64,7 +78,7 @@ class KeepShortest:
     def add(self, row: JudgedRow) -> None:
         """Hold the row if it is its prompt's shortest so far."""
         held = self.shortest.setdefault(row.prompt_digest, row)
-        if row.length < held.length:
+        if (not row.finished, row.length) < (not held.finished, held.length):
             self.shortest[row.prompt_digest] = row
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from uniapl_cli.data import BadRow, BadRows
 from uniapl_cli.data.columns import prompt
@@ -23,6 +23,8 @@ from uniapl_cli.pipelines.pairs import Pairs
 from uniapl_cli.pipelines.repeats import Repeats
 from uniapl_cli.runs.console import Bar
 from uniapl_cli.sandbox import Sandbox
+
+CutOff = Literal["reject", "keep"]
 
 # Rows that go to a worker together, and chunks of rows queued for each worker.
 CHUNK, WAITING = 128, 3
@@ -38,6 +40,7 @@ class FilterOptions(Options):
     pairs: str | None = key(None, "JSONL for DPO: a prompt's passing responses beside failing ones")
     mode: Mode = key("strict", "which verdict decides")
     choice: Keep = key("all", "of a prompt's passing responses")
+    cut_off: CutOff = key("reject", "responses that were cut off, by their finish_reason")
     workers: int | None = key(None, "processes; null takes all cores", ge=1, le=1024)
 
 
@@ -50,11 +53,12 @@ class FilterCounts:
     errors: Counter[str] = field(default_factory=Counter)
     repeats: Repeats = field(default_factory=Repeats)
 
-    def add(self, row: JudgedRow) -> None:
+    def add(self, row: JudgedRow, passed: bool) -> None:
         """Count a row."""
         self.repeats.add(row.prompt_digest ^ row.response_digest)
-        self.rows["passed" if row.passed else "rejected"] += 1
+        self.rows["passed" if passed else "rejected"] += 1
         self.rows["without constraints"] += not row.constrained
+        self.rows["cut off"] += not row.finished
         self.failures.update(set(row.failed))
         self.errors.update(row.errors)
 
@@ -67,6 +71,7 @@ class FilterCounts:
             "bad rows": bad,
             "duplicates": self.repeats.count(),
             "without constraints": self.rows["without constraints"],
+            "cut off": self.rows["cut off"],
             "rejected by id": dict(self.failures.most_common()),
             "errors by id": dict(self.errors.most_common()),
         }
@@ -80,12 +85,14 @@ def filter_rows(
     progress: Bar,
     *,
     choice: Keep = "all",
+    cut_off: CutOff = "reject",
     pairs: Path | None = None,
 ) -> dict[str, Any]:
     """Write the rows that pass to `out`, the others to `rejected`, and return the counts.
 
-    A row without constraints cannot be verified: it is rejected and counted as such. Of the rows of
-    one prompt that pass, `choice` says which are kept. `pairs` gets passing responses beside
+    A row without constraints cannot be verified: it is rejected and counted as such. So is one
+    whose response was cut off, unless `cut_off` keeps it. Of the rows of one prompt that pass,
+    `choice` says which are kept. `pairs` gets passing responses beside
     failing ones, whatever `choice` keeps. All files appear only when every row is judged.
     """
     counts = FilterCounts()
@@ -98,10 +105,11 @@ def filter_rows(
             if row.bad is not None:
                 bad.add(row.bad)
                 continue
-            counts.add(row)
+            passed = row.passed and (row.finished or cut_off == "keep")
+            counts.add(row, passed)
             if pair_writer and row.for_pairs:
                 pair_writer.add(row.for_pairs)
-            if row.passed:
+            if passed:
                 chooser.add(row)
             elif rejects:
                 rejects.write(row.line)
@@ -120,13 +128,15 @@ def with_constraints(
 ) -> Iterator[Row | BadRow]:
     """Yield the rows with the columns that another file holds for their prompt's text.
 
-    A row whose prompt the other file does not have stays as it is. Raises DataError if two rows of
+    A row whose prompt the other file does not have stays as it is. How the other file's own
+    responses ended is not taken. Raises DataError if two rows of
     the other file have one prompt and different columns.
     """
     by_prompt: dict[str, Mapping[str, Any]] = {}
     for other in constraint_rows:
-        earlier = by_prompt.setdefault(prompt_text(other), other.values)
-        if _without_key(earlier) != _without_key(other.values):
+        columns = {name: v for name, v in other.values.items() if name != "finish_reason"}
+        earlier = by_prompt.setdefault(prompt_text(other), columns)
+        if _without_key(earlier) != _without_key(columns):
             raise DataError(
                 "another row has the same prompt and other constraints, so it is not known which "
                 "of the two a response answers",

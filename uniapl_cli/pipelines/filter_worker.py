@@ -28,7 +28,8 @@ class JudgedRow:
 
     line: the row as it is written, with its verdict. failed: ids of the constraints that it does
     not follow. errors: ids of those that could not be judged. length: of the response, in
-    characters. for_pairs: what pairs need of the row, if it can be one side of one.
+    characters. finished: whether the response was not cut off. for_pairs: what pairs need of the
+    row, if it can be one side of one.
     """
 
     line: str
@@ -38,6 +39,7 @@ class JudgedRow:
     response_digest: int = 0
     length: int = 0
     constrained: bool = True
+    finished: bool = True
     for_pairs: JudgedResponse | None = None
     bad: BadRow | None = None
 
@@ -89,14 +91,16 @@ def _judged(example: Example, verdict: Verdict, mode: Mode, with_pairs: bool) ->
     if any(verdict.errors):
         verdicts["errors"] = list(verdict.errors)
     row = {**example.row, "verdict": verdicts}
+    passed = ids and not failed and example.finished
     return JudgedRow(
-        line=dump(row if ids and not failed else {**row, "failed": failed}),
+        line=dump(row if passed else {**row, "failed": failed}),
         failed=failed,
         errors=[id for id, error in zip(ids, verdict.errors, strict=True) if error],
         prompt_digest=digest(example.prompt_text),
         response_digest=digest(str(example.response)),
         length=len(str(example.response)),
         constrained=bool(ids),
+        finished=example.finished,
         for_pairs=judged_response(example, decisive, verdict.errors) if with_pairs else None,
     )
 

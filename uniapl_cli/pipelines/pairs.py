@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from uniapl_cli.chat import turns
 from uniapl_cli.files import dump
 from uniapl_cli.pipelines.repeats import digest
 from uniapl_cli.types import Example
@@ -32,17 +33,22 @@ def judged_response(
     """Return what a pair needs of a judged response; both sequences have an entry a constraint.
 
     None if undecided: the row has no constraints, or every failed constraint is one whose verifier
-    errored.
+    errored. None too if the response was cut off: as the better one it would teach to break off,
+    and as the worse one nobody knows what it would have become. Or if its turn has other fields.
     """
+    if not example.finished or example.response_fields:
+        return None
     good = all(followed)
     broken = any(not ok and error is None for ok, error in zip(followed, errors, strict=True))
     if not example.constraints or not (good or broken):
         return None
     task: dict[str, Any] = {
-        "prompt": [{"role": turn.role, "content": turn.content} for turn in example.prompt],
+        "prompt": turns(example.prompt, None),
         "instruction_id_list": [constraint.id for constraint in example.constraints],
         "kwargs": [dict(constraint.kwargs) for constraint in example.constraints],
     }
+    if example.tools:
+        task["tools"] = list(example.tools)
     if example.reference is not None:
         task["reference"] = example.reference
     return JudgedResponse(good, str(example.response), example.id, task, digest(dump(task)))

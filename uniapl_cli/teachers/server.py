@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -145,7 +146,7 @@ class ServerTeacher:
         }
         common = {name: value for name, value in options.items() if value is not None}
         for index, question in enumerate(questions):
-            messages = turns(question.messages, self.system)
+            messages = list(map(_as_sent, turns(question.messages, self.system)))
             tools = {"tools": list(question.tools)} if question.tools else {}
             for sample, seed in enumerate(question.seeds):
                 # 31 bits: what every server's JSON parser and random generator holds.
@@ -188,6 +189,20 @@ class ServerTeacher:
     @cached_property
     def _proxy(self) -> Proxy | None:
         return environment_proxy(self.url)
+
+
+def _as_sent(turn: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a turn whose calls' arguments are JSON text, as the protocol has them."""
+    calls = turn.get("tool_calls")
+    return {**turn, "tool_calls": list(map(_call_as_sent, calls))} if calls else dict(turn)
+
+
+def _call_as_sent(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(function.get("arguments"), Mapping):
+        return call
+    arguments = json.dumps(function["arguments"], ensure_ascii=False)
+    return {**call, "function": {**function, "arguments": arguments}}
 
 
 def _failed(result: Result) -> bool:
