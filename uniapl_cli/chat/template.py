@@ -72,7 +72,8 @@ class Template:
                 raise _lost(f"'{name}' of turn {number + 1}", turns[number][name])
         if tools and self._same(text, turns, (), generate=generate):
             raise _lost("'tools'", tools)
-        for leaf in _texts([tools, [turn.get("tool_calls") for turn in turns]]):
+        calls = [turn["tool_calls"] for turn in turns if "tool_calls" in turn]
+        for leaf in _texts([tools, calls] if tools or calls else None):
             if not _holds(text, leaf):
                 raise _lost(f"{leaf!r:.60}, which is in the tools or tool calls,", leaf)
 
