@@ -15,6 +15,7 @@ from omegaconf.errors import (
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from uniapl_cli.config.document import Document, scalar
+from uniapl_cli.config.interpolation import key_of, nulls
 from uniapl_cli.config.shape import Shape, all_children, all_sections, child
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.options import MISSING, Options, is_marked
@@ -102,6 +103,7 @@ class Layers:
         may well refer to what this verb has no need of. Raises ConfigError.
         """
         merged = self._config()
+        self._unset_nulls(merged)
         while True:
             try:
                 OmegaConf.to_container(merged, resolve=True)
@@ -110,7 +112,8 @@ class Layers:
                 path = parsed(error.full_key or "")
                 if not path or path in self.unset:
                     raise self._broken(error) from error
-                self.unset[path] = _reason(error).rpartition(" ")[2]
+                needed = _reason(error).rpartition(" ")[2]
+                self.unset[path] = self.unset.get(parsed(needed), needed)
                 OmegaConf.update(merged, str(error.full_key), MISSING)
             except OmegaConfBaseException as error:
                 raise self._broken(error) from error
@@ -120,6 +123,21 @@ class Layers:
         full = OmegaConf.to_container(merged, resolve=True)
         self._note_filled(raw, full, ())
         return without_missing(full)
+
+    def _unset_nulls(self, merged: Any) -> None:
+        """Make texts missing that refer to a key that is null: a path of `None` is never meant."""
+        for path, interpolation in list(nulls(merged, self.tree)):
+            key = dotted(path)
+            needed = key_of(interpolation)
+            if needed is None:
+                raise ConfigError(
+                    f"'{key}' cannot be resolved: {interpolation} in it is null",
+                    where=self.origin(path),
+                    key=key,
+                    got=interpolation,
+                )
+            self.unset[path] = needed
+            OmegaConf.update(merged, key, MISSING)
 
     def _config(self) -> Any:
         try:

@@ -75,6 +75,15 @@ class Root(Options):
         if absent:
             raise self._not_set(absent)
 
+    def require_filled(self, *sections: str) -> None:
+        """Raise ConfigError if an interpolation in these sections needs a key that is not set.
+
+        Unlike `require`, it leaves alone what is merely not set.
+        """
+        absent = {path: dotted(path) for path in self._unset if path[0] in sections}
+        if absent:
+            raise self._not_set(absent)
+
     def _not_set(self, absent: Mapping[layering.Path, str]) -> ConfigError:
         helps = {key.name: f" ({key.help})" for key in describe(type(self)) if key.help}
         needed = {key: self._unset.get(path, key) for path, key in absent.items()}
