@@ -17,6 +17,7 @@ def test_what_a_run_leaves_behind(train_tiny, logged):
     assert left == {
         "config.yaml",
         "environment.json",
+        "inputs.json",
         "metrics.jsonl",
         "samples.jsonl",
         "checkpoints",

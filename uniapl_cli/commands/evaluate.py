@@ -9,6 +9,7 @@ from typing import Any
 
 from uniapl_cli.commands import components
 from uniapl_cli.commands.outputs import check_outputs
+from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config, Policy
 from uniapl_cli.evaluation.evaluate import BoundMetric, SamplingRun, plain
@@ -23,6 +24,7 @@ from uniapl_cli.runs.environment import environment
 def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Measure eval.model on eval.data; write eval.json and responses.jsonl to eval.out."""
     config.require("eval")
+    config.require_filled(*SECTIONS["eval"])
     options = config.eval
     check_outputs(config, "eval")
     with bad_rows(config, dry_run=dry_run) as bad:

@@ -8,6 +8,7 @@ from typing import Any
 
 from uniapl_cli.commands import components
 from uniapl_cli.commands.outputs import check_outputs
+from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import report_bad
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows, layout_of, open_rows
@@ -23,6 +24,7 @@ ALONE = 1000
 def filter_gt(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Keep the rows of filter.responses that pass their verifiers."""
     config.require("filter")
+    config.require_filled(*SECTIONS["filter-gt"])
     options = config.filter
     check_outputs(config, "filter-gt")
     with config.blaming("filter.responses"):

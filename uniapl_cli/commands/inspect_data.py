@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from uniapl_cli.commands import components
+from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data.encode import encode
@@ -17,6 +18,7 @@ from uniapl_cli.runs.console import bar
 def inspect(config: Config, name: str) -> tuple[dict[str, Any], Any]:
     """Return a data set's statistics, and its first example with the loss tokens coloured."""
     config.require("model.path")
+    config.require_filled(*SECTIONS["inspect"])
     location = components.locate(config, "model.path", config.model.path)
     chat = components.policy_chat(config, location)
     with bad_rows(config, dry_run=True) as bad:

@@ -7,9 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
+from uniapl_cli.commands.inputs import Inputs, data_input, model_input
 from uniapl_cli.commands.method import learning_rate, plan
 from uniapl_cli.commands.outputs import check_outputs
-from uniapl_cli.commands.run import check_directory, finished, open_run
+from uniapl_cli.commands.reads import POLAR, SECTIONS
+from uniapl_cli.commands.run import (
+    check_directory,
+    check_inputs,
+    finished,
+    is_finished,
+    open_run,
+)
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.commands.train import execute, make_optimizer
 from uniapl_cli.config.schema import Config
@@ -40,6 +48,7 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     negative, with standard errors.
     """
     config.require("run.dir", "polar.init", "training.steps")
+    config.require_filled(*SECTIONS["pretrain-polar"])
     method, lr = plan(config), learning_rate(config)
     source = config.source(SOURCE)
     assert isinstance(source, ComparisonsOptions)
@@ -52,24 +61,41 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         SOURCE, maker.trajectories.ids, source.pairs_per_step, derive(config.seed, "stream")
     )
     run = RunDirectory(Path(config.run.dir))
-    check_directory(run, config)
+    check_directory(run, config, POLAR)
     location = components.locate(config, "polar.init", config.polar.init)
+    inputs = polar_inputs(config)
+    check_inputs(run, config, inputs)
     tokenizer = marked_tokenizer(config, location)
     if dry_run:
         return {"prompts": len(stream.items), "negatives": maker.kinds(), "run": config.run.dir}
     device = components.use_device(config)
-    if not run.finished:
+    if not is_finished(run, config):
         with config.blaming("polar.init"):
             marks = config.polar.separator, config.polar.tail
             polar = new_polar(location, *marks, options, tokenizer=tokenizer)
         trainable = TrainablePolar(polar, device)
         state = State(trainable, make_optimizer(config, trainable.model), {SOURCE: stream})
         sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}
-        open_run(run, config, device)
+        open_run(run, config, device, inputs)
         execute(config, run, state, method, sources, lr)
     accuracy = pair_accuracy(options.make(str(run.final), device), heldout, config.seed)
     run.write("accuracy.json", json.dumps(accuracy, indent=1) + "\n")
     return {**finished(run), "accuracy": accuracy}
+
+
+def polar_inputs(config: Config) -> Inputs:
+    """Return what the run reads: the policies' trajectories, and the model that it starts from.
+
+    A policy is named by its file.
+    """
+    inputs: dict[str, Any] = {}
+    for index, file in enumerate(config.polar.trajectories):
+        with config.blaming("polar.trajectories"):
+            record = {**data_input(config, file), "policy": Path(file).stem}
+        inputs[f"polar.trajectories[{index}]"] = record
+    with config.blaming("polar.init"):
+        inputs["polar.init"] = model_input(config.polar.init)
+    return inputs
 
 
 def marked_tokenizer(config: Config, location: str) -> Any:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from datetime import date
 from typing import Any
 
+from uniapl_cli.commands.inputs import Inputs, changed_inputs
+from uniapl_cli.commands.method import length
+from uniapl_cli.commands.reads import BY_CONTENT, is_read
 from uniapl_cli.config.load import VERSION, load
-from uniapl_cli.config.render import differences, to_yaml
+from uniapl_cli.config.render import Difference, differences, to_yaml
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import RunError
+from uniapl_cli.registry import KIND
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.environment import environment
+from uniapl_cli.training.schedules import depends_on_steps
 from uniapl_cli.verifiers import splitter_name
+
+OTHERWISE = "Set another run.dir, or delete the folder"
 
 
 def finished(run: RunDirectory) -> dict[str, Any]:
@@ -24,51 +33,151 @@ def finished(run: RunDirectory) -> dict[str, Any]:
     }
 
 
-def open_run(run: RunDirectory, config: Config, device: str) -> None:
+def is_finished(run: RunDirectory, config: Config) -> bool:
+    """Whether the run has reached the config's last step; it may have had fewer before."""
+    return run.finished and earlier(run).training.steps == config.training.steps
+
+
+def earlier(run: RunDirectory) -> Config:
+    """Return the config that the run began with."""
+    # Of a template the content is compared, so its file may be elsewhere now.
+    return load(run.config, ["chat.template=null"] if run.inputs.exists() else [], schema=Config)
+
+
+def open_run(run: RunDirectory, config: Config, device: str, inputs: Inputs) -> None:
     """Lock the run directory; write the config and the environment into a new one."""
     run.open()
     if not run.config.exists():
         provenance = environment(seed=config.seed, device=device, sentences=splitter_name())
         run.write("environment.json", json.dumps(provenance, indent=1) + "\n")
-        run.write("config.yaml", to_yaml(config))
-
-
-def check_directory(run: RunDirectory, config: Config) -> None:
-    """Refuse a run directory of another config or another version of uniapl. Raises RunError."""
-    where, key = config.origin("run.dir"), "run.dir"
-    if run.path.exists() and not run.path.is_dir():
-        raise RunError(
-            f"cannot write the run directory '{run.path}': it is a file",
-            "Set another with run.dir=...",
-            where=where,
-            key=key,
-        )
-    if not run.config.exists():
-        if run.path.exists() and any(run.path.iterdir()) and not (run.path / ".lock").exists():
-            raise RunError(
-                f"'{run.path}' is not empty and holds no run",
-                "Choose another run.dir",
-                where=where,
-                key=key,
-            )
+    elif earlier(run).training.steps == config.training.steps:
         return
-    if not run.config.read_text(encoding="utf-8").startswith("version:"):
+    if run.finished:
+        run.reopen()
+    run.write(run.inputs.name, json.dumps(inputs, indent=1) + "\n")
+    run.write(run.config.name, to_yaml(config))
+
+
+def with_date(config: Config, run: RunDirectory) -> Config:
+    """Return the config with the date that templates write: its own, the run's, or today's."""
+    if config.chat.date is not None:
+        return config
+    kept = earlier(run).chat.date if is_current(run) else None
+    chat = config.chat.model_copy(update={"date": kept or date.today().isoformat()})
+    return config.model_copy(update={"chat": chat})
+
+
+def is_current(run: RunDirectory) -> bool:
+    """Whether the directory holds a run of this version of uniapl."""
+    return run.config.exists() and run.config.read_bytes().startswith(b"version:")
+
+
+def check_directory(run: RunDirectory, config: Config, keys: Collection[str]) -> None:
+    """Refuse a run directory of another config or another version of uniapl. Raises RunError.
+
+    `keys` are those, or the sections, that the run reads.
+    """
+    with config.blaming("run.dir"):
+        if run.path.exists() and not run.path.is_dir():
+            raise RunError(
+                f"cannot write the run directory '{run.path}': it is a file",
+                "Set another with run.dir=...",
+            )
+        if not run.config.exists():
+            _check_new(run)
+        elif not is_current(run):
+            raise RunError(
+                f"'{run.path}' holds a run of an older version of uniapl (its config.yaml names "
+                f"no version, this one writes {VERSION})",
+                "Finish it with that version, or set another run.dir",
+            )
+        else:
+            _check_config(run, config, keys)
+
+
+def _check_new(run: RunDirectory) -> None:
+    if run.has_state:
         raise RunError(
-            f"'{run.path}' holds a run of an older version of uniapl (its config.yaml names no "
-            f"version, this one writes {VERSION})",
-            "Finish it with that version, or set another run.dir",
-            where=where,
-            key=key,
+            f"'{run.path}' holds a run, but no {run.config.name} that says how it was made",
+            OTHERWISE,
         )
-    before = load(run.config, schema=Config)
+    if run.path.exists() and any(run.path.iterdir()) and not (run.path / ".lock").exists():
+        raise RunError(f"'{run.path}' is not empty and holds no run", "Choose another run.dir")
+
+
+def _check_config(run: RunDirectory, config: Config, keys: Collection[str]) -> None:
+    if run.has_state and not run.inputs.exists():
+        raise RunError(
+            f"'{run.path}' holds a run, but no {run.inputs.name} that says what it read",
+            OTHERWISE,
+        )
+    before = earlier(run)
     names = {*before.sources, *config.sources}
-    changed = differences(before.with_sources(names), config.with_sources(names))
+    changed = [
+        difference
+        for difference in differences(before.with_sources(names), config.with_sources(names))
+        if is_read(difference.key, keys) and not _is_content(difference.key, run)
+    ]
+    if [difference.key for difference in changed] == ["training.steps"]:
+        _check_length(run, config, changed[0])
+        return
     if changed:
         more = " ..." if len(changed) > 4 else ""
         raise RunError(
-            f"'{run.path}' holds a run of another config ({'; '.join(changed[:4])}{more})",
-            "Set another run.dir, or delete the folder",
-            where=where,
+            f"'{run.path}' holds a run of another config "
+            f"({'; '.join(map(str, changed[:4]))}{more})",
+            OTHERWISE,
+            got=[str(difference) for difference in changed],
+        )
+
+
+def _is_content(key: str, run: RunDirectory) -> bool:
+    """Whether the content of what a key names is compared, rather than the name."""
+    return run.inputs.exists() and is_read(key, BY_CONTENT)
+
+
+def _check_length(run: RunDirectory, config: Config, change: Difference) -> None:
+    """Refuse another number of steps where it would not be the same run. Raises RunError."""
+    schedules = {"optim.lr": config.optim.lr}
+    schedules |= {f"schedules.{name}": options for name, options in config.schedules.items()}
+    for key, options in schedules.items():
+        if depends_on_steps(options):
+            raise RunError(
+                f"'{run.path}' holds a run of another length ({change}), on which '{key}' depends "
+                f"({getattr(options, KIND)})",
+                OTHERWISE,
+                got=[str(change), key],
+            )
+    if length(config) < run.newest_step:
+        raise RunError(
+            f"'{run.path}' has gone to step {run.newest_step} already, and training.steps is "
+            f"{config.training.steps}",
+            "Set another run.dir, or more steps",
+            got=config.training.steps,
+        )
+    if run.finished and run.newest_step != change.before:
+        raise RunError(
+            f"'{run.path}' has finished, and there is no checkpoint of its last step to go on from",
+            "Set another run.dir, and model.path to its final model",
+            got=run.newest_step,
+        )
+
+
+def check_inputs(run: RunDirectory, config: Config, inputs: Inputs) -> None:
+    """Refuse to go on with other data, another template or other weights. Raises RunError."""
+    if not run.inputs.exists():
+        return
+    try:
+        before = json.loads(run.inputs.read_text(encoding="utf-8"))
+    except ValueError as error:
+        problem = f"'{run.inputs}' is damaged: {error}"
+        raise RunError(problem, OTHERWISE, key="run.dir", got=str(run.inputs)) from None
+    for key in changed_inputs(before, inputs):
+        name = inputs[key]["path"] or "the tokenizer's own"
+        raise RunError(
+            f"'{key}' ({name}) is not what the run in '{run.path}' has read",
+            "Bring back what it was, or set another run.dir",
+            where=config.origin(key),
             key=key,
-            got=changed,
+            got=inputs[key]["path"],
         )

@@ -13,6 +13,7 @@ from typing import Any
 from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.commands import components
 from uniapl_cli.commands.outputs import PIPE, check_outputs
+from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import report_bad
 from uniapl_cli.config.render import fixed
 from uniapl_cli.config.schema import Config
@@ -35,6 +36,7 @@ def score(config: Config, *, dry_run: bool = False) -> dict[str, Any] | None:
     """
     config.require("score")
     check_outputs(config, "score")
+    config.require_filled(*SECTIONS["score"])
     components.find_discriminator(config)
     options = config.score
     bad, total = BadRows(config.data.tolerance), None

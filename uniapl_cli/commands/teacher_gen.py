@@ -10,6 +10,7 @@ from typing import Any
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.outputs import check_outputs
+from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config
 from uniapl_cli.loading import load_tokenizer
@@ -26,6 +27,7 @@ def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Ask the teacher for responses to teach.prompts."""
     named = config.teacher.server is not None and config.teacher.server.model is not None
     config.require("teach", "teacher.server", *([] if named else ["teacher.path"]))
+    config.require_filled(*SECTIONS["teacher-gen"])
     options = config.teach
     check_outputs(config, "teacher-gen")
     teacher = ready_teacher(config)

@@ -11,10 +11,25 @@ from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
+from uniapl_cli.commands.inputs import (
+    Inputs,
+    data_input,
+    discriminator_input,
+    model_input,
+    template_input,
+)
 from uniapl_cli.commands.method import learning_rate, plan
 from uniapl_cli.commands.outputs import check_outputs
-from uniapl_cli.commands.run import check_directory, finished, open_run
-from uniapl_cli.commands.streams import make_streams
+from uniapl_cli.commands.reads import keys_of_training
+from uniapl_cli.commands.run import (
+    check_directory,
+    check_inputs,
+    finished,
+    is_finished,
+    open_run,
+    with_date,
+)
+from uniapl_cli.commands.streams import FILES, make_streams, terms_by_stream
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import CachedDiscriminator
 from uniapl_cli.loading import context_length
@@ -53,12 +68,16 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         with config.blaming("model.adapter"):
             require_peft()
     run = RunDirectory(Path(config.run.dir))
-    check_directory(run, config)
-    if run.finished and not dry_run:
+    config, keys = with_date(config, run), keys_of_training(config, method)
+    config.require_filled(*(key.partition(".")[0] for key in keys))
+    check_directory(run, config, keys)
+    if is_finished(run, config) and not dry_run:
         return finished(run)
     check_outputs(config, "train")
     location = components.locate(config, "model.path", config.model.path)
     chat = components.policy_chat(config, location)
+    inputs = training_inputs(config, method, chat)
+    check_inputs(run, config, inputs)
     with config.blaming("model.path"):
         context = context_length(location, config.model.revision)
     streams = make_streams(config, method, chat, context, dry_run=dry_run)
@@ -73,8 +92,22 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         reference = components.reference(config, location, policy, device)
     sources = make_sources(config, method, chat, policy, reference, device)
     state = State(policy, make_optimizer(config, policy.model), streams)
-    open_run(run, config, device)
+    open_run(run, config, device, inputs)
     return execute(config, run, state, method, sources, lr, reference)
+
+
+def training_inputs(config: Config, method: Plan, chat: Chat) -> Inputs:
+    """Return what the run reads: files of data, the template, models. Raises DataError."""
+    inputs: dict[str, Any] = {"chat.template": template_input(chat.tokenizer, config.chat.template)}
+    for name in terms_by_stream(config, method):
+        if (file := getattr(config.data, name, None)) is not None and name in FILES:
+            with config.blaming(f"data.{name}"):
+                inputs[f"data.{name}"] = data_input(config, file)
+    with config.blaming("model.path"):
+        inputs["model.path"] = model_input(config.model.path, config.model.revision)
+    if "discriminator" in reward_needs(config, method):
+        inputs["discriminator.path"] = discriminator_input(config)
+    return inputs
 
 
 def make_optimizer(config: Config, model: Any) -> Optimizer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -49,8 +49,19 @@ def _escaped(value: Any) -> Any:
     return [_escaped(item) for item in value] if isinstance(value, list) else value
 
 
-def differences(a: Options, b: Options) -> list[str]:
-    """Return a line `optim.lr: 0.001 -> 0.002` for each key that decides results and differs."""
+class Difference(NamedTuple):
+    """A key with two values; as a text, `optim.lr: 0.001 -> 0.002`."""
+
+    key: str
+    before: Any
+    now: Any
+
+    def __str__(self) -> str:
+        return f"{self.key}: {_inline(self.before)} -> {_inline(self.now)}"
+
+
+def differences(a: Options, b: Options) -> list[Difference]:
+    """Return what differs of the keys that decide results."""
     return list(_differences(plain(fixed(a)), plain(fixed(b)), ""))
 
 
@@ -64,13 +75,13 @@ def fixed(value: Any) -> Any:
     return {n: fixed(v) for n, v in value.items()} if isinstance(value, dict) else value
 
 
-def _differences(a: Any, b: Any, key: str) -> Iterator[str]:
+def _differences(a: Any, b: Any, key: str) -> Iterator[Difference]:
     if isinstance(a, dict) and isinstance(b, dict):
         for name in dict.fromkeys([*a, *b]):
             below = f"{key}.{name}".lstrip(".")
             yield from _differences(a.get(name, _ABSENT), b.get(name, _ABSENT), below)
     elif _inline(a) != _inline(b) and a != b:
-        yield f"{key}: {_inline(a)} -> {_inline(b)}"
+        yield Difference(key, a, b)
 
 
 def _inline(value: Any) -> str:

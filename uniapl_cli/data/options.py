@@ -23,8 +23,12 @@ class DataOptions(Options):
         "auto", "how rows are read: auto, or one of `uniapl list layouts`"
     )
     split: str | None = key(None, "split of a data set from the hub or a saved folder")
-    tolerance: int = key(0, "bad rows that are left out before one is an error", ge=0)
-    bad_rows: str | None = key(None, "JSONL for bad rows and what is wrong with them")
+    tolerance: int = key(
+        0, "bad rows that are left out before one is an error", ge=0, may_change=True
+    )
+    bad_rows: str | None = key(
+        None, "JSONL for bad rows and what is wrong with them", may_change=True
+    )
     max_prompt_tokens: int = key(1024, "longest prompt, chat template included", ge=1)
     max_response_tokens: int = key(1024, "longest demonstration, or answer of a preference", ge=1)
     overlong: Overlong = key(

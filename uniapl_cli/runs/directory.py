@@ -1,6 +1,7 @@
 """A run's directory.
 
 config.yaml       the resolved config
+inputs.json       digests of the data, the template and the models that were read
 environment.json  versions, commit, machine
 metrics.jsonl     a line a logged step
 samples.jsonl     rollouts with their rewards
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +31,7 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config = path / "config.yaml"
+        self.inputs = path / "inputs.json"
         self.metrics = path / "metrics.jsonl"
         self.samples = path / "samples.jsonl"
         self.checkpoints = path / "checkpoints"
@@ -38,6 +41,24 @@ class RunDirectory:
     def finished(self) -> bool:
         """Whether the run has reached its end."""
         return self.final.is_dir()
+
+    @property
+    def has_state(self) -> bool:
+        """Whether there is something to go on from: a checkpoint, or the final model."""
+        return self.finished or any(self.checkpoints.glob("step-*"))
+
+    @property
+    def newest_step(self) -> int:
+        """The step of the newest checkpoint; 0 where there is none."""
+        names = [path.name.removeprefix("step-") for path in self.checkpoints.glob("step-*")]
+        return max((int(name) for name in names if name.isdigit()), default=0)
+
+    def reopen(self) -> None:
+        """Make a finished run an unfinished one, which goes on to more steps."""
+        aside = self.path / ".final.tmp"
+        shutil.rmtree(aside, ignore_errors=True)
+        self.final.rename(aside)
+        shutil.rmtree(aside)
 
     def open(self) -> None:
         """Create the directory and lock it until the process ends. Raises RunError."""

@@ -122,7 +122,9 @@ def _load(checkpoint: Path, state: State) -> int:
     saved = torch.load(checkpoint / OPTIMIZER, weights_only=True, map_location=device)
     state.optimizer.load_state_dict(saved)
     for name, stream in state.streams.items():
-        stream.load_state_dict(contents["streams"][name])
+        # A run that was to end before a term became active knew nothing of that term's stream.
+        if name in contents["streams"]:
+            stream.load_state_dict(contents["streams"][name])
     return int(contents["step"])
 
 

@@ -1,0 +1,54 @@
+"""Which keys a verb reads. The others may be unset, and may change when a run is resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from uniapl_cli.commands.streams import FILES, terms_by_stream
+from uniapl_cli.config.schema import Config
+from uniapl_cli.rewards.reward import needs
+from uniapl_cli.training.terms import Plan
+
+# The sections of the verbs that train nothing, without those that they require.
+SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "teacher-gen": ("chat", "data", "generation", "teacher"),
+    "filter-gt": ("data", "sandbox"),
+    "eval": ("chat", "data", "discriminator", "generation", "sandbox"),
+    "score": ("data", "discriminator"),
+    "inspect": ("chat", "data", "model"),
+    "pretrain-polar": ("data", "discriminator", "optim", "polar", "run"),
+}
+# What training always reads.
+ALWAYS = ("seed", "method", "model", "chat", "run", "training", "optim", "schedules", "terms")
+POLAR = frozenset(
+    {"seed", "method", "data", "discriminator", "training", "optim", "schedules", "terms"}
+    | {"sources.comparisons", "polar.init", "polar.trajectories", "polar.separator", "polar.tail"}
+)
+# Of what these name, the content is compared, wherever it is.
+BY_CONTENT = frozenset(
+    {"model.path", "chat.template", "discriminator.path", "polar.init", "polar.trajectories"}
+    | {f"data.{name}" for name in FILES}
+)
+
+
+def keys_of_training(config: Config, method: Plan) -> set[str]:
+    """Return the keys, or the sections, that training reads: those of the terms ever active."""
+    keys = set(ALWAYS)
+    streams = terms_by_stream(config, method)
+    if any(name in FILES for name in streams):
+        unread = {name for name in FILES if name not in streams}
+        keys |= {f"data.{name}" for name in type(config.data).model_fields if name not in unread}
+    kinds = {term.source: config.source_kind(term.source) for term in method.ever_active}
+    keys |= {f"sources.{name}" for name in [*kinds, *streams]}
+    if any(kind.traits.get("rewarded") for kind in kinds.values()):
+        keys |= {"sampling", "generation"}
+    rewards = {term.reward for term in method.ever_active if term.reward is not None}
+    keys |= {f"rewards.{name}" for name in rewards}
+    needed = {need for name in rewards for need in needs(config.rewards[name])}
+    keys |= {"discriminator"} if "discriminator" in needed else set()
+    return keys | ({"sandbox"} if "constraints" in needed else set())
+
+
+def is_read(key: str, keys: Collection[str]) -> bool:
+    """Whether a key is one of `keys`, or in one of those sections."""
+    return any(key == other or key.startswith((f"{other}.", f"{other}[")) for other in keys)
