@@ -34,10 +34,7 @@ class SampledOptions(SourceOptions):
 
     num_generations: Count = key(8, "rollouts a prompt (the group)")
     max_resamples: int = key(
-        3,
-        "times a step that other prompts are sampled, where a reward's zero_variance is resample",
-        ge=0,
-        le=1000,
+        3, "times a step that zero_variance=resample samples other prompts", ge=0, le=1000
     )
     mask_truncated_completions: bool = key(
         False, "leave responses cut off at sampling.max_new_tokens out of every loss"
