@@ -56,6 +56,7 @@ OTHER: Mapping[str, Any] = {
     "attention": "eager",
     "dtype": "bfloat16",
     "chat.template": "qwen2.5",
+    "sandbox.packages": ["nltk"],
     "chat.date": "2026-07-01",
     "data.demonstrations": "others.jsonl",
     "data.prompts": "others.jsonl",

@@ -196,3 +196,34 @@ return True
 def test_the_same_call_draws_the_same(judge):
     body = "import random; print(random.random(), list({'a', 'b', 'c', 'd', 'e'})); return True"
     assert judge(body).output == judge(body).output != ""
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        "libc.shmget(4660, 1 << 20, 0o1666)",
+        "libc.msgget(4660, 0o1666)",
+        "libc.semget(4660, 1, 0o1666)",
+        "libc.mq_open(b'/uniapl-test', 0o102, 0o600, None)",
+    ],
+)
+def test_nothing_that_calls_share_is_made(box, judge, make):
+    body = f"import ctypes\nlibc = ctypes.CDLL(None)\nreturn {make} < 0"
+    assert "ipc" in box.capabilities.protections
+    assert judge(body).value is True
+
+
+def test_no_user_namespace_is_made(judge):
+    body = "import ctypes\nreturn ctypes.CDLL(None).unshare(0x10000000) < 0"
+    assert judge(body).value is True
+
+
+def test_only_the_library_is_readable_where_roots_right_to_read_is_kept(contained, box, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    tmp_path.chmod(0)
+    path = str(tmp_path / "secret")
+    try:
+        assert contained(f"return open({path!r}).read() == 'secret'").startswith(DENIED)
+        assert contained(f"import os\nreturn os.truncate({path!r}, 0) is None").startswith(DENIED)
+    finally:
+        tmp_path.chmod(0o700)

@@ -6,9 +6,9 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from ending import children, end
 from pydantic import ValidationError
 
 from uniapl_cli.sandbox import (
@@ -32,30 +32,6 @@ IS_LONG = "def evaluate(text): return len(text) > 9"
 def pool():
     with Sandbox(Limits(seconds=1), workers=2, require=()) as box:
         yield box
-
-
-def children(pid: int) -> set[int]:
-    """Return the processes below a process."""
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    below = {int(child) for child in path.read_text().split()} if path.exists() else set()
-    return below.union(*map(children, below))
-
-
-def end(pids: set[int]) -> bool:
-    """Whether all processes end within two seconds; a zombie has ended."""
-    deadline = time.monotonic() + 2
-    while time.monotonic() < deadline:
-        if not any(map(lives, pids)):
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_outcomes_are_in_the_order_of_the_calls(pool):
@@ -131,7 +107,7 @@ def test_after_an_interrupt_no_call_gets_another_s_outcome(pool, monkeypatch):
 def test_closing_leaves_no_process_and_no_folder():
     others = children(os.getpid())
     with Sandbox(workers=2, require=()) as box:
-        folder = Path(box._folder.name)
+        folder = box._folder.path
         started = children(os.getpid()) - others
         assert len(started) >= 2
         assert list(folder.iterdir()) == []
@@ -139,21 +115,6 @@ def test_closing_leaves_no_process_and_no_folder():
     assert not folder.exists()
     with pytest.raises(SandboxError):
         box.run([Call(IS_LONG, args=("",))])
-
-
-def test_workers_end_with_their_pool_s_process(tmp_path):
-    program = (
-        "import os, sys; from uniapl_cli.sandbox import Sandbox\n"
-        "box = Sandbox(workers=1, require=())\n"
-        "print(box.pids[0], flush=True); sys.stdin.read()"
-    )
-    command = [sys.executable, "-c", program]
-    env = {**os.environ, "TMPDIR": str(tmp_path)}  # it cannot remove its folder when killed
-    with subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env=env) as process:
-        started = {int(process.stdout.readline())}
-        started |= children(process.pid)
-        process.kill()
-    assert end(started)
 
 
 def test_packages_are_importable_where_they_are_named(tmp_path):

@@ -148,3 +148,12 @@ def test_a_dataclass_in_a_program(box):
     source = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
     source += "@dataclass\nclass Point:\n    x: int\nassert Point(1).x == 1"
     assert box.run([Program(source)])[0].value is True
+
+
+def test_a_function_s_source_is_no_program(box):
+    guarded = (
+        "import sys\ndef evaluate(): return sys.modules[__name__].evaluate is evaluate\n"
+        "if __name__ == '__main__': print(evaluate(input()))"
+    )
+    assert box.run([Call(guarded)])[0].value is True
+    assert box.run([Program(guarded)])[0].error.startswith("EOFError")

@@ -18,7 +18,7 @@ from uniapl_cli.generation import Generator, generators
 from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.precision import weights
 from uniapl_cli.runs.directory import RunDirectory
-from uniapl_cli.sandbox import Sandbox
+from uniapl_cli.sandbox import Sandbox, package_folders
 from uniapl_cli.seeding import derive
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.adapter import adapt, adapted_layers
@@ -190,7 +190,16 @@ def discriminator(config: Config, device: str) -> Discriminator:
 def sandbox(config: Config, workers: int | None = None) -> Callable[[], Sandbox]:
     """Return a picklable function that starts the sandbox."""
     options = config.sandbox
-    return partial(Sandbox, options, workers or options.workers, require=options.require)
+    with config.blaming("sandbox.packages"):
+        packages = package_folders(options.packages)
+    return partial(
+        Sandbox,
+        options,
+        workers or options.workers,
+        require=options.require,
+        packages=packages,
+        preload=options.packages,
+    )
 
 
 def judge(config: Config) -> Judge:

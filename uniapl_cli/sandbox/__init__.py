@@ -4,7 +4,7 @@
         outcomes = autoif(box, sources, response)
 
 A pool of worker processes stays; each forks one process a call, which is killed after it, with all
-that it started. `capabilities()` returns what this kernel enforces; where one of the four
+that it started. `capabilities()` returns what this kernel enforces; where one of the five
 protections is missing, `Sandbox` refuses to start unless `require` leaves it out.
 
 What is covered:
@@ -17,6 +17,8 @@ What is covered:
 - network: no sockets. By a network namespace, by seccomp.
 - processes: no new processes and no threads. By RLIMIT_NPROC as another user than root, by seccomp.
 - signals: none to another process, nor a look into its memory. By a process namespace, by seccomp.
+- ipc: no shared memory, semaphores or queues that another call could find. By an ipc namespace in
+  which none can be made, by seccomp.
 - No environment, no open files but stdin, stdout and stderr, and the pipe of the verdict.
 - Nothing of a call is left for the next one: each has an interpreter of its own, forked anew, with
   the same seeds of `random` and `hash`, so verdicts are reproducible.
@@ -34,6 +36,8 @@ What is not covered:
 - The load on the machine: each worker may use a core and its memory to the limit, call after call.
 - Sharing the machine's caches and clocks: side channels.
 - Packages are not importable unless `packages` names their folders, which are then readable.
+- Where only root can read Python's library, and there are no namespaces, calls keep root's right to
+  read files (and no other): Landlock says which.
 """
 
 from uniapl_cli.sandbox.autoif import autoif, autoif_many
@@ -49,6 +53,7 @@ from uniapl_cli.sandbox.call import (
     SandboxOptions,
 )
 from uniapl_cli.sandbox.inside.child import as_verdict
+from uniapl_cli.sandbox.packages import package_folders
 from uniapl_cli.sandbox.pool import Sandbox, capabilities
 
 __all__ = [
@@ -66,4 +71,5 @@ __all__ = [
     "autoif",
     "autoif_many",
     "capabilities",
+    "package_folders",
 ]

@@ -9,10 +9,10 @@ from typing import Literal
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.options import Options, key
 
-Protection = Literal["files", "network", "processes", "signals"]
+Protection = Literal["files", "network", "processes", "signals", "ipc"]
 Mechanism = Literal["namespaces", "landlock", "seccomp"]
 
-PROTECTIONS: tuple[Protection, ...] = ("files", "network", "processes", "signals")
+PROTECTIONS: tuple[Protection, ...] = ("files", "network", "processes", "signals", "ipc")
 MECHANISMS: tuple[Mechanism, ...] = ("namespaces", "landlock", "seccomp")
 
 
@@ -40,6 +40,11 @@ class SandboxOptions(Limits):
     require: list[Protection] = key(
         list(PROTECTIONS),
         "protections without which the sandbox does not start; [] for code you trust",
+    )
+    packages: list[str] = key(
+        [],
+        "installed packages that the code may import, such as [nltk, numpy]; the folder they lie "
+        "in is then readable",
     )
 
 

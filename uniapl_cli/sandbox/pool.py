@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 import threading
 import time
 from collections import deque
@@ -25,15 +24,20 @@ from uniapl_cli.sandbox.call import (
     Protection,
     SandboxError,
 )
+from uniapl_cli.sandbox.folder import Folder
 from uniapl_cli.sandbox.worker import Worker
+
+# It needs the interpreter, a module that is not loaded yet, and no memory to speak of.
+HONEST = "def evaluate(): import colorsys; return True"
 
 
 class Sandbox:
     """Runs untrusted code in a few processes that stay.
 
-    `require` names the protections without which it will not start; `packages` are folders that
-    imports may come from besides the standard library, readable in the sandbox; `mechanisms` is for
-    tests of one mechanism alone. Raises SandboxError off Linux, and where a protection is missing.
+    `require` names the protections without which it will not start. `packages` are folders that
+    imports may come from besides the standard library, readable in the sandbox; `preload` names
+    modules that every call finds imported. `mechanisms` is for tests of one mechanism alone. Raises
+    SandboxError off Linux, where a protection is missing, and where honest code would fail.
 
         with Sandbox(Limits(seconds=2), workers=4) as box:
             outcomes = box.run([Call("def evaluate(text): return len(text) < 9", args=("hello",))])
@@ -46,6 +50,7 @@ class Sandbox:
         *,
         require: Collection[Protection] = PROTECTIONS,
         packages: Sequence[Path] = (),
+        preload: Sequence[str] = (),
         mechanisms: Collection[Mechanism] = MECHANISMS,
     ) -> None:
         if not sys.platform.startswith("linux"):
@@ -54,13 +59,19 @@ class Sandbox:
                 "Use a container",
                 got=sys.platform,
             )
+        if workers < 1:
+            raise SandboxError(
+                f"the sandbox needs at least 1 worker, not {workers}",
+                key="sandbox.workers",
+                got=workers,
+            )
         self.limits = limits or Limits()
         self._lock, self._closed = threading.Lock(), False
-        self._folder = tempfile.TemporaryDirectory(prefix="uniapl-sandbox-")
-        folder = Path(self._folder.name)
-        folder.chmod(0o555)  # the workers see it as nobody
-        paths = [str(path.resolve()) for path in packages]
-        self._workers = [Worker(folder, self.limits, mechanisms, paths) for _ in range(workers)]
+        self._folder = Folder()
+        imports = {"packages": [str(path.resolve()) for path in packages], "preload": list(preload)}
+        self._workers = [
+            Worker(self._folder.path, self.limits, mechanisms, imports) for _ in range(workers)
+        ]
         try:
             self._start(require)
         except BaseException:
@@ -78,6 +89,26 @@ class Sandbox:
                 got=missing,
                 allowed=sorted(self.capabilities.protections),
             )
+        self._try_out()
+
+    def _try_out(self) -> None:
+        """Refuse to start where a function that does nothing would fail, as every row would."""
+        (outcome,) = self.run([Call(HONEST)])
+        if outcome.error is None:
+            return
+        user = self.capabilities.mechanisms["user"]
+        if "cannot read" in user:
+            raise SandboxError(
+                f"the sandbox runs as {user.removeprefix('on: ')} at {sys.base_prefix}",
+                "Use a Python that every user can read, or be another user than root",
+                got=sys.base_prefix,
+            )
+        raise SandboxError(
+            f"a function that only returns True fails in the sandbox: {outcome.error}",
+            f"sandbox.memory_mb={self.limits.memory_mb}, sandbox.cpu_seconds="
+            f"{self.limits.cpu_seconds} or sandbox.seconds={self.limits.seconds:g} may be too low",
+            got=outcome.error,
+        )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -122,7 +153,7 @@ class Sandbox:
         self._closed = True
         for worker in self._workers:
             worker.stop()
-        self._folder.cleanup()
+        self._folder.remove()
 
     def __enter__(self) -> Sandbox:
         return self

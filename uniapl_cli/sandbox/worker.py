@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from multiprocessing.connection import wait
@@ -33,6 +33,12 @@ sys.modules["uniapl_cli.sandbox"].__path__ = [sys.argv[2]]
 from uniapl_cli.sandbox.inside.serve import main
 main(json.loads(sys.argv[1]))
 """
+# Numerical libraries would start threads, which the sandbox refuses; some packages want a home.
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "HOME": "/nonexistent",
+    **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")},
+}
 HERE = str(Path(__file__).parent)
 START_SECONDS, GRACE_SECONDS = 30.0, 5.0
 
@@ -41,10 +47,14 @@ class Worker:
     """A process that runs one call at a time; one that dies is replaced."""
 
     def __init__(
-        self, folder: Path, limits: Limits, mechanisms: Collection[str], packages: Sequence[str]
+        self,
+        folder: Path,
+        limits: Limits,
+        mechanisms: Collection[str],
+        imports: Mapping[str, Sequence[str]],
     ) -> None:
         self._folder, self._limits = folder, limits
-        self._mechanisms, self._packages = list(mechanisms), list(packages)
+        self._mechanisms, self._imports = list(mechanisms), imports
         self._due = self._sent = 0.0
         self._call: Call | Program = Program("")
         self._process: subprocess.Popen[bytes] | None = None
@@ -66,12 +76,12 @@ class Worker:
 
     def _spawn(self, mechanisms: list[str]) -> dict[str, Any]:
         limits = self._limits.model_dump(include=set(Limits.model_fields))
-        config = {**limits, "mechanisms": mechanisms, "packages": self._packages}
+        config = {**limits, "mechanisms": mechanisms, **self._imports}
         # No -I: it would ignore PYTHONHASHSEED, and a function over a set would not repeat itself.
         options = ["-s", "-S", "-P", "-B", "-X", "utf8"]
         self._process = subprocess.Popen(
             [sys.executable, *options, "-c", BOOT, json.dumps(config), HERE],
-            env={"PYTHONHASHSEED": "0"},
+            env=ENVIRONMENT,
             cwd=self._folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -82,6 +92,13 @@ class Worker:
         reply = self._take()
         if reply is None:
             raise SandboxError(f"the sandbox's worker did not start: it {self._end()}")
+        if "unimportable" in reply:
+            self.stop()
+            raise SandboxError(
+                f"the sandbox cannot import '{reply['unimportable']}': {reply['why']}",
+                key="sandbox.packages",
+                got=reply["unimportable"],
+            )
         return reply
 
     def send(self, call: Call | Program) -> None:

@@ -131,4 +131,5 @@ def _forget() -> None:
 
 
 atexit.register(lambda: _matcher.stop())
-os.register_at_fork(after_in_child=_forget)
+if hasattr(os, "register_at_fork"):  # on systems that fork
+    os.register_at_fork(after_in_child=_forget)

@@ -43,8 +43,9 @@ def as_verdict(value: object) -> bool:
 def answer(request: Mapping[str, Any], result: int, nonce: bytes) -> NoReturn:
     """Run the request, write `nonce` and T, F or E with the reason to `result`, and exit."""
     stdout, stderr = sys.stdout, sys.stderr
-    module = ModuleType("__main__")
-    sys.modules["__main__"] = module
+    # A function's source is imported, not run: what it keeps for `__main__` is not for us.
+    module = ModuleType("__main__" if request["kind"] == "program" else "constraint")
+    sys.modules["__main__"] = sys.modules[module.__name__] = module
     random.seed(0)
     gc.enable()
     ballast = mmap.mmap(-1, 1 << 20)  # freed when memory is short, so that the error can be written

@@ -6,7 +6,6 @@ anew without it, so that no worker is ever half confined.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Collection
@@ -19,7 +18,15 @@ from uniapl_cli.sandbox.inside.seccomp import REFUSED, Filters, filters
 T = TypeVar("T")
 
 NOBODY = 65534
-SCRATCH = "/scratch"
+JAIL, SCRATCH = "/jail", "/scratch"
+# What can be made of System V's and POSIX's shared memory, semaphores and queues in a namespace.
+IPC_LIMITS = {
+    "kernel/shmmni": "0",
+    "kernel/msgmni": "0",
+    "kernel/sem": "250 32000 32 0",
+    "fs/mqueue/queues_max": "0",
+}
+IPC = "no shared memory or queues"
 DEVICES = ("/dev/null", "/dev/urandom")
 LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo")
 SPACES = (
@@ -54,7 +61,8 @@ def confine(mechanisms: Collection[str], file_mb: int) -> tuple[dict[str, str], 
         allowed = [path for path in readable if Path(path).exists()]
         inside = [*allowed, str(Path.cwd())]
         rules = _attempt("landlock", landlock.ruleset, inside, [*writable, *devices])
-    report["user"] = _become_nobody()
+    # Of a mount namespace, root's right to read opens other folders too, unless seccomp is there.
+    report["user"] = _become_nobody("namespaces" not in report or refusals is not None)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if rules is not None:
         _attempt("landlock", landlock.restrict, rules)
@@ -84,6 +92,7 @@ def protections(report: dict[str, str]) -> list[str]:
         "network": namespaces or filtered,
         "processes": filtered or os.getuid() != 0,
         "signals": namespaces or filtered,
+        "ipc": filtered or IPC in report.get("namespaces", ""),
     }
     return [name for name, on in enforced.items() if on]
 
@@ -122,21 +131,36 @@ def _enter(readable: list[str], file_mb: int) -> str:
         Path("/proc/self/uid_map").write_text(f"{NOBODY} {outside} 1")
         Path("/proc/self/gid_map").write_text(f"{NOBODY} {group} 1")
         user = "user, "
+    ipc = IPC if _close_ipc() else "shared memory and queues outlive a call"
     _rebuild(str(Path.cwd()), readable, file_mb)
-    return f"on: {user}mount, process, network, ipc, uts"
+    return f"on: {user}mount, process, network, ipc ({ipc}), uts"
+
+
+def _close_ipc() -> bool:
+    """Let nothing be made in the new ipc namespace, where a next call would find it."""
+    try:
+        for name, limit in IPC_LIMITS.items():
+            if (path := Path("/proc/sys", name)).exists():
+                path.write_text(limit)
+    except OSError:  # /proc/sys is read-only in many containers
+        return False
+    return Path("/proc/sys/kernel/shmmni").exists()
 
 
 def _rebuild(root: str, readable: list[str], file_mb: int) -> None:
     kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     safe = kernel.MS_NOSUID | kernel.MS_NODEV
     kernel.mount("tmpfs", root, "tmpfs", safe, "size=1m,mode=0755")
+    jail = root + JAIL
+    Path(jail).mkdir()
     for path in [*readable, *(path for path in DEVICES if Path(path).exists())]:
-        _bind(path, root + path)
-    Path(root + SCRATCH).mkdir()
+        _bind(path, jail + path)
+    Path(jail + SCRATCH).mkdir()
     size = f"size={file_mb}m,nr_inodes=256,mode=0700,uid={NOBODY},gid={NOBODY}"
-    kernel.mount("tmpfs", root + SCRATCH, "tmpfs", safe | kernel.MS_NOEXEC, size)
+    kernel.mount("tmpfs", jail + SCRATCH, "tmpfs", safe | kernel.MS_NOEXEC, size)
     kernel.mount("", root, flags=safe | kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY)
     kernel.pivot_root(root)
+    os.chroot(JAIL)  # from within, no user namespace can be made
     os.chdir(SCRATCH)
 
 
@@ -154,19 +178,41 @@ def _bind(path: str, target: str) -> None:
     kernel.mount("", target, flags=kernel.MS_BIND | kernel.MS_REMOUNT | flags)
 
 
-def _become_nobody() -> str:
-    """Give up root, and the capabilities that a user namespace gave."""
+def _become_nobody(may_read_all: bool) -> str:
+    """Give up root, and the capabilities that a user namespace gave.
+
+    Where Python lies in root's home, nobody could not read its library: there, with `may_read_all`,
+    root's right to read files is kept, and no other.
+    """
     was = os.getuid()
     if was == 0:
+        kernel.prctl(kernel.PR_SET_KEEPCAPS, 1)
         try:
             _set_user()
         except OSError as error:
+            kernel.keep_capabilities()
             return f"off: still root, {error.strerror}"
-    kernel.drop_capabilities()
     if os.getuid() != NOBODY:
+        kernel.keep_capabilities()
         return f"off: the user's own, {was}"
-    readable = importlib.util.find_spec("this") is not None
+    readable = _reads_library()
+    kept = was == 0 and may_read_all and not readable
+    kernel.keep_capabilities(kernel.CAP_DAC_READ_SEARCH if kept else 0)
+    if kept:
+        return "on: nobody, with root's right to read"
     return "on: nobody" if readable else "on: nobody, who cannot read Python's library"
+
+
+def _reads_library() -> bool:
+    """Whether this user, who has no effective capabilities, can read all that Python imports."""
+    try:
+        for path in (path for path in sys.path if path):
+            if Path(path).is_dir():
+                next(Path(path).iterdir(), None)
+        Path(os.__file__).open("rb").close()
+    except OSError:
+        return False
+    return True
 
 
 def _set_user() -> None:

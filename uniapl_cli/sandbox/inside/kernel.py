@@ -10,7 +10,9 @@ CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 1 << 12, 1 << 14, 1 << 18
 MNT_DETACH = 2
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS = 1, 4, 8
+PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 22, 38
+CAP_DAC_READ_SEARCH = 1 << 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -47,10 +49,11 @@ def pivot_root(folder: str) -> None:
     os.chdir("/")
 
 
-def drop_capabilities() -> None:
-    """Give up all capabilities, for good where no_new_privs is set too."""
+def keep_capabilities(kept: int = 0) -> None:
+    """Give up all capabilities but `kept`, for good where no_new_privs is set too."""
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    _checked("capset", _libc.capset(header, (ctypes.c_uint32 * 6)()))
+    # Effective, permitted and inheritable ones; then the same again, for those from 32 on.
+    _checked("capset", _libc.capset(header, (ctypes.c_uint32 * 6)(kept, kept)))
 
 
 def _checked(name: str, result: int) -> int:

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 
 from uniapl_cli.sandbox.inside import kernel
 
-OF_CALLS = ("fork", "vfork", "clone", "clone3", "kill", "tkill", "tgkill")
+OF_CALLS = ("fork", "vfork", "clone", "clone3", "kill", "tkill", "tgkill", "prctl")
 """What a worker itself does for its calls: refused to them by the filter that each puts on."""
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 # fmt: off
 REFUSED = {  # numbers on x86_64 and aarch64; 0 where the machine lacks the call
     "fork": (57, 0), "vfork": (58, 0), "clone": (56, 220), "clone3": (435, 435),
+    "prctl": (157, 167),
     "execve": (59, 221), "execveat": (322, 281),
     "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131),
     "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),

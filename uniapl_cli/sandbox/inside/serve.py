@@ -57,6 +57,13 @@ def main(config: dict[str, Any]) -> None:
         return
     if "namespaces" in report:
         _become_first()
+    for name in config["preload"]:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001  whatever the package does, it is of no use
+            why = f"{type(error).__name__}: {error}"
+            send(pipes.replies, {"unimportable": name, "why": why})
+            return
     os.dup2(pipes.nothing, 2)  # until here, the pool could read why the start failed
     send(pipes.replies, {"mechanisms": report, "protections": protections(report)})
     os.environ.clear()
@@ -104,11 +111,11 @@ class _Server:
         result, result_end = os.pipe()
         output, output_end = os.pipe()
         nonce = os.urandom(16)
-        started = time.monotonic()
+        started, worker = time.monotonic(), os.getpid()
         child = os.fork()
         if child == 0:
             try:
-                self._live(request, stdin, output_end, result_end, nonce)
+                self._live(worker, request, stdin, output_end, result_end, nonce)
             finally:
                 os._exit(70)
         os.close(result_end)
@@ -133,8 +140,18 @@ class _Server:
         return self.pipes.stdin
 
     def _live(
-        self, request: dict[str, Any], stdin: int, output: int, result: int, nonce: bytes
+        self,
+        worker: int,
+        request: dict[str, Any],
+        stdin: int,
+        output: int,
+        result: int,
+        nonce: bytes,
     ) -> NoReturn:
+        # With a process namespace its first process takes the call along; else the kernel does.
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != worker:
+            os._exit(70)
         os.setpgid(0, 0)  # not setsid: with autogroups, that costs as much as the fork
         _redirect(stdin, output, result)
         limit = self.config
