@@ -70,11 +70,11 @@ WRITTEN = [
 WORDS = [
     "method", "run.device", "model.revision", "model.attention", "model.adapter.targets",
     "teacher.revision", "teacher.attention", "teacher.server.url", "teacher.server.model",
-    "teacher.server.api_key_env", "chat.system", "discriminator.revision",
+    "teacher.server.api_key_env", "chat.system", "chat.date", "discriminator.revision",
     "discriminator.attention", "discriminator.model", "discriminator.api_key_env",
     "discriminator.addresses", "terms.mine.source", "terms.mine.objective.reward",
     "terms.mine.weight", "eval.name", "score.prompt", "score.reference", "score.output",
-    "score.prefix", "data.layout", "sources.comparisons.corruptions",
+    "score.prefix", "data.layout", "sources.comparisons.corruptions", "sandbox.packages",
 ]  # fmt: skip
 
 
