@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from uniapl_cli.chat import Chat
+from uniapl_cli.errors import ModelError
 from uniapl_cli.generation import Generator, Request
 from uniapl_cli.teachers.teacher import Answer, Question, Results, flaw
 from uniapl_cli.types import Sampling
@@ -19,12 +20,20 @@ class LocalTeacher:
     chat: Chat
 
     def answer(self, questions: Sequence[Question], sampling: Sampling) -> Results:
-        """Yield the answers as the generator's batches get done."""
-        requests = [
-            Request(tuple(self.chat.prompt_ids(q.messages)), q.seeds, q.name) for q in questions
-        ]
+        """Yield the answers as the generator's batches get done.
+
+        Raises ModelError, before any, for a question that the chat template cannot write.
+        """
+        requests = list(map(self._request, questions))
         for index, completions in self.generator.generate(requests, sampling):
             length = len(requests[index].prompt_ids)
             for sample, done in enumerate(completions):
                 answer = Answer(done.text, done.finish_reason, length, len(done.token_ids))
                 yield index, sample, flaw(done.text, done.finish_reason) or answer
+
+    def _request(self, question: Question) -> Request:
+        try:
+            prompt_ids = self.chat.prompt_ids(question.messages, question.tools)
+        except ModelError as error:
+            raise error.at(question.name) from None
+        return Request(tuple(prompt_ids), question.seeds, question.name)
