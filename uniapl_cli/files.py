@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,13 +54,9 @@ def parse_row(line: bytes, origin: str) -> Row:
             kind = type(values).__name__
             raise DataError(f"a JSON object is needed, got {kind}", where=origin, got=kind)
         if b"\\u" in line:
-            dump(values).encode()
+            refuse_half_characters(values, origin)
     except UnicodeDecodeError as error:
         raise DataError(f"not UTF-8 text: {error.reason}", where=origin) from None
-    except UnicodeEncodeError as error:
-        half = f"\\u{ord(error.object[error.start]):04x}"
-        problem = f"not text: half of a surrogate pair ({half})"
-        raise DataError(problem, where=origin, got=half) from None
     except json.JSONDecodeError as error:
         raise DataError(f"not JSON: {error.msg} (column {error.colno})", where=origin) from None
     except RecursionError:
@@ -70,6 +66,16 @@ def parse_row(line: bytes, origin: str) -> Row:
     except ValueError as error:
         raise DataError(f"not JSON: {error}", where=origin) from None
     return Row(origin, values)
+
+
+def refuse_half_characters(values: Mapping[str, Any], origin: str) -> None:
+    """Refuse half of a surrogate pair, which JSON can spell and text cannot. Raises DataError."""
+    try:
+        dump(values).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        problem = f"not text: half of a surrogate pair ({half})"
+        raise DataError(problem, where=origin, got=half) from None
 
 
 class RepeatedKey(ValueError):
@@ -88,9 +94,14 @@ def parse_json(text: str) -> Any:
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise RepeatedKey(next(name for name in names if names.count(name) > 1))
+        raise RepeatedKey(repeated_key(pairs))
     return values
+
+
+def repeated_key(pairs: Sequence[tuple[str, Any]]) -> str:
+    """Return the first key that a JSON object's pairs have twice."""
+    names = [name for name, _ in pairs]
+    return next(name for name in names if names.count(name) > 1)
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_distinct)

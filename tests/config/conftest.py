@@ -38,7 +38,11 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sides = zip(rows, others, strict=True)
     pairs = [{**a, "chosen": a["response"], "rejected": b["response"] + " No."} for a, b in sides]
     bare = [{"prompt": row["prompt"], "response": row["response"]} for row in rows]
+    talk = [{"role": role, "content": text} for role in ("user", "assistant") for text in ("Hi",)]
+    labelled = [{**pair, "completion": pair["chosen"], "label": True} for pair in pairs]
     files = {
+        "talks": [{"messages": talk * 2}] * 12,
+        "labelled": labelled,
         "rows": rows,
         "others": others,
         "pairs": pairs,
@@ -53,5 +57,8 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables = {name: datasets.Dataset.from_list(part) for name, part in splits.items()}
     datasets.disable_progress_bars()
     datasets.DatasetDict(tables).save_to_disk(folder / "saved")
+    splits = {"train": pairs, "heldout": pairs[::-1]}
+    tables = {name: datasets.Dataset.from_list(part) for name, part in splits.items()}
+    datasets.DatasetDict(tables).save_to_disk(folder / "saved_pairs")
     (folder / "copy").symlink_to(resolve("tiny:polar"))
     return folder

@@ -100,7 +100,21 @@ USES: dict[str, Settings] = {
     "data.prompts": judged("length"),
     "data.preferences": term("choices", kind="dpo"),
     "data.split": {"data.demonstrations": "saved"},
+    "data.splits.demonstrations": {"data.demonstrations": "saved"},
+    "data.splits.prompts": {**judged("length"), "data.prompts": "saved"},
+    "data.splits.preferences": {**term("choices", kind="dpo"), "data.preferences": "saved_pairs"},
     "data.layout": {"data.demonstrations": "both.jsonl", "data.layout": "ifeval"},
+    "data.layouts.demonstrations": {
+        "data.demonstrations": "both.jsonl", "data.layouts.demonstrations": "ifeval",
+    },
+    "data.layouts.prompts": {
+        **judged("length"), "data.prompts": "both.jsonl", "data.layouts.prompts": "ifeval",
+    },
+    "data.layouts.preferences": {
+        **term("labels", kind="kto"), "data.preferences": "labelled.jsonl",
+        "data.layouts.preferences": "labelled",
+    },
+    "data.assistant_turns": {"data.demonstrations": "talks.jsonl"},
     "data.tolerance": {
         "data.demonstrations": "bad.jsonl", "data.tolerance": 1, "data.bad_rows": "bad",
     },

@@ -50,6 +50,9 @@ READ = {
     "data.prompts": ["absent.jsonl"],
     "data.preferences": ["absent.json"],
     "data.split": ["absent"],
+    "data.splits.demonstrations": ["absent"],
+    "data.splits.prompts": ["absent"],
+    "data.splits.preferences": ["absent"],
     "teach.prompts": ["absent.jsonl"],
     "filter.responses": ["absent.jsonl"],
     "filter.constraints": ["absent.jsonl"],
@@ -74,7 +77,9 @@ WORDS = [
     "discriminator.attention", "discriminator.model", "discriminator.api_key_env",
     "discriminator.addresses", "terms.mine.source", "terms.mine.objective.reward",
     "terms.mine.weight", "eval.name", "score.prompt", "score.reference", "score.output",
-    "score.prefix", "data.layout", "sources.comparisons.corruptions", "sandbox.packages",
+    "score.prefix", "data.layout", "data.layouts.demonstrations", "data.layouts.prompts",
+    "data.layouts.preferences", "data.ignore", "sources.comparisons.corruptions",
+    "sandbox.packages",
 ]  # fmt: skip
 
 

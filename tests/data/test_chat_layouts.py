@@ -59,10 +59,7 @@ def test_a_system_column_is_the_first_turn(read, system, turns, prompt):
     [
         ({"conversations": [USER]}, ["conversations"]),
         ({"messages": []}, []),
-        (
-            {"messages": [{"from": "human", "value": "Why?"}]},
-            [{"from": "human", "value": "Why?"}],
-        ),
+        ({"messages": [{"from": "human", "value": "Why?"}]}, {"from": "human", "value": "Why?"}),
         ({"messages": [{"role": "human", "content": "Why?"}]}, "human"),
         ({"messages": [SYSTEM, USER], "system": "Be long."}, "Be long."),
         ({"messages": [USER], "system": 5}, 5),

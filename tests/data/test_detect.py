@@ -15,6 +15,10 @@ KNOWN = {
     "messages": ["messages", "id"],
     "preference": ["prompt", "chosen", "rejected"],
     "labelled": ["prompt", "completion", "label"],
+    "prompt_completion": ["prompt", "completion"],
+    "sharegpt": ["id", "conversations", "system", "tools"],
+    "alpaca": ["instruction", "input", "output", "history"],
+    "question_answer": ["problem", "solution", "answer", "level"],
 }
 
 
@@ -32,12 +36,49 @@ def test_the_columns_tell_the_layout_also_after_teacher_gen(layout, columns, mor
     assert detect(row([*columns, *more])) == layout
 
 
-@pytest.mark.parametrize("layout", ["messages", "preference", "labelled"])
-def test_ifevals_columns_do_not_hide_what_else_is_there(layout):
+@pytest.mark.parametrize(
+    "layout", ["messages", "prompt_completion", "sharegpt", "preference", "labelled"]
+)
+@pytest.mark.parametrize("more", [["prompt"], ["prompt", "prompt_id"], ["system", "tools"]])
+def test_ifevals_columns_do_not_hide_what_else_is_there(layout, more):
     """A file of answers with constraints can be trained on and verified."""
-    ifeval = ["instruction_id_list", "kwargs"]
-    expected = "ifeval" if layout == "messages" else layout
-    assert detect(row([*KNOWN[layout], "messages", *ifeval])) == expected
+    assert detect(row([*KNOWN[layout], "instruction_id_list", "kwargs", *more])) == layout
+
+
+@pytest.mark.parametrize(
+    ("layout", "columns"),
+    [
+        ("messages", ["prompt", "prompt_id", "messages", "category"]),  # no_robots
+        ("messages", ["source", "problem", "solution", "messages"]),  # NuminaMath
+        ("sharegpt", ["conversation_id", "instruction", "response", "conversations"]),  # Magpie
+        ("preference", ["prompt", "prompt_id", "chosen", "rejected", "messages", "score_chosen"]),
+        ("if_multi", ["prompt", "messages", "ground_truth"]),
+        ("autoif", ["prompt", "messages", "eval_funcs"]),
+        ("alpaca", ["instruction", "context", "response", "category"]),  # Dolly
+        ("alpaca", ["instruction", "response"]),
+        ("alpaca", ["instruction", "input", "output", "prompt"]),
+        ("question_answer", ["question", "answer"]),  # GSM8K
+        ("question_answer", ["query", "response"]),
+    ],
+)
+def test_columns_that_several_layouts_have_are_taken_for_what_people_mean(layout, columns):
+    assert detect(row(columns)) == layout
+
+
+@pytest.mark.parametrize(
+    ("columns", "missing"),
+    [
+        (["instruction", "outputs"], "output"),
+        (["mesages"], "messages"),
+        (["conversation"], "conversations"),
+        (["promt", "response"], "prompt"),
+        (["question", "anwser"], "answer"),
+    ],
+)
+def test_a_misspelt_column_is_told_with_the_nearest_one(columns, missing):
+    with pytest.raises(DataError) as caught:
+        detect(row(columns))
+    assert caught.value.suggestion == missing
 
 
 def test_a_prompt_alone_is_enough():

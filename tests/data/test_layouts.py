@@ -72,12 +72,12 @@ def test_what_is_optional_may_be_absent(tmp_path):
         ({"messages": []}, []),
         ({"messages": "Hi"}, "Hi"),
         ({"messages": {}}, {}),
-        ({"messages": [{"role": "user"}]}, [{"role": "user"}]),
+        ({"messages": [{"role": "user"}]}, {"role": "user"}),
         (
             {"messages": [{"role": "user", "content": None}]},
-            [{"role": "user", "content": None}],
+            {"role": "user", "content": None},
         ),
-        ({"messages": [{"role": "tool", "content": "Hi"}]}, "tool"),
+        ({"messages": [{"role": "tool", "content": "Hi"}]}, ["tool"]),
         ({"prompt": "Hi", "instruction_id_list": "a", "kwargs": []}, ["a", []]),
         ({"prompt": "Hi", "instruction_id_list": [5], "kwargs": [{}]}, [[5], [{}]]),
         ({**GOOD, "kwargs": [{}]}, (GOOD["instruction_id_list"], [{}])),
@@ -141,7 +141,7 @@ def test_nothing_but_bad_rows_is_no_example(tmp_path):
 
 
 def test_each_row_is_parsed_once(tmp_path, monkeypatch):
-    from uniapl_cli.data import rows as module
+    from uniapl_cli.data import text_files as module
 
     parsed, parse = [], module.parse_row
     monkeypatch.setattr(module, "parse_row", lambda *row: parsed.append(row[1]) or parse(*row))

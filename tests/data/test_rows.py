@@ -85,11 +85,11 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path, monkeypatch, name):
 
 
 def test_a_file_of_another_kind_is_refused_with_those_that_are_read(tmp_path):
-    (tmp_path / "rows.csv").touch()
+    (tmp_path / "rows.jsnl").touch()
     with pytest.raises(DataError) as caught:
-        open_rows(str(tmp_path / "rows.csv"))
-    assert caught.value.got == ".csv"
-    assert set(caught.value.allowed) == {".json", ".jsonl", ".parquet"}
+        open_rows(str(tmp_path / "rows.jsnl"))
+    assert (caught.value.got, caught.value.suggestion) == (".jsnl", ".jsonl")
+    assert {".json", ".jsonl", ".jsonl.gz", ".parquet", ".csv"} <= set(caught.value.allowed)
 
 
 def test_a_missing_split_is_told_with_those_there_are(tmp_path):

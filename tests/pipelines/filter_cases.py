@@ -1,6 +1,6 @@
 """Rows to filter, and a filter's run over them in this process."""
 
-from uniapl_cli.data import BadRows
+from uniapl_cli.data import BadRows, RowReader
 from uniapl_cli.files import Row, read_rows
 from uniapl_cli.pipelines.filter import filter_rows, judged_chunks
 from uniapl_cli.runs.console import bar
@@ -19,7 +19,7 @@ def row(key, response=None, *ids, prompt="Hi", **columns):
 def run(rows, out, rejected=None, *, mode="strict", tolerance=0, pairs=None, **options):
     with (
         bar("filter", None) as progress,
-        judged_chunks(rows, 1, "ifeval", mode, pairs is not None, Sandbox) as chunks,
+        judged_chunks(rows, 1, RowReader("ifeval"), mode, pairs is not None, Sandbox) as chunks,
     ):
         bad = BadRows(tolerance)
         return filter_rows(chunks, out, rejected, bad, progress, pairs=pairs, **options)

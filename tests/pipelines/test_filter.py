@@ -5,6 +5,7 @@ from itertools import permutations
 import pytest
 from filter_cases import COMMA, QUOTED, TITLE, row, rows, run
 
+from uniapl_cli.data import RowReader
 from uniapl_cli.errors import DataError
 from uniapl_cli.pipelines.filter import judged_chunks, with_constraints
 from uniapl_cli.sandbox import Sandbox
@@ -198,17 +199,19 @@ def test_the_processes_that_judge_import_no_torch():
 
     code = (
         "import sys; from uniapl_cli.pipelines.filter_worker import Worker;"
+        "from uniapl_cli.data import RowReader;"
         "from uniapl_cli.files import Row; from uniapl_cli.sandbox import Sandbox;"
         "row = Row('r:1', {'prompt': 'Hi', 'response': 'So.', 'kwargs': [{}],"
         "'instruction_id_list': ['punctuation:no_comma']});"
-        "[judged] = Worker('ifeval', 'strict', True, Sandbox)([row]); assert judged.passed;"
+        "worker = Worker(RowReader('ifeval'), 'strict', True, Sandbox);"
+        "[judged] = worker([row]); assert judged.passed;"
         "sys.exit(bool({'torch', 'transformers', 'omegaconf'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_other_processes_judge_alike(mixed, tmp_path):
-    options = ("ifeval", "strict", True, Sandbox)
+    options = (RowReader("ifeval"), "strict", True, Sandbox)
     with (
         judged_chunks(mixed, 1, *options) as here,
         judged_chunks(mixed, 2, *options) as there,

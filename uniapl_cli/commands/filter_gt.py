@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import report_bad
 from uniapl_cli.config.schema import Config
-from uniapl_cli.data import BadRows, layout_of, open_rows
+from uniapl_cli.data import BadRows, open_rows, row_reader
 from uniapl_cli.pipelines.filter import filter_rows, judged_chunks, with_constraints
 from uniapl_cli.plugins import loaded_files
 from uniapl_cli.runs.console import bar
@@ -34,12 +35,15 @@ def filter_gt(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         with config.blaming("filter.constraints"):
             constraint_rows = open_rows(resolve(options.constraints), config.data.split)
         source = with_constraints(source, constraint_rows)
-    layout = layout_of(constraint_rows, config.data.layout)
+    reader = row_reader(constraint_rows, config.data.layout, config.data.ignore)
+    if constraint_rows is not rows:
+        # A response whose prompt has no constraints lacks their columns, and is counted as such.
+        reader = replace(reader, only=False)
     bad = BadRows(config.data.tolerance)
     if dry_run:
-        return {"rows": len(rows), "layout": layout, "out": options.out}
+        return {"rows": len(rows), "layout": reader.layout, "out": options.out}
     workers = 1 if len(rows) < ALONE else options.workers or os.cpu_count() or 1
-    judging = (layout, options.mode, options.pairs is not None, components.sandbox(config, 1))
+    judging = (reader, options.mode, options.pairs is not None, components.sandbox(config, 1))
     with (
         bar("filter", len(rows)) as progress,
         judged_chunks(source, workers, *judging, plugins=loaded_files()) as chunks,

@@ -6,7 +6,7 @@ from typing import Any
 
 from uniapl_cli.commands import components
 from uniapl_cli.commands.reads import SECTIONS
-from uniapl_cli.commands.streams import bad_rows, examples
+from uniapl_cli.commands.streams import FILES, bad_rows, examples
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data.encode import encode
 from uniapl_cli.errors import DataError
@@ -22,7 +22,7 @@ def inspect(config: Config, name: str) -> tuple[dict[str, Any], Any]:
     location = components.locate(config, "model.path", config.model.path)
     chat = components.policy_chat(config, location)
     with bad_rows(config, dry_run=True) as bad:
-        rows = examples(config, "data", name, bad)
+        rows = examples(config, "data", name, bad, _stream(config, name), learnt=True)
         with bar("encode", len(rows)) as progress:
             items = encode(chat, rows, ("response",), progress, bad)
     if not items:
@@ -33,3 +33,9 @@ def inspect(config: Config, name: str) -> tuple[dict[str, Any], Any]:
         max_response=config.data.max_response_tokens,
     )
     return figures, render(items[0], chat)
+
+
+def _stream(config: Config, name: str) -> str:
+    """Return the stream whose file it is, or else the demonstrations', which may have turns."""
+    files = {getattr(config.data, stream): stream for stream in FILES}
+    return files.get(name, "demonstrations")

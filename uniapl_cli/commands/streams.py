@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,28 @@ log = logging.getLogger("uniapl")
 FILES = ("demonstrations", "prompts", "preferences")
 
 
-def examples(config: Config, key: str, name: str, bad: BadRows) -> list[Example]:
-    """Read the data set that `key` names. Wrong rows are added to `bad`. Raises DataError."""
+def examples(
+    config: Config, key: str, name: str, bad: BadRows, stream: str = "", *, learnt: bool = False
+) -> list[Example]:
+    """Read the data set that `key` names. Wrong rows are added to `bad`. Raises DataError.
+
+    `stream` is the one whose rows it holds, if it is a file that the section `data` names. Where
+    responses are `learnt`, an empty one is a bad row.
+    """
+    data = config.data
     with config.blaming(key):
-        rows = open_rows(resolve(name), config.data.split)
+        rows = open_rows(resolve(name), data.split_of(stream), data.split_key(stream))
         with bar(f"read {Path(name).name}", len(rows)) as progress:
-            good = read_examples(rows, config.data.layout, constraints, bad, progress)
+            good = read_examples(
+                rows,
+                data.layout_of(stream),
+                constraints,
+                bad,
+                progress,
+                ignore=data.ignore,
+                learnt=learnt,
+                every_turn=data.learns_every_turn(stream),
+            )
     if not good:
         raise DataError(f"'{rows.name}' has no good rows").at(config.origin(key), key)
     return good
@@ -127,7 +143,7 @@ class _Reader:
         self, config: Config, chat: Chat, terms: dict[str, list[Term]], bad: BadRows
     ) -> None:
         self.config, self.chat, self.terms, self.bad = config, chat, terms, bad
-        self.done: dict[str, list[Encoded]] = {}
+        self.done: dict[Hashable, list[Encoded]] = {}
 
     def path(self, stream: str) -> str:
         """Return the file of a stream. Raises ConfigError."""
@@ -148,9 +164,9 @@ class _Reader:
 
     def read(self, stream: str, context: int) -> list[Encoded]:
         """Return a stream's rows, checked for what its terms need and held to the limits."""
-        path = self.path(stream)
-        if path not in self.done:
-            self.done[path] = self._encoded(stream, path)
+        reading = self._reading(stream)
+        if reading not in self.done:
+            self.done[reading] = self._encoded(stream, self.path(stream))
         kinds = [self.config.source_kind(term.source) for term in self.terms[stream]]
         sampled = any(kind.traits.get("rewarded") for kind in kinds)
         data = self.config.data
@@ -161,17 +177,25 @@ class _Reader:
             context=context,
         )
         with self.config.blaming(f"data.{stream}"):
-            return fit(self.done[path], limits, data.overlong, self.answers(stream))
+            return fit(self.done[reading], limits, data.overlong, self.answers(stream))
+
+    def _reading(self, stream: str) -> Hashable:
+        """Return what decides the rows of a stream: its file, and how that is read."""
+        data = self.config.data
+        choices = data.layout_of(stream), data.split_of(stream), data.learns_every_turn(stream)
+        return getattr(data, stream), *choices
 
     def _encoded(self, stream: str, path: str) -> list[Encoded]:
-        sharing = [s for s in self.terms if s in FILES and getattr(self.config.data, s) == path]
-        rows = examples(self.config, f"data.{stream}", path, self.bad)
+        reading, files = self._reading(stream), [s for s in self.terms if s in FILES]
+        sharing = [s for s in files if self._reading(s) == reading]
+        answers = tuple(dict.fromkeys(a for name in sharing for a in self.answers(name)))
+        learnt = "response" in answers
+        rows = examples(self.config, f"data.{stream}", path, self.bad, stream, learnt=learnt)
         for name in sharing:
             for term in self.terms[name]:
                 self._check(rows, term)
-        answers = dict.fromkeys(answer for name in sharing for answer in self.answers(name))
         with bar(f"encode {Path(path).name}", len(rows)) as progress:
-            items = encode(self.chat, rows, tuple(answers), progress, self.bad)
+            items = encode(self.chat, rows, answers, progress, self.bad)
         if not items:
             key = f"data.{stream}"
             raise DataError(f"'{path}' has no good rows", got=path).at(self.config.origin(key), key)

@@ -1,18 +1,20 @@
 """Reads rows of files as examples. `collate` (torch) and `encode` (tokenizer) are not imported."""
 
-from uniapl_cli.data.examples import BadRows, layout_of, read_examples, read_or_bad
+from uniapl_cli.data.examples import BadRows, read_examples, row_reader
 from uniapl_cli.data.layouts import layouts
+from uniapl_cli.data.opening import open_rows
 from uniapl_cli.data.options import DataOptions
-from uniapl_cli.data.rows import BadRow, Rows, open_rows
+from uniapl_cli.data.reader import RowReader
+from uniapl_cli.data.rows import BadRow, Rows
 
 __all__ = [
     "BadRow",
     "BadRows",
     "DataOptions",
+    "RowReader",
     "Rows",
-    "layout_of",
     "layouts",
     "open_rows",
     "read_examples",
-    "read_or_bad",
+    "row_reader",
 ]

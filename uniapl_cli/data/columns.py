@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from uniapl_cli.errors import DataError, unknown
-from uniapl_cli.files import Row
+from uniapl_cli.data.turns import (
+    LEAVE_OUT,
+    REASONING,
+    Answer,
+    is_blank,
+    listed_or_parsed,
+    read_turns,
+    split_answer,
+    with_reasoning,
+)
+from uniapl_cli.errors import DataError
+from uniapl_cli.files import Row, parse_json
 from uniapl_cli.options import conforms
 from uniapl_cli.types import FINISHED, Constraint, Example, Message
 
 Build = Callable[..., tuple[Constraint, ...]]
 """`(ids, kwargs, where) -> constraints`, checked: verifiers.constraints."""
 
-ROLES = ("system", "user", "assistant")
+ANSWERABLE = ("user", "tool")
 
 
 def identity(row: Row) -> str:
@@ -41,41 +50,50 @@ def text(row: Row, name: str) -> str | None:
     return value
 
 
+def first_text(row: Row, names: Sequence[str]) -> str | None:
+    """Return the first of some columns of text that is neither missing, null nor empty."""
+    return next((value for name in names if (value := text(row, name))), None)
+
+
 def turns(row: Row, name: str) -> tuple[Message, ...]:
-    """Return a column of {role, content} turns, at least one."""
-    listed = row.values.get(name)
-    if listed is None:
+    """Return a column of turns, at least one."""
+    if row.values.get(name) is None:
         raise missing(row, name)
-    if not listed or not conforms(listed, list[dict[str, Any]]) or not all(map(_is_turn, listed)):
-        problem = f"'{name}' must be a list of {{role, content}}, both texts, and not empty"
-        raise DataError(problem, where=row.origin, got=listed)
-    for turn in listed:
-        if turn["role"] not in ROLES:
-            raise unknown("role", turn["role"], ROLES, DataError).at(row.origin)
-    return tuple(Message(turn["role"], turn["content"]) for turn in listed)
-
-
-def _is_turn(turn: Mapping[str, Any]) -> bool:
-    return all(isinstance(turn.get(name), str) for name in ("role", "content"))
-
-
-def split_answer(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], str | None]:
-    """Return (messages before the assistant's last one, its text), or (all, None) without one."""
-    if messages[-1].role == "assistant":
-        return messages[:-1], messages[-1].content
-    return messages, None
+    return read_turns(row, name, row.values[name])
 
 
 def prompt(row: Row) -> tuple[Message, ...]:
-    """Return the turns of `messages`, or the text of `prompt` as the user's."""
+    """Return the turns of `messages` or `prompt`, or the text of `prompt` as the user's."""
     if row.values.get("messages") is not None:
         return turns(row, "messages")
+    if isinstance(row.values.get("prompt"), list):
+        return turns(row, "prompt")
     question = text(row, "prompt")
     if not question:
         names = list(row.values)
         problem = f"a 'prompt' or 'messages' is needed; the row has: {', '.join(names)}"
         raise DataError(problem, where=row.origin, got=names)
     return (Message("user", question),)
+
+
+def conversation(row: Row) -> tuple[tuple[Message, ...], Answer | None]:
+    """Return `prompt`, without an answer, or the turns of `messages` before and with theirs."""
+    if row.values.get("messages") is not None:
+        return split_answer(row, turns(row, "messages"))
+    return prompt(row), None
+
+
+def with_system(row: Row, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return a prompt that begins with the column `system`, if that is not blank."""
+    system = text(row, "system")
+    if not system or not system.strip():
+        return prompt
+    if prompt and prompt[0].role == "system":
+        if prompt[0].content != system:
+            problem = "'system' differs from the system turn of the messages"
+            raise DataError(problem, "Leave one of the two out", where=row.origin, got=system)
+        return prompt
+    return (Message("system", system), *prompt)
 
 
 def instructions(row: Row, build: Build) -> tuple[Constraint, ...]:
@@ -96,27 +114,36 @@ def instructions(row: Row, build: Build) -> tuple[Constraint, ...]:
 def answered(
     row: Row,
     prompt: tuple[Message, ...],
-    answer: str | None,
+    answer: Answer | None,
     constraints: tuple[Constraint, ...],
     *,
-    rejected: str | None = None,
+    rejected: Answer | None = None,
 ) -> Example:
-    """Return the Example of a prompt that ends with the user's turn.
+    """Return the Example of a prompt that ends with the user's turn, or a tool's.
 
-    A `response` column, as teacher-gen writes it, replaces `answer`.
+    A `response` column, as teacher-gen writes it, replaces `answer`. Thoughts in a column of their
+    own become the answer's think block.
     """
-    if not prompt or prompt[-1].role != "user":
-        last = f"it is the {prompt[-1].role}'s" if prompt else "there is none"
-        problem = f"the turn before the answer must be the user's; {last}"
-        raise DataError(problem, where=row.origin)
+    roles = [turn.role for turn in prompt]
+    if not roles or roles[-1] not in ANSWERABLE or "user" not in roles:
+        last = f"it is the {roles[-1]}'s" if roles else "there is none"
+        problem = "the turn before the answer must be the user's, or a tool's after one of the user"
+        raise DataError(f"{problem}; {last}", where=row.origin, got=roles)
     response = text(row, "response")
+    answer = answer if response is None else Answer(response)
+    if rejected is not None:
+        _refuse_what_a_rejected_answer_cannot_have(row, rejected)
+    elif answer is not None:
+        answer = Answer(with_reasoning(row, row.values, answer.text), answer.fields)
     return Example(
         id=identity(row),
         prompt=prompt,
         constraints=constraints,
-        response=answer if response is None else response,
-        rejected=rejected,
+        response=None if answer is None else answer.text,
+        rejected=None if rejected is None else rejected.text,
         reference=text(row, "reference"),
+        response_fields={} if answer is None else answer.fields,
+        tools=tuple(listed_or_parsed(row, "tools")),
         row=row.values,
         origin=row.origin,
     )
@@ -132,9 +159,21 @@ def finished(row: Row, example: Example) -> bool:
     return not reason or not speaks or reason.lower() in FINISHED
 
 
+def _refuse_what_a_rejected_answer_cannot_have(row: Row, rejected: Answer) -> None:
+    if rejected.fields:
+        name = next(iter(rejected.fields))
+        problem = f"the rejected answer has '{name}': only its text can be learnt from"
+        raise DataError(problem, LEAVE_OUT.format(name), where=row.origin, got=name)
+    for name in REASONING:
+        if not is_blank(row.values.get(name)):
+            problem = f"the column '{name}' does not say which of the answers it belongs to"
+            advice = f"Put it into a turn of that answer. {LEAVE_OUT.format(name)}"
+            raise DataError(problem, advice, where=row.origin, got=row.values[name])
+
+
 def _parsed(row: Row, kwargs: str) -> Any:
     try:
-        parsed = json.loads(kwargs)
+        parsed = parse_json(kwargs)
     except (ValueError, RecursionError) as error:
         problem = f"'kwargs' is text, but not JSON: {error}"
         raise DataError(problem, where=row.origin, got=kwargs) from None

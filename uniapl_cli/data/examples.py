@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from uniapl_cli.data.collector import paused
-from uniapl_cli.data.columns import Build, finished
-from uniapl_cli.data.detect import detect
-from uniapl_cli.data.layouts.layout import Layout, layouts
+from uniapl_cli.data.columns import Build
+from uniapl_cli.data.layouts import layouts
+from uniapl_cli.data.reader import RowReader
 from uniapl_cli.data.rows import BadRow, Rows
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
@@ -36,48 +36,65 @@ class BadRows:
         return [{"reason": str(row.error), "row": row.content} for row in self.rows]
 
 
-def layout_of(rows: Rows, layout: str) -> str:
-    """Return the layout's name; "auto" is detected from the columns of the first good row."""
+def row_reader(rows: Rows, layout: str, ignore: Sequence[str] = ()) -> RowReader:
+    """Return the reader of a data set's rows; "auto" is the layout of the first good row.
+
+    Raises DataError for a data set without rows, and for columns that fit no layout.
+    """
     _refuse_empty(rows)
     if layout != "auto":
-        return layouts[layout].name
+        return RowReader(layouts[layout].name, tuple(ignore))
     first = next((row for row in rows.attempts() if isinstance(row, Row)), None)
-    return detect(rows[0] if first is None else first)
+    return RowReader(layout, tuple(ignore)).detected(rows[0] if first is None else first)
 
 
 @paused()
 def read_examples(
-    rows: Rows, layout: str, build: Build, bad: BadRows, progress: Bar | None = None
+    rows: Rows,
+    layout: str,
+    build: Build,
+    bad: BadRows,
+    progress: Bar | None = None,
+    *,
+    ignore: Sequence[str] = (),
+    learnt: bool = False,
+    every_turn: bool = False,
 ) -> list[Example]:
     """Read a data set in one pass; `bad` collects the bad rows.
 
-    The layout "auto" is that of the first row that can be parsed. Raises DataError: for one bad row
-    more than tolerated, for a data set without rows, for columns that fit no layout.
+    The layout "auto" is that of the first row that can be parsed; rows of another are bad rows.
+    `ignore` names columns and fields of turns that are left out. Where responses are `learnt`, an
+    empty one is a bad row. With `every_turn` each assistant's turn is an example. Raises DataError:
+    for one bad row more than tolerated, for a data set without rows, for columns that fit no
+    layout.
     """
     _refuse_empty(rows)
-    examples, read = [], None if layout == "auto" else layouts[layout].definition
+    options = RowReader("auto" if layout == "auto" else layouts[layout].name, tuple(ignore), learnt)
+    reader = None if layout == "auto" else options
+    examples: list[Example] = []
     for row in rows.attempts():
-        if read is None and isinstance(row, Row):
-            read = layouts[detect(row)].definition
-        example = read_or_bad(row, read, build) if read is not None else row
-        if isinstance(example, Example):
-            examples.append(example)
-        elif isinstance(example, BadRow):
-            bad.add(example)
+        if reader is None and isinstance(row, Row):
+            reader = options.detected(row)
+        read = _read(reader, row, build, every_turn)
+        if isinstance(read, BadRow):
+            bad.add(read)
+        else:
+            examples += read
         if progress is not None:
             progress.advance()
     return examples
 
 
-def read_or_bad(row: Row | BadRow, read: Layout, build: Build) -> Example | BadRow:
-    """Return a row as an example, or as a bad row with its error."""
+def _read(
+    reader: RowReader | None, row: Row | BadRow, build: Build, every_turn: bool
+) -> list[Example] | BadRow:
     if isinstance(row, BadRow):
         return row
-    try:
-        example = read(row, build)
-        return example if finished(row, example) else replace(example, finished=False)
-    except DataError as error:
-        return BadRow(row.values, error)
+    assert reader is not None, "a row that can be parsed has a layout"
+    if every_turn:
+        return reader.read_every_turn(row, build)
+    example = reader.read(row, build)
+    return example if isinstance(example, BadRow) else [example]
 
 
 def _refuse_empty(rows: Rows) -> None:

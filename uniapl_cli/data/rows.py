@@ -1,21 +1,15 @@
-"""Data sets as sequences of rows that stay on disk: JSONL, JSON, Parquet, saved folders, the hub.
-
-Only each row's position is kept in memory.
-"""
+"""Data sets as sequences of rows: by index, each with its origin."""
 
 from __future__ import annotations
 
-import json
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
-from uniapl_cli.errors import DataError, unknown
-from uniapl_cli.files import Row, parse_row
-
-SUFFIXES = (".jsonl", ".json", ".parquet")
+from uniapl_cli.errors import DataError
+from uniapl_cli.files import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,132 +58,31 @@ class Rows(Sequence[Row]):
         raise NotImplementedError
 
 
-class JsonLines(Rows):
-    """A JSONL file; one pass records where each line begins."""
+class Shards(Rows):
+    """The rows of several files, one after the other; each row's origin is in its own file."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.name = path, str(path)
-        self.starts, self.lines = array("Q"), array("L")
-        position = 0
-        try:
-            self.file = path.open("rb")
-            for number, line in enumerate(self.file, 1):
-                if line.strip():
-                    self.starts.append(position)
-                    self.lines.append(number)
-                position += len(line)
-        except FileNotFoundError:
-            raise DataError(f"no such file: '{path}'", got=str(path)) from None
-        except OSError as error:
-            problem = f"'{path}' cannot be read: {error.strerror}"
-            raise DataError(problem, got=str(path)) from None
+    def __init__(self, name: str, parts: Sequence[Rows]) -> None:
+        self.name, self.parts = name, parts
+        self.starts = array("Q")
+        self.total = 0
+        for part in parts:
+            self.starts.append(self.total)
+            self.total += len(part)
+
+    def _part(self, index: int) -> tuple[Rows, int]:
+        """Return the file that a row is in, and its index there."""
+        number = bisect_right(self.starts, index) - 1
+        return self.parts[number], index - self.starts[number]
 
     def read(self, index: int) -> Row:
-        """Read one line."""
-        return parse_row(self._line(index), f"{self.path}:{self.lines[index]}")
+        """Read a row of one of the files."""
+        part, own = self._part(index)
+        return part.read(own)
 
     def content(self, index: int) -> object:
-        """Return the line as text, what is not UTF-8 replaced."""
-        return self._line(index).decode(errors="replace")
-
-    def _line(self, index: int) -> bytes:
-        self.file.seek(self.starts[index])
-        return self.file.readline().rstrip()
+        """Return as much of a row as its file has."""
+        part, own = self._part(index)
+        return part.content(own)
 
     def __len__(self) -> int:
-        return len(self.starts)
-
-
-class JsonArray(Rows):
-    """A JSON file that holds one list of objects, read whole."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.name = path, str(path)
-        try:
-            self.values = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            problem = f"'{path}' cannot be read: {error.strerror}"
-            raise DataError(problem, got=str(path)) from None
-        except ValueError as error:
-            raise DataError(f"'{path}' is not JSON: {error}", got=str(path)) from None
-        if not isinstance(self.values, list):
-            problem = f"'{path}' must hold a list of objects, as one a line in JSONL would"
-            raise DataError(problem, got=str(path))
-
-    def read(self, index: int) -> Row:
-        """Return one object."""
-        value = self.values[index]
-        if not isinstance(value, dict):
-            problem = f"an object is needed, got {value!r:.60}"
-            raise DataError(problem, where=f"{self.path}:[{index}]", got=value)
-        return Row(f"{self.path}:[{index}]", value)
-
-    def content(self, index: int) -> object:
-        """Return the value, which may be no object."""
-        return self.values[index]
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-
-class Table(Rows):
-    """A `datasets.Dataset`, memory-mapped: from Parquet, a saved folder or the hub."""
-
-    def __init__(self, name: str, dataset: Any) -> None:
-        self.name, self.dataset = name, dataset
-
-    def read(self, index: int) -> Row:
-        """Return one row as plain values."""
-        return Row(f"{self.name}:[{index}]", dict(self.dataset[index]))
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-
-def open_rows(name: str, split: str | None = None) -> Rows:
-    """Open a data set: a file, a folder that `datasets` saved, or a hub name. Raises DataError."""
-    path = Path(name)
-    if path.suffix == ".jsonl":
-        return JsonLines(path)
-    if path.suffix == ".json":
-        return JsonArray(path)
-    if path.suffix == ".parquet":
-        return Table(name, _quietly(name, "parquet", path))
-    if path.is_file():
-        raise unknown("kind of data file", path.suffix or path.name, SUFFIXES, DataError)
-    if path.is_dir():
-        return Table(name, _pick(name, _quietly(name, "folder", path), split))
-    return Table(name, _pick(name, _quietly(name, "hub", path), split))
-
-
-def _quietly(name: str, kind: str, path: Path) -> Any:
-    import datasets
-
-    datasets.disable_progress_bars()
-    if kind != "hub" and not path.exists():
-        raise DataError(f"no such file: '{name}'", got=name)
-    readers = {
-        "parquet": lambda: datasets.Dataset.from_parquet(str(path)),
-        "folder": lambda: datasets.load_from_disk(str(path)),
-        "hub": lambda: datasets.load_dataset(name),
-    }
-    try:
-        return readers[kind]()
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        tried = "no file, and from the hub it cannot be read" if kind == "hub" else "not readable"
-        raise DataError(f"'{name}' is {tried}: {reason}", got=name) from None
-
-
-def _pick(name: str, loaded: Any, split: str | None) -> Any:
-    """Return the one split of a data set, or the named one."""
-    if not isinstance(loaded, dict):
-        return loaded
-    if split is None and len(loaded) == 1:
-        return next(iter(loaded.values()))
-    chosen = split or "train"
-    if chosen not in loaded:
-        error = unknown("split", chosen, loaded, DataError).at(None, "data.split")
-        error.problem = f"{error.problem} of '{name}'"
-        raise error
-    return loaded[chosen]
+        return self.total

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
-from uniapl_cli.data import BadRow, BadRows
+from uniapl_cli.data import BadRow, BadRows, RowReader
 from uniapl_cli.data.columns import prompt
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, replacing
@@ -161,7 +161,7 @@ def _without_key(values: Mapping[str, Any]) -> dict[str, Any]:
 def judged_chunks(
     rows: Iterable[Row | BadRow],
     workers: int,
-    layout: str,
+    reader: RowReader,
     mode: Mode,
     with_pairs: bool,
     start: Callable[[], Sandbox],
@@ -173,14 +173,14 @@ def judged_chunks(
     files that other processes load first.
     """
     if workers == 1:
-        worker = Worker(layout, mode, with_pairs, start)
+        worker = Worker(reader, mode, with_pairs, start)
         try:
             yield in_chunks(rows, worker, None, 1)
         finally:
             worker.judge.close()
         return
     context = multiprocessing.get_context("spawn")
-    options = (layout, mode, with_pairs, start, plugins)
+    options = (reader, mode, with_pairs, start, plugins)
     with ProcessPoolExecutor(workers, context, start_worker, options) as executor:
         yield in_chunks(rows, work, executor, workers)
 

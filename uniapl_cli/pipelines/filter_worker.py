@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from uniapl_cli.data import BadRow, read_or_bad
+from uniapl_cli.data import BadRow, RowReader
 from uniapl_cli.data.columns import Build
-from uniapl_cli.data.layouts import layouts
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, dump
 from uniapl_cli.pipelines.pairs import JudgedResponse, judged_response
@@ -51,7 +50,7 @@ class JudgedRow:
 
 def judge_rows(
     rows: Sequence[Row | BadRow],
-    layout: str,
+    reader: RowReader,
     build: Build,
     judge: Judge,
     mode: Mode,
@@ -62,7 +61,7 @@ def judge_rows(
 
     `with_pairs` fills `JudgedRow.for_pairs`.
     """
-    examples = [_read(row, layout, build) for row in rows]
+    examples = [_read(row, reader, build) for row in rows]
     good = [example for example in examples if isinstance(example, Example)]
     cases = [Case(str(e.response), e.constraints, e.origin) for e in good]
     verdicts = iter(judge(cases))
@@ -74,8 +73,8 @@ def judge_rows(
     ]
 
 
-def _read(row: Row | BadRow, layout: str, build: Build) -> Example | BadRow:
-    example = read_or_bad(row, layouts[layout].definition, build)
+def _read(row: Row | BadRow, reader: RowReader, build: Build) -> Example | BadRow:
+    example = reader.read(row, build)
     if isinstance(example, Example) and example.response is None:
         advice = "Run uniapl teacher-gen first"
         error = DataError("no 'response' to judge", advice, where=example.origin)
@@ -109,14 +108,14 @@ class Worker:
     """Judges chunks of rows with its own sandbox, which `start` makes when it is first needed."""
 
     def __init__(
-        self, layout: str, mode: Mode, with_pairs: bool, start: Callable[[], Sandbox]
+        self, reader: RowReader, mode: Mode, with_pairs: bool, start: Callable[[], Sandbox]
     ) -> None:
-        self.layout, self.mode, self.with_pairs, self.judge = layout, mode, with_pairs, Judge(start)
+        self.reader, self.mode, self.with_pairs, self.judge = reader, mode, with_pairs, Judge(start)
 
     def __call__(self, rows: list[Row | BadRow]) -> list[JudgedRow]:
         """Judge some rows."""
         return judge_rows(
-            rows, self.layout, constraints, self.judge, self.mode, with_pairs=self.with_pairs
+            rows, self.reader, constraints, self.judge, self.mode, with_pairs=self.with_pairs
         )
 
 
@@ -124,7 +123,7 @@ _worker: Worker | None = None
 
 
 def start_worker(
-    layout: str,
+    reader: RowReader,
     mode: Mode,
     with_pairs: bool,
     start: Callable[[], Sandbox],
@@ -133,7 +132,7 @@ def start_worker(
     """Make this process a worker; `plugins` are files that it loads first."""
     global _worker
     load_plugins(plugins)
-    _worker = Worker(layout, mode, with_pairs, start)
+    _worker = Worker(reader, mode, with_pairs, start)
 
 
 def work(rows: list[Row | BadRow]) -> list[JudgedRow]:

@@ -1,6 +1,24 @@
 """How the rows of known data sets are read as examples, a file a data set."""
 
-from uniapl_cli.data.layouts import autoif, conversations, if_multi, ifeval, multi_if
+from uniapl_cli.data.layouts import (
+    autoif,
+    conversations,
+    if_multi,
+    ifeval,
+    instructions,
+    multi_if,
+    sharegpt,
+)
 from uniapl_cli.data.layouts.layout import Layout, layouts
 
-__all__ = ["Layout", "autoif", "conversations", "if_multi", "ifeval", "layouts", "multi_if"]
+__all__ = [
+    "Layout",
+    "autoif",
+    "conversations",
+    "if_multi",
+    "ifeval",
+    "instructions",
+    "layouts",
+    "multi_if",
+    "sharegpt",
+]

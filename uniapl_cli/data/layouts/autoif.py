@@ -6,15 +6,18 @@ from typing import Any
 
 from uniapl_cli.data import columns
 from uniapl_cli.data.layouts.layout import layouts
+from uniapl_cli.data.turns import Answer, split_answer
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
 from uniapl_cli.options import conforms
-from uniapl_cli.types import Example, Message
+from uniapl_cli.types import Example
 
 FUNCTION = "autoif:evaluate"
 
 
-@layouts.register("autoif", columns=[{"eval_funcs", "messages"}, {"eval_func", "prompt"}])
+@layouts.register(
+    "autoif", columns=[{"eval_funcs", "messages"}, {"eval_func", "prompt"}], turns="messages"
+)
 def autoif(row: Row, build: columns.Build) -> Example:
     """Read AutoIF-instruct-61k-with-funcs, or the older `eval_func: [[code, accuracy], ...]`.
 
@@ -26,12 +29,10 @@ def autoif(row: Row, build: columns.Build) -> Example:
         [FUNCTION] * len(sources), [{"source": text} for text in sources], row.origin
     )
     if row.values.get("messages") is None:
-        return columns.answered(row, columns.prompt(row), _first_answer(row), constraints)
-    prompt, answer = columns.split_answer(columns.turns(row, "messages"))
-    system = columns.text(row, "system")
-    if system and system.strip() and prompt and prompt[0].role != "system":
-        prompt = (Message("system", system), *prompt)
-    return columns.answered(row, prompt, answer, constraints)
+        prompt = columns.with_system(row, columns.prompt(row))
+        return columns.answered(row, prompt, _first_answer(row), constraints)
+    prompt, answer = split_answer(row, columns.turns(row, "messages"))
+    return columns.answered(row, columns.with_system(row, prompt), answer, constraints)
 
 
 def _sources(row: Row) -> list[str]:
@@ -48,6 +49,6 @@ def _sources(row: Row) -> list[str]:
     return list(sources)
 
 
-def _first_answer(row: Row) -> str | None:
+def _first_answer(row: Row) -> Answer | None:
     answers = row.values.get("gpt-answer")
-    return answers[0] if answers and conforms(answers, list[str]) else None
+    return Answer(answers[0]) if answers and conforms(answers, list[str]) else None

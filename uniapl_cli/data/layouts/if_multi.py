@@ -12,6 +12,7 @@ from typing import Any
 
 from uniapl_cli.data import columns
 from uniapl_cli.data.layouts.layout import layouts
+from uniapl_cli.data.turns import split_answer
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
 from uniapl_cli.options import conforms
@@ -20,7 +21,7 @@ from uniapl_cli.types import Example
 _SHAPE = "[{'instruction_id': [...], 'kwargs': [...]}]"
 
 
-@layouts.register("if_multi", columns=[{"ground_truth", "messages"}])
+@layouts.register("if_multi", columns=[{"ground_truth", "messages"}], turns="messages")
 def if_multi(row: Row, build: columns.Build) -> Example:
     """Read allenai/IF_multi_constraints_upto5: `messages` and `ground_truth`, without answers.
 
@@ -30,10 +31,10 @@ def if_multi(row: Row, build: columns.Build) -> Example:
     Its own verifier, open-instruct's, takes `<answer>` tags off a response first: so do ours.
     """
     ids, kwargs = _ground_truth(row)
-    prompt, answer = columns.split_answer(columns.turns(row, "messages"))
+    prompt, answer = split_answer(row, columns.turns(row, "messages"))
     constraints = build(ids, kwargs, row.origin)
     constraints = tuple(replace(constraint, unwrap=True) for constraint in constraints)
-    return columns.answered(row, prompt, answer, constraints)
+    return columns.answered(row, columns.with_system(row, prompt), answer, constraints)
 
 
 def _ground_truth(row: Row) -> tuple[Any, Any]:

@@ -12,15 +12,10 @@ from uniapl_cli.types import Example
 def ifeval(row: Row, build: columns.Build) -> Example:
     """Read google/IFEval's layout, which argilla/ifeval-like-data and this project's files share.
 
-    `prompt` (or `messages`), `instruction_id_list` and `kwargs` side by side, and optionally `key`
-    (or `id`), `response`, `reference`. `kwargs` may be JSON text; a null in it counts as missing.
+    `prompt`, text or turns (or `messages`), `instruction_id_list` and `kwargs` side by side, and
+    optionally `system`, `tools`, `key` (or `id`), `response`, `reference`. `kwargs` may be JSON
+    text; a null in it counts as missing.
     """
-    return Example(
-        id=columns.identity(row),
-        prompt=columns.prompt(row),
-        constraints=columns.instructions(row, build),
-        response=columns.text(row, "response"),
-        reference=columns.text(row, "reference"),
-        row=row.values,
-        origin=row.origin,
-    )
+    prompt, answer = columns.conversation(row)
+    prompt = columns.with_system(row, prompt)
+    return columns.answered(row, prompt, answer, columns.instructions(row, build))
