@@ -1,5 +1,6 @@
 """Ids are the same in batches and one by one; rows too long are reported and counted."""
 
+import copy
 import logging
 from array import array
 from dataclasses import replace
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from uniapl_cli.chat import Chat, read_template
+from uniapl_cli.data import BadRows
 from uniapl_cli.data import encode as module
 from uniapl_cli.data.encode import Encoded, encode
 from uniapl_cli.data.limits import Limits, fit
@@ -107,6 +109,71 @@ def test_a_prompt_that_the_template_refuses_is_named(new_tokenizer):
     with pytest.raises(DataError) as caught:
         encode(chat, [example(), example("no", line=7)])
     assert caught.value.where == "rows.jsonl:7"
+
+
+def test_rows_that_the_template_refuses_are_bad_rows(new_tokenizer):
+    picky = "{% if 'no' in messages[0].content %}{{ raise_exception('No.') }}{% endif %}"
+    chat = Chat(new_tokenizer(CHATML, picky + read_template("qwen2.5")))
+    rows = [example("no", "Yes."), example("Hi", "Yes.", line=2), example("no", line=3)]
+    bad = BadRows(2)
+    [good] = encode(chat, rows, bad=bad)
+    assert good.example is rows[1]
+    assert [row.error.line for row in bad.rows] == [1, 3]
+    with pytest.raises(DataError) as caught:
+        encode(chat, rows, bad=BadRows(1))
+    assert caught.value.line == 3
+
+
+THOUGHTS = "<think>\n28 and 28.\n</think>\n\n56."
+
+
+@pytest.mark.parametrize(
+    ("thinking", "response", "counted"),
+    [(False, THOUGHTS, True), (True, THOUGHTS, False), (False, "56.", False), (True, "56.", True)],
+)
+def test_thoughts_that_are_left_out_or_lacking_are_counted(
+    tokenizer, caplog, thinking, response, counted
+):
+    with caplog.at_level(logging.WARNING, "uniapl"):
+        encode(Chat(tokenizer, thinking), [example(response=response)] * 3)
+    assert [record.args[0] for record in caplog.records] == [3] * counted
+
+
+def test_earlier_thoughts_that_the_template_leaves_out_are_counted(tokenizer, caplog):
+    talk = (Message("user", "Hi"), Message("assistant", THOUGHTS), Message("user", "And 8 x 8?"))
+    with caplog.at_level(logging.WARNING, "uniapl"):
+        encode(Chat(tokenizer), [Example("1", talk, response="64.")])
+    assert [record.args[0] for record in caplog.records] == [1]
+
+
+def test_an_answer_of_thoughts_only_is_a_bad_row_unless_they_are_learnt(tokenizer):
+    row = example(response="<think>\n28 and 28.\n</think>\n\n")
+    with pytest.raises(DataError) as caught:
+        encode(Chat(tokenizer), [row])
+    assert caught.value.line == 1
+    assert encode(Chat(tokenizer, thinking=True), [row])[0].response
+
+
+def test_tools_and_the_fields_of_a_response_are_encoded(tokenizer):
+    call = {"type": "function", "function": {"name": "tides", "arguments": "{}"}}
+    tool = {"type": "function", "function": {"name": "tides", "description": "Tides"}}
+    row = replace(example(response=""), response_fields={"tool_calls": [call]}, tools=(tool,))
+    plain, offered = encode(Chat(tokenizer), [example(response="Yes."), row])
+    assert plain.prompt != offered.prompt
+    assert '"name": "tides"' in tokenizer.decode(list(offered.response))
+    with pytest.raises(DataError) as caught:
+        encode(Chat(new_chatml(tokenizer)), [row])
+    assert caught.value.line == 1
+
+
+def new_chatml(tokenizer):
+    """The tokenizer with a template that knows no tools."""
+    other = copy.deepcopy(tokenizer)
+    other.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    return other
 
 
 LIMITS = Limits(prompt=100, response=50, answer=0, context=120)
