@@ -47,6 +47,7 @@ style: $(INSTALLED)  ## mend what the linter and the formatter can; rewrite what
 	ruff format
 	uniapl config keys --markdown >docs/configuration.md
 	python tests/messages/cases.py --write
+	python tests/data/inspected.py --write
 
 tiny-models: $(INSTALLED)  ## train the embedded world's models anew: 6 minutes or so
 	rm -rf work/recipe

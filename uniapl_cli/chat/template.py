@@ -64,7 +64,7 @@ class Template:
             if turn["role"] == "assistant":
                 content = strip_thinking(content)
             if not _holds(text, content.strip()):
-                raise _lost(f"the text of turn {number}, the {turn['role']}'s,", content)
+                raise _lost(f"the text of turn {number} ({turn['role']})", content)
         for number, name in _further_fields(turns):
             without = {key: value for key, value in turns[number].items() if key != name}
             others = [*turns[:number], without, *turns[number + 1 :]]
@@ -75,7 +75,7 @@ class Template:
         calls = [turn["tool_calls"] for turn in turns if "tool_calls" in turn]
         for leaf in _texts([tools, calls] if tools or calls else None):
             if not _holds(text, leaf):
-                raise _lost(f"{leaf!r:.60}, which is in the tools or tool calls,", leaf)
+                raise _lost(f"{leaf!r:.60} of the tools or tool calls", leaf)
 
     def _same(self, text: str, turns: Sequence[Turn], tools: Tools, *, generate: bool) -> bool:
         """Whether other turns or tools are rendered as the same text."""
@@ -155,7 +155,8 @@ def _holds(text: str, part: str) -> bool:
 
 def _lost(what: str, value: Any) -> ModelError:
     return ModelError(
-        f"the chat template does not write {what} so the model would never see it",
-        "Choose another template with chat.template, or leave it out on purpose with data.ignore",
+        f"the chat template leaves out {what}",
+        "The model would never see it: choose another template with chat.template, or leave it out "
+        "on purpose with data.ignore",
         got=value,
     )
