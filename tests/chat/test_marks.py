@@ -101,7 +101,7 @@ def test_the_ids_are_those_that_transformers_finds(name, text):
         pytest.skip("this transformers does not tell text from control tokens")
     ids = apply(
         [{"role": "user", "content": text}],
-        chat_template=under.template._dated(),
+        chat_template=under.template.dated(under.tokenizer.chat_template),
         add_generation_prompt=True,
         sanitize_control_tokens=True,
         return_dict=False,

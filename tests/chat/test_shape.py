@@ -5,7 +5,9 @@ from chat_templates import MARKS, chat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uniapl_cli.chat import Chat
 from uniapl_cli.chat.thinking import CLOSE, OPEN, read_thoughts, with_thoughts
+from uniapl_cli.errors import ModelError
 from uniapl_cli.types import Message
 
 ASK = (Message("user", "What is 7 x 8?"),)
@@ -101,3 +103,46 @@ def test_think_marks_that_are_special_are_tokens(name):
     turns = (*ASK, Message("assistant", THOUGHTS), *ASK)
     assert close not in special.prompt_ids([Message("user", f"Say {CLOSE}.")])
     assert special.tokenizer.decode(special.prompt_ids(turns)) == special.render(turns)
+
+
+FOREIGN = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.thinking %}[THINK]{{ m.thinking }}"
+    "[/THINK]{% endif %}{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\nPROMPT{% endif %}"
+)
+
+
+def foreign(new_tokenizer, prompt, *, thinking):
+    special = ("<|im_end|>", "<|im_start|>", "[THINK]", "[/THINK]")
+    return Chat(new_tokenizer(special, FOREIGN.replace("PROMPT", prompt)), thinking)
+
+
+@pytest.mark.parametrize("prompt", ["", "[THINK]"])
+def test_thoughts_have_the_templates_own_marks(new_tokenizer, prompt):
+    under = foreign(new_tokenizer, prompt, thinking=True)
+    whole = "[THINK]28 and 28.[/THINK]56."
+    assert prompt + learnt(under, THOUGHTS) == whole
+    ids = under.response_ids(THOUGHTS)
+    assert read_thoughts(under.text(ids)) == read_thoughts(THOUGHTS)
+    cut = len(under.response_ids(f"{OPEN}\n28 and")) - 1
+    assert read_thoughts(under.text(ids[:cut])) == read_thoughts(f"{OPEN}\n28 and")
+    plain = prompt + learnt(under, "56.")
+    assert plain == ("[THINK][/THINK]56." if prompt else "56.")
+    assert read_thoughts(under.text(under.response_ids("56."))).answer == "56."
+
+
+def test_a_prompt_that_ends_with_what_no_answer_follows_is_refused(new_tokenizer):
+    with pytest.raises(ModelError) as caught:
+        foreign(new_tokenizer, "[ANALYSIS]", thinking=False)
+    assert caught.value.got == "[ANALYSIS]"
+    assert foreign(new_tokenizer, "\n", thinking=False).lead == ""
+
+
+def test_of_several_templates_the_one_for_tools_is_taken_where_there_are_tools(new_tokenizer):
+    plain = FOREIGN.replace("PROMPT", "")
+    tokenizer = new_tokenizer(("<|im_end|>", "<|im_start|>"), plain)
+    offering = "{% for t in tools %}{{ t | tojson }}{% endfor %}" + plain
+    tokenizer.chat_template = {"default": plain, "tool_use": offering}
+    under = Chat(tokenizer)
+    assert "tides" in under.render(ASK, [{"name": "tides"}])
+    assert "tides" not in under.render(ASK)

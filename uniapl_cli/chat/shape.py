@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,13 +19,13 @@ EMPTY_BLOCK = re.compile(rf"{OPEN}\s*{CLOSE}\s*\Z")
 class Shape:
     """The marks around an answer, from the end of the prompt on.
 
-    prompt: the rendered question. opening: the think block that the prompt's end leaves open, "" if
-    there is none. lead: before an answer without thoughts. before_thoughts, after_thoughts: around
-    thoughts that are learnt. closing: what ends the turn. marks: all that the template wrote.
+    prompt: the rendered question. opened: whether it ends within a think block. lead: before an
+    answer without thoughts. before_thoughts, after_thoughts: around thoughts that are learnt.
+    closing: what ends the turn. marks: all that the template wrote.
     """
 
     prompt: str
-    opening: str
+    opened: bool
     lead: str
     before_thoughts: str
     after_thoughts: str
@@ -50,20 +51,25 @@ class Shape:
 
     def text(self, generated: str) -> str:
         """Return a generated response as rows have it: thoughts in a think block, no other mark."""
-        if self.opening:
-            return self.opening + generated
-        if self.lead and CLOSE not in self.lead and generated.startswith(self.lead):
+        if self.opened and OPEN in self.prompt:
+            return self.prompt[self.prompt.rfind(OPEN) :] + generated
+        if (
+            not self.opened
+            and self.lead
+            and CLOSE not in self.lead
+            and generated.startswith(self.lead)
+        ):
             return generated.removeprefix(self.lead)
-        foreign = self.before_thoughts and OPEN not in self.before_thoughts
-        if foreign and generated.startswith(self.before_thoughts):
-            rest = generated.removeprefix(self.before_thoughts)
-            reasoning, mark, answer = rest.partition(self.after_thoughts)
-            return with_thoughts(reasoning, answer) if mark else f"{OPEN}\n{reasoning}"
-        return generated
+        if OPEN in self.before_thoughts or not generated.startswith(self.before_thoughts):
+            return generated
+        # Thoughts between marks of the template's own.
+        rest = generated.removeprefix(self.before_thoughts)
+        reasoning, mark, answer = rest.partition(self.after_thoughts)
+        return with_thoughts(reasoning, answer) if mark else f"{OPEN}\n{reasoning}"
 
 
 def read_shape(template: Template) -> Shape:
-    """Find out a template's shape. Raises ModelError if it leaves a question's text out."""
+    """Find out a template's shape. Raises ModelError if no answer fits behind its prompt."""
     question = {"role": "user", "content": QUESTION}
     prompt = template.render([question], generate=True)
     if QUESTION not in prompt:
@@ -74,36 +80,30 @@ def read_shape(template: Template) -> Shape:
     answer = {"role": "assistant", "content": ANSWER}
     plain = template.render([question, answer], generate=False)
     before, found, closing = plain.rpartition(ANSWER)
-    opening = _opening(prompt)
-    before_thoughts, after_thoughts, marks = _around_thoughts(template, question, prompt, opening)
+    start, middle, written = _around_thoughts(template, question, prompt)
+    opened = prompt.rfind(OPEN) > prompt.rfind(CLOSE)
+    base = EMPTY_BLOCK.sub("", prompt)
     if found and before.startswith(prompt):
         lead = before.removeprefix(prompt)
+    elif opened or (written and not start):
+        # The template shows an answer without the block that its prompt has opened.
+        opened, lead = True, start + middle
+    elif found and before.startswith(base):
+        lead = before.removeprefix(base)
     else:
-        # The template would show the answer without the block that the prompt has opened.
-        lead = before_thoughts + after_thoughts if opening else ""
+        lead = _no_lead(prompt, before if found else prompt)
     return Shape(
-        prompt,
-        opening,
-        lead,
-        before_thoughts,
-        after_thoughts,
-        closing if found else "",
-        marks + prompt + plain,
+        prompt, opened, lead, start, middle, closing if found else "", f"{prompt}{plain}{written}"
     )
 
 
-def _opening(prompt: str) -> str:
-    """Return the think block that the end of a prompt leaves open, "" if there is none."""
-    begin = prompt.rfind(OPEN)
-    return prompt[begin:] if begin > prompt.rfind(CLOSE) else ""
-
-
 def _around_thoughts(
-    template: Template, question: dict[str, str], prompt: str, opening: str
+    template: Template, question: dict[str, str], prompt: str
 ) -> tuple[str, str, str]:
-    """Return what stands before thoughts, between them and the answer, and all that was written.
+    """Return what stands before thoughts, what between them and the answer, and the whole text.
 
-    Templates take thoughts from a field or from the text; some show those of no finished turn.
+    Templates take thoughts from a field or from the text. Where one shows those of no finished
+    turn, the marks are Qwen3's, and the whole text is "".
     """
     base = EMPTY_BLOCK.sub("", prompt)
     for turn in (
@@ -116,4 +116,18 @@ def _around_thoughts(
         if found and answered and before.startswith(base):
             start = prompt if before.startswith(prompt) else base
             return before.removeprefix(start), between, text
-    return "" if opening else f"{OPEN}\n", f"\n{CLOSE}\n\n", ""
+    opened = prompt.rfind(OPEN) > prompt.rfind(CLOSE)
+    return "" if opened else f"{OPEN}\n", f"\n{CLOSE}\n\n", ""
+
+
+def _no_lead(prompt: str, before: str) -> str:
+    """Return "" if a prompt ends like what stands before an answer. Raises ModelError if not."""
+    own = prompt.removeprefix(os.path.commonprefix([prompt, before]))
+    if own.strip():
+        raise ModelError(
+            f"the chat template ends a prompt with {own!r:.60}, which it does not write before an "
+            "answer, so what the model should go on with is not known",
+            "Choose another template with chat.template, or another chat.thinking",
+            got=own,
+        )
+    return ""

@@ -39,11 +39,12 @@ class Template:
 
         Raises ModelError for whatever the template raises.
         """
+        offered = [dict(tool) for tool in tools] or None
         try:
             return self.tokenizer.apply_chat_template(
                 [_with_parsed_arguments(turn) for turn in turns],
-                chat_template=self._dated(),
-                tools=[dict(tool) for tool in tools] or None,
+                chat_template=self.dated(self.tokenizer.get_chat_template(tools=offered)),
+                tools=offered,
                 tokenize=False,
                 add_generation_prompt=generate,
                 enable_thinking=self.thinking,
@@ -84,11 +85,10 @@ class Template:
         except ModelError:
             return False
 
-    def _dated(self) -> str | None:
-        """Return the template with its clock stopped at the date; None where it reads none."""
-        template = self.tokenizer.chat_template
-        if not isinstance(template, str) or "strftime_now" not in template:
-            return None
+    def dated(self, template: str) -> str:
+        """Return a template with its clock stopped at the date, if it reads one."""
+        if "strftime_now" not in template:
+            return template
         today = calendar_date.fromisoformat(self.date) if self.date else calendar_date.today()
         values = {f"%{d}": today.strftime(f"%{d}") for d in DIRECTIVES}
         values |= {f"%-{d}": today.strftime(f"%-{d}") for d in DIRECTIVES}
