@@ -40,10 +40,11 @@ def filter_gt(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         # A response whose prompt has no constraints lacks their columns, and is counted as such.
         reader = replace(reader, only=False)
     bad = BadRows(config.data.tolerance)
+    sandbox = components.sandbox(config, 1)
     if dry_run:
         return {"rows": len(rows), "layout": reader.layout, "out": options.out}
     workers = 1 if len(rows) < ALONE else options.workers or os.cpu_count() or 1
-    judging = (reader, options.mode, options.pairs is not None, components.sandbox(config, 1))
+    judging = (reader, options.mode, options.pairs is not None, sandbox)
     with (
         bar("filter", len(rows)) as progress,
         judged_chunks(source, workers, *judging, plugins=loaded_files()) as chunks,

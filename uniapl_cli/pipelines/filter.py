@@ -23,6 +23,7 @@ from uniapl_cli.pipelines.pairs import Pairs
 from uniapl_cli.pipelines.repeats import Repeats
 from uniapl_cli.runs.console import Bar
 from uniapl_cli.sandbox import Sandbox
+from uniapl_cli.verifiers.text import share_warning
 
 CutOff = Literal["reject", "keep"]
 
@@ -180,9 +181,19 @@ def judged_chunks(
             worker.judge.close()
         return
     context = multiprocessing.get_context("spawn")
-    options = (reader, mode, with_pairs, start, plugins)
+    others = multiprocessing.active_children()
+    warned = context.Value("b", 0)
+    share_warning(warned)
+    options = (reader, mode, with_pairs, start, plugins, warned)
     with ProcessPoolExecutor(workers, context, start_worker, options) as executor:
-        yield in_chunks(rows, work, executor, workers)
+        try:
+            yield in_chunks(rows, work, executor, workers)
+        except BaseException:  # nobody will want what they are at
+            executor.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                if process not in others:
+                    process.terminate()
+            raise
 
 
 def in_chunks(

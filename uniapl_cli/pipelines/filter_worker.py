@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from uniapl_cli.data import BadRow, RowReader
 from uniapl_cli.data.columns import Build
@@ -15,8 +19,10 @@ from uniapl_cli.pipelines.pairs import JudgedResponse, judged_response
 from uniapl_cli.pipelines.repeats import digest
 from uniapl_cli.plugins import load_plugins
 from uniapl_cli.sandbox import Sandbox
+from uniapl_cli.sandbox.folder import remove_own
 from uniapl_cli.types import Example, Verdict
 from uniapl_cli.verifiers import Case, Judge, constraints
+from uniapl_cli.verifiers.text import Flag, share_warning
 
 Mode = Literal["strict", "loose"]
 
@@ -128,11 +134,33 @@ def start_worker(
     with_pairs: bool,
     start: Callable[[], Sandbox],
     plugins: Sequence[Path],
+    warned: Flag,
 ) -> None:
-    """Make this process a worker; `plugins` are files that it loads first."""
+    """Make this process a worker; `plugins` are files that it loads first.
+
+    The worker ends with its parent, however that ends, and leaves an interrupt to it. Of the
+    processes that share `warned`, one warns of missing tables.
+    """
     global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    share_warning(warned)
     load_plugins(plugins)
     _worker = Worker(reader, mode, with_pairs, start)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a worker was started by another process"
+    parent.join()
+    _end()
+
+
+def _end(*_: object) -> NoReturn:
+    """End at once; the sandbox's processes notice, and its folder is removed."""
+    remove_own()
+    os._exit(128 + signal.SIGTERM)
 
 
 def work(rows: list[Row | BadRow]) -> list[JudgedRow]:

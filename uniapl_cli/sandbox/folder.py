@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 PREFIX = "uniapl-sandbox-"
+_own: set[Folder] = set()
 
 
 class Folder:
@@ -23,6 +24,7 @@ class Folder:
         while (lock := self._make()) is None:
             pass  # another process swept it between its creation and the lock
         self._lock = lock
+        _own.add(self)
 
     def _make(self) -> int | None:
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
@@ -36,10 +38,17 @@ class Folder:
 
     def remove(self) -> None:
         """Remove the folder, once."""
+        _own.discard(self)
         if self._lock >= 0:
             _remove(self.path)
             os.close(self._lock)
             self._lock = -1
+
+
+def remove_own() -> None:
+    """Remove all folders of this process, which is about to end without further ado."""
+    for folder in list(_own):
+        folder.remove()
 
 
 def sweep(temporary: Path) -> None:

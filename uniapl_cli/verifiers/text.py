@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import logging
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from uniapl_cli.errors import DataError
 
@@ -20,6 +21,43 @@ UNTRAINED = (
 
 _log = logging.getLogger("uniapl")
 _lock = threading.Lock()
+
+
+class Flag(Protocol):
+    """A number that processes may share: multiprocessing's Value."""
+
+    value: int
+
+    def get_lock(self) -> AbstractContextManager[Any]:
+        """Return the lock under which it is read and set."""
+        ...
+
+
+@dataclass
+class _OwnFlag:
+    value: int = 0
+
+    def get_lock(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+
+# Whether it was said that tables are missing.
+_warned: Flag = _OwnFlag()
+
+
+def share_warning(flag: Flag) -> None:
+    """Warn of missing tables once among all processes that share `flag`, this one included."""
+    global _warned
+    with flag.get_lock():
+        flag.value |= _warned.value
+    _warned = flag
+
+
+def _warn() -> None:
+    with _warned.get_lock():
+        if not _warned.value:
+            _warned.value = 1
+            _log.warning(UNTRAINED)
 
 
 @dataclass(frozen=True)
@@ -50,6 +88,7 @@ def forget_splitter() -> None:
     """Make the next call look for the punkt tables again."""
     with _lock:
         _load_splitter.cache_clear()
+        _warned.value = 0
         sentences.cache_clear()
 
 
@@ -83,7 +122,7 @@ def _load_splitter() -> _Splitter:
     from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTokenizer
 
     if _find_tables() is None:
-        _log.warning(UNTRAINED)
+        _warn()
         return _Splitter(PunktSentenceTokenizer(), NLTKWordTokenizer())
     return _Splitter(PunktTokenizer("english"), NLTKWordTokenizer())
 
