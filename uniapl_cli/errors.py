@@ -128,6 +128,6 @@ def unknown(
     return error(f"unknown {kind} '{name}'", listed, got=name, allowed=allowed, suggestion=guess)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of a library's error, or its class name if it has no text."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

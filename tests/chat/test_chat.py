@@ -163,7 +163,7 @@ def test_a_folder_without_a_tokenizer_is_refused(tmp_path, content):
         (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "Qwen2Tokenizer"}')
     with pytest.raises(ModelError) as caught:
         load_tokenizer(tmp_path)
-    assert caught.value.got == str(tmp_path)
+    assert str(tmp_path) in caught.value.problem
 
 
 def test_an_empty_think_block_is_not_said_twice(tokenizer):

@@ -15,7 +15,7 @@ from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.generation import Generator, generators
-from uniapl_cli.loading import load_tokenizer
+from uniapl_cli.loading import check_vocabulary, hub_file, load_tokenizer, read_model_config
 from uniapl_cli.precision import weights
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sandbox import Sandbox, package_folders
@@ -97,7 +97,15 @@ def policy_chat(config: Config, location: str, key: str = "model.path") -> Chat:
             "Set chat.template=qwen2.5 (or qwen3, or the path of a .jinja file)",
         )
     with config.blaming(key):
+        check_fit(location, tokenizer, config.model.revision)
         return Chat(tokenizer, config.chat.thinking, config.chat.system, config.chat.date)
+
+
+def check_fit(location: str, tokenizer: Any, revision: str | None) -> None:
+    """Refuse a tokenizer that knows more tokens than the model beside it. Raises ModelError."""
+    # A folder of a tokenizer alone has none.
+    if not Path(location).exists() or hub_file(location, "config.json"):
+        check_vocabulary(location, tokenizer, read_model_config(location, revision))
 
 
 def model(

@@ -58,6 +58,7 @@ def ready_teacher(config: Config) -> Callable[[], Teacher]:
     with config.blaming("teacher.path"):
         # By its own template: chat.template is what the policy learns.
         tokenizer = load_tokenizer(location, config.teacher.revision)
+        components.check_fit(location, tokenizer, config.teacher.revision)
         chat = Chat(tokenizer, config.chat.thinking, config.chat.system, config.chat.date)
     return partial(local_teacher, config, location, chat)
 

@@ -16,7 +16,7 @@ from uniapl_cli.discriminators.local import (
     refuse_overlong,
 )
 from uniapl_cli.errors import ModelError
-from uniapl_cli.loading import load_tokenizer
+from uniapl_cli.loading import check_vocabulary, load_tokenizer
 from uniapl_cli.options import key
 from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Comparison
@@ -32,7 +32,9 @@ class Embedding(LocalDiscriminator):
     def make(self, path: str, device: str) -> EmbeddingDiscriminator:
         """Load the encoder in the folder `path`. Raises ModelError."""
         model = self.load("AutoModel", path, device)
-        return EmbeddingDiscriminator(model, load_tokenizer(path, self.revision), self)
+        tokenizer = load_tokenizer(path, self.revision)
+        check_vocabulary(path, tokenizer, model.config)
+        return EmbeddingDiscriminator(model, tokenizer, self)
 
 
 class EmbeddingDiscriminator:

@@ -16,7 +16,7 @@ from uniapl_cli.discriminators.local import (
 )
 from uniapl_cli.discriminators.polar.serialise import remove_all, special_strings
 from uniapl_cli.errors import ModelError
-from uniapl_cli.loading import load_tokenizer
+from uniapl_cli.loading import check_vocabulary, load_tokenizer
 from uniapl_cli.options import key
 from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Comparison
@@ -38,6 +38,7 @@ class RewardModel(LocalDiscriminator):
             message = f"'{path}' is no reward model: it has {labels} labels, not 1"
             raise ModelError(message, got=labels)
         tokenizer = load_tokenizer(path, self.revision)
+        check_vocabulary(path, tokenizer, model.config)
         if not tokenizer.chat_template:
             raise ModelError(f"the tokenizer of '{path}' has no chat template")
         return RewardModelDiscriminator(model, tokenizer, self)

@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.errors import ModelError
-from uniapl_cli.loading import load_pretrained, load_tokenizer
+from uniapl_cli.loading import check_vocabulary, load_pretrained, load_tokenizer
 from uniapl_cli.precision import arithmetic
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.adapter import adapted_layers, adapter_disabled, save_merged
@@ -160,7 +160,9 @@ def stop_at(token: int, model: Any, tokenizer: Any) -> None:
 def load_policy(path: str | Path, device: str, **options: Any) -> Policy:
     """Load a policy with its tokenizer. Raises ModelError."""
     tokenizer = load_tokenizer(path, options.get("revision"))
-    return Policy(load_model(path, device, **options), tokenizer)
+    model = load_model(path, device, **options)
+    check_vocabulary(path, tokenizer, model.config)
+    return Policy(model, tokenizer)
 
 
 def save_folder(folder: Path, model: Any, tokenizer: Any) -> None:

@@ -193,7 +193,7 @@ REFUSED = [
     ("config.json", lambda v: v.update(num_hidden_layers=3), layer(2)),
     ("config.json", lambda v: v.update(num_hidden_layers=1), layer(1)),
     ("config.json", lambda v: v.update(vocab_size=92545), "model.embed_tokens.weight"),
-    ("config.json", lambda v: v.update(vocab_size=500), 92544),
+    ("config.json", lambda v: v.update(vocab_size=92540), 92544),
     (
         "config.json",
         lambda v: v.update(architectures=["InternLM2ForCausalLM"]),

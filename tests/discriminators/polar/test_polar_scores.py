@@ -242,7 +242,7 @@ def test_a_torn_weights_file_is_refused(saved, tmp_path):
     weights.write_bytes(weights.read_bytes()[:5000])
     with pytest.raises(ModelError) as caught:
         load_polar(tmp_path)
-    assert caught.value.got == tmp_path
+    assert caught.value.got == "model.safetensors"
 
 
 def test_a_folder_without_the_scores_weights_is_refused(saved, tmp_path):

@@ -6,7 +6,7 @@ query heads at a time. No code of the checkpoint is run: its layout is read from
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,12 +16,19 @@ import torch
 from torch import Tensor
 
 from uniapl_cli.discriminators.polar.sentencepiece import load_sentencepiece
-from uniapl_cli.errors import ModelError, first_line
-from uniapl_cli.loading import hub_file
+from uniapl_cli.errors import ModelError
+from uniapl_cli.loading import hub_file, read_object
+from uniapl_cli.loading.weights import (
+    check_finite,
+    check_layers,
+    check_plain,
+    read_headers,
+    read_tensors,
+)
+from uniapl_cli.reasons import explained
 
 ARCHITECTURE = "InternLM2ForRewardModel"
 SEPARATOR = "<|reward|>"
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 NEEDED = (
     "hidden_size",
     "intermediate_size",
@@ -65,20 +72,22 @@ def load_official(
     from transformers import LlamaForSequenceClassification
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
+    headers = read_headers(path)
     config = llama_config(path, settings, attention)
+    check_layers(path, config, headers)
     tokenizer, separator = load_official_tokenizer(path, settings, revision)
     config.separator_token_id, config.reward_token_id = separator, settings["reward_token_id"]
-    try:
-        with torch.device("meta"):
-            model = LlamaForSequenceClassification(config)
-    except (ValueError, ImportError) as error:
-        raise ModelError(f"cannot load '{path}': {first_line(error)}") from error
+    with explained(f"cannot load '{path}'", got=str(path)), torch.device("meta"):
+        model = LlamaForSequenceClassification(config)
+    check_plain(path, headers, list(headers))
     state = {}
-    for name, tensor in converted(read_weights(path, revision), config):
-        kept = torch.float32 if name == "score.weight" else dtype
-        state[name] = tensor.to(device=device, dtype=kept, copy=True)
+    with explained(f"cannot load '{path}'", got=str(path)):
+        for name, tensor in converted(read_tensors(path, revision), config):
+            kept = torch.float32 if name == "score.weight" else dtype
+            state[name] = tensor.to(device=device, dtype=kept, copy=True)
     _check_state(path, state, model.state_dict())
     model.load_state_dict(state, assign=True)
+    check_finite(path, model)
     # Not part of the checkpoint, and in float32 whatever the weights are in.
     model.model.rotary_emb = LlamaRotaryEmbedding(config).to(device)
     return model, tokenizer
@@ -96,24 +105,33 @@ def llama_config(path: str | Path, settings: Mapping[str, Any], attention: str) 
         message = f"'{path}' is no POLAR checkpoint: its config.json lacks {missing[0]}"
         raise ModelError(message, got=missing)
     scaling = settings.get("rope_scaling") or {}
-    kind = scaling.get("type", scaling.get("rope_type", "dynamic"))
-    wrong = {"bias": settings.get("bias", False), "rope_scaling": kind != "dynamic"}
+    wrong = {"bias": settings.get("bias", False), "rope_scaling": not _is_dynamic(scaling)}
     wrong["hidden_act"] = settings.get("hidden_act", "silu") != "silu"
     for name in (name for name, bad in wrong.items() if bad):
         message = f"'{path}': {name} = {settings[name]} has no Llama equivalent here"
         raise ModelError(message, got=settings[name])
     sizes = {name: settings[name] for name in NEEDED if name != "rope_theta"}
-    return LlamaConfig(
-        **sizes,
-        num_key_value_heads=settings.get("num_key_value_heads") or sizes["num_attention_heads"],
-        rope_parameters={"rope_type": "default", "rope_theta": float(settings["rope_theta"])},
-        bos_token_id=settings.get("bos_token_id", 1),
-        eos_token_id=settings.get("eos_token_id", 2),
-        pad_token_id=settings.get("pad_token_id", 2),
-        tie_word_embeddings=False,
-        num_labels=1,
-        attn_implementation=attention,
-    )
+    with explained(f"cannot load '{path}': its config.json", got=str(path)):
+        theta = float(settings["rope_theta"])
+        if not 0 < theta < math.inf:
+            raise ValueError(f"rope_theta is {theta}")
+        return LlamaConfig(
+            **sizes,
+            num_key_value_heads=settings.get("num_key_value_heads") or sizes["num_attention_heads"],
+            rope_parameters={"rope_type": "default", "rope_theta": theta},
+            bos_token_id=settings.get("bos_token_id", 1),
+            eos_token_id=settings.get("eos_token_id", 2),
+            pad_token_id=settings.get("pad_token_id", 2),
+            tie_word_embeddings=False,
+            num_labels=1,
+            attn_implementation=attention,
+        )
+
+
+def _is_dynamic(scaling: Any) -> bool:
+    if not isinstance(scaling, dict):
+        return False
+    return scaling.get("type", scaling.get("rope_type", "dynamic")) == "dynamic"
 
 
 def converted(weights: Iterator[tuple[str, Tensor]], config: Any) -> Iterator[tuple[str, Tensor]]:
@@ -132,48 +150,14 @@ def converted(weights: Iterator[tuple[str, Tensor]], config: Any) -> Iterator[tu
         if rest != "attention.wqkv":
             yield f"{front}{NAMES.get(rest, rest)}.weight", tensor
             continue
+        needed = ((queries + 2) * heads * config.head_dim, config.hidden_size)
+        if tuple(tensor.shape) != needed:
+            problem = f"{name} is {tuple(tensor.shape)}, not {needed} as its config.json says"
+            raise ValueError(problem)
         grouped = tensor.unflatten(0, (heads, queries + 2, config.head_dim))
         parts = {"q": grouped[:, :queries], "k": grouped[:, queries], "v": grouped[:, queries + 1]}
         for letter, part in parts.items():
             yield f"{front}self_attn.{letter}_proj.weight", part.reshape(-1, tensor.shape[1])
-
-
-def read_weights(path: str | Path, revision: str | None = None) -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors of a checkpoint by name. Raises ModelError."""
-    for file in weight_files(path, revision):
-        try:
-            yield from _tensors(file)
-        except Exception as error:
-            # A damaged file makes safetensors and torch raise errors of their own kinds.
-            message = f"cannot load '{path}': {file.name}: {first_line(error)}"
-            raise ModelError(message, got=file.name) from error
-
-
-def weight_files(path: str | Path, revision: str | None = None) -> list[Path]:
-    """Return a checkpoint's files of weights, safetensors or pickles. Raises ModelError."""
-    for name in WEIGHTS:
-        if whole := hub_file(path, name, revision):
-            return [whole]
-        if index := hub_file(path, f"{name}.index.json", revision):
-            shards = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
-            files = {shard: hub_file(path, shard, revision) for shard in shards}
-            for shard in (shard for shard, file in files.items() if file is None):
-                message = f"cannot load '{path}': {index.name} names {shard}: no such file"
-                raise ModelError(message, got=shard)
-            return [file for file in files.values() if file is not None]
-    message = f"cannot load '{path}': it has none of {', '.join(WEIGHTS)}"
-    raise ModelError(message, got=path, allowed=WEIGHTS)
-
-
-def _tensors(file: Path) -> Iterator[tuple[str, Tensor]]:
-    from safetensors import safe_open
-
-    if file.suffix == ".safetensors":
-        with safe_open(file, framework="pt") as weights:
-            for name in weights.keys():  # noqa: SIM118  (it is no mapping)
-                yield name, weights.get_tensor(name)
-    else:
-        yield from torch.load(file, map_location="cpu", weights_only=True, mmap=True).items()
 
 
 def _check_state(
@@ -202,18 +186,19 @@ def load_official_tokenizer(
     from tokenizers import AddedToken
     from transformers import PreTrainedTokenizerFast
 
-    raw, names = _read_tokenizer(path, revision)
-    separator = _separator(path, names, settings["reward_token_id"])
-    raw.add_special_tokens([AddedToken(n, special=True, normalized=False) for n in names.values()])
-    if raw.get_vocab_size() > settings["vocab_size"]:
-        message = f"'{path}': the tokenizer knows more tokens than the model"
-        raise ModelError(message, got=raw.get_vocab_size())
-    unk, bos, eos = (
-        names.get(i) for i in (0, settings.get("bos_token_id", 1), settings.get("eos_token_id", 2))
-    )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw, unk_token=unk, bos_token=bos, eos_token=eos, pad_token=eos
-    )
+    with explained(f"no tokenizer in '{path}'", got=str(path)):
+        raw, names = _read_tokenizer(path, revision)
+        separator = _separator(path, names, settings["reward_token_id"])
+        special = [AddedToken(name, special=True, normalized=False) for name in names.values()]
+        raw.add_special_tokens(special)
+        if max(raw.get_vocab_size() - 1, separator) >= settings["vocab_size"]:
+            message = f"'{path}': the tokenizer knows more tokens than the model"
+            raise ModelError(message, got=raw.get_vocab_size())
+        ids = 0, settings.get("bos_token_id", 1), settings.get("eos_token_id", 2)
+        unk, bos, eos = map(names.get, ids)
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=raw, unk_token=unk, bos_token=bos, eos_token=eos, pad_token=eos
+        )
     return tokenizer, separator
 
 
@@ -222,19 +207,16 @@ def _read_tokenizer(path: str | Path, revision: str | None) -> tuple[Any, dict[i
     from tokenizers import Tokenizer
 
     file = hub_file(path, "tokenizer_config.json", revision)
-    added = json.loads(file.read_text("utf-8")).get("added_tokens_decoder", {}) if file else {}
+    added = read_object(file).get("added_tokens_decoder", {}) if file else {}
     names = {int(id): token["content"] for id, token in added.items()}
     if fast := hub_file(path, "tokenizer.json", revision):
-        try:
+        with explained(f"no tokenizer in '{path}': {fast.name}", got=fast.name):
             raw = Tokenizer.from_file(str(fast))
-        except Exception as error:
-            # tokenizers raises nothing narrower.
-            message = f"no tokenizer in '{path}': {first_line(error)}"
-            raise ModelError(message, got=fast.name) from error
         names |= {i: t.content for i, t in raw.get_added_tokens_decoder().items() if t.special}
         return raw, names
     if model := hub_file(path, "tokenizer.model", revision):
-        return load_sentencepiece(model, names), names
+        with explained(f"no tokenizer in '{path}': {model.name}", got=model.name):
+            return load_sentencepiece(model, names), names
     raise ModelError(f"'{path}' has neither tokenizer.json nor tokenizer.model", got=path)
 
 

@@ -8,7 +8,6 @@ transformers sequence classifiers with one label, whose config also names `separ
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +28,16 @@ from uniapl_cli.discriminators.polar.internlm2 import is_official, load_official
 from uniapl_cli.discriminators.polar.prefixes import Prefixes
 from uniapl_cli.discriminators.polar.scorer import Scorer
 from uniapl_cli.discriminators.polar.serialise import OFFICIAL, Cut, Format, Serialiser, report_cuts
-from uniapl_cli.errors import ModelError, first_line
-from uniapl_cli.loading import hub_file, load_pretrained, load_tokenizer
+from uniapl_cli.errors import ModelError
+from uniapl_cli.loading import (
+    check_settings,
+    check_token,
+    check_vocabulary,
+    hub_file,
+    load_pretrained,
+    load_tokenizer,
+    read_object,
+)
 from uniapl_cli.options import key
 from uniapl_cli.precision import weights
 from uniapl_cli.types import Comparison
@@ -173,7 +180,9 @@ def load_polar(
     model = load_pretrained(
         CLASSIFIER, path, device, dtype=dtype, attention=attention, revision=revision
     )
-    return PolarModel(model, load_tokenizer(path, revision), format)
+    tokenizer = load_tokenizer(path, revision)
+    check_vocabulary(path, tokenizer, model.config)
+    return PolarModel(model, tokenizer, format)
 
 
 def read_settings(path: str | Path, revision: str | None = None) -> dict[str, Any]:
@@ -182,12 +191,8 @@ def read_settings(path: str | Path, revision: str | None = None) -> dict[str, An
     if file is None:
         message = f"no discriminator in '{path}': there is no config.json, here or on the hub"
         raise ModelError(message, got=path)
-    try:
-        settings = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise ModelError(
-            f"no discriminator in '{path}': config.json: {first_line(error)}", got=path
-        ) from error
+    settings = read_object(file)
+    check_settings(file, settings)
     missing = [n for n in ("separator_token_id", "reward_token_id") if n not in settings]
     if missing and not is_official(settings):
         kind = (settings.get("architectures") or ["unknown"])[0]
@@ -196,6 +201,9 @@ def read_settings(path: str | Path, revision: str | None = None) -> dict[str, An
             f"{', '.join(missing)} (architecture: {kind})",
             got=missing,
         )
+    for name in ("separator_token_id", "reward_token_id"):
+        if name in settings:
+            check_token(file, settings, name)
     return settings
 
 

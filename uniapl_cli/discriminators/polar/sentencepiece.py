@@ -115,6 +115,8 @@ def _varint(data: bytes, offset: int) -> tuple[int, int]:
     """Return (the number that begins at `offset`, the offset behind it)."""
     value = shift = 0
     while True:
+        if shift > 63:
+            raise ValueError("a number of more than 64 bits")
         byte = data[offset]
         value |= (byte & 0x7F) << shift
         offset, shift = offset + 1, shift + 7

@@ -1,0 +1,97 @@
+"""What libraries raise, as one line: the one place that turns their errors into ours."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from uniapl_cli.errors import ModelError, UniAPLError, first_line
+
+LONGEST = 240
+# Where the library says nothing that helps, or advises what is unsafe: its words -> ours.
+_REWORDED = {
+    "weights only load failed": "it is damaged, or holds more than tensors, and was refused",
+    "weights_only": "it holds more than tensors, and was refused",
+    "trust_remote_code": "it needs code of its own, which is not run here",
+    "ignore_mismatched_sizes": "its weights have other shapes than its config.json says",
+    "failed finding central directory": "it is damaged: its end is missing",
+    "repo id must be": "a model is called NAME or OWNER/NAME there",
+    "couldn't instantiate the backend tokenizer": "its tokenizer files are damaged or missing",
+}
+# Errors of code that met what it does not expect: their texts need the error's name beside them.
+_UNEXPECTED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    TypeError,
+)
+
+
+@contextmanager
+def explained(
+    problem: str, *, got: Any = None, error: type[UniAPLError] = ModelError, advice: str = ""
+) -> Iterator[None]:
+    """Raise what a library raises in the block as one `error`: `problem`, a colon, and the reason.
+
+    Errors of this program, and those that are not the file's fault, pass: a full disk or memory.
+    """
+    try:
+        yield
+    except UniAPLError:
+        raise
+    except BaseException as raised:
+        if not _is_the_files(raised):
+            raise
+        raise error(f"{problem}: {reason(raised)}", advice, got=got) from raised
+
+
+def reason(error: BaseException) -> str:
+    """Return why a library failed, in one line without its advice."""
+    text = str(error).strip().lower()
+    for words, ours in _REWORDED.items():
+        if words in text:
+            return ours
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 text: {error.reason}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    line = _short(_telling_line(error))
+    if isinstance(error, _UNEXPECTED):
+        return f"it is damaged ({type(error).__name__}: {line})" if text else "it is damaged"
+    return line
+
+
+def _is_the_files(error: BaseException) -> bool:
+    """Whether a file that was read can be the cause."""
+    name = type(error).__name__
+    if name == "PanicException":  # of a library in Rust; it is no Exception
+        return True
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return False
+    return isinstance(error, Exception) and name not in ("MemoryError", "OutOfMemoryError")
+
+
+def _telling_line(error: BaseException) -> str:
+    """Return the first line, or, where that only announces the next, the next."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].endswith(":"):
+        head, _, rest = lines[1].partition(": ")
+        return rest if rest and head.endswith("Error") else lines[1]
+    return first_line(error)
+
+
+def _short(line: str) -> str:
+    """Return a line without the sentences behind the first, if it is long."""
+    if len(line) > LONGEST // 2:
+        line = line.partition(". ")[0]
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
