@@ -191,7 +191,7 @@ def damaged(folder: Path, damage: str) -> None:
 @pytest.mark.parametrize("damage", ["torn", "lacking", "config.json", "tokenizer.json"])
 def test_a_damaged_model(refused, folder, key, damage):
     damaged(folder / "model", damage)
-    refused(f"{key}=model", key.split()[-1], "'model'")
+    refused(f"{key}=model", key.split()[-1], "'model")
 
 
 @pytest.mark.parametrize(
