@@ -16,7 +16,7 @@ from uniapl_cli.commands.evaluate import evaluate
 from uniapl_cli.commands.pretrain_polar import pretrain_polar
 from uniapl_cli.commands.train import train
 from uniapl_cli.config import load as loader
-from uniapl_cli.data import rows as data_rows
+from uniapl_cli.data import text_files
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.files import write_rows
 from uniapl_cli.generation.local import LocalGenerator
@@ -88,7 +88,7 @@ def test_objects_are_made_once(tmp_path, tiny_data, objects):
 @pytest.fixture
 def rows(count):
     """How often each line is parsed, and prompts rendered."""
-    count(data_rows, "parse_row", lambda line, origin: origin)
+    count(text_files, "parse_row", lambda line, origin: origin)
     return count(Chat, "render")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from uniapl_cli.commands import components
 from uniapl_cli.config.schema import Config
-from uniapl_cli.data import open_rows
+from uniapl_cli.data import open_rows, paths_named
 from uniapl_cli.loading import hub_file
 from uniapl_cli.runs import fingerprint
 from uniapl_cli.tiny.assets import resolve
@@ -18,12 +18,12 @@ from uniapl_cli.tiny.assets import resolve
 Inputs = Mapping[str, Mapping[str, Any]]
 
 
-def data_input(config: Config, name: str) -> dict[str, Any]:
+def data_input(config: Config, name: str, stream: str = "") -> dict[str, Any]:
     """Return the record of a data set: its files' content, or `datasets`' fingerprint of it."""
-    path = Path(resolve(name))
-    if path.exists():
-        return {"path": name, "digest": fingerprint.of_data(path)}
-    loaded = getattr(open_rows(name, config.data.split), "dataset", None)
+    if digests := [fingerprint.of_data(path) for path in paths_named(resolve(name))]:
+        digest = digests[0] if len(digests) == 1 else fingerprint.of_text(" ".join(digests))
+        return {"path": name, "digest": digest}
+    loaded = getattr(open_rows(name, config.data.split_of(stream)), "dataset", None)
     return {"path": name, "digest": getattr(loaded, "_fingerprint", None)}
 
 

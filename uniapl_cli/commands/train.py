@@ -102,7 +102,7 @@ def training_inputs(config: Config, method: Plan, chat: Chat) -> Inputs:
     for name in terms_by_stream(config, method):
         if (file := getattr(config.data, name, None)) is not None and name in FILES:
             with config.blaming(f"data.{name}"):
-                inputs[f"data.{name}"] = data_input(config, file)
+                inputs[f"data.{name}"] = data_input(config, file, name)
     with config.blaming("model.path"):
         inputs["model.path"] = model_input(config.model.path, config.model.revision)
     if "discriminator" in reward_needs(config, method):

@@ -2,7 +2,7 @@
 
 from uniapl_cli.data.examples import BadRows, read_examples, row_reader
 from uniapl_cli.data.layouts import layouts
-from uniapl_cli.data.opening import open_rows
+from uniapl_cli.data.opening import open_rows, paths_named
 from uniapl_cli.data.options import DataOptions
 from uniapl_cli.data.reader import RowReader
 from uniapl_cli.data.rows import BadRow, Rows
@@ -15,6 +15,7 @@ __all__ = [
     "Rows",
     "layouts",
     "open_rows",
+    "paths_named",
     "read_examples",
     "row_reader",
 ]

@@ -35,7 +35,7 @@ def open_rows(name: str, split: str | None = None, key: str = "data.split") -> R
     path = Path(name)
     if path.is_dir():
         return _open_folder(path, split, key)
-    if not path.exists() and any(mark in name for mark in "*?["):
+    if not path.exists() and _is_pattern(name):
         refuse_split(name, split, key)
         return _open_files(name, _matching(name))
     if path.is_file() or _kind(path) is not None or _is_path(name):
@@ -43,6 +43,18 @@ def open_rows(name: str, split: str | None = None, key: str = "data.split") -> R
         refuse_split(name, split, key)
         return rows
     return tables.open_hub(name, split, key)
+
+
+def paths_named(name: str) -> list[Path]:
+    """Return the file or folder of this name, or the files of a pattern; [] for a hub's name."""
+    path = Path(name)
+    if path.exists():
+        return [path]
+    return _matching(name) if _is_pattern(name) else []
+
+
+def _is_pattern(name: str) -> bool:
+    return any(mark in name for mark in "*?[")
 
 
 def _kind(path: Path) -> str | None:
