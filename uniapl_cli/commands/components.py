@@ -98,6 +98,7 @@ def policy_chat(config: Config, location: str, key: str = "model.path") -> Chat:
         )
     with config.blaming(key):
         check_fit(location, tokenizer, config.model.revision)
+    with config.blaming(key if config.chat.template is None else "chat.template"):
         return Chat(tokenizer, config.chat.thinking, config.chat.system, config.chat.date)
 
 
