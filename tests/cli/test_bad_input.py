@@ -49,6 +49,13 @@ def test_a_mistake_in_the_file(refused, folder, text):
     refused("train grpo --config exp.yaml", *FILES[text])
 
 
+@pytest.mark.parametrize("verb", ["train sft", "eval", "data inspect demo.jsonl"])
+def test_a_template_that_fails_is_told_by_its_key(refused, folder, verb):
+    (folder / "fails.jinja").write_text("{% for t in tools %}{% endfor %}{{ messages[0].content }}")
+    model = "" if verb == "eval" else "model.path=tiny:base"
+    refused(f"{verb} {model} chat.template=fails.jinja", "'chat.template=fails.jinja'")
+
+
 def test_a_missing_file_is_told_with_the_nearest(refused, folder):
     (folder / "exp.yaml").write_text("seed: 1\n")
     refused("train sft -c exp.yml", "'exp.yml'", "'exp.yaml'")
