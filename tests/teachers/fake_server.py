@@ -44,8 +44,10 @@ class FakeServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, script: Callable[[Mapping[str, Any], int], Reply] = echo) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(
+        self, script: Callable[[Mapping[str, Any], int], Reply] = echo, port: int = 0
+    ) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.script = script
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []

@@ -34,6 +34,11 @@ def test_a_dialect_is_a_name_and_asked_as_one():
         {"concurrency": 0},
         {"timeout": 0.0},
         {"retries": -1},
+        {"extra": {"stream": True}},
+        {"extra": {"n": 2}},
+        {"extra": {"seed": 1}},
+        {"extra": {"messages": []}},
+        {"extra": {"min_p": float("nan")}},
     ],
 )
 def test_options_that_cannot_be(wrong):

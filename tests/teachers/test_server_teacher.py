@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from fake_server import Reply, completion, echo
+from fake_server import FakeServer, Reply, completion, echo
 from faults import MEANT, PASSING, error
 
 from uniapl_cli.http.retries import LONGEST_PAUSE
@@ -65,6 +65,13 @@ def test_the_request_says_how_to_sample_and_what_not_to_think(serve, teacher):
             "min_p": 0.1,
         }
     ]
+
+
+def test_a_further_field_that_is_null_leaves_one_out(serve, teacher):
+    server = serve(always(completion("So.")))
+    teacher(server.url, extra={"seed": None, "top_k": None, "stop": ["x"]}).ask("Hi", seeds=(1, 2))
+    assert len(server.bodies) == 2
+    assert not {"seed", "top_k"} & set(server.bodies[0]) and server.bodies[0]["stop"] == ["x"]
 
 
 def test_thinking_and_the_system_message_are_passed_on(serve, teacher):
@@ -207,6 +214,27 @@ def test_a_server_that_is_not_there_is_named(teacher):
         port = free.getsockname()[1]
     reason = teacher(f"http://127.0.0.1:{port}/v1", retries=1).one()
     assert f"127.0.0.1:{port}" in reason and "onnect" in reason and "(2 times)" in reason
+
+
+def test_a_server_that_dies_and_comes_back_is_waited_for(teacher):
+    """As vLLM whose worker is killed: HTTP 500, nobody there, and up again at the same port."""
+    dead = error(500, "EngineCore encountered an issue", Connection="close")
+    first_life = FakeServer(always(dead)).__enter__()
+    run, lives = teacher(first_life.url), [first_life]
+
+    async def restart(seconds):
+        if len(run.pauses) == 0:
+            first_life.__exit__()
+        if len(run.pauses) == 2:
+            lives.append(FakeServer(echo, port=first_life.server_port).__enter__())
+        run.pauses.append(seconds)
+
+    run.teacher = replace(run.teacher, sleep=restart)
+    try:
+        assert run.one() == "Hi 5"
+    finally:
+        lives[-1].__exit__()
+    assert len(run.pauses) == 3
 
 
 def test_one_failure_leaves_the_others_alone(serve, teacher):

@@ -42,8 +42,26 @@ log = logging.getLogger("uniapl")
 
 # What a server answers that does not know, or not like, a field of the request.
 UNREADABLE = ("HTTP 400", "HTTP 422")
+# Fields that would make all requests alike, or their answers something else; what they may be.
+OWN_FIELDS: Mapping[str, tuple[Any, ...]] = {
+    "messages": (),
+    "seed": (None,),
+    "n": (None, 1),
+    "stream": (None, False),
+}
 # The only variable that may be unset: many servers ask for no key.
 DEFAULT_KEY = "OPENAI_API_KEY"
+
+
+def further_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return further fields of a request as they are; null leaves a field out.
+
+    Raises ValueError for what JSON cannot hold, and for fields whose values this program decides.
+    """
+    for name, allowed in OWN_FIELDS.items():
+        if name in fields and fields[name] not in allowed:
+            raise ValueError(f"'{name}' is not to be set: each sample is a request of its own")
+    return json_fields(fields)
 
 
 class Server(Options):
@@ -69,8 +87,8 @@ class Server(Options):
         600.0, "seconds until a request counts as failed", gt=0, le=604_800, may_change=True
     )
     retries: int = key(8, "repetitions of a request that failed", ge=0, le=1000, may_change=True)
-    extra: Annotated[dict[str, Any], AfterValidator(json_fields)] = key(
-        {}, "further fields of each request: {presence_penalty: 1.5}"
+    extra: Annotated[dict[str, Any], AfterValidator(further_fields)] = key(
+        {}, "further fields of each request: {presence_penalty: 1.5}; null leaves one out"
     )
 
 
@@ -89,6 +107,7 @@ class Job:
     question: int
     sample: int
     name: str
+    seed: int
     body: Mapping[str, Any]
 
 
@@ -97,7 +116,8 @@ class ServerTeacher:
     """A Teacher that sends each sample as a request of its own, `concurrency` at a time.
 
     Servers that ignore `n` and servers that honour it so behave alike. A request that fails is
-    repeated up to `retries` times. `extra` is put over the fields of each request's body.
+    repeated up to `retries` times. `extra` is put over the fields of each request's body;
+    null leaves one out.
     """
 
     url: str
@@ -144,14 +164,14 @@ class ServerTeacher:
             **self.dialect(sampling, self.thinking),
             **self.extra,
         }
-        common = {name: value for name, value in options.items() if value is not None}
         for index, question in enumerate(questions):
             messages = list(map(_as_sent, turns(question.messages, self.system)))
             tools = {"tools": list(question.tools)} if question.tools else {}
             for sample, seed in enumerate(question.seeds):
                 # 31 bits: what every server's JSON parser and random generator holds.
-                body = {"messages": messages, "seed": seed & 0x7FFFFFFF, **tools, **common}
-                yield Job(index, sample, question.name, body)
+                body = {"messages": messages, "seed": seed & 0x7FFFFFFF, **tools, **options}
+                sent = {name: value for name, value in body.items() if value is not None}
+                yield Job(index, sample, question.name, seed, sent)
 
     async def _ask(self, client: AsyncClient, job: Job, failures: Counter[str]) -> Result:
         for attempt in count(1):
@@ -166,7 +186,7 @@ class ServerTeacher:
                     times = f" ({attempt} times)" if attempt > 1 else ""
                     reason = f"{self.url}: {message}{times}"
                     return job.question, job.sample, Failure(reason, failure.kind)
-                wait = pause(failure.wait, attempt, job.body["seed"])
+                wait = pause(failure.wait, attempt, job.seed)
                 if failures[failure.kind] == 1:
                     log.warning(
                         "%s: %s; repeated in %.1f s (further failures of this kind are only "
