@@ -151,3 +151,43 @@ def test_a_system_message_is_not_put_before_a_developers():
     assert turns(REPLIED, None)[2] == {
         "role": "tool", "content": "05:12", "tool_call_id": "c1", "name": "tide_table",
     }  # fmt: skip
+
+
+CALLING = (
+    "{% for m in messages %}<|start|>{{ m.role }}{% for c in m.tool_calls or [] %} to={{ "
+    "c.function.name }}<|message|>{{ ARGUMENTS }}<|call|>{% endfor %}{% if not m.tool_calls %}"
+    "<|message|>{{ m.content }}<|end|>{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|start|>assistant{% endif %}"
+)
+CALLING_MARKS = ("<|end|>", "<|start|>", "<|message|>", "<|call|>")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "learnt"),
+    [
+        ("c.function.arguments | tojson", '{"harbour": "Brest"}'),
+        ("'json: ' + c.function.arguments", 'json: {"harbour": "Brest"}'),
+    ],
+)
+@pytest.mark.parametrize("stored", ['{"harbour": "Brest"}', {"harbour": "Brest"}])
+def test_arguments_are_spelt_as_the_template_takes_them(new_tokenizer, arguments, learnt, stored):
+    under = Chat(new_tokenizer(CALLING_MARKS, CALLING.replace("ARGUMENTS", arguments)))
+    call = {"id": "c1", "function": {"name": "tide_table", "arguments": stored}}
+    ids = under.turn_ids(ASK, "", {"tool_calls": [call]})
+    # Calls end with a token of their own here.
+    assert under.tokenizer.decode(ids) == f" to=tide_table<|message|>{learnt}<|call|>"
+
+
+def test_an_argument_that_the_template_leaves_out_is_refused(new_tokenizer):
+    under = Chat(new_tokenizer(CALLING_MARKS, CALLING.replace("ARGUMENTS", "'...'")))
+    with pytest.raises(ModelError) as caught:
+        under.turn_ids(ASK, "", {"tool_calls": [CALL]})
+    assert caught.value.got == "Brest"
+
+
+def test_templates_that_are_indented_for_reading_are_taken(new_tokenizer):
+    indented = (
+        "{% for m in messages %}\n    {{ m.role }}:\n    {{ m.content }}</s>\n{% endfor %}\n"
+        "{% if add_generation_prompt %}\n    assistant:\n{% endif %}"
+    )
+    assert Chat(new_tokenizer(("</s>",), indented)).lead == ""

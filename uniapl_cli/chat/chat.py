@@ -179,15 +179,23 @@ class Chat:
         before = self.template.render(asked, generate=True, tools=offered)
         if not whole.startswith(before):
             before = EMPTY_BLOCK.sub("", before)
-        if not whole.startswith(before) or not whole.endswith(self.shape.closing):
+        if not whole.startswith(before):
             raise ModelError(
                 f"the chat template does not write {', '.join(fields)} behind the prompt, so what "
                 "the model should learn is not known",
                 "Choose another template with chat.template",
                 got=list(fields),
             )
-        text = whole.removeprefix(before).removesuffix(self.shape.closing)
-        return [*self.marks.encode([text])[0], self.stop_id]
+        return self._closed(whole.removeprefix(before))
+
+    def _closed(self, text: str) -> list[int]:
+        """Return the ids of a rendered turn up to the token that ends it."""
+        closing = self.shape.closing
+        if text.endswith(closing):
+            return [*self.marks.encode([text.removesuffix(closing)])[0], self.stop_id]
+        # Calls may end with a token of their own, such as gpt-oss's <|call|>.
+        ids = self.marks.encode([text.rstrip()])[0]
+        return ids if ids[-1] in self.marks.controls.values() else [*ids, self.stop_id]
 
     def text(self, token_ids: Sequence[int]) -> str:
         """Return the text of generated ids as rows have it, without the stop token.

@@ -122,8 +122,10 @@ def _around_thoughts(
 
 def _no_lead(prompt: str, before: str) -> str:
     """Return "" if a prompt ends like what stands before an answer. Raises ModelError if not."""
-    own = prompt.removeprefix(os.path.commonprefix([prompt, before]))
-    if own.strip():
+    # White space may differ, as in templates that are indented for reading.
+    packed, packed_before = "".join(prompt.split()), "".join(before.split())
+    own = packed.removeprefix(os.path.commonprefix([packed, packed_before]))
+    if own:
         raise ModelError(
             f"the chat template ends a prompt with {own!r:.60}, which it does not write before an "
             "answer, so what the model should go on with is not known",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date as calendar_date
 from typing import Any
@@ -39,10 +40,27 @@ class Template:
 
         Raises ModelError for whatever the template raises.
         """
+        try:
+            return self._render(turns, _as_mapping, generate=generate, tools=tools)
+        except ModelError as error:
+            # Some templates, such as DeepSeek's, take the arguments of calls as JSON text.
+            if any(turn.get("tool_calls") for turn in turns):
+                with suppress(ModelError):
+                    return self._render(turns, _as_json, generate=generate, tools=tools)
+            raise error from error.__cause__
+
+    def _render(
+        self,
+        turns: Sequence[Turn],
+        spell: Callable[[Any], Any],
+        *,
+        generate: bool,
+        tools: Tools,
+    ) -> str:
         offered = [dict(tool) for tool in tools] or None
         try:
             return self.tokenizer.apply_chat_template(
-                [_with_parsed_arguments(turn) for turn in turns],
+                [_with_arguments(turn, spell) for turn in turns],
                 chat_template=self.dated(self.tokenizer.get_chat_template(tools=offered)),
                 tools=offered,
                 tokenize=False,
@@ -73,7 +91,7 @@ class Template:
                 raise _lost(f"'{name}' of turn {number + 1}", turns[number][name])
         if tools and self._same(text, turns, (), generate=generate):
             raise _lost("'tools'", tools)
-        calls = [turn["tool_calls"] for turn in turns if "tool_calls" in turn]
+        calls = [_with_arguments(t, _as_mapping)["tool_calls"] for t in turns if "tool_calls" in t]
         for leaf in _texts([tools, calls] if tools or calls else None):
             if not _holds(text, leaf):
                 raise _lost(f"{leaf!r:.60} of the tools or tool calls", leaf)
@@ -105,22 +123,30 @@ def turns(prompt: Sequence[Message], system: str | None) -> list[dict[str, Any]]
     return listed
 
 
-def _with_parsed_arguments(turn: Turn) -> dict[str, Any]:
-    """Return a turn whose calls' arguments are mappings, as templates take them, not JSON text."""
+def _with_arguments(turn: Turn, spell: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return a turn with the arguments of its calls spelt in one way."""
     if not turn.get("tool_calls"):
         return dict(turn)
-    return {**turn, "tool_calls": [_parsed(call) for call in turn["tool_calls"]]}
+    return {**turn, "tool_calls": [_spelt(call, spell) for call in turn["tool_calls"]]}
 
 
-def _parsed(call: Any) -> Any:
+def _spelt(call: Any, spell: Callable[[Any], Any]) -> Any:
     function = call.get("function") if isinstance(call, Mapping) else None
-    if not isinstance(function, Mapping) or not isinstance(function.get("arguments"), str):
+    if not isinstance(function, Mapping) or "arguments" not in function:
         return call
-    try:
-        values = json.loads(function["arguments"])
-    except ValueError:
-        return call
-    return {**call, "function": {**function, "arguments": values}}
+    return {**call, "function": {**function, "arguments": spell(function["arguments"])}}
+
+
+def _as_mapping(arguments: Any) -> Any:
+    """Return arguments as most templates take them, not as JSON text."""
+    if isinstance(arguments, str):
+        with suppress(ValueError):
+            return json.loads(arguments)
+    return arguments
+
+
+def _as_json(arguments: Any) -> Any:
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
 def _further_fields(turns: Sequence[Turn]) -> Iterator[tuple[int, str]]:
