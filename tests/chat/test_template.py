@@ -188,6 +188,6 @@ def test_an_argument_that_the_template_leaves_out_is_refused(new_tokenizer):
 def test_templates_that_are_indented_for_reading_are_taken(new_tokenizer):
     indented = (
         "{% for m in messages %}\n    {{ m.role }}:\n    {{ m.content }}</s>\n{% endfor %}\n"
-        "{% if add_generation_prompt %}\n    assistant:\n{% endif %}"
+        "{% if add_generation_prompt %}\n    assistant:\n\n{% endif %}"
     )
     assert Chat(new_tokenizer(("</s>",), indented)).lead == ""
