@@ -11,7 +11,7 @@ from uniapl_cli.commands import components
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import bad_rows, examples
-from uniapl_cli.config.schema import Config, Policy
+from uniapl_cli.config.schema import Config
 from uniapl_cli.evaluation.evaluate import BoundMetric, SamplingRun, plain
 from uniapl_cli.evaluation.evaluate import evaluate as estimate
 from uniapl_cli.evaluation.metrics import check_graded, metrics
@@ -34,8 +34,7 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     if any(metrics.wants(metric, "discriminator") for metric in options.metrics):
         components.find_discriminator(config, "a metric of eval.metrics")
     location = components.locate(config, "eval.model", options.model)
-    # The policy's revision, dtype and adapter do not apply to the measured model.
-    measured = config.model_copy(update={"model": Policy(path=options.model)})
+    measured = with_measured(config)
     chat = components.policy_chat(measured, location, "eval.model")
     if dry_run:
         return {"model": options.model, "prompts": len(rows), "draws": list(options.draws)}
@@ -59,6 +58,17 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     write_rows(out / "responses.jsonl", written)
     write_evaluation(out, {**result, "environment": environment(seed=config.seed)})
     return {**result, "out": str(out)}
+
+
+def with_measured(config: Config) -> Config:
+    """Return the config with eval.model as its model, to load by model.dtype and model.attention.
+
+    model.revision is one of model.path's, and no other model's.
+    """
+    path, model = config.eval.model, config.model
+    revision = config.eval.revision or (model.revision if path == model.path else None)
+    values = {"path": path, "revision": revision, "adapter": None}
+    return config.model_copy(update={"model": model.model_copy(update=values)})
 
 
 def bind_metrics(config: Config, chat: Any, device: str) -> list[BoundMetric]:

@@ -34,6 +34,9 @@ class EvalOptions(Options):
     """uniapl eval: measure a model on held-out prompts."""
 
     model: str = key(MISSING, "folder, run directory or hub name of the model to measure")
+    revision: str | None = key(
+        None, "branch, tag or commit on the hub; null takes model.revision if it is model.path"
+    )
     name: str | None = key(None, "what the report calls it; null takes the model's path")
     data: str = key(MISSING, "JSONL with prompts and constraints")
     out: str = key(MISSING, "folder for eval.json and responses.jsonl")
