@@ -55,6 +55,7 @@ OTHER: Mapping[str, Any] = {
     "api_key_env": "UNIAPL_TEST_KEY",
     "attention": "eager",
     "dtype": "bfloat16",
+    "run.final_dtype": "float16",
     "chat.template": "qwen2.5",
     "sandbox.packages": ["nltk"],
     "chat.date": "2026-07-01",
@@ -149,6 +150,10 @@ def built(files: Path) -> Iterator[list[Any]]:
         noted.append(((rows, load(), *arguments), options))
         return {}
 
+    def saving(folder: Path, *arguments: Any) -> None:
+        noted.append((arguments, {}))
+        link(folder)
+
     with pytest.MonkeyPatch.context() as patch:
         for module in (
             components,
@@ -166,7 +171,7 @@ def built(files: Path) -> Iterator[list[Any]]:
             patch.setattr(module, "load_pretrained", copied(module.load_pretrained))
         patch.setattr(train, "context_length", cache(train.context_length))
         patch.setattr(train, "run_loop", note(True))
-        patch.setattr(train, "save_folder", lambda folder, *_: link(folder))
+        patch.setattr(train, "save_folder", saving)
         patch.setattr(train, "open_run", note())
         patch.setattr(pretrain_polar, "open_run", note())
         patch.setattr(pretrain_polar, "pair_accuracy", note({}))

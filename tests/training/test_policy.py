@@ -1,12 +1,16 @@
 """The log-probabilities are those of the model's own logits, however little memory they take."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from uniapl_cli.errors import ModelError
+from uniapl_cli.precision import DTYPES
+from uniapl_cli.tiny.models import new_model
 from uniapl_cli.training.policy import Policy, load_policy, save_folder, token_logps
 
 ROWS, WIDTH, VOCABULARY = 10, 6, 41
@@ -156,3 +160,18 @@ def test_weights_that_are_not_finite_are_named(new_policy, tmp_path, value):
     with pytest.raises(ModelError) as caught:
         load_policy(tmp_path, "cpu")
     assert caught.value.got == name
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+def test_the_saved_weights_have_the_dtype_that_is_asked_for(tokenizer, tmp_path, dtype):
+    model = new_model(tokenizer, hidden=32, layers=1, seed=0)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    save_folder(tmp_path / "final", model, tokenizer, dtype)
+    saved = load_file(tmp_path / "final" / "model.safetensors")
+    kept = DTYPES[dtype]
+    assert {tensor.dtype for tensor in saved.values()} == {kept}
+    assert "lm_head.weight" not in saved  # tied weights are saved once
+    assert json.loads((tmp_path / "final" / "config.json").read_text())["dtype"] == dtype
+    final = load_policy(tmp_path / "final", "cpu").model.state_dict()
+    assert all(final[name].equal(before[name].to(kept).float()) for name in before)
+    assert all(tensor.equal(before[name]) for name, tensor in model.state_dict().items())

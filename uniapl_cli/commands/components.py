@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,8 @@ from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.adapter import adapt, adapted_layers
 from uniapl_cli.training.policy import Policy, WithoutAdapter, load_model, stop_at
 from uniapl_cli.verifiers import Judge
+
+log = logging.getLogger("uniapl")
 
 
 def use_device(config: Config) -> str:
@@ -141,7 +144,23 @@ def trained_policy(config: Config, location: str, chat: Chat, device: str) -> Po
             adapt(loaded, adapter, seed=derive(config.seed, "adapter"))
     stop_at(chat.stop_id, loaded, chat.tokenizer)
     with config.blaming("model.path"):
+        before = read_model_config(location, config.model.revision).dtype
+        announce_dtype(config, before, loaded.dtype if adapter is None else torch.float32)
         return Policy(loaded, chat.tokenizer)
+
+
+def announce_dtype(config: Config, before: torch.dtype | None, trained: torch.dtype) -> None:
+    """Log that final/ will be larger than what training starts from, and how it would not be."""
+    if config.run.final_dtype != "auto" or before is None or before.itemsize >= trained.itemsize:
+        return
+    small, large = (str(dtype).removeprefix("torch.") for dtype in (before, trained))
+    log.info(
+        "the weights in final/ will be %s, as they are trained, and those of the start are %s; "
+        "run.final_dtype=%s keeps their size, and rounds small updates away",
+        large,
+        small,
+        small,
+    )
 
 
 def reference(config: Config, location: str, policy: Policy, device: str) -> Policy:

@@ -24,7 +24,7 @@ from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows
 from uniapl_cli.discriminators import discriminators
 from uniapl_cli.discriminators.polar.polar import Polar, new_polar, token_id
-from uniapl_cli.loading import load_tokenizer
+from uniapl_cli.loading import load_tokenizer, read_model_config
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.seeding import derive
 from uniapl_cli.sources.comparisons import (
@@ -73,6 +73,7 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         with config.blaming("polar.init"):
             marks = config.polar.separator, config.polar.tail
             polar = new_polar(location, *marks, options, tokenizer=tokenizer)
+            components.announce_dtype(config, read_model_config(location).dtype, polar.model.dtype)
         trainable = TrainablePolar(polar, device)
         state = State(trainable, make_optimizer(config, trainable.model), {SOURCE: stream})
         sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}

@@ -198,7 +198,8 @@ def execute(
         reporter = Reporter(run, config.run, progress, stop, health)
         if not run_loop(state, method, sources, checkpoints, reporter, settings, reference):
             raise KeyboardInterrupt
-    save_folder(run.final, state.trainable.model, state.trainable.tokenizer)
+    trainable = state.trainable
+    save_folder(run.final, trainable.model, trainable.tokenizer, config.run.final_dtype)
     log.info("%d steps in %.0f s", training.steps, time.monotonic() - began)
     return finished(run)
 

@@ -6,12 +6,13 @@ from functools import partial
 
 from uniapl_cli.options import MISSING, Options
 from uniapl_cli.options import key as any_key
+from uniapl_cli.precision import Dtype
 
 key = partial(any_key, may_change=True)
 
 
 class RunOptions(Options):
-    """Where a run writes, on what it computes, how often it reports; none of it changes results."""
+    """Where and how a run writes, on what it computes; none of it changes what is learnt."""
 
     dir: str = key(MISSING, "folder of the run: config, metrics, samples, checkpoints, final model")
     device: str = key("auto", "auto (CUDA if there is one), cpu, cuda, cuda:1 ...")
@@ -24,6 +25,10 @@ class RunOptions(Options):
     )
     save_every: int = key(50, "steps between checkpoints", ge=1)
     keep_checkpoints: int = key(2, "checkpoints kept; the older ones are deleted", ge=1)
+    final_dtype: Dtype = key(
+        "auto",
+        "of the weights in final/; auto is that of training, float32, which keeps every update",
+    )
     health: bool = key(True, "warn in plain words when a health check of the metrics fails")
     gradients_every: int = key(
         0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -117,18 +116,14 @@ def plain_name(name: str) -> str:
     return ".".join(part for part in name.split(".") if part != "base_layer")
 
 
-def save_merged(folder: Path, model: Any) -> None:
-    """Write the model with its adapter merged, and in `adapter/` the adapter alone, as peft does.
+def save_adapter(folder: Path, model: Any) -> None:
+    """Write the adapter alone, as peft does.
 
-    So the model loads without peft, and a next stage can add an adapter of its own.
+    Beside the merged model, which loads without peft and can get an adapter of its own.
     """
     from peft import get_peft_model_state_dict
 
-    model.save_pretrained(folder, state_dict=merged(model))
-    config = copy.deepcopy(model.config)
-    config.dtype = "float32"
-    config.save_pretrained(folder)
     weights = get_peft_model_state_dict(model, adapter_name=NAME, save_embedding_layers=False)
     named = {f"base_model.model.{name}": value.contiguous() for name, value in weights.items()}
-    model.peft_config[NAME].save_pretrained(folder / "adapter")
-    save_file(named, folder / "adapter" / "adapter_model.safetensors", metadata={"format": "pt"})
+    model.peft_config[NAME].save_pretrained(folder)
+    save_file(named, folder / "adapter_model.safetensors", metadata={"format": "pt"})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,9 +17,9 @@ from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.errors import ModelError
 from uniapl_cli.loading import check_vocabulary, load_pretrained, load_tokenizer
-from uniapl_cli.precision import arithmetic
+from uniapl_cli.precision import DTYPES, Dtype, arithmetic
 from uniapl_cli.tensors import TokenBatch
-from uniapl_cli.training.adapter import adapted_layers, adapter_disabled, save_merged
+from uniapl_cli.training.adapter import adapted_layers, adapter_disabled, merged, save_adapter
 
 # Elements of logits that exist at a time: 256 MiB in float32.
 LOGIT_BUDGET = 2**26
@@ -165,16 +167,32 @@ def load_policy(path: str | Path, device: str, **options: Any) -> Policy:
     return Policy(model, tokenizer)
 
 
-def save_folder(folder: Path, model: Any, tokenizer: Any) -> None:
-    """Write a folder that `from_pretrained` loads, atomically.
+def cast(state: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return the weights as `dtype`; those that share memory do so afterwards."""
+    copies: dict[tuple[int, torch.Size], Tensor] = {}
+    for tensor in state.values():
+        if tensor.is_floating_point():
+            copies.setdefault((tensor.data_ptr(), tensor.shape), tensor.to(dtype))
+    return {n: copies.get((t.data_ptr(), t.shape), t) for n, t in state.items()}
+
+
+def save_folder(folder: Path, model: Any, tokenizer: Any, dtype: Dtype = "auto") -> None:
+    """Write a folder that `from_pretrained` loads, atomically; the weights as `dtype`.
 
     An adapter is merged into the weights, and also saved by itself in the subfolder `adapter`.
     """
     scratch = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(scratch, ignore_errors=True)
-    if adapted_layers(model):
-        save_merged(scratch, model)
-    else:
-        model.save_pretrained(scratch)
+    adapted = bool(adapted_layers(model))
+    state = merged(model) if adapted else model.state_dict()
+    named = "float32" if adapted else str(model.dtype).removeprefix("torch.")
+    if dtype != "auto":
+        state, named = cast(state, DTYPES[dtype]), dtype
+    model.save_pretrained(scratch, state_dict=state)
+    config = copy.deepcopy(model.config)
+    config.dtype = named
+    config.save_pretrained(scratch)
+    if adapted:
+        save_adapter(scratch / "adapter", model)
     tokenizer.save_pretrained(scratch)
     scratch.replace(folder)
