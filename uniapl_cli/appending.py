@@ -131,11 +131,30 @@ class AppendOnlyRows:
             problem = f"'{self.path}' has rows, but no {name} that says how they were made"
             raise DataError(problem, advice, got=str(self.path)) from None
         if earlier != self.provenance:
-            problem = f"'{self.path}' holds rows made in another way ({name} says how)"
+            changed = ", ".join(differing(earlier, self.provenance))
+            problem = f"'{self.path}' holds rows made with another {changed} ({name} says which)"
             raise DataError(problem, advice, got=str(self.path))
 
     def _error(self, error: OSError) -> DataError:
         return self.output.error(error)
+
+
+def differing(earlier: Any, now: Mapping[str, Any]) -> list[str]:
+    """Return the names of what differs between two records of how rows were made."""
+    if not isinstance(earlier, dict):
+        return ["record"]
+    return [name for name in {**now, **earlier} if earlier.get(name) != now.get(name)]
+
+
+def read_record(path: Path) -> Mapping[str, Any]:
+    """Return the record of how the rows of a file were made; empty where there are none."""
+    try:
+        output = find_output(path)
+        text = output.beside(RECORD).path.read_text(encoding="utf-8")
+        record = json.loads(text) if output.path.stat().st_size else {}
+    except (OSError, ValueError, RecursionError, DataError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def check_appended(name: str) -> list[Output]:

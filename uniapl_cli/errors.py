@@ -19,6 +19,24 @@ _PACKAGED = {
 _LOCATION = re.compile(r"(?P<file>.+?):(?:(?P<line>\d+)(?::\d+)?|\[(?P<row>\d+)\])", re.DOTALL)
 
 
+# Secrets of the present config, which no message repeats.
+_SECRETS: set[str] = set()
+# Shorter texts would be hidden where they merely occur.
+_SECRET_LENGTH = 6
+
+
+def keep_secret(texts: Iterable[str]) -> None:
+    """Leave these texts out of all messages from now on."""
+    _SECRETS.update(text for text in texts if len(text) >= _SECRET_LENGTH)
+
+
+def without_secrets(message: str) -> str:
+    """Return a message with `(hidden)` in place of every secret."""
+    for secret in sorted(_SECRETS, key=len, reverse=True):
+        message = message.replace(secret, "(hidden)")
+    return message
+
+
 class UniAPLError(Exception):
     """An error that the user can mend; the command line exits with 2.
 
@@ -72,7 +90,7 @@ class UniAPLError(Exception):
         text = f"{self.where}: {text}" if self.where else text
         for path, shown in _PACKAGED.items():
             text = text.replace(path, shown)
-        return " ".join(text.splitlines())
+        return without_secrets(" ".join(text.splitlines()))
 
 
 class ConfigError(UniAPLError):

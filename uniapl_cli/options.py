@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any
 
@@ -33,13 +32,17 @@ class Options(BaseModel):
     )
 
 
-def key(default: Any, help: str, *, may_change: bool = False, **bounds: Any) -> Any:
+def key(
+    default: Any, help: str, *, may_change: bool = False, secret: bool = False, **bounds: Any
+) -> Any:
     """Declare a field: its default, the line that `uniapl config keys` prints, pydantic's bounds.
 
-    What `may_change` may have another value when a run is resumed: it decides no result.
+    What `may_change` may have another value when a run is resumed: it decides no result. What is
+    `secret` is repeated by no message; of a map, no file has the entries that are named as secrets.
     """
-    marks: Mapping[str, Any] = {"may_change": True} if may_change else {}
-    return Field(default, description=help, json_schema_extra=dict(marks), **bounds)
+    marks = {"may_change": may_change, "secret": secret}
+    set_marks: dict[str, Any] = {name: True for name, is_set in marks.items() if is_set}
+    return Field(default, description=help, json_schema_extra=set_marks, **bounds)
 
 
 def is_marked(field: FieldInfo, mark: str) -> bool:

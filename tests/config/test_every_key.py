@@ -180,7 +180,7 @@ def built(files: Path) -> Iterator[list[Any]]:
         patch.setattr(filter_gt, "filter_rows", note({}))
         patch.setattr(filter_gt, "ALONE", 0)
         patch.setattr(evaluate, "estimate", note(({}, [])))
-        patch.setattr(evaluate, "environment", dict)
+        patch.setattr(evaluate, "environment", lambda **_: {})
         patch.setattr(score, "score_rows", note({}))
         # The file itself holds the time of its last write.
         patch.setattr(score, "AppendOnlyRows", lambda *arguments: nullcontext(arguments))

@@ -10,9 +10,8 @@ from uniapl_cli.runs import environment as module
 from uniapl_cli.runs.environment import commit, environment
 
 
-def test_versions_machine_and_command_are_recorded(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["uniapl", "train", "sft"])
-    record = environment(seed=3, device="cpu")
+def test_versions_machine_and_command_are_recorded():
+    record = environment(["train", "sft"], seed=3, device="cpu")
     assert record["uniapl"] == uniapl_cli.__version__
     assert record["python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
     assert record["packages"]["torch"] == metadata.version("torch")

@@ -55,7 +55,7 @@ def test_what_may_hold_a_secret_is_marked():
         for name, field in Server.model_fields.items()
         if (field.json_schema_extra or {}).get("secret")
     }
-    assert marked == {"url", "api_key_env"}
+    assert marked == {"url", "api_key_env", "extra"}
 
 
 def test_only_the_default_key_may_be_unset(monkeypatch):

@@ -2,9 +2,10 @@
 
 from uniapl_cli.chat.chat import Chat
 from uniapl_cli.chat.options import ChatOptions, read_template
-from uniapl_cli.chat.template import turns
+from uniapl_cli.chat.template import CLOCK, turns
 
 __all__ = [
+    "CLOCK",
     "Chat",
     "ChatOptions",
     "read_template",

@@ -23,6 +23,8 @@ Tools = Sequence[Mapping[str, Any]]
 BOOKKEEPING = frozenset({"id", "tool_call_id", "index", "type", "strict", "$schema"})
 # The fields in which people keep thoughts.
 THOUGHTS = ("reasoning_content", "reasoning", "thinking")
+# The function by which a template reads today's date.
+CLOCK = "strftime_now"
 # What C's strftime knows, and `-` before it for no leading zero.
 DIRECTIVES = "aAbBcCdDeFgGhHIjklmMnpPrRsSTtuUVwWxXyYzZ"
 
@@ -105,7 +107,7 @@ class Template:
 
     def dated(self, template: str) -> str:
         """Return a template with its clock stopped at the date, if it reads one."""
-        if "strftime_now" not in template:
+        if CLOCK not in template:
             return template
         today = calendar_date.fromisoformat(self.date) if self.date else calendar_date.today()
         values = {f"%{d}": today.strftime(f"%{d}") for d in DIRECTIVES}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
+from uniapl_cli.commands.inputs import data_input, model_input, template_input
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config
+from uniapl_cli.config.secrets import safe_arguments
 from uniapl_cli.evaluation.evaluate import BoundMetric, SamplingRun, plain
 from uniapl_cli.evaluation.evaluate import evaluate as estimate
 from uniapl_cli.evaluation.metrics import check_graded, metrics
@@ -38,6 +41,11 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     chat = components.policy_chat(measured, location, "eval.model")
     if dry_run:
         return {"model": options.model, "prompts": len(rows), "draws": list(options.draws)}
+    inputs = {
+        "eval.data": data_input(config, options.data),
+        "eval.model": model_input(options.model),
+        "chat.template": template_input(chat.tokenizer, config.chat.template),
+    }
     device = components.use_device(config)
     model = components.model(measured, location, device, key="eval.model")
     generator = components.generator(config, model, chat)
@@ -56,7 +64,8 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         written += responses
     out = Path(options.out)
     write_rows(out / "responses.jsonl", written)
-    write_evaluation(out, {**result, "environment": environment(seed=config.seed)})
+    provenance = environment(command=safe_arguments(sys.argv[1:], Config), seed=config.seed)
+    write_evaluation(out, {**result, "inputs": inputs, "environment": provenance})
     return {**result, "out": str(out)}
 
 

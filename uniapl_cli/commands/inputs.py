@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
+from uniapl_cli.commands.reads import BY_CONTENT, is_read
+from uniapl_cli.config.layers import dotted
+from uniapl_cli.config.render import fixed, plain
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import open_rows, paths_named
 from uniapl_cli.loading import hub_file
@@ -51,12 +54,36 @@ def template_input(tokenizer: Any, template: str | None = None) -> dict[str, Any
     return {"path": template, "digest": fingerprint.of_text(json.dumps(text, sort_keys=True))}
 
 
+def without_path(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record without where its content was: that may change."""
+    return {name: value for name, value in record.items() if name != "path"}
+
+
 def changed_inputs(before: Inputs, now: Inputs) -> Iterator[str]:
     """Yield the keys of what both read and is not the same."""
     for key, record in now.items():
-        if key in before and _content(before[key]) != _content(record):
+        if key in before and without_path(before[key]) != without_path(record):
             yield key
 
 
-def _content(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name != "path"}
+def variable_inputs(config: Config, keys: Collection[str]) -> dict[str, Any]:
+    """Return the records of the values that environment variables give to what a run reads.
+
+    Files keep the variables' names only, so a digest says whether the value is the same.
+    """
+    decided = plain(fixed(config))
+    records: dict[str, Any] = {}
+    for path, text in config.environment.items():
+        key = dotted(path)
+        if is_read(key, keys) and not is_read(key, BY_CONTENT):
+            value = _value(decided, path)
+            records[key] = {"path": text, "digest": fingerprint.of_text(json.dumps(value))}
+    return records
+
+
+def _value(tree: Any, path: tuple[str | int, ...]) -> Any:
+    for part in path:
+        if not isinstance(tree, (dict, list)) or (isinstance(tree, dict) and part not in tree):
+            return None  # one that may change, or a secret
+        tree = tree[part]  # type: ignore[index]
+    return tree

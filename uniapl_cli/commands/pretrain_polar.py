@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
-from uniapl_cli.commands.inputs import Inputs, data_input, model_input
+from uniapl_cli.commands.inputs import Inputs, data_input, model_input, variable_inputs
 from uniapl_cli.commands.method import learning_rate, plan
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import POLAR, SECTIONS
@@ -63,7 +63,7 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     run = RunDirectory(Path(config.run.dir))
     check_directory(run, config, POLAR)
     location = components.locate(config, "polar.init", config.polar.init)
-    inputs = polar_inputs(config)
+    inputs = {**variable_inputs(config, POLAR), **polar_inputs(config)}
     check_inputs(run, config, inputs)
     tokenizer = marked_tokenizer(config, location)
     if dry_run:

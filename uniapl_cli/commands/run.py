@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Collection
 from datetime import date
 from typing import Any
@@ -13,6 +14,7 @@ from uniapl_cli.commands.reads import BY_CONTENT, is_read
 from uniapl_cli.config.load import VERSION, load
 from uniapl_cli.config.render import Difference, differences, to_yaml
 from uniapl_cli.config.schema import Config
+from uniapl_cli.config.secrets import safe_arguments
 from uniapl_cli.errors import RunError
 from uniapl_cli.registry import KIND
 from uniapl_cli.runs.directory import RunDirectory
@@ -48,7 +50,12 @@ def open_run(run: RunDirectory, config: Config, device: str, inputs: Inputs) -> 
     """Lock the run directory; write the config and the environment into a new one."""
     run.open()
     if not run.config.exists():
-        provenance = environment(seed=config.seed, device=device, sentences=splitter_name())
+        provenance = environment(
+            command=safe_arguments(sys.argv[1:], Config),
+            seed=config.seed,
+            device=device,
+            sentences=splitter_name(),
+        )
         run.write("environment.json", json.dumps(provenance, indent=1) + "\n")
     elif earlier(run).training.steps == config.training.steps:
         return

@@ -12,10 +12,11 @@ from typing import Any
 
 from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.commands import components
+from uniapl_cli.commands.inputs import discriminator_input, without_path
 from uniapl_cli.commands.outputs import PIPE, check_outputs
 from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import report_bad
-from uniapl_cli.config.render import fixed
+from uniapl_cli.config.render import recorded
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows, open_rows
 from uniapl_cli.errors import DataError
@@ -83,9 +84,13 @@ def open_sink(config: Config) -> Iterator[Sink]:
 
 def provenance(config: Config) -> dict[str, Any]:
     """Return the settings that scores depend on, without a server's address and batching."""
-    options = config.score
+    options, discriminator = config.score, config.discriminator
+    settings = recorded(config, discriminator, ("discriminator",), leave="may_change")
+    if "path" in settings:  # the same model may be elsewhere tomorrow
+        del settings["path"]
     return {
-        **fixed(config.discriminator),
+        **settings,
+        "model": without_path(discriminator_input(config)),
         "centre": options.centre,
         "strip_thinking": options.strip_thinking,
         "columns": [options.prompt, options.reference, options.output],

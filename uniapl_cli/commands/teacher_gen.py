@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.chat import Chat
+from uniapl_cli.appending import read_record
+from uniapl_cli.chat import CLOCK, Chat
 from uniapl_cli.commands import components
+from uniapl_cli.commands.inputs import model_input, template_input, without_path
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import bad_rows, examples
+from uniapl_cli.config.render import recorded
 from uniapl_cli.config.schema import Config
 from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.pipelines.teach import teach, unique_ids
@@ -30,6 +34,7 @@ def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     config.require_filled(*SECTIONS["teacher-gen"])
     options = config.teach
     check_outputs(config, "teacher-gen")
+    config = with_date(config)
     teacher = ready_teacher(config)
     with bad_rows(config, dry_run=dry_run) as bad:
         rows = examples(config, "teach.prompts", options.prompts, bad)
@@ -47,6 +52,15 @@ def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         provenance=provenance(config),
         max_failures=options.max_failures,
     )
+
+
+def with_date(config: Config) -> Config:
+    """Return the config with the date that templates write: its own, that of teach.out, today's."""
+    if config.chat.date is not None:
+        return config
+    kept = read_record(Path(config.teach.out)).get("date")
+    chat = config.chat.model_copy(update={"date": kept or date.today().isoformat()})
+    return config.model_copy(update={"chat": chat})
 
 
 def ready_teacher(config: Config) -> Callable[[], Teacher]:
@@ -108,11 +122,24 @@ def teacher_name(config: Config) -> str:
 
 
 def provenance(config: Config) -> dict[str, Any]:
-    """Return the settings that responses depend on besides model, seed and sampling."""
-    chat = {"thinking": config.chat.thinking, "system": config.chat.system}
+    """Return what responses depend on besides model's name, seed and sampling."""
+    settings = {"thinking": config.chat.thinking, "system": config.chat.system}
     server = config.teacher.server
     if server is None:
-        return chat
+        return {**settings, **local_inputs(config)}
     # Not the url: the same model may be served elsewhere tomorrow.
     dialect = getattr(server.dialect, KIND)
-    return {**chat, "server": {"dialect": dialect, "extra": dict(server.extra)}}
+    extra = recorded(config, server, ("teacher", "server"))["extra"]
+    return {**settings, "server": {"dialect": dialect, "extra": extra}}
+
+
+def local_inputs(config: Config) -> dict[str, Any]:
+    """Return digests of the model and its template, and the date, if the template writes it."""
+    model = model_input(config.teacher.path, config.teacher.revision)
+    location = components.model_location(config.teacher.path)
+    tokenizer = load_tokenizer(location, config.teacher.revision)
+    inputs = {"weights": model, "template": template_input(tokenizer)}
+    digests: dict[str, Any] = {name: without_path(record) for name, record in inputs.items()}
+    if CLOCK in str(tokenizer.chat_template):
+        digests["date"] = config.chat.date
+    return digests

@@ -17,6 +17,7 @@ from uniapl_cli.commands.inputs import (
     discriminator_input,
     model_input,
     template_input,
+    variable_inputs,
 )
 from uniapl_cli.commands.method import learning_rate, plan
 from uniapl_cli.commands.outputs import check_outputs
@@ -76,7 +77,7 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     check_outputs(config, "train")
     location = components.locate(config, "model.path", config.model.path)
     chat = components.policy_chat(config, location)
-    inputs = training_inputs(config, method, chat)
+    inputs = {**variable_inputs(config, keys), **training_inputs(config, method, chat)}
     check_inputs(run, config, inputs)
     with config.blaming("model.path"):
         context = context_length(location, config.model.revision)

@@ -11,7 +11,8 @@ from uniapl_cli.config.load import load
 from uniapl_cli.config.methods import method_file, packaged
 from uniapl_cli.config.override import parse
 from uniapl_cli.config.schema import Config
-from uniapl_cli.errors import UniAPLError
+from uniapl_cli.config.secrets import secret_texts
+from uniapl_cli.errors import UniAPLError, keep_secret
 
 DEFAULTS = Path(__file__).parent / "defaults.yaml"
 
@@ -35,6 +36,7 @@ def load_config(
     fixed = {} if method is None or equation is None else {"method": equation.stem}
     try:
         config = load(file, overrides, schema=Config, layers=layers, fixed=fixed)
+        keep_secret(secret_texts(config, config))
         check(config, equation, packaged())
     except UniAPLError as error:
         if equation is None and str(error.key).startswith("terms."):

@@ -6,13 +6,12 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
+from uniapl_cli.config.fault import Fault
 from uniapl_cli.config.keys import unknown_key
-from uniapl_cli.config.layers import Layers, Path, dotted
-from uniapl_cli.config.shape import Shape, child, is_map, section, spelled, texts, walk
+from uniapl_cli.config.layers import Layers, dotted
+from uniapl_cli.config.shape import section, spelled, texts, walk
 from uniapl_cli.errors import ConfigError, UniAPLError, nearest, unknown
-from uniapl_cli.options import Options, is_marked
+from uniapl_cli.options import is_marked
 from uniapl_cli.registry import KIND, Choice, Named
 
 BOUNDS = {
@@ -28,55 +27,6 @@ BOUNDS = {
 EMPTY = {"string_too_short": "a text", "too_short": "at least one entry"}
 
 
-class Fault:
-    """One of pydantic's errors with its config key: pydantic's path without the unions' tags."""
-
-    def __init__(self, error: Any, schema: type[Options], tree: Any) -> None:
-        self.error, self.type = error, error["type"]
-        self.path: Path = ()
-        self.admitted: Shape = (schema,)
-        self.above: Shape = ()
-        self.value: Any = tree
-        self.parent: Any = None
-        loc = list(error["loc"])
-        if self.type == "missing" and isinstance(loc[-1], int):
-            loc, self.type = loc[:-1], "list_type"  # a list that is too short
-        while loc:
-            if isinstance(self.value, (int, float)):
-                break  # a number that stands for a mapping
-            part = loc.pop(0)
-            inner = child(self.admitted, part, self.value)
-            new = self.type in ("extra_forbidden", "missing") and not loc
-            if inner or new:
-                self._go_down(part, inner)
-                if loc and any(isinstance(o, Choice) for o in inner):
-                    loc.pop(0)  # the kind's name
-
-    def _go_down(self, part: Any, inner: Shape) -> None:
-        self.above, self.parent = self.admitted, self.value
-        self.path, self.admitted = (*self.path, part), inner
-        try:
-            self.value = self.value[part]
-        except (LookupError, TypeError):
-            self.value = None
-
-    @property
-    def key(self) -> str:
-        """The key as a user types it."""
-        return dotted(self.path)
-
-    @property
-    def of_choice(self) -> bool:
-        """Whether the key is none of those that the chosen kind takes."""
-        chosen = any(isinstance(option, Choice) for option in self.above)
-        return chosen and self.type == "extra_forbidden"
-
-    @property
-    def in_map(self) -> bool:
-        """Whether the key is the name of a map's entry, which a user chose."""
-        return any(is_map(option) for option in self.above)
-
-
 def explain(faults: Sequence[Fault], layers: Layers) -> ConfigError:
     """Return the first mistake, with all that is wrong at the same key."""
     fault = faults[0]
@@ -88,13 +38,12 @@ def explain(faults: Sequence[Fault], layers: Layers) -> ConfigError:
             return error.at(layers.origin(fault.path))
     same = [other for other in faults if other.path == fault.path]
     error = _named(fault, layers) or _wrong(fault, same)
+    if fault.variable is not None:  # it may be a secret
+        for text in (fault.value, fault.kind):
+            error.problem = error.problem.replace(f"'{text}'", f"'{fault.variable}'")
+        error.got, error.suggestion = fault.variable, None
     error.key = error.key or fault.key
     return error.at(layers.origin(fault.path))
-
-
-def faults_of(error: ValidationError, layers: Layers, tree: Any) -> list[Fault]:
-    """Return the errors of a validation, each at its key."""
-    return [Fault(e, layers.schema, tree) for e in error.errors(include_url=False)]
 
 
 def _named(fault: Fault, layers: Layers) -> ConfigError | None:
@@ -110,8 +59,7 @@ def _named(fault: Fault, layers: Layers) -> ConfigError | None:
         return ConfigError(f"'{fault.key}'{of} is not set", f"Type {fault.key}=...", allowed=listed)
     choice = next((option for option in fault.admitted if isinstance(option, Choice)), None)
     if choice and fault.type == "union_tag_invalid":
-        kind = fault.error["ctx"]["tag"]
-        error = unknown(choice.registry.kind, str(kind), choice.registry, ConfigError)
+        error = unknown(choice.registry.kind, fault.kind, choice.registry, ConfigError)
         if choice.number:
             error.advice = f"Give a number, or one of: {', '.join(choice.registry)}"
         return error
@@ -191,7 +139,7 @@ def _no_kind(fault: Fault, choice: Choice) -> ConfigError:
 
 def _wrong(fault: Fault, same: Sequence[Fault]) -> ConfigError:
     """Return the error of a wrong type, a bound or a validator."""
-    secret = _is_secret(fault)
+    secret = _is_secret(fault) or fault.variable is not None
     got = None if secret else fault.value
     subject = f"'{fault.key}'" if secret else f"'{fault.key}' is {shown(got)}"
     if fault.type == "value_error":

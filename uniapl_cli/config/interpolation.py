@@ -76,18 +76,24 @@ def _is_null(merged: DictConfig, path: Path, interpolation: str) -> bool:
         del above[_ALONE]
 
 
-def reads_environment(tree: Any, path: Path, text: str) -> bool:
-    """Whether a text, or one that it refers to, comes out of an environment variable."""
-    seen: set[str] = set()
-    waiting = [text]
-    while waiting:
-        text = waiting.pop()
-        if _ENVIRONMENT.search(text):
-            return True
-        for name in _KEY.findall(text):
-            if name not in seen:
-                seen.add(name)
-                waiting += [below for _, below in texts(_at(tree, name))]
+def from_environment(tree: Any) -> dict[Path, str]:
+    """Return the texts whose value, or a part of it, comes out of environment variables."""
+    every = dict(texts(tree))
+    if not any(map(_ENVIRONMENT.search, every.values())):
+        return {}
+    return {path: text for path, text in every.items() if _reads_environment(tree, text, set())}
+
+
+def _reads_environment(tree: Any, text: str, seen: set[str]) -> bool:
+    for interpolation in interpolations(text):
+        key = key_of(interpolation)
+        if key is None:
+            return True  # a variable's, or one of which only its resolver knows what it reads
+        if key not in seen:
+            seen.add(key)
+            below = texts(_at(tree, key))
+            if any(_reads_environment(tree, other, seen) for _, other in below):
+                return True
     return False
 
 

@@ -15,7 +15,7 @@ from omegaconf.errors import (
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from uniapl_cli.config.document import Document, scalar
-from uniapl_cli.config.interpolation import key_of, nulls
+from uniapl_cli.config.interpolation import from_environment, key_of, nulls
 from uniapl_cli.config.shape import Shape, all_children, all_sections, child
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.options import MISSING, Options, is_marked
@@ -30,6 +30,7 @@ class Layers:
 
     removed: keys that a layer set and a later one made null. unset: keys whose interpolation needs
     another key, which is missing. filled: keys that an interpolation filled in.
+    environment: those that an environment variable did, and the text with the interpolation.
     """
 
     schema: type[Options]
@@ -39,6 +40,7 @@ class Layers:
     removed: set[Path] = field(default_factory=set)
     unset: dict[Path, str] = field(default_factory=dict)
     filled: set[Path] = field(default_factory=set)
+    environment: dict[Path, str] = field(default_factory=dict)
 
     def lay(self, document: Document) -> None:
         """Put a document on top: sections and maps merge, anything else replaces."""
@@ -102,6 +104,7 @@ class Layers:
         One that leads to a missing value is missing itself: all verbs share one file, and a section
         may well refer to what this verb has no need of. Raises ConfigError.
         """
+        self.environment = from_environment(self.tree)
         merged = self._config()
         self._unset_nulls(merged)
         while True:
@@ -167,6 +170,11 @@ class Layers:
     def was_filled(self, path: Path) -> bool:
         """Whether an interpolation gave a value, or a section or list that it is in."""
         return any(path[:length] in self.filled for length in range(1, len(path) + 1))
+
+    def variable_of(self, path: Path) -> str | None:
+        """Return the text by which an environment variable gives a value; None where none does."""
+        above = (path[:length] for length in range(len(path), 0, -1))
+        return next((self.environment[part] for part in above if part in self.environment), None)
 
     def origin(self, path: Path) -> str | None:
         """Return where a key, or the closest section or list above it, was written."""

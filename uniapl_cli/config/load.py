@@ -14,7 +14,8 @@ from yaml.nodes import ScalarNode
 
 from uniapl_cli.config import layers as layering
 from uniapl_cli.config.document import Document, Loader
-from uniapl_cli.config.explain import Fault, explain, faults_of
+from uniapl_cli.config.explain import explain
+from uniapl_cli.config.fault import Fault, faults_of
 from uniapl_cli.config.include import read
 from uniapl_cli.config.keys import describe
 from uniapl_cli.config.layers import Layers, dotted, lay_all, parsed
@@ -34,6 +35,7 @@ class Root(Options):
 
     _where: dict[layering.Path, str] = PrivateAttr(default_factory=dict)
     _unset: dict[layering.Path, str] = PrivateAttr(default_factory=dict)
+    _environment: dict[layering.Path, str] = PrivateAttr(default_factory=dict)
     _files: tuple[Path, ...] = PrivateAttr(default=())
 
     def __eq__(self, other: object) -> bool:
@@ -51,6 +53,11 @@ class Root(Options):
     def origin(self, key: str) -> str | None:
         """Return where a key, or the closest section above it, was written."""
         return layering.origin(self._where, parsed(key))
+
+    @property
+    def environment(self) -> Mapping[layering.Path, str]:
+        """The keys that environment variables give, and the texts in which they are named."""
+        return self._environment
 
     def latest(self, *keys: str) -> str:
         """Return the key that was written last; of two that do not fit, errors name that one."""
@@ -170,6 +177,7 @@ def validated(written: Layers, tree: dict[str, Any], schema: type[T]) -> T:
         except ValidationError as error_again:
             raise explain(faults_of(error_again, written, again), written) from None
     config._where, config._unset = written.where, written.unset
+    config._environment = written.environment
     return config
 
 

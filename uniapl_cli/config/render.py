@@ -11,8 +11,11 @@ import yaml
 
 from uniapl_cli.config.document import TAG, Loader
 from uniapl_cli.config.keys import plain as plain
+from uniapl_cli.config.layers import Path
 from uniapl_cli.config.load import VERSION, Root
+from uniapl_cli.config.secrets import shown_value
 from uniapl_cli.options import MISSING, Options, is_marked
+from uniapl_cli.registry import KIND
 
 _ABSENT = object()
 
@@ -36,17 +39,37 @@ _Dumper.add_representer(str, _Dumper.text)
 
 def to_yaml(config: Root) -> str:
     """Render a config with every value in it; loading the text alone gives an equal object."""
-    tree = {"version": VERSION, **_escaped(plain(config))}
+    tree = {"version": VERSION, **recorded(config, config)}
     return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**9)
 
 
-def _escaped(value: Any) -> Any:
-    """Keep OmegaConf from filling in what is text: `${` is `\\${`, backslashes before it double."""
-    if isinstance(value, str):
-        return re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + r"\${", value)
+def recorded(config: Root, value: Any, path: Path = (), *, leave: str = "") -> Any:
+    """Return a part of a config, at `path`, as files keep it: without secrets.
+
+    What an environment variable gives is the text that names the variable; what is named as a
+    secret among free fields is hidden. Text that is not to be filled in is escaped. Fields with
+    the mark `leave` are left out.
+    """
+    if path in config.environment:
+        return config.environment[path]
+    if isinstance(value, Options):
+        fields = type(value).model_fields
+        names = sorted(fields, key=lambda name: name != KIND)
+        return {
+            name: recorded(config, shown_value(value, name), (*path, name), leave=leave)
+            for name in names
+            if not (leave and is_marked(fields[name], leave))
+        }
     if isinstance(value, dict):
-        return {name: _escaped(item) for name, item in value.items()}
-    return [_escaped(item) for item in value] if isinstance(value, list) else value
+        return {n: recorded(config, item, (*path, n), leave=leave) for n, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [recorded(config, v, (*path, n), leave=leave) for n, v in enumerate(value)]
+    return _escaped(value) if isinstance(value, str) else value
+
+
+def _escaped(text: str) -> str:
+    """Keep OmegaConf from filling in what is text: `${` is `\\${`, backslashes before it double."""
+    return re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + r"\${", text)
 
 
 class Difference(NamedTuple):
@@ -70,7 +93,9 @@ def fixed(value: Any) -> Any:
     if isinstance(value, Options):
         fields = type(value).model_fields
         return {
-            n: fixed(getattr(value, n)) for n, f in fields.items() if not is_marked(f, "may_change")
+            n: fixed(shown_value(value, n))
+            for n, f in fields.items()
+            if not is_marked(f, "may_change")
         }
     return {n: fixed(v) for n, v in value.items()} if isinstance(value, dict) else value
 

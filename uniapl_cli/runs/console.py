@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from uniapl_cli.errors import without_secrets
+
 messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 # Seconds between plain lines where there is no terminal to draw a bar on.
@@ -40,7 +42,7 @@ class _ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         name = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        messages.print(f"{name}{record.getMessage()}", soft_wrap=True)
+        messages.print(f"{name}{without_secrets(record.getMessage())}", soft_wrap=True)
 
 
 class Bar:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,15 @@ import uniapl_cli
 PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "omegaconf", "nltk", "langdetect")
 
 
-def environment(**more: Any) -> dict[str, Any]:
-    """Return what is needed to repeat a run, and `more` beside it."""
+def environment(command: Sequence[str], **more: Any) -> dict[str, Any]:
+    """Return what is needed to repeat a run, and `more` beside it. `command`: without secrets."""
     return {
         "uniapl": uniapl_cli.__version__,
         "commit": commit(),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
-        "command": sys.argv[1:],
+        "command": list(command),
         **more,
     }
 

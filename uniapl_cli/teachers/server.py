@@ -88,7 +88,9 @@ class Server(Options):
     )
     retries: int = key(8, "repetitions of a request that failed", ge=0, le=1000, may_change=True)
     extra: Annotated[dict[str, Any], AfterValidator(further_fields)] = key(
-        {}, "further fields of each request: {presence_penalty: 1.5}; null leaves one out"
+        {},
+        "further fields of each request: {presence_penalty: 1.5}; null leaves one out",
+        secret=True,
     )
 
 

@@ -205,7 +205,7 @@ class PolarServer(Format, DiscriminatorOptions):
         json_schema_extra={"may_change": True, "secret": True},
     )
     extra: Annotated[dict[str, Any], AfterValidator(json_fields)] = key(
-        {}, "further fields of each request"
+        {}, "further fields of each request", secret=True
     )
 
     def make(self, path: str, device: str) -> PolarServers:
