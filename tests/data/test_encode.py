@@ -136,14 +136,22 @@ def test_thoughts_that_are_left_out_or_lacking_are_counted(
 ):
     with caplog.at_level(logging.WARNING, "uniapl"):
         encode(Chat(tokenizer, thinking), [example(response=response)] * 3)
-    assert [record.args[0] for record in caplog.records] == [3] * counted
+    assert [record.args[1] for record in caplog.records] == [3] * counted
 
 
-def test_earlier_thoughts_that_the_template_leaves_out_are_counted(tokenizer, caplog):
-    talk = (Message("user", "Hi"), Message("assistant", THOUGHTS), Message("user", "And 8 x 8?"))
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Message("assistant", THOUGHTS),
+        Message("assistant", "56.", {"reasoning_content": "28 and 28."}),
+        Message("assistant", "56.", {"thinking": "28 and 28.", "reasoning": "28 and 28."}),
+    ],
+)
+def test_earlier_thoughts_that_the_template_leaves_out_are_counted(tokenizer, caplog, answer):
+    talk = (Message("user", "Hi"), answer, Message("user", "And 8 x 8?"))
     with caplog.at_level(logging.WARNING, "uniapl"):
         encode(Chat(tokenizer), [Example("1", talk, response="64.")])
-    assert [record.args[0] for record in caplog.records] == [1]
+    assert [record.args[1] for record in caplog.records] == [1]
 
 
 def test_an_answer_of_thoughts_only_is_a_bad_row_unless_they_are_learnt(tokenizer):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date as calendar_date
 from typing import Any
 
-from uniapl_cli.chat.thinking import strip_thinking
+from uniapl_cli.chat.thinking import FIELDS, strip_thinking
 from uniapl_cli.errors import ModelError, first_line
 from uniapl_cli.types import Message
 
@@ -21,8 +21,6 @@ Tools = Sequence[Mapping[str, Any]]
 
 # Name calls and replies for programs; templates that leave them out lose nothing of the text.
 BOOKKEEPING = frozenset({"id", "tool_call_id", "index", "type", "strict", "$schema"})
-# The fields in which people keep thoughts.
-THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 # The function by which a template reads today's date.
 CLOCK = "strftime_now"
 # What C's strftime knows, and `-` before it for no leading zero.
@@ -155,7 +153,7 @@ def _further_fields(turns: Sequence[Turn]) -> Iterator[tuple[int, str]]:
     """Yield (index of the turn, name) of the fields that the text does not show by itself."""
     for index, turn in enumerate(turns):
         for name in turn:
-            thoughts = turn["role"] == "assistant" and name in THOUGHTS
+            thoughts = turn["role"] == "assistant" and name in FIELDS
             named = turn["role"] == "tool" and name == "name"
             if name not in ("role", "content", *BOOKKEEPING) and not thoughts and not named:
                 yield index, name

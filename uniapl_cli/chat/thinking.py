@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from uniapl_cli.types import Message
+
 OPEN, CLOSE = "<think>", "</think>"
+# The fields of a turn in which people and servers (vLLM, SGLang, DeepSeek ...) keep thoughts.
+FIELDS = ("reasoning_content", "reasoning", "thinking")
 
 _AFTER_FIRST_BLOCK = re.compile(r"<think>.*?</think>(.*)", re.DOTALL)
 
@@ -38,6 +42,15 @@ def read_thoughts(text: str) -> Thoughts:
     if start.startswith(OPEN):
         return Thoughts(start.removeprefix(OPEN).strip(), "")
     return Thoughts(None, text)
+
+
+def thoughts_of(turn: Message) -> list[str]:
+    """Return the thoughts of an assistant's turn, in its text or in a field: none, or one text."""
+    if turn.role != "assistant":
+        return []
+    fields = [turn.more[name] for name in FIELDS if turn.more.get(name)]
+    thoughts = [read_thoughts(turn.content).reasoning, *map(str, fields)]
+    return [reasoning for reasoning in thoughts if reasoning][:1]
 
 
 def strip_thinking(text: str) -> str:

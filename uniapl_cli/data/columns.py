@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from uniapl_cli.chat.thinking import FIELDS
 from uniapl_cli.data.turns import (
     LEAVE_OUT,
-    REASONING,
     Answer,
     is_blank,
     listed_or_parsed,
@@ -164,7 +164,7 @@ def _refuse_what_a_rejected_answer_cannot_have(row: Row, rejected: Answer) -> No
         name = next(iter(rejected.fields))
         problem = f"the rejected answer has '{name}': only its text can be learnt from"
         raise DataError(problem, LEAVE_OUT.format(name), where=row.origin, got=name)
-    for name in REASONING:
+    for name in FIELDS:
         if not is_blank(row.values.get(name)):
             problem = f"the column '{name}' does not say which of the answers it belongs to"
             advice = f"Put it into a turn of that answer. {LEAVE_OUT.format(name)}"

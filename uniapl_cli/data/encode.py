@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Literal
 
 from uniapl_cli.chat import Chat
-from uniapl_cli.chat.thinking import read_thoughts
+from uniapl_cli.chat.thinking import read_thoughts, thoughts_of
 from uniapl_cli.data.collector import paused
 from uniapl_cli.data.examples import BadRows
 from uniapl_cli.data.rows import BadRow
@@ -28,10 +28,10 @@ Ids = array  # of C ints: 4 bytes a token, where a list takes 8 or more
 # Rows whose texts go to the tokenizer together.
 CHUNK = 1024
 
-THOUGHTS_LEFT_OUT = "answers have thoughts, which are left out (chat.thinking=true keeps them)"
-WITHOUT_THOUGHTS = "answers have no thoughts, and teach a model that may think not to"
-CUT_OFF = "responses were cut off (finish_reason) and are taught without a stop token"
-EARLIER_LEFT_OUT = "prompts have thoughts in earlier turns, which the chat template leaves out"
+THOUGHTS_LEFT_OUT = "answers whose thoughts are left out (chat.thinking=true keeps them)"
+WITHOUT_THOUGHTS = "answers without thoughts, which teach a model that may think not to"
+CUT_OFF = "responses that were cut off and are taught without a stop token"
+EARLIER_LEFT_OUT = "thoughts of earlier turns that the chat template leaves out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def encode(
             progress.advance(len(chunk))
     for what, count in encoder.counts.items():
         if count:
-            log.warning("%d %s", count, what)
+            log.warning("%s: %d", what, count)
     return encoded
 
 
@@ -126,9 +126,10 @@ class _Encoder:
         if key in self.prompts or key in texts:
             return
         text = texts[key] = self.chat.render(example.prompt, example.tools)
-        for turn in example.prompt:
-            if turn.role == "assistant" and (reasoning := read_thoughts(turn.content).reasoning):
-                self.counts[EARLIER_LEFT_OUT] += reasoning not in self.chat.show(text)
+        earlier = [reasoning for turn in example.prompt for reasoning in thoughts_of(turn)]
+        if earlier:
+            shown = self.chat.show(text)
+            self.counts[EARLIER_LEFT_OUT] += sum(reasoning not in shown for reasoning in earlier)
 
     def _check_answers(self, example: Example) -> None:
         """Count thoughts that are left out of answers. Raises ModelError if nothing is left."""

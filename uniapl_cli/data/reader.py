@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from uniapl_cli.chat.thinking import read_thoughts
+from uniapl_cli.chat.thinking import FIELDS, read_thoughts
 from uniapl_cli.data.columns import Build, finished, identity
 from uniapl_cli.data.detect import detect
 from uniapl_cli.data.layouts import layouts
 from uniapl_cli.data.rows import BadRow
-from uniapl_cli.data.turns import LEAVE_OUT, REASONING, is_blank, is_learnt, role_of
+from uniapl_cli.data.turns import LEAVE_OUT, is_blank, is_learnt, role_of
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
 from uniapl_cli.types import Example
@@ -22,7 +22,7 @@ UNREAD = frozenset(
     + ["chat_template_kwargs"]
 )
 # What an earlier answer of a conversation does not have.
-OF_THE_LAST_ANSWER = ("response", "finish_reason", "reference", *REASONING)
+OF_THE_LAST_ANSWER = ("response", "finish_reason", "reference", *FIELDS)
 
 
 @dataclass(frozen=True)

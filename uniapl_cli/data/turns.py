@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from uniapl_cli.chat.thinking import CLOSE, read_thoughts, with_thoughts
+from uniapl_cli.chat.thinking import CLOSE, FIELDS, read_thoughts, with_thoughts
 from uniapl_cli.errors import DataError, unknown
 from uniapl_cli.files import Row, parse_json
 from uniapl_cli.types import Message, Role
@@ -30,8 +30,6 @@ SPEAKERS: Mapping[str, Role] = {
     "function_response": "tool",
     "tool_response": "tool",
 }
-# Fields that hold an answer's thoughts, where its content does not.
-REASONING = ("reasoning_content", "reasoning", "thinking")
 # Fields that say whether a turn is learnt.
 MARKS = ("weight", "train", "loss")
 LEAVE_OUT = "Leave it out on purpose with data.ignore=[{}]"
@@ -149,7 +147,7 @@ def split_answer(
 
 def answer_of(row: Row, turn: Message) -> Answer:
     """Return an assistant's turn as a response; thoughts in a field become a think block."""
-    fields = {name: value for name, value in turn.more.items() if name not in REASONING}
+    fields = {name: value for name, value in turn.more.items() if name not in FIELDS}
     return Answer(with_reasoning(row, turn.more, turn.content), fields)
 
 
@@ -158,7 +156,7 @@ def with_reasoning(row: Row, fields: Mapping[str, Any], text: str) -> str:
 
     Raises DataError if thoughts are no text, or the text has other thoughts already.
     """
-    for name in REASONING:
+    for name in FIELDS:
         reasoning = fields.get(name)
         if is_blank(reasoning):
             continue

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from uniapl_cli.chat.thinking import OPEN, read_thoughts, with_thoughts
+from uniapl_cli.chat.thinking import FIELDS, OPEN, read_thoughts, with_thoughts
 from uniapl_cli.http import RequestFailed, one_line
 from uniapl_cli.teachers.teacher import Answer, flaw
 from uniapl_cli.types import FINISHED, FinishReason
@@ -24,9 +24,6 @@ CUT_OFF = ("length", "max_tokens", "model_length")
 BROKEN = ("abort", "aborted", "cancelled", "error")
 # A count of tokens beyond this is none: no context is so long.
 MOST_TOKENS = 2**31 - 1
-# Where servers put thoughts that they have taken out of the text: vLLM before 0.11, SGLang,
-# DeepSeek, LMDeploy; newer vLLM, OpenRouter.
-THOUGHTS = ("reasoning_content", "reasoning")
 
 
 def read(reply: Any, max_new_tokens: int | None) -> Answer:
@@ -39,7 +36,7 @@ def read(reply: Any, max_new_tokens: int | None) -> Answer:
         choice = reply["choices"][0]
         message, reason, usage = choice["message"], choice.get("finish_reason"), reply.get("usage")
         inline, content = _parts(message.get("content"))
-        apart = [_text(message.get(name)) for name in THOUGHTS]
+        apart = [_text(message.get(name)) for name in FIELDS]
     except (AttributeError, IndexError, KeyError, TypeError):
         raise RequestFailed("unusable answer", "unusable answer: no message in it") from None
     thoughts = next(filter(None, (inline, *apart)), "")
