@@ -8,9 +8,12 @@ import json
 import os
 import shutil
 import stat
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -108,8 +111,19 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_distinct)
 
 
 def dump(row: Mapping[str, Any]) -> str:
-    """Return a row as one line of JSON."""
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    """Return a row as one line of JSON; tables have values that become text."""
+    return json.dumps(row, ensure_ascii=False, default=_as_text) + "\n"
+
+
+def _as_text(value: object) -> str:
+    """Return a date, a time, a decimal or bytes as text. Raises TypeError for anything else."""
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal | timedelta):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
 @contextmanager

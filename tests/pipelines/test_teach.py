@@ -1,6 +1,8 @@
 """Responses are kept through any interruption, and the file does not tell that there was one."""
 
 import json
+from datetime import date, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -195,6 +197,36 @@ def test_a_row_whose_prompt_has_changed_is_refused(run, out, example):
     with pytest.raises(DataError) as caught:
         run(rows=[example("2", prompt="Question two")])
     assert (caught.value.where, caught.value.got) == (f"{out}:5", "2")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"instruction": "b"}, {"instruction": None}, {"tools": [{"name": "f"}]}, {"system": "Short."}],
+    ids=str,
+)
+def test_a_prompt_is_all_that_its_row_has_but_an_answer(run, out, example, change):
+    before = {"instruction": "a", "x": float("nan"), "response": "So.", "reasoning": "Hm."}
+    run(rows=[example("2", **before)])
+    assert run(rows=[example("2", **before, finish_reason="stop")])["kept from before"] == 2
+    row = {name: value for name, value in {**before, **change}.items() if value is not None}
+    with pytest.raises(DataError) as caught:
+        run(rows=[example("2", **row)])
+    assert (caught.value.line, caught.value.got) == (1, "2")
+
+
+def test_an_earlier_answers_thoughts_do_not_stay_with_a_new_one(run, out, example):
+    run(rows=[example("2", reasoning_content="Hm.", reasoning="Hm.", thinking="Hm.", more=1)])
+    assert all(row["more"] == 1 for row in rows(out))
+    assert not {"reasoning_content", "reasoning", "thinking"} & set(rows(out)[0])
+
+
+def test_values_of_tables_become_text(run, out, example):
+    values = {"when": datetime(2026, 1, 2, 3), "day": date(2026, 1, 2), "raw": b"\xff"}
+    values |= {"price": Decimal("1.50")}
+    run(rows=[example("2", **values)])
+    assert run(rows=[example("2", **values)])["kept from before"] == 2
+    texts = {"when": "2026-01-02T03:00:00", "day": "2026-01-02", "raw": "/w==", "price": "1.50"}
+    assert texts.items() <= rows(out)[0].items()
 
 
 def test_a_file_of_someone_else_is_refused(run, out):

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.appending import AppendOnlyRows
+from uniapl_cli.data.turns import REASONING
 from uniapl_cli.errors import DataError, TeacherError
-from uniapl_cli.files import Row, write_rows
+from uniapl_cli.files import Row, dump, write_rows
 from uniapl_cli.options import MISSING, Count, Options, key, section
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
@@ -24,6 +25,11 @@ from uniapl_cli.types import Example, Sampling
 log = logging.getLogger("uniapl")
 
 OTHERWISE = "Delete the file, or set another teach.out"
+# Columns that an answer has, and the answer of the prompt's own row, if there is one, had.
+OF_AN_ANSWER = (
+    *("key", "sample", "response", "model", "finish_reason", "prompt_tokens", "response_tokens"),
+    *REASONING,
+)
 
 
 class TeachOptions(Options):
@@ -89,15 +95,21 @@ def answered(file: AppendOnlyRows, examples: Sequence[Example]) -> set[tuple[str
     done = set()
     for row in file.rows():
         id, sample = _identity(row)
-        columns = current.get(id, row.values)
-        if any(row.values.get(name) != columns.get(name) for name in ("prompt", "messages")):
-            problem = f"the prompt of '{id}' has changed"
+        earlier, now = _of_prompt(row.values), _of_prompt(current.get(id, row.values))
+        if earlier != now:
+            names = sorted(n for n in {*earlier, *now} if earlier.get(n) != now.get(n))
+            problem = f"the prompt of '{id}' has changed: {', '.join(names)}"
             raise DataError(problem, OTHERWISE, where=row.origin, got=id)
         if (id, sample) in done:
             problem = f"sample {sample} of '{id}' is there twice"
             raise DataError(problem, OTHERWISE, where=row.origin, got=id)
         done.add((id, sample))
     return done
+
+
+def _of_prompt(columns: Mapping[str, Any]) -> dict[str, str]:
+    """Return the columns of a prompt's own row, as JSON, without those of an answer."""
+    return {name: dump({name: v}) for name, v in columns.items() if name not in OF_AN_ANSWER}
 
 
 def _identity(row: Row) -> tuple[str, int]:
@@ -196,7 +208,7 @@ def unique_ids(examples: Sequence[Example]) -> None:
 
 def _row(example: Example, sample: int, answer: Answer, model: str) -> dict[str, Any]:
     return {
-        **example.row,
+        **{name: value for name, value in example.row.items() if name not in OF_AN_ANSWER},
         "key": example.id,
         "sample": sample,
         "response": answer.text,
