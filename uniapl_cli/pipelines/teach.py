@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.appending import AppendOnlyRows
-from uniapl_cli.data.turns import REASONING
+from uniapl_cli.chat import thinking
 from uniapl_cli.errors import DataError, TeacherError
 from uniapl_cli.files import Row, dump, write_rows
 from uniapl_cli.options import MISSING, Count, Options, key, section
@@ -28,7 +28,7 @@ OTHERWISE = "Delete the file, or set another teach.out"
 # Columns that an answer has, and the answer of the prompt's own row, if there is one, had.
 OF_AN_ANSWER = (
     *("key", "sample", "response", "model", "finish_reason", "prompt_tokens", "response_tokens"),
-    *REASONING,
+    *thinking.FIELDS,
 )
 
 
