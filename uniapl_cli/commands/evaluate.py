@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.inputs import data_input, model_input, template_input
 from uniapl_cli.commands.outputs import check_outputs
@@ -15,13 +16,16 @@ from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.config.schema import Config
 from uniapl_cli.config.secrets import safe_arguments
+from uniapl_cli.data.encode import encode
 from uniapl_cli.evaluation.evaluate import BoundMetric, SamplingRun, plain
 from uniapl_cli.evaluation.evaluate import evaluate as estimate
 from uniapl_cli.evaluation.metrics import check_graded, metrics
 from uniapl_cli.evaluation.results import write_evaluation
 from uniapl_cli.files import write_rows
+from uniapl_cli.loading import context_length
 from uniapl_cli.pipelines.teach import unique_ids
 from uniapl_cli.runs.environment import environment
+from uniapl_cli.types import Example
 
 
 def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
@@ -39,11 +43,14 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     location = components.locate(config, "eval.model", options.model)
     measured = with_measured(config)
     chat = components.policy_chat(measured, location, "eval.model")
+    with config.blaming("eval.model"):
+        context = context_length(location, measured.model.revision)
+    check_room(config, rows, chat, context)
     if dry_run:
         return {"model": options.model, "prompts": len(rows), "draws": list(options.draws)}
     inputs = {
         "eval.data": data_input(config, options.data),
-        "eval.model": model_input(options.model),
+        "eval.model": model_input(options.model, measured.model.revision),
         "chat.template": template_input(chat.tokenizer, config.chat.template),
     }
     device = components.use_device(config)
@@ -67,6 +74,23 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     provenance = environment(command=safe_arguments(sys.argv[1:], Config), seed=config.seed)
     write_evaluation(out, {**result, "inputs": inputs, "environment": provenance})
     return {**result, "out": str(out)}
+
+
+def check_room(config: Config, rows: Sequence[Example], chat: Chat, context: int) -> None:
+    """Refuse draws whose responses may not fit behind the longest prompt. Raises ConfigError."""
+    longest = max(encode(chat, rows, ()), key=lambda item: len(item.prompt))
+    for name, draws in config.eval.draws.items():
+        new = draws.sampling.max_new_tokens
+        if len(longest.prompt) + new > context:
+            key = f"eval.draws.{name}.sampling.max_new_tokens"
+            raise config.error(
+                key,
+                f"draw '{name}' has no room: {len(longest.prompt)} prompt tokens "
+                f"({longest.example.origin}) + {new} new ones exceed the model's context of "
+                f"{context}",
+                f"Lower {key}, or take the draw out with eval.draws.{name}=null",
+                got=new,
+            )
 
 
 def with_measured(config: Config) -> Config:
