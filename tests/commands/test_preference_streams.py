@@ -177,3 +177,36 @@ def test_two_things_are_not_written_into_one_file(filtered, tiny_data, tmp_path)
             filtered([tiny_data["good"]], *outputs)
         assert caught.value.key == "filter.pairs"
     assert not (tmp_path / "kept.jsonl").exists()
+
+
+SAME = {"prompt": "Say 9.", "chosen": "So it is.", "rejected": "So it is."}
+
+
+@pytest.mark.parametrize("source", ["choices", "labels"])
+def test_answers_of_the_same_tokens_are_a_bad_row(read, source, tmp_path):
+    rows = [*PAIRS, SAME]
+    with pytest.raises(DataError) as caught:
+        read([source], rows)
+    assert (caught.value.file, caught.value.line) == (str(tmp_path / "rows.jsonl"), 6)
+    kept = tmp_path / "bad.jsonl"
+    streams = read([source], rows, "data.tolerance=1", f"data.bad_rows={kept}")
+    assert len(streams["preferences"].items) == 5
+    assert [json.loads(line)["row"] for line in kept.read_text().splitlines()] == [SAME]
+    with pytest.raises(DataError):
+        read(
+            [source],
+            [SAME, {**SAME, "prompt": "Say 8."}],
+            "data.tolerance=2",
+            f"data.bad_rows={kept}",
+        )
+
+
+@pytest.mark.parametrize(("label", "missing"), [(True, "bad"), (False, "good")])
+def test_labels_of_one_kind_only_are_warned_of(read, caplog, label, missing):
+    with caplog.at_level(logging.WARNING, "uniapl"):
+        read(["labels"], [{**row, "label": label} for row in LABELS])
+    [warning] = [message for message in caplog.messages if "good and bad" in message]
+    assert f"has a {missing} one" in warning
+    caplog.clear()
+    read(["labels"], LABELS)
+    assert not caplog.messages

@@ -18,7 +18,7 @@ def test_a_run_without_any_gradient_stops_at_the_limit():
 
 
 @pytest.mark.parametrize(
-    ("norms", "limit"), [([0.0, 0.0, 1e-30, 0.0, 0.0], 3), ([0.0] * 50, 0)], ids=["broken", "off"]
+    ("norms", "limit"), [([0.0, 0.0, 1e-4, 0.0, 0.0], 3), ([0.0] * 50, 0)], ids=["broken", "off"]
 )
 def test_a_run_goes_on(norms, limit):
     run_idle(norms, limit=limit)
@@ -42,3 +42,15 @@ def test_it_says_what_to_look_at_as_far_as_the_metrics_tell(metrics, keys):
     with pytest.raises(TrainingError) as caught:
         run_idle([0.0] * 3, metrics)
     assert [key for key in keys if key not in caught.value.advice] == []
+
+
+def test_what_rounding_leaves_is_no_gradient():
+    with pytest.raises(TrainingError):
+        run_idle([1e-7, 2e-7, 1e-7])
+
+
+def test_a_small_weight_makes_a_small_gradient_that_counts():
+    idle = IdleCounter(1)
+    idle.add(1, 1e-7, {}, 1e-4)
+    with pytest.raises(TrainingError):
+        idle.add(2, 1e-11, {}, 1e-4)

@@ -10,7 +10,7 @@ from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.config.schema import Config
-from uniapl_cli.data import BadRows, open_rows, read_examples
+from uniapl_cli.data import BadRow, BadRows, open_rows, read_examples
 from uniapl_cli.data.encode import Encoded, encode
 from uniapl_cli.data.limits import Limits, fit
 from uniapl_cli.errors import DataError
@@ -196,10 +196,21 @@ class _Reader:
                 self._check(rows, term)
         with bar(f"encode {Path(path).name}", len(rows)) as progress:
             items = encode(self.chat, rows, answers, progress, self.bad)
+        items = [item for item in items if not self._is_bad(item, sharing)]
         if not items:
             key = f"data.{stream}"
             raise DataError(f"'{path}' has no good rows", got=path).at(self.config.origin(key), key)
         return items
+
+    def _is_bad(self, item: Encoded, sharing: Sequence[str]) -> bool:
+        """Whether a source refuses a row for its tokens; then add it to the bad rows."""
+        sources = {term.source: 0 for name in sharing for term in self.terms[name]}
+        for fault in (self.config.source(source).fault(item) for source in sources):
+            if fault is not None:
+                error = DataError(fault, where=item.example.origin)
+                self.bad.add(BadRow(dict(item.example.row), error))
+                return True
+        return False
 
     def _check(self, rows: Sequence[Example], term: Term) -> None:
         why = f"term '{term.name}'"

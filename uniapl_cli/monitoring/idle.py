@@ -6,24 +6,31 @@ from collections.abc import Iterator, Mapping
 
 from uniapl_cli.errors import TrainingError
 
+# What rounding leaves of float32 gradients that cancel out, as those of two equal answers do.
+# An optimiser such as AdamW would make updates of the usual size of it.
+ROUNDING = 1e-6
+
 
 class IdleCounter:
-    """Counts steps in a row whose gradient was exactly 0. A `limit` of 0 allows any number."""
+    """Counts steps in a row without a gradient. A `limit` of 0 allows any number."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.steps = 0
 
-    def add(self, step: int, grad_norm: float, metrics: Mapping[str, float]) -> None:
+    def add(
+        self, step: int, grad_norm: float, metrics: Mapping[str, float], weight: float = 1.0
+    ) -> None:
         """Count a step by its gradient norm. Raises TrainingError at the `limit`-th 0 in a row.
 
-        `metrics` are the step's, from which the error says why.
+        A norm of ROUNDING times `weight`, the largest of the terms', counts as 0. `metrics` are the
+        step's, from which the error says why.
         """
-        self.steps = self.steps + 1 if grad_norm == 0 else 0
+        self.steps = self.steps + 1 if grad_norm <= ROUNDING * weight else 0
         if self.limit and self.steps >= self.limit:
             raise TrainingError(
-                f"nothing is left to learn: the gradient was exactly 0 for {self.steps} steps "
-                f"in a row, up to step {step}",
+                f"nothing is left to learn: the gradient was 0, or no more than rounding leaves, "
+                f"for {self.steps} steps in a row, up to step {step}",
                 " ".join(reasons(metrics)),
                 got=self.steps,
             )

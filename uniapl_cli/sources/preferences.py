@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -17,6 +18,8 @@ from uniapl_cli.options import Count, key
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Example
+
+log = logging.getLogger("uniapl")
 
 BOTH = ("response", "rejected")
 Pair = tuple[Sequence[int], Sequence[int]]
@@ -44,6 +47,10 @@ class ChoicesOptions(SourceOptions):
                     "needed (completions with a label are for KTO)",
                     where=example.origin,
                 )
+
+    def fault(self, item: Encoded) -> str | None:
+        """Return what is wrong with a row whose answers do not differ."""
+        return sameness(item)
 
     def make(self, name: str, parts: Parts) -> Choices:
         """Return the source."""
@@ -97,6 +104,11 @@ class LabelsOptions(SourceOptions):
                 "to another",
                 where=first.origin,
             )
+        warn_of_one_label(examples, why)
+
+    def fault(self, item: Encoded) -> str | None:
+        """Return what is wrong with a row that calls one answer both good and bad."""
+        return sameness(item)
 
     def make(self, name: str, parts: Parts) -> Labels:
         """Return the source."""
@@ -131,6 +143,28 @@ class Labels:
             TokenBatch(*pad_rows(others, self.pad_id)),
         )
         return SourceBatch(batch, metrics)
+
+
+def sameness(item: Encoded) -> str | None:
+    """Return the fault of a row whose answers are the same tokens: what they teach cancels out."""
+    if item.response is None or item.rejected is None or item.response != item.rejected:
+        return None
+    return "the chosen and the rejected answer are the same tokens, so there is nothing to learn"
+
+
+def warn_of_one_label(examples: Sequence[Example], why: str) -> None:
+    """Log that all answers are good, or all bad: nothing then holds the policy back."""
+    for name, label in {"response": "good", "rejected": "bad"}.items():
+        if all(getattr(example, name) is None for example in examples):
+            other = "bad" if label == "good" else "good"
+            log.warning(
+                "%s learns from good and bad answers, and none of the %d rows has a %s one: each "
+                "answer is %s",
+                why,
+                len(examples),
+                label,
+                other,
+            )
 
 
 def pair(item: Encoded, name: Literal["response", "rejected"]) -> Pair:

@@ -87,6 +87,10 @@ class SourceOptions(Options):
     def check(self, examples: Sequence[Example], why: str) -> None:
         """Raise DataError for examples that lack what the source needs; `why` names the term."""
 
+    def fault(self, item: Any) -> str | None:
+        """Return what is wrong with an Encoded example, which makes it a bad row; None: nothing."""
+        return None
+
     def items(self) -> Sequence[Any]:
         """Return the stream's items, for a stream that is no file of the section `data`."""
         raise NotImplementedError

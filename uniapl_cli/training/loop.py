@@ -114,7 +114,7 @@ def train(
             checkpoints.save(done, state)
         if stopping:
             return done == settings.steps
-        idle.add(done, norm, metrics)
+        idle.add(done, norm, metrics, max(map(abs, weights.values())))
     return True
 
 
