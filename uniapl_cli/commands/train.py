@@ -11,6 +11,7 @@ from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
+from uniapl_cli.commands.facts import run_facts
 from uniapl_cli.commands.inputs import (
     Inputs,
     data_input,
@@ -34,11 +35,8 @@ from uniapl_cli.commands.streams import FILES, make_streams, terms_by_stream
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import CachedDiscriminator
 from uniapl_cli.loading import context_length
-from uniapl_cli.monitoring.check import RunFacts
 from uniapl_cli.monitoring.health import Health
 from uniapl_cli.monitoring.reporter import Reporter
-from uniapl_cli.objectives import advantages, objectives
-from uniapl_cli.registry import Entry
 from uniapl_cli.rewards.reference import Reference, RolloutLogps
 from uniapl_cli.rewards.reward import Reward, make_reward, needs
 from uniapl_cli.runs.console import StopRequest, bar
@@ -203,29 +201,6 @@ def execute(
     save_folder(run.final, trainable.model, trainable.tokenizer, config.run.final_dtype)
     log.info("%d steps in %.0f s", training.steps, time.monotonic() - began)
     return finished(run)
-
-
-def run_facts(config: Config, method: Plan) -> RunFacts:
-    """Return what the health checks must know of the run."""
-    active = method.ever_active
-    kinds = {term.name: objectives.entry(config.terms[term.name].objective).name for term in active}
-    rewarded = {term.name: term.reward for term in active if term.reward is not None}
-    return RunFacts(
-        surrogate_terms=rewarded,
-        contrasting=[
-            n for n in rewarded.values() if advantage_of(config, n).traits.get("contrast")
-        ],
-        kl_terms=[name for name, kind in kinds.items() if kind == "kl"],
-        nll_terms=[name for name, kind in kinds.items() if kind == "nll"],
-        max_new_tokens=config.sampling.max_new_tokens,
-        max_grad_norm=config.training.max_grad_norm,
-        num_iterations=config.training.num_iterations,
-    )
-
-
-def advantage_of(config: Config, reward: str) -> Entry[Any]:
-    """Return the registered advantage of a reward."""
-    return advantages.entry(config.rewards[reward].advantage)
 
 
 def describe(config: Config, method: Plan, streams: Mapping[str, Stream[Any]]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from uniapl_cli.monitoring.history import History
 from uniapl_cli.registry import Registry
@@ -15,7 +15,10 @@ class RunFacts:
 
     surrogate_terms: each surrogate term's reward. contrasting: the rewards whose advantages compare
     a group's rollouts with each other. kl_terms: the terms that measure KL to the reference.
-    nll_terms: those whose loss is the demonstrations' mean negative log-likelihood.
+    nll_terms: those whose loss is the demonstrations' mean negative log-likelihood. prompts_of: the
+    key that names each source's prompts. resampling: the sources that may sample other prompts.
+    warm_up: what to set for a longer warm-up. sampler: what to set so that the sampler is the
+    trained model, as far as it is not set.
     """
 
     surrogate_terms: Mapping[str, str]
@@ -25,6 +28,11 @@ class RunFacts:
     max_new_tokens: int
     max_grad_norm: float
     num_iterations: int = 1
+    temperature: float = 1.0
+    prompts_of: Mapping[str, str] = field(default_factory=dict)
+    resampling: Collection[str] = ()
+    warm_up: str = "optim.lr.warmup_steps"
+    sampler: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,15 @@ def equal_rewards(step: StepRecord) -> Mapping[str, str]:
             continue
         if step.history.above(name, EQUAL_SHARE, EQUAL_STEPS):
             mean = step.metrics[f"{source}/{reward}/mean"]
+            prompts = step.run.prompts_of.get(source, "data.prompts")
+            resample = f", rewards.{reward}.zero_variance=resample"
             warnings[name] = (
                 f"for {EQUAL_STEPS} steps the reward '{reward}' was the same for all rollouts of a "
                 f"prompt, now in {share:.0%} of the groups (mean reward {mean:.3g}); they teach "
                 "nothing. The prompts are too hard for the policy, or too easy, or its responses "
-                "are all alike. Try other prompts (data.prompts), a larger "
-                f"sources.{source}.num_generations, rewards.{reward}.zero_variance=resample"
+                f"are all alike. Try other prompts ({prompts}), a larger "
+                f"sources.{source}.num_generations"
+                + (resample if source in step.run.resampling else "")
             )
     return warnings
 
@@ -107,13 +110,14 @@ def entropy_leaves(step: StepRecord) -> Mapping[str, str]:
         start, now = step.history.start(name), step.metrics[name]
         if start is None:
             continue
+        sharper = "" if step.run.temperature == 1 else "sampling.temperature=1, "
         low = max(ENTROPY_LOW, ENTROPY_FALL * start)
         high = max(ENTROPY_HIGH, ENTROPY_RISE * start)
         figures = f"the entropy of {source} is {now:.3g} nats a token, {start:.3g} at the start"
         if step.history.below(name, low, ENTROPY_STEPS):
             warnings[name] = (
                 f"{figures}: the policy writes nearly the same response each time, and has nothing "
-                "left to compare. Try a lower optim.lr, sampling.temperature=1, a KL term"
+                f"left to compare. Try a lower optim.lr, {sharper}a KL term"
             )
         if step.history.above(name, high, ENTROPY_STEPS):
             warnings[name] = (

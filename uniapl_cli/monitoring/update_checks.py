@@ -53,7 +53,7 @@ def demonstrations_unlearnt(step: StepRecord) -> Mapping[str, str]:
                 f"'{term}' is {step.metrics[term]:.3g} nats a token, {first:.3g} at its first "
                 f"step, and was far above that for {NLL_STEPS} steps: the model unlearns. Most "
                 "often the learning rate is too high. Try a tenth of optim.lr, or a longer "
-                "warm-up (optim.lr.warmup_steps)"
+                f"warm-up ({step.run.warm_up})"
             )
     return warnings
 
@@ -74,8 +74,8 @@ def sampler_disagrees(step: StepRecord) -> Mapping[str, str]:
             f"the log-probabilities of '{term}' differ by {step.metrics[name]:.3g} a token from "
             "those of the sampler: the rollouts are of another policy than the one that is "
             "trained. Look for a generator with other or older weights, another temperature or "
-            "precision. Try generation.kind=local, model.dtype=float32"
-            + (", training.num_iterations=1" if step.run.num_iterations > 1 else "")
+            "precision, or attention that is not the model's own"
+            + (f". Try {', '.join(step.run.sampler)}" if step.run.sampler else "")
         )
         for term, name in step.named("sampler_gap")
         if step.history.above(name, limit, LASTING)
@@ -92,8 +92,9 @@ def mostly_clipped(step: StepRecord) -> Mapping[str, str]:
     return {
         term: (
             f"{step.metrics[name]:.0%} of the tokens of '{term}' are clipped and teach nothing: "
-            "the policy moved too far from the one that sampled them. Try a lower optim.lr, fewer "
-            f"training.num_iterations, or a wider terms.{term}.objective.clip_high"
+            "the policy moved too far from the one that sampled them. Try a lower optim.lr, "
+            + ("fewer training.num_iterations, " if step.run.num_iterations > 1 else "")
+            + f"or a wider terms.{term}.objective.clip_high"
         )
         for term, name in step.named("clip_ratio")
         if step.history.above(name, CLIPPED_SHARE, LASTING)
@@ -119,7 +120,7 @@ def gradient_always_clipped(step: StepRecord) -> Mapping[str, str]:
             f"the gradient was clipped at each of {NORM_STEPS} steps: its norm is {usual:.3g} in "
             f"the median, and training.max_grad_norm {limit:g}. Either the loss is on a steep "
             "slope, or the limit is too tight for these terms' weights. Try a lower optim.lr, "
-            f"a warm-up (optim.lr.warmup_steps), or training.max_grad_norm={usual:.2g}"
+            f"a warm-up ({step.run.warm_up}), or training.max_grad_norm={usual:.2g}"
         )
     }
 

@@ -1,0 +1,64 @@
+"""What the health checks must know of a run: names of its terms, and what its keys can change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uniapl_cli.config.schema import Config
+from uniapl_cli.monitoring.check import RunFacts
+from uniapl_cli.objectives import advantages, objectives
+from uniapl_cli.registry import KIND, Entry
+from uniapl_cli.training.terms import Plan
+
+
+def run_facts(config: Config, method: Plan) -> RunFacts:
+    """Return what the health checks must know of the run."""
+    active = method.ever_active
+    sampled = {term.source: config.source(term.source) for term in active if term.reward}
+    kinds = {term.name: objectives.entry(config.terms[term.name].objective).name for term in active}
+    rewarded = {term.name: term.reward for term in active if term.reward is not None}
+    return RunFacts(
+        surrogate_terms=rewarded,
+        contrasting=[
+            n for n in rewarded.values() if advantage_of(config, n).traits.get("contrast")
+        ],
+        kl_terms=[name for name, kind in kinds.items() if kind == "kl"],
+        nll_terms=[name for name, kind in kinds.items() if kind == "nll"],
+        max_new_tokens=config.sampling.max_new_tokens,
+        max_grad_norm=config.training.max_grad_norm,
+        num_iterations=config.training.num_iterations,
+        temperature=config.sampling.temperature,
+        prompts_of={name: f"data.{source.stream}" for name, source in sampled.items()},
+        resampling=[name for name, source in sampled.items() if source.per_step() is not None],
+        warm_up=warm_up(config),
+        sampler=sampler_settings(config),
+    )
+
+
+def advantage_of(config: Config, reward: str) -> Entry[Any]:
+    """Return the registered advantage of a reward."""
+    return advantages.entry(config.rewards[reward].advantage)
+
+
+def warm_up(config: Config) -> str:
+    """Return what to set for a longer warm-up of the learning rate."""
+    if "warmup_steps" in type(config.optim.lr).model_fields:
+        return "optim.lr.warmup_steps"
+    return "optim.lr of a kind that has one, such as cosine"
+
+
+def sampler_settings(config: Config) -> list[str]:
+    """Return the settings that would make the sampler the trained model, as far as they differ."""
+    wanted = {
+        "generation.kind": (getattr(config.generation, KIND), "local"),
+        "model.dtype": (config.model.dtype, "float32"),
+        "model.attention": (config.model.attention, "eager"),
+        "training.num_iterations": (config.training.num_iterations, 1),
+    }
+    # Trained weights are float32 unless the config says otherwise.
+    same = {("auto", "float32")}
+    return [
+        f"{key}={value}"
+        for key, (present, value) in wanted.items()
+        if present != value and (present, value) not in same
+    ]
