@@ -45,6 +45,7 @@ def test_without_a_reason_the_count_of_tokens_says_whether_it_was_cut_off():
     assert read(reply(finish_reason=None), 4).finish_reason == "stop"
     assert read(reply(finish_reason=None), None).finish_reason == "stop"
     assert read(reply(finish_reason=None), 3).finish_reason == "length"
+    assert read(reply(finish_reason=""), 4).finish_reason == "stop"
     missing = reply()
     del missing["choices"][0]["finish_reason"]
     assert read(missing, 3).finish_reason == "length"

@@ -37,7 +37,7 @@ def read(reply: Any, max_new_tokens: int | None) -> Answer:
         message, reason, usage = choice["message"], choice.get("finish_reason"), reply.get("usage")
         inline, content = _parts(message.get("content"))
         apart = [_text(message.get(name)) for name in FIELDS]
-    except (AttributeError, IndexError, KeyError, TypeError):
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError):
         raise RequestFailed("unusable answer", "unusable answer: no message in it") from None
     thoughts = next(filter(None, (inline, *apart)), "")
     _refuse_others(message, reason)
@@ -103,10 +103,10 @@ def _end(reason: Any, response_tokens: int | None, max_new_tokens: int | None) -
     name = reason.lower() if isinstance(reason, str) else reason
     if name in (*FINISHED, *CUT_OFF):
         return "stop" if name in FINISHED else "length"
-    if name is None and response_tokens is not None:
+    if name in (None, "") and response_tokens is not None:
         full = max_new_tokens is not None and response_tokens >= max_new_tokens
         return "length" if full else "stop"
-    if name is None:
+    if name in (None, ""):
         problem = "neither finish_reason nor usage says whether the response is whole"
         raise RequestFailed("no finish_reason", problem, repeatable=False)
     named, broken = one_line(str(reason)), name in BROKEN
