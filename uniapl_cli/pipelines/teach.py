@@ -38,7 +38,7 @@ class TeachOptions(Options):
     prompts: str = key(MISSING, "JSONL with the prompts")
     out: str = key(MISSING, "JSONL to write; rows that are there already are kept")
     samples: Count = key(1, "responses a prompt")
-    max_failures: int = key(0, "prompts a server may fail at before the run stops", ge=0)
+    max_failures: int = key(0, "responses that may fail to come before the run stops", ge=0)
     sampling: Sampling = section(Sampling, "how the teacher's tokens are drawn")
 
 
