@@ -56,7 +56,9 @@ def test_ifevals_columns_do_not_hide_what_else_is_there(layout, more):
         ("autoif", ["prompt", "messages", "eval_funcs"]),
         ("alpaca", ["instruction", "context", "response", "category"]),  # Dolly
         ("alpaca", ["instruction", "response"]),
-        ("alpaca", ["instruction", "input", "output", "prompt"]),
+        # A prompt is a prompt, also where what it was made of stands beside it.
+        ("ifeval", ["prompt", "question", "answer"]),
+        ("ifeval", ["prompt", "instruction", "query", "response", "gen"]),  # AutoIF
         ("question_answer", ["question", "answer"]),  # GSM8K
         ("question_answer", ["query", "response"]),
     ],

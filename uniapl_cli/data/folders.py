@@ -33,7 +33,11 @@ KEYWORDS = {
 }
 _SHARD = re.compile(r"(.+?)-\d+-of-\d+")
 _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE)
-PATTERN = "Name the files by a pattern, such as '{}/*.parquet'"
+
+
+def by_pattern(folder: Path, suffix: str = ".parquet") -> str:
+    """Return the advice to name some of a folder's files."""
+    return f"Name the files by a pattern, such as '{folder}/*{suffix}'"
 
 
 def files_of(folder: Path, split: str | None, key: str, kinds: Sequence[str]) -> list[Path]:
@@ -82,7 +86,7 @@ def _splits_of_names(folder: Path, paths: Sequence[Path]) -> dict[str, list[Path
         others = ", ".join(sorted(set(splits) - {""}))
         raise DataError(
             f"'{folder}' has files of the splits {others}, and '{name}' of none",
-            PATTERN.format(folder),
+            by_pattern(folder, name.suffix),
             got=str(name),
         )
     return splits
@@ -107,7 +111,7 @@ def _splits_of_card(folder: Path) -> dict[str, list[Path]]:
         files = sorted(path for path in folder.glob(pattern) if path.is_file())
         if not files:
             problem = f"'{folder}' has no file '{pattern}', which its README.md names"
-            raise DataError(problem, PATTERN.format(folder), got=pattern)
+            raise DataError(problem, by_pattern(folder), got=pattern)
         splits.setdefault(split, []).extend(files)
     return splits
 
@@ -141,5 +145,5 @@ def _config_of_card(folder: Path) -> Mapping[str, Any]:
     if default is None:
         names = [str(config.get("config_name")) for config in configs]
         problem = f"'{folder}' has several configs: {', '.join(names)}"
-        raise DataError(problem, PATTERN.format(folder), got=str(folder), allowed=names)
+        raise DataError(problem, by_pattern(folder), got=str(folder), allowed=names)
     return default

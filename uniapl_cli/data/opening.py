@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from uniapl_cli.data import tables
-from uniapl_cli.data.folders import PATTERN, files_of
+from uniapl_cli.data.folders import by_pattern, files_of
 from uniapl_cli.data.rows import Rows, Shards
 from uniapl_cli.data.tables import refuse_split
 from uniapl_cli.data.text_files import Csv, JsonLines, open_json, refuse_pointer
@@ -87,8 +87,8 @@ def _open_files(name: str, paths: Sequence[Path]) -> Rows:
     kinds = sorted({str(_kind(path) or path.suffix) for path in paths})
     if len(kinds) > 1:
         problem = f"'{name}' holds files of several kinds: {', '.join(kinds)}"
-        folder = name if Path(name).is_dir() else str(Path(name).parent)
-        raise DataError(problem, PATTERN.format(folder), got=kinds)
+        folder = Path(name) if Path(name).is_dir() else Path(name).parent
+        raise DataError(problem, by_pattern(folder, kinds[0]), got=kinds)
     parts = [_open_file(path) for path in paths]
     return parts[0] if len(parts) == 1 else Shards(name, parts)
 

@@ -109,8 +109,8 @@ class RowReader:
             for i in learnt
             if i < last
         ]
-        answered = role_of(turns[-1]) == "assistant" or not is_blank(values.get("response"))
-        return [*parts, row] if last in learnt or answered or not parts else parts
+        waits = role_of(turns[-1]) != "assistant" and not is_blank(values.get("response"))
+        return [*parts, row] if last in learnt or waits or not parts else parts
 
 
 def is_silent(example: Example) -> bool:

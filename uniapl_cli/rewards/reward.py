@@ -21,6 +21,8 @@ from uniapl_cli.types import Example, Rollout
 ZeroVariance = Literal["keep", "drop", "resample"]
 # The traits of reward functions that say what they need.
 NEEDS = ("teacher", "reference", "constraints", "policy")
+# Columns that some layouts take the response from.
+ANSWERS = ("output", "answer", "solution", "completion")
 
 
 class RewardOptions(Options):
@@ -187,7 +189,7 @@ def check_examples(examples: Sequence[Example], needs: Collection[str], why: str
         if "teacher" in needs and example.response is None:
             raise DataError(
                 f"no 'response' by the teacher, which {why} needs",
-                "Run uniapl teacher-gen on these prompts",
+                _cure(example),
                 where=example.origin,
             )
         if "reference" in needs and example.reference is None:
@@ -199,6 +201,13 @@ def check_examples(examples: Sequence[Example], needs: Collection[str], why: str
             problem = f"no constraints, so {why} has nothing to verify"
             advice = "Use rows with instruction_id_list and kwargs"
             raise DataError(problem, advice, where=example.origin)
+
+
+def _cure(example: Example) -> str:
+    """Return how a row gets a response; a column that looks like one is of another layout."""
+    column = next((name for name in ANSWERS if example.row.get(name)), None)
+    other = f", or set data.layout to one that reads '{column}'" if column else ""
+    return f"Run uniapl teacher-gen on these prompts{other}"
 
 
 def row_of(rollout: Rollout) -> str:

@@ -8,7 +8,11 @@ from uniapl_cli.files import Row
 from uniapl_cli.types import Example
 
 
-@layouts.register("ifeval", columns=[{"instruction_id_list", "kwargs"}, {"prompt"}])
+@layouts.register(
+    "ifeval",
+    columns=[{"instruction_id_list", "kwargs"}, {"prompt"}],
+    over=("alpaca", "question_answer"),
+)
 def ifeval(row: Row, build: columns.Build) -> Example:
     """Read google/IFEval's layout, which argilla/ifeval-like-data and this project's files share.
 

@@ -14,6 +14,8 @@ from uniapl_cli.types import Example, Message
 
 QUESTIONS = ("question", "query", "problem")
 ANSWERS = ("answer", "solution")
+# Columns without which a question may not be what was asked; A and B are choices.
+OF_THE_QUESTION = ("choices", "options", "context", "input", "instruction", "A", "B")
 
 
 @layouts.register(
@@ -59,11 +61,11 @@ def _history(row: Row) -> tuple[Message, ...]:
 def question_answer(row: Row, build: columns.Build) -> Example:
     """Read a `question`, `query` or `problem` with its `solution`, `answer` or `response`.
 
-    The solution is the response where there is an answer too. Rows with `choices`, `options` or a
-    `context` are refused: the question alone would not be what was asked. Optional columns:
+    The solution is the response where there is an answer too. Rows with choices, or a
+    `context`, are refused: the question alone would not be what was asked. Optional columns:
     `system`, `tools`, `key` (or `id`), `reference`, and ifeval's.
     """
-    for name in ("choices", "options", "context", "input"):
+    for name in OF_THE_QUESTION:
         if not is_blank(row.values.get(name)):
             problem = f"the column '{name}' is not read, and the question may need it"
             advice = f"Write both into a column 'prompt'. {LEAVE_OUT.format(name)}"

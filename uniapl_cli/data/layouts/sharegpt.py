@@ -47,7 +47,8 @@ def _turn(row: Row, index: int, turn: Any) -> Any:
         problem = f"conversations[{index}] has both {{from, value}} and {{role, content}}"
         raise DataError(problem, where=row.origin, got=turn)
     if speaker in CALLS:
-        return {"role": "assistant", "content": None, "tool_calls": _calls(row, index, turn)}
+        calls = _calls(row, index, turn)
+        return {**more, "role": "assistant", "content": None, "tool_calls": calls}
     return {**more, "role": SPEAKERS[speaker], "content": turn.get("value")}
 
 
