@@ -2,9 +2,12 @@
 
 import json
 import logging
+import os
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from uniapl_cli.errors import RunError, TrainingError
 from uniapl_cli.training import checkpoint
@@ -87,7 +90,17 @@ def forget(path):
     path.write_text("{}")
 
 
-DAMAGES = [(file, damage) for file in FILES for damage in (truncate, flip, empty, remove)]
+def bury(path):
+    path.unlink()
+    path.mkdir()
+
+
+def nest(path):
+    path.write_text("[" * 100_000)
+
+
+WAYS = (truncate, flip, empty, remove, bury, nest)
+DAMAGES = [(file, damage) for file in FILES for damage in WAYS]
 
 
 @pytest.mark.parametrize(("file", "damage"), [*DAMAGES, ("manifest.json", forget)])
@@ -118,6 +131,58 @@ def test_when_all_are_damaged_nothing_is_overwritten(new_parts, checkpoints):
         with pytest.raises(RunError) as caught:
             new_parts(1).resume(checkpoints)
         assert caught.value.got == ["step-00000002", "step-00000001"]
+
+
+def weights_of(change):
+    """Save other weights."""
+
+    def damage(folder):
+        file = folder / "model.safetensors"
+        save_file({name: change(tensor) for name, tensor in load_file(file).items()}, file)
+
+    return damage
+
+
+def text_of(name, text):
+    return lambda folder: (folder / name).write_text(text)
+
+
+class Malicious:
+    def __reduce__(self):
+        return (os.system, ("touch ran",))
+
+
+# Their sums are those of the manifest, as after a repair by hand.
+REPAIRED = {
+    "a row short": weights_of(lambda tensor: tensor[:-1].contiguous()),
+    "one number": weights_of(lambda tensor: tensor.flatten()[:1].clone()),
+    "a list": text_of("state.json", "[]"),
+    "brackets": text_of("state.json", "[" * 100_000),
+    "no streams": text_of("state.json", '{"version": 2, "step": 2}'),
+    "a text": text_of("optimizer.pt", "weights"),
+    "malicious": lambda folder: torch.save({"state": Malicious()}, folder / "optimizer.pt"),
+    "no groups": lambda folder: torch.save({}, folder / "optimizer.pt"),
+}
+
+
+@pytest.mark.parametrize("repair", REPAIRED)
+def test_what_the_sums_do_not_show_is_told_with_the_cure(
+    new_parts, checkpoints, repair, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    parts = new_parts()
+    for step in (1, 2):
+        parts.train().save(checkpoints, step)
+    newest = checkpoints.folder / "step-00000002"
+    REPAIRED[repair](newest)
+    sums = {name: checkpoint._sha256(newest / name) for name in FILES[:3]}
+    (newest / "manifest.json").write_text(json.dumps(sums))
+    with pytest.raises(RunError) as caught:
+        new_parts(1).resume(checkpoints)
+    assert str(newest) in caught.value.problem and "Delete it" in caught.value.advice
+    assert "weights_only" not in str(caught.value) and not (tmp_path / "ran").exists()
+    shutil.rmtree(newest)
+    assert new_parts(1).resume(checkpoints) == 1
 
 
 def test_a_torn_write_is_ignored_and_written_over(new_parts, checkpoints):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from uniapl_cli.errors import RunError, TrainingError
 from uniapl_cli.precision import non_finite
+from uniapl_cli.reasons import explained, reason
 from uniapl_cli.training.optim import Optimizer
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.streams import Stream
@@ -115,6 +116,13 @@ def refuse_non_finite(model: nn.Module, step: int) -> None:
 
 
 def _load(checkpoint: Path, state: State) -> int:
+    problem = f"checkpoint '{checkpoint}' cannot be read"
+    advice = "Delete it: the command then goes on from the one before"
+    with explained(problem, got=checkpoint.name, error=RunError, advice=advice):
+        return _load_parts(checkpoint, state)
+
+
+def _load_parts(checkpoint: Path, state: State) -> int:
     contents = json.loads((checkpoint / STATE).read_text())
     _check_version(checkpoint, contents.get("version"))
     _load_weights(checkpoint, state.trainable.model)
@@ -149,6 +157,9 @@ def _load_weights(checkpoint: Path, model: nn.Module) -> None:
             got=differing[0],
         )
     for name, value in saved.items():
+        if value.shape != own[name].shape:  # a smaller one would be broadcast
+            shapes = f"{tuple(value.shape)}, not {tuple(own[name].shape)}"
+            raise ValueError(f"{name} is {shapes} as in the model")
         own[name].copy_(value)
 
 
@@ -168,8 +179,8 @@ def _damage(checkpoint: Path) -> str | None:
         sums = json.loads((checkpoint / MANIFEST).read_text())
         files = (WEIGHTS, OPTIMIZER, STATE)
         wrong = [name for name in files if _sha256(checkpoint / name) != sums[name]]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        return str(error)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        return reason(error)
     return f"{', '.join(wrong)} changed since it was written" if wrong else None
 
 
