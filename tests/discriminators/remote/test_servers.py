@@ -127,12 +127,19 @@ def test_nothing_to_score(serve, honest):
     assert Client(serve(honest())).score([]) == []
 
 
-@pytest.mark.parametrize(("engine", "field"), [("sglang", "input_ids"), ("vllm", "input")])
-def test_servers_are_sent_the_ids_and_no_text(serve, honest, judge, comparisons, engine, field):
-    shape = {"sglang": "list", "vllm": "nested"}[engine]
+SENT = {
+    "sglang": ("list", "input_ids", {}),
+    "vllm": ("nested", "input", {"use_activation": False}),
+    "lmdeploy": ("scalar", "input", {}),
+}
+
+
+@pytest.mark.parametrize("engine", SENT)
+def test_servers_are_sent_the_ids_and_no_text(serve, honest, judge, comparisons, engine):
+    shape, field, more = SENT[engine]
     server = serve(honest(engine, shape))
     Client(server, engine=engine, chunk=1).score(comparisons[:1])
-    assert server.bodies == [{field: [judge.polar.encode(comparisons[0])]}]
+    assert server.bodies == [{field: [judge.polar.encode(comparisons[0])], **more}]
 
 
 def test_model_and_further_fields_are_sent_where_they_are_given(serve, honest, comparisons):

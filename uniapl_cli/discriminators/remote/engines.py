@@ -18,9 +18,15 @@ class Engine(Protocol):
     """A kind of server. `read` raises ValueError for an answer that it does not give."""
 
     route: str
+    cure: str
+    """What to type if a server does not answer with the scores themselves."""
 
     def body(self, rows: Sequence[Ids]) -> dict[str, Any]:
         """Return the request for the scores of `rows`."""
+        ...
+
+    def activated(self, rows: Sequence[Ids]) -> dict[str, Any] | None:
+        """Return the request for scores through the activation; None if there is no such one."""
         ...
 
     def read(self, answer: Any) -> list[Any]:
@@ -36,10 +42,14 @@ class SGLang:
     """SGLang with --is-embedding: /classify, a list of {"embedding": [score]}."""
 
     route = "/classify"
+    cure = "Start the server without an activation of scores; POLAR's have no bounds"
 
     def body(self, rows: Sequence[Ids]) -> dict[str, Any]:
         """Return the request for the scores of `rows`."""
         return {"input_ids": [list(row) for row in rows]}
+
+    def activated(self, rows: Sequence[Ids]) -> None:
+        """Return None: it applies none."""
 
     def read(self, answer: Any) -> list[Any]:
         """Return the embeddings; a single row's may come without the list around it."""
@@ -49,13 +59,21 @@ class SGLang:
 
 @engines.register("vllm")
 class VLLM:
-    """vLLM as a pooling server: /pooling, a list of each row's tokens' [score], the last counts."""
+    """vLLM as a pooling server: /pooling, a list of each row's tokens' [score], the last counts.
+
+    It takes a classifier's score through a sigmoid unless it is asked not to.
+    """
 
     route = "/pooling"
+    cure = """Start the server with --pooler-config '{"use_activation": false}'"""
 
     def body(self, rows: Sequence[Ids]) -> dict[str, Any]:
         """Return the request for the scores of `rows`."""
-        return {"input": [list(row) for row in rows]}
+        return {"input": [list(row) for row in rows], "use_activation": False}
+
+    def activated(self, rows: Sequence[Ids]) -> dict[str, Any]:
+        """Return the request for the sigmoids of the scores of `rows`."""
+        return {**self.body(rows), "use_activation": True}
 
     def read(self, answer: Any) -> list[Any]:
         """Return the pooled data, in the order of its `index`."""
@@ -67,10 +85,14 @@ class LMDeploy:
     """LMDeploy: /pooling, a bare number a row."""
 
     route = "/pooling"
+    cure = "Start the server without an activation of scores; POLAR's have no bounds"
 
     def body(self, rows: Sequence[Ids]) -> dict[str, Any]:
         """Return the request for the scores of `rows`."""
         return {"input": [list(row) for row in rows]}
+
+    def activated(self, rows: Sequence[Ids]) -> None:
+        """Return None: it applies none."""
 
     def read(self, answer: Any) -> list[Any]:
         """Return the pooled data, in the order of its `index`."""

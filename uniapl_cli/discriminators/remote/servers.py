@@ -15,8 +15,9 @@ from uniapl_cli.discriminators.discriminator import DiscriminatorOptions, discri
 from uniapl_cli.discriminators.polar.internlm2 import is_official, load_official_tokenizer
 from uniapl_cli.discriminators.polar.polar import read_settings
 from uniapl_cli.discriminators.polar.serialise import OFFICIAL, Format, Serialiser, report_cuts
+from uniapl_cli.discriminators.remote.activation import bounded, check_raw
 from uniapl_cli.discriminators.remote.engines import Engine, engines, read_score
-from uniapl_cli.errors import ModelError
+from uniapl_cli.discriminators.remote.requests import BadScore, Chunk, PolarInput, no_score
 from uniapl_cli.http import (
     RequestFailed,
     base_url,
@@ -38,36 +39,6 @@ if TYPE_CHECKING:
     from httpx2 import AsyncClient
 
 
-@dataclass(frozen=True, slots=True)
-class PolarInput:
-    """A comparison's token ids; `name` is its id, for messages."""
-
-    name: str
-    ids: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Rows of one request, by their indices. `number` decides which address is tried first."""
-
-    indices: Sequence[int]
-    number: int
-
-    def halves(self) -> tuple[Chunk, Chunk]:
-        """Return the first and the second half of the rows."""
-        middle = len(self.indices) // 2
-        first, second = self.indices[:middle], self.indices[middle:]
-        return Chunk(first, self.number), Chunk(second, self.number)
-
-
-class BadScore(RequestFailed):
-    """An answer whose score of one row, the request's `index`-th, is missing or no number."""
-
-    def __init__(self, reason: str, index: int) -> None:
-        super().__init__("unusable answer", f"unusable answer: {reason}")
-        self.index = index
-
-
 @dataclass(frozen=True)
 class PolarServers:
     """Scores by asking servers that all hold the same model, `concurrency` requests at a time.
@@ -87,6 +58,7 @@ class PolarServers:
     key: str | None = field(default=None, repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _raw: set[str] = field(default_factory=set, init=False, repr=False)
 
     def score(
         self, comparisons: Sequence[Comparison], *, batch_invariant: bool = False
@@ -133,12 +105,13 @@ class PolarServers:
             address = self.addresses[(chunk.number + attempt - 1) % len(self.addresses)]
             try:
                 scores = await self._request(client, address, requested)
+                await self._check(client, address, requested, scores)
                 return dict(zip(chunk.indices, scores, strict=True))
             except RequestFailed as failure:
                 if failure.bad_request and len(requested) > 1:
                     break
                 if not failure.repeatable or attempt > self.retries:
-                    raise _no_score(failure, attempt, address, requested) from None
+                    raise no_score(failure, attempt, address, requested) from None
                 await self.sleep(pause(failure.wait, attempt, chunk.number))
         first, second = chunk.halves()
         return {
@@ -146,12 +119,36 @@ class PolarServers:
             **await self._scored(client, second, rows),
         }
 
+    async def _check(
+        self,
+        client: AsyncClient,
+        address: str,
+        rows: Sequence[PolarInput],
+        scores: Sequence[float],
+    ) -> None:
+        """Find out once of each server whether its scores are raw. Raises ModelError."""
+        if address in self._raw:
+            return
+
+        async def ask(fields: dict[str, Any], inputs: Sequence[Sequence[int]]) -> list[float]:
+            named = [PolarInput(rows[0].name, ids) for ids in inputs]
+            return await self._request(client, address, named, fields)
+
+        if bounded(scores):
+            await check_raw(self.engine, address, [row.ids for row in rows], scores, ask)
+        self._raw.add(address)
+
     async def _request(
-        self, client: AsyncClient, address: str, rows: Sequence[PolarInput]
+        self,
+        client: AsyncClient,
+        address: str,
+        rows: Sequence[PolarInput],
+        fields: dict[str, Any] | None = None,
     ) -> list[float]:
-        """Ask one server once. Raises RequestFailed."""
+        """Ask one server once, with the engine's fields or others. Raises RequestFailed."""
         named = {} if self.model is None else {"model": self.model}
-        body = {**named, **self.engine.body([row.ids for row in rows]), **self.extra}
+        fields = fields or self.engine.body([row.ids for row in rows])
+        body = {**named, **fields, **self.extra}
         url = f"{address}{self.engine.route}"
         answer = await post(client, url, body, timeout=self.timeout, key=self.key)
         scores: list[float] = []
@@ -164,16 +161,6 @@ class PolarServers:
         except ValueError as error:
             raise BadScore(one_line(error, self.key), len(scores)) from None
         return scores
-
-
-def _no_score(
-    failure: RequestFailed, attempts: int, address: str, rows: Sequence[PolarInput]
-) -> ModelError:
-    index = failure.index if isinstance(failure, BadScore) else 0
-    others = f" (in a request of {len(rows)} rows)" if len(rows) > 1 else ""
-    times = f" ({attempts} times)" if attempts > 1 else ""
-    problem = f"no score from {address}{others}: {failure.message}{times}"
-    return ModelError(problem, where=rows[index].name, got=failure.message)
 
 
 def _address(address: str) -> str:
