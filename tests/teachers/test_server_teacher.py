@@ -145,6 +145,12 @@ def test_a_proxy_that_fails_is_named_without_its_password(serve, teacher, monkey
     # One that answers in the server's place, too.
     monkeypatch.setenv("http_proxy", serve(always(Reply(503, b"cannot forward"))).url)
     assert "http_proxy" in teacher("http://node7.invalid:8000/v1", retries=0).one()
+    # One that forwards is asked with its password.
+    forwarding = serve()
+    monkeypatch.setenv("http_proxy", forwarding.url.replace("//", "//me:sk-secret@"))
+    assert teacher("http://node7.invalid:8000/v1").one() == "Hi 5"
+    assert forwarding.headers[0]["Proxy-Authorization"].startswith("Basic ")
+    assert forwarding.headers[0]["Host"] == "node7.invalid:8000"
     # This machine is reached without any.
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")

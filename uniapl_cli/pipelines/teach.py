@@ -95,10 +95,8 @@ def answered(file: AppendOnlyRows, examples: Sequence[Example]) -> set[tuple[str
     done = set()
     for row in file.rows():
         id, sample = _identity(row)
-        earlier, now = _of_prompt(row.values), _of_prompt(current.get(id, row.values))
-        if earlier != now:
-            names = sorted(n for n in {*earlier, *now} if earlier.get(n) != now.get(n))
-            problem = f"the prompt of '{id}' has changed: {', '.join(names)}"
+        if changed := _changed(row.values, current.get(id, row.values)):
+            problem = f"the prompt of '{id}' has changed: {', '.join(changed)}"
             raise DataError(problem, OTHERWISE, where=row.origin, got=id)
         if (id, sample) in done:
             problem = f"sample {sample} of '{id}' is there twice"
@@ -107,9 +105,11 @@ def answered(file: AppendOnlyRows, examples: Sequence[Example]) -> set[tuple[str
     return done
 
 
-def _of_prompt(columns: Mapping[str, Any]) -> dict[str, str]:
-    """Return the columns of a prompt's own row, as JSON, without those of an answer."""
-    return {name: dump({name: v}) for name, v in columns.items() if name not in OF_AN_ANSWER}
+def _changed(earlier: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """Return the columns of a prompt's own row that differ, as they are written."""
+    names = sorted({*earlier, *current}.difference(OF_AN_ANSWER))
+    pairs = ((name, earlier.get(name), current.get(name)) for name in names)
+    return [name for name, a, b in pairs if a != b and dump({"": a}) != dump({"": b})]
 
 
 def _identity(row: Row) -> tuple[str, int]:
