@@ -11,6 +11,7 @@ from uniapl_cli import load_config
 from uniapl_cli.commands.method import plan
 from uniapl_cli.config.methods import packaged
 from uniapl_cli.tiny.assets import EXPERIMENTS, PREFIX
+from uniapl_cli.training.schedules import schedules
 
 SHIPPED = sorted(EXPERIMENTS.glob("*.yaml"))
 FILES = [*sorted((ROOT / "experiments").rglob("*.yaml")), *SHIPPED]
@@ -95,3 +96,25 @@ def test_scripts_stop_at_the_first_error():
         assert text.startswith("#!/usr/bin/env bash\n"), path
         assert "set -euo pipefail" in text, path
         assert path.stat().st_mode & 0o111, path
+
+
+# Appendix B.1 of the paper.
+RATES = {"sft": 1e-5, "asft": 1e-5, "grpo": 1e-7, "agrpo": 1e-7, "unified": 1e-6, "chord": 1e-6}
+
+
+@pytest.mark.parametrize("method", RATES)
+def test_the_base_experiment_has_the_papers_learning_rates(method):
+    config = load_config(ROOT / "experiments" / "base" / "qwen3-0.6b.yaml", [], method)
+    assert config.optim.lr == schedules.options("constant", value=RATES[method])
+    assert config.chat.thinking is False
+
+
+def test_the_readmes_evaluation_writes_beside_no_other_methods():
+    commands = [
+        c for c in commands_in((ROOT / "README.md").read_text("utf-8")) if "uniapl eval" in c
+    ]
+    assert commands
+    for command in commands:
+        config = compose(command)
+        config.require("eval")
+        assert "None" not in f"{config.eval.out} {config.eval.model} {config.run.dir}"

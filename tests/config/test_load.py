@@ -300,3 +300,10 @@ def test_a_config_that_the_program_wrote_is_whole(write: Write) -> None:
 def test_a_config_of_another_version_is_refused(write: Write, version: str) -> None:
     error = refused(write(f"seed: 3\nversion: {version}\n"))
     assert (error.key, error.line) == ("version", 2)
+
+
+@pytest.mark.parametrize(("method", "rate"), [("sft", 1.0), ("grpo", 2.0), (None, 3.0)])
+def test_a_value_is_picked_by_a_name(write: Write, method: str | None, rate: float) -> None:
+    path = write("optim: {learning_rate_decay: '${pick:${method},{sft: 1.0, grpo: 2.0},3.0}'}\n")
+    named = [] if method is None else [f"method={method}"]
+    assert load(path, named, schema=Config).optim.learning_rate_decay == rate

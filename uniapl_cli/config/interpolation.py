@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 Path = tuple[str | int, ...]
 
 _KEY = re.compile(r"\$\{\s*([A-Za-z_][\w.\[\]-]*)\s*\}")
 _ENVIRONMENT = re.compile(r"\$\{\s*oc\.env\s*:")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # OmegaConf 2.4 deprecates the only name that 2.3 has
+    OmegaConf.register_new_resolver(
+        "pick", lambda name, values, other: values.get(str(name), other), replace=True
+    )
+
 # A name that no key of an experiment has.
 _ALONE = "(one interpolation alone)"
 

@@ -18,8 +18,9 @@ Files are laid on top of each other: defaults, the method, what the file include
 `key=value` from the command line. Sections and maps merge, lists and single values replace.
 `<name>` stands for a name of your own. Where a key has a *kind*, `NAME` alone chooses the kind with
 its defaults and `{kind: NAME, option: value}` sets its options; `uniapl list` says what each kind
-does. `???` must be given where it is needed. Keys with an asterisk decide no result: they may
-change when a run is resumed.
+does. `${KEY}` is another key's value, `${oc.env:NAME}` an environment variable's, and
+`${pick:${method},{sft: 1e-5},1e-6}` is 1e-5 under SFT and else 1e-6. `???` must be given where it
+is needed. Keys with an asterisk decide no result: they may change when a run is resumed.
 """
 
 
