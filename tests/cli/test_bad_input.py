@@ -12,7 +12,13 @@ from safetensors.torch import load_file, save_file
 
 from uniapl_cli.tiny.assets import resolve
 
-ROW = {"key": "a", "prompt": "Hi", "response": "So.", "instruction_id_list": [], "kwargs": []}
+ROW = {
+    "key": "a",
+    "prompt": "Hi",
+    "response": "So.",
+    "instruction_id_list": ["punctuation:no_comma"],
+    "kwargs": [{}],
+}
 
 
 @pytest.fixture
@@ -82,7 +88,7 @@ COMMANDS = {
     "train grpo sampling.max_new_tokens=600": ("demo.jsonl:1:", "sampling.max_new_tokens"),
     "eval eval.metrics=[]": ("eval.metrics",),
     "eval eval.metrics=[discriminator]": ("discriminator.path",),
-    "eval eval.draws.greedy.sampling.max_new_tokens=600": ("demo.jsonl:1:",),
+    "eval eval.draws.greedy.sampling.max_new_tokens=600": ("demo.jsonl:4", "draw 'greedy'"),
     "teacher-gen teach.samples=0": ("'teach.samples=0'",),
     "filter-gt filter.rejected=kept.jsonl": ("filter.rejected",),
     "pretrain-polar polar.trajectories=[demo.jsonl]": ("polar.trajectories",),
@@ -122,7 +128,7 @@ def test_mandatory_values_are_asked_for_together(refused, command, keys):
 
 ROWS = {
     '{"prompt": "Hi"': "column 16",
-    '{"question": "Hi"}': "'prompt'",
+    '{"question": "Hi"}': "'question_answer'",
     json.dumps(ROW): "demo.jsonl:1",
     json.dumps({**ROW, "instruction_id_list": ["punctuation:no_comas"], "kwargs": [{}]}): (
         "'punctuation:no_comma'"
@@ -135,7 +141,7 @@ ROWS = {
 @pytest.mark.parametrize("line", ROWS, ids=ROWS.values())
 def test_a_bad_row(refused, folder, verb, line):
     (folder / "demo.jsonl").write_text(f"{json.dumps(ROW)}\n{line}\n")
-    refused(verb, "demo.jsonl:2:", ROWS[line])
+    refused(verb, "demo.jsonl:2", ROWS[line])
 
 
 @pytest.mark.parametrize("verb", ["train sft", "eval", "teacher-gen", "filter-gt"])

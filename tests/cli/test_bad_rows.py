@@ -1,8 +1,11 @@
 """Bad rows of ten kinds in a file of a thousand."""
 
 import json
+import shutil
 
 import pytest
+
+from uniapl_cli.tiny.assets import resolve
 
 GOOD = {"prompt": "Hi", "response": "So.", "instruction_id_list": ["punctuation:no_comma"]}
 BAD = {
@@ -71,3 +74,41 @@ def test_a_tolerance_without_a_file_for_what_it_leaves_out_is_refused(uniapl, th
     result = uniapl(f"{thousand} data.tolerance=3")
     assert result.exit_code == 2
     assert "data.bad_rows=FILE" in result.stderr
+
+
+VERBS = {
+    "train sft": "sources.demonstrations.rows_per_step=1 training.steps=1",
+    "eval": "",
+    "teacher-gen": "",
+    "data inspect demo.jsonl model.path=tiny:base": "",
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("tolerance", [0, 1])
+def test_rows_that_the_template_refuses_are_bad_rows(uniapl, folder, verb, tolerance):
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    answered = {"response": "So.", "instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+    rows = [{**answered, "key": "a", "messages": turns[1:]}, {**answered, "messages": turns}]
+    (folder / "demo.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "users.jinja").write_text(
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('none') }}{% endif %}"
+        "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    model = copied_model(folder, "users.jinja")
+    where = {"eval": "eval.model", "teacher-gen": "teacher.path"}.get(verb, "model.path")
+    dry = "" if verb.startswith("data") else "--dry-run"
+    result = uniapl(
+        f"{verb} {VERBS[verb]} {where}={model} data.tolerance={tolerance} data.bad_rows=bad.jsonl "
+        f"{dry}"
+    )
+    assert result.exit_code == (0 if tolerance else 2), result.stderr
+    assert tolerance or "demo.jsonl:2: " in result.stderr
+
+
+def copied_model(folder, template):
+    """The folder of a model whose own template is another."""
+    shutil.copytree(resolve("tiny:base"), folder / "model")
+    shutil.copy(folder / template, folder / "model" / "chat_template.jinja")
+    return "model"

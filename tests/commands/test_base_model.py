@@ -65,7 +65,7 @@ def test_a_chat_models_own_settings_stay_as_they_were(train_tiny):
 
 
 def test_a_template_from_a_file_is_the_policys(tiny_config, new_tokenizer, tmp_path):
-    (tmp_path / "my.jinja").write_text("{{ messages[-1].content }}</s>")
+    (tmp_path / "my.jinja").write_text("{% for m in messages %}{{ m.content }}</s>{% endfor %}")
     config = tiny_config("sft", "run", f"chat.template={tmp_path / 'my.jinja'}")
     new_tokenizer(["</s>"], None).save_pretrained(tmp_path / "model")
     chat = components.policy_chat(config, str(tmp_path / "model"))
@@ -74,4 +74,6 @@ def test_a_template_from_a_file_is_the_policys(tiny_config, new_tokenizer, tmp_p
 
 def test_the_teacher_keeps_its_own_template(tiny_config):
     config = tiny_config("sft", "run", "teacher.path=tiny:teacher", QWEN)
-    assert ready_teacher(config)().chat.tokenizer.chat_template == read_template("qwen3")
+    load, chat = ready_teacher(config)
+    assert load().chat is chat
+    assert chat.tokenizer.chat_template == read_template("qwen3")

@@ -8,15 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.inputs import data_input, model_input, template_input
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
-from uniapl_cli.commands.streams import bad_rows, examples
+from uniapl_cli.commands.streams import bad_rows, encoded_prompts, examples
 from uniapl_cli.config.schema import Config
 from uniapl_cli.config.secrets import safe_arguments
-from uniapl_cli.data.encode import encode
+from uniapl_cli.data.encode import Encoded
 from uniapl_cli.evaluation.evaluate import BoundMetric, SamplingRun, plain
 from uniapl_cli.evaluation.evaluate import evaluate as estimate
 from uniapl_cli.evaluation.metrics import check_graded, metrics
@@ -25,7 +24,6 @@ from uniapl_cli.files import write_rows
 from uniapl_cli.loading import context_length
 from uniapl_cli.pipelines.teach import unique_ids
 from uniapl_cli.runs.environment import environment
-from uniapl_cli.types import Example
 
 
 def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
@@ -36,16 +34,18 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     check_outputs(config, "eval")
     with bad_rows(config, dry_run=dry_run) as bad:
         rows = examples(config, "eval.data", options.data, bad)[: options.limit]
-    unique_ids(rows)
-    check_graded(rows, [metrics.entry(metric).name for metric in options.metrics])
-    if any(metrics.wants(metric, "discriminator") for metric in options.metrics):
-        components.find_discriminator(config, "a metric of eval.metrics")
-    location = components.locate(config, "eval.model", options.model)
-    measured = with_measured(config)
-    chat = components.policy_chat(measured, location, "eval.model")
+        unique_ids(rows)
+        check_graded(rows, [metrics.entry(metric).name for metric in options.metrics])
+        if any(metrics.wants(metric, "discriminator") for metric in options.metrics):
+            components.find_discriminator(config, "a metric of eval.metrics")
+        location = components.locate(config, "eval.model", options.model)
+        measured = with_measured(config)
+        chat = components.policy_chat(measured, location, "eval.model")
+        prompts = encoded_prompts(chat, rows, bad)
     with config.blaming("eval.model"):
         context = context_length(location, measured.model.revision)
-    check_room(config, rows, chat, context)
+    check_room(config, prompts, context)
+    rows = [prompt.example for prompt in prompts]
     if dry_run:
         return {"model": options.model, "prompts": len(rows), "draws": list(options.draws)}
     inputs = {
@@ -76,9 +76,9 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     return {**result, "out": str(out)}
 
 
-def check_room(config: Config, rows: Sequence[Example], chat: Chat, context: int) -> None:
+def check_room(config: Config, prompts: Sequence[Encoded], context: int) -> None:
     """Refuse draws whose responses may not fit behind the longest prompt. Raises ConfigError."""
-    longest = max(encode(chat, rows, ()), key=lambda item: len(item.prompt))
+    longest = max(prompts, key=lambda item: len(item.prompt))
     for name, draws in config.eval.draws.items():
         new = draws.sampling.max_new_tokens
         if len(longest.prompt) + new > context:

@@ -57,6 +57,17 @@ def examples(
     return good
 
 
+def encoded_prompts(chat: Chat, rows: Sequence[Example], bad: BadRows) -> list[Encoded]:
+    """Return the rows with the ids of their prompts; `bad` takes those that the template refuses.
+
+    Raises DataError, also if none is left.
+    """
+    prompts = encode(chat, rows, (), bad=bad)
+    if rows and not prompts:
+        raise bad.rows[-1].error
+    return prompts
+
+
 @contextmanager
 def bad_rows(config: Config, *, dry_run: bool = False) -> Iterator[BadRows]:
     """Collect the bad rows of all files read in the block; then write them to data.bad_rows.

@@ -14,7 +14,7 @@ from uniapl_cli.commands import components
 from uniapl_cli.commands.inputs import model_input, template_input, without_path
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
-from uniapl_cli.commands.streams import bad_rows, examples
+from uniapl_cli.commands.streams import bad_rows, encoded_prompts, examples
 from uniapl_cli.config.render import recorded
 from uniapl_cli.config.schema import Config
 from uniapl_cli.loading import load_tokenizer
@@ -35,9 +35,11 @@ def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     options = config.teach
     check_outputs(config, "teacher-gen")
     config = with_date(config)
-    teacher = ready_teacher(config)
+    teacher, chat = ready_teacher(config)
     with bad_rows(config, dry_run=dry_run) as bad:
         rows = examples(config, "teach.prompts", options.prompts, bad)
+        if chat is not None:
+            rows = [prompt.example for prompt in encoded_prompts(chat, rows, bad)]
     unique_ids(rows)
     if dry_run:
         return {"prompts": len(rows), "responses": len(rows) * options.samples, "out": options.out}
@@ -63,18 +65,21 @@ def with_date(config: Config) -> Config:
     return config.model_copy(update={"chat": chat})
 
 
-def ready_teacher(config: Config) -> Callable[[], Teacher]:
-    """Return a function that makes the teacher. Everything but the weights is checked before."""
+def ready_teacher(config: Config) -> tuple[Callable[[], Teacher], Chat | None]:
+    """Return a function that makes the teacher, and its chat if it is in this process.
+
+    Everything but the weights is checked before.
+    """
     server = server_teacher(config)
     if server is not None:
-        return lambda: server
+        return lambda: server, None
     location = components.locate(config, "teacher.path", config.teacher.path)
     with config.blaming("teacher.path"):
         # By its own template: chat.template is what the policy learns.
         tokenizer = load_tokenizer(location, config.teacher.revision)
         components.check_fit(location, tokenizer, config.teacher.revision)
         chat = Chat(tokenizer, config.chat.thinking, config.chat.system, config.chat.date)
-    return partial(local_teacher, config, location, chat)
+    return partial(local_teacher, config, location, chat), chat
 
 
 def local_teacher(config: Config, location: str, chat: Chat) -> Teacher:
