@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uniapl_cli.data import RowReader
 from uniapl_cli.files import Row
 from uniapl_cli.pipelines.filter import judged_chunks
 from uniapl_cli.sandbox import Sandbox
@@ -118,7 +119,7 @@ def test_it_is_an_error_of_its_row_in_the_filters_processes():
     kwargs = [{"keywords": [NEVER]}]
     values = {"prompt": "Hi", "instruction_id_list": ["keywords:existence"], "kwargs": kwargs}
     rows = [Row("r:1", {**values, "response": LONG}), Row("r:2", {**values, "response": "aa"})]
-    with judged_chunks(rows, 2, "ifeval", "strict", False, Sandbox) as chunks:
+    with judged_chunks(rows, 2, RowReader("ifeval"), "strict", False, Sandbox) as chunks:
         (first, second) = [row for chunk in chunks for row in chunk]
     assert first.errors == first.failed == ["keywords:existence"]
     assert second.passed

@@ -1,10 +1,16 @@
-"""Sentences and words as the official IFEval code splits them: by nltk's English punkt tables."""
+"""Sentences and words as the official IFEval code splits them: by nltk's English punkt tables.
+
+nltk itself is not imported, which takes longer than to judge hundreds of responses.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import logging
+import os
+import sys
 import threading
+import zipfile
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -12,8 +18,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from uniapl_cli.errors import DataError
+from uniapl_cli.verifiers.punkt import Punkt, Tables, read_tables
+from uniapl_cli.verifiers.treebank import split_words
 
-TABLES = "tokenizers/punkt_tab/english/"
+TABLES, PACKED = "tokenizers/punkt_tab/english/", "tokenizers/punkt_tab.zip"
+SYSTEM = ("share", "local/share", "lib", "local/lib")
 UNTRAINED = (
     "nltk's punkt tables were not found: sentences are split untrained (3 of 884 IFEval verdicts "
     "differ); uniapl setup nltk downloads them"
@@ -60,22 +69,15 @@ def _warn() -> None:
             _log.warning(UNTRAINED)
 
 
-@dataclass(frozen=True)
-class _Splitter:
-    sentences: Any
-    words: Any
-
-
 @lru_cache(maxsize=64)
 def sentences(text: str) -> tuple[str, ...]:
     """Split into sentences."""
-    return tuple(_splitter().sentences.tokenize(text))
+    return tuple(_splitter().split(text))
 
 
 def words(text: str) -> list[str]:
     """Split into nltk's tokens: words, clitics, punctuation."""
-    tokenize = _splitter().words.tokenize
-    return [token for sentence in sentences(text) for token in tokenize(sentence)]
+    return [token for sentence in sentences(text) for token in split_words(sentence)]
 
 
 def splitter_name() -> str:
@@ -110,36 +112,48 @@ def download_punkt(target: Path) -> None:
     forget_splitter()
 
 
-def _splitter() -> _Splitter:
+def _splitter() -> Punkt:
     # The lock keeps a second thread from loading, and warning, at the same time.
     with _lock:
         return _load_splitter()
 
 
 @cache
-def _load_splitter() -> _Splitter:
-    from nltk.tokenize import NLTKWordTokenizer
-    from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTokenizer
-
-    if _find_tables() is None:
+def _load_splitter() -> Punkt:
+    tables = _find_tables()
+    if tables is None:
         _warn()
-        return _Splitter(PunktSentenceTokenizer(), NLTKWordTokenizer())
-    return _Splitter(PunktTokenizer("english"), NLTKWordTokenizer())
+        return Punkt(Tables())
+    return Punkt(read_tables(tables))
 
 
-def _find_tables() -> str | None:
+def _find_tables() -> Path | zipfile.Path | None:
     """Find the tables in nltk's own search path, else in a package that carries them."""
-    import nltk.data
+    for folder in (*_search_path(), _bundled()):
+        if folder is None:
+            continue
+        if (tables := folder / TABLES).is_dir():
+            return tables
+        if (packed := folder / PACKED).is_file():
+            return zipfile.Path(packed, "punkt_tab/english/")
+    return None
 
+
+def _search_path() -> list[Path]:
+    """Return the folders where nltk looks for its data, without importing nltk, which is slow."""
+    if "nltk.data" in sys.modules:
+        return [Path(folder) for folder in sys.modules["nltk.data"].path]
+    named = os.environ.get("NLTK_DATA", "").split(os.pathsep)
+    installed = [Path(sys.prefix, part, "nltk_data") for part in ("", "share", "lib")]
+    shared = [Path(f"/usr/{part}/nltk_data") for part in SYSTEM]
+    return [*(Path(n).expanduser() for n in named if n), *_home(), *installed, *shared]
+
+
+def _home() -> list[Path]:
     try:
-        return str(nltk.data.find(TABLES))
-    except LookupError:
-        bundle = _bundled()
-    if bundle is None:
-        return None
-    # nltk reads tables only from its search path. Appended last, the folder hides no other tables.
-    nltk.data.path.append(str(bundle))
-    return str(nltk.data.find(TABLES))
+        return [Path.home() / "nltk_data"]
+    except RuntimeError:  # as in a container whose user has none
+        return []
 
 
 def _bundled() -> Path | None:
