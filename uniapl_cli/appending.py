@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, dump, is_at, read_rows, replacing
-from uniapl_cli.outputs import Output, check_output, find_output
+from uniapl_cli.outputs import Output, OutputError, check_output, find_output
 
 log = logging.getLogger("uniapl")
 
@@ -58,10 +58,12 @@ class AppendOnlyRows:
         self._wrote = time.monotonic()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         assert self._file is not None, "the block has begun"
         try:
             self.flush()
+            if isinstance(error, KeyboardInterrupt):
+                error.add_note(f"the same command {self._whence()}")
         finally:
             if not _size(self._file):
                 self.output.path.unlink(missing_ok=True)
@@ -94,8 +96,12 @@ class AppendOnlyRows:
             append_rows(self._file, rows)
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise self._error(error) from None
+            raise self._error(error, f": it {self._whence()}") from None
         self._wrote = time.monotonic()
+
+    def _whence(self) -> str:
+        count = sum(1 for _ in self.output.path.open("rb"))
+        return f"goes on from the {count} rows in '{self.path}'" if count else "starts anew"
 
     def _locked(self) -> FileIO:
         """Open the file with an exclusive lock, which ends when it is closed. Raises DataError."""
@@ -135,8 +141,10 @@ class AppendOnlyRows:
             problem = f"'{self.path}' holds rows made with another {changed} ({name} says which)"
             raise DataError(problem, advice, got=str(self.path))
 
-    def _error(self, error: OSError) -> DataError:
-        return self.output.error(error)
+    def _error(self, error: OSError, whence: str = "") -> OutputError:
+        failed = self.output.error(error)
+        failed.advice += whence if failed.advice else ""
+        return failed
 
 
 def differing(earlier: Any, now: Mapping[str, Any]) -> list[str]:

@@ -20,6 +20,14 @@ PROBE = bytes(4096)
 NAME_BYTES = 200
 
 
+# What a user can mend without another path.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class OutputError(DataError):
+    """A file cannot be written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """Where a path leads: a file, or a stream (a device, a pipe) that cannot be replaced.
@@ -32,7 +40,7 @@ class Output:
     stream: bool = False
     descriptor: int | None = None
 
-    def error(self, reason: str | OSError) -> DataError:
+    def error(self, reason: str | OSError) -> OutputError:
         """Return the error that this cannot be written."""
         return cannot_write(self.name, reason)
 
@@ -54,11 +62,14 @@ class Output:
         return Output(self.name + suffix, self.path.with_name(self.path.name + suffix))
 
 
-def cannot_write(name: str | Path, reason: str | OSError) -> DataError:
+def cannot_write(name: str | Path, reason: str | OSError) -> OutputError:
     """Return the error that a file or folder cannot be written."""
+    advice = ""
     if isinstance(reason, OSError):
+        advice = "Make room, and repeat the command" if reason.errno in FULL else ""
         reason = reason.strerror or str(reason)
-    return DataError(f"cannot write '{name}': {reason[:1].lower()}{reason[1:]}", got=str(name))
+    problem = f"cannot write '{name}': {reason[:1].lower()}{reason[1:]}"
+    return OutputError(problem, advice, got=str(name))
 
 
 def find_output(name: str | Path) -> Output:

@@ -1,4 +1,4 @@
-"""Ctrl-C leaves a checkpoint, and the same command goes on from it."""
+"""Ctrl-C, SIGTERM and SIGHUP end each verb at once, and it says what is kept and what is not."""
 
 import json
 import os
@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from uniapl_cli.runs.signals import SIGNALS
+
 pytestmark = pytest.mark.slow
 
 STEPS = 60
+# Seconds within which a signal ends the program, on a machine that does other things too.
+PATIENCE = 8
 MAIN = "from uniapl_cli.cli.app import main; main()"
 
 
@@ -32,9 +36,19 @@ def start(folder, enough):
 
 def program(folder: Path, words: list[str]) -> subprocess.Popen:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+
+    def usual() -> None:
+        """The usual dispositions: what starts pytest may ignore Ctrl-C, as background jobs do."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+
     # A process group of its own, or the signal would be pytest's too.
     return subprocess.Popen(
-        [sys.executable, "-c", MAIN, *words], cwd=folder, start_new_session=True, **pipes
+        [sys.executable, "-c", MAIN, *words],
+        cwd=folder,
+        start_new_session=True,
+        preexec_fn=usual,
+        **pipes,
     )
 
 
@@ -57,10 +71,11 @@ def test_ctrl_c_saves_and_the_same_command_completes(folder, start):
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert "stopping after this step, with a checkpoint" in err
-    assert err.splitlines()[-1] == "stopped; the same command goes on from here"
     assert "Traceback" not in err
 
     done = len(steps(folder / "run"))
+    whence = f"stopped; the same command goes on from the checkpoint of step {done}"
+    assert err.splitlines()[-1] == whence
     assert 3 <= done < STEPS
     assert (folder / "run" / "checkpoints" / f"step-{done:08d}").is_dir()
     assert not (folder / "run" / "final").exists()
@@ -77,19 +92,81 @@ def test_ctrl_c_saves_and_the_same_command_completes(folder, start):
     assert all(ours[name].equal(whole[name]) for name in whole)
 
 
-def test_ctrl_c_while_asking_the_teacher_keeps_what_was_answered(folder, rows, enough):
-    many = [{**rows[0], "key": str(n)} for n in range(160)]
+def started(words: list[str], folder: Path, path: str, lines: int) -> subprocess.Popen:
+    """The program, when it has written so many lines of a file."""
+    process = program(folder, words)
+    wait_for(folder / path, lines)
+    return process
+
+
+def end(process: subprocess.Popen, number: int) -> str:
+    """Send a signal to the process and all that it started; return the last line it says."""
+    began = time.monotonic()
+    os.killpg(process.pid, number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (128 + number, ""), err
+    assert "Traceback" not in err
+    assert time.monotonic() - began < PATIENCE
+    return err.splitlines()[-1]
+
+
+@pytest.fixture
+def many(folder, rows):
+    """demo.jsonl, of many rows."""
+    many = [{**rows[n % 4], "key": str(n)} for n in range(800)]
     (folder / "demo.jsonl").write_text("".join(json.dumps(row) + "\n" for row in many))
-    words = ["teacher-gen", "--json", *enough["teacher-gen"]]
-    words += ["teach.sampling.max_new_tokens=64", "generation.batch_tokens=400"]
-    with program(folder, words) as process:
-        wait_for(folder / "out.jsonl", 64)
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, ""), err
+
+
+SLOWLY = {
+    "teacher-gen": "teach.sampling.max_new_tokens=64 generation.batch_tokens=400",
+    "score": "score.chunk=2 score.out=out.jsonl",
+}
+
+
+@pytest.mark.parametrize(
+    ("verb", "number"),
+    [("teacher-gen", signal.SIGINT), ("teacher-gen", signal.SIGHUP), ("score", signal.SIGTERM)],
+)
+def test_rows_are_kept_and_gone_on_from(folder, many, enough, verb, number):
+    words = [verb, "--json", *enough[verb], *SLOWLY[verb].split()]
+    last = end(started(words, folder, "out.jsonl", 64), number)
     kept = (folder / "out.jsonl").read_text().count("\n")
-    assert 64 <= kept < 160
+    assert 64 <= kept < 800
+    assert last == f"stopped; the same command goes on from the {kept} rows in 'out.jsonl'"
     with program(folder, words) as process:
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=120)
     counts = json.loads(out)
-    assert (counts["kept from before"], counts["rows"]) == (kept, 160)
+    assert (counts["kept from before"], counts["rows"]) == (kept, 800)
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "number"),
+    [
+        ("filter-gt", ".kept.jsonl.tmp", signal.SIGINT),
+        ("filter-gt", ".kept.jsonl.tmp", signal.SIGTERM),
+        ("eval", "ev/.responses.jsonl.tmp", signal.SIGTERM),
+    ],
+)
+def test_a_file_that_is_written_whole_is_as_it_was_before(folder, rows, enough, verb, path, number):
+    """So it is said, and nothing of the unfinished one is left."""
+    slow = {**rows[0], "instruction_id_list": [], "kwargs": []}
+    slow |= {"eval_funcs": ["import time\ndef evaluate(response): time.sleep(1)"]}
+    many = [{**(slow if verb == "filter-gt" else rows[0]), "key": str(n)} for n in range(4000)]
+    (folder / "demo.jsonl").write_text("".join(json.dumps(row) + "\n" for row in many))
+    (folder / "ev").mkdir()
+    for name in ("kept.jsonl", "ev/responses.jsonl", "ev/eval.json"):
+        (folder / name).write_text("old")
+    last = end(started([verb, *enough[verb]], folder, path, 0), number)
+    assert last.startswith("stopped; ") and f"is as it was: {verb} starts anew" in last
+    assert (folder / "kept.jsonl").read_text() == (folder / "ev/eval.json").read_text() == "old"
+    assert list(folder.rglob(".*.tmp")) == []
+
+
+def test_a_terminal_that_closes_leaves_a_checkpoint(folder, start):
+    process = start("run")
+    wait_for(folder / "run" / "metrics.jsonl", 2)
+    process.stderr.close()  # as the terminal's end does, nobody hears anything more
+    os.killpg(process.pid, signal.SIGHUP)
+    os.killpg(process.pid, signal.SIGHUP)
+    assert process.wait(timeout=60) == 128 + signal.SIGHUP
+    assert list((folder / "run" / "checkpoints").glob("step-*"))

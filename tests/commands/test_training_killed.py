@@ -99,9 +99,9 @@ def test_a_run_that_is_asked_to_stop_saves_and_goes_on(start, uninterrupted, wei
     wait_for(2, run, process)
     process.send_signal(signal.SIGTERM)
     _, talk = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130, talk
-    assert "the same command goes on from here" in talk
+    assert process.returncode == 128 + signal.SIGTERM, talk
     stopped = last_step(run)
+    assert f"the same command goes on from the checkpoint of step {stopped}" in talk
     assert (run / "checkpoints" / f"step-{stopped:08d}").is_dir()
     finish(start(run))
     assert weights(run) == uninterrupted()

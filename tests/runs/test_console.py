@@ -1,14 +1,15 @@
-"""Talk goes to stderr, plainly where there is no terminal; Ctrl-C first asks, then stops."""
+"""Talk goes to stderr, plainly where there is no terminal."""
 
+import errno
+import io
 import logging
-import os
-import signal
+import sys
 import time
 
 import pytest
 
 from uniapl_cli.runs import console
-from uniapl_cli.runs.console import Bar, StopRequest, bar, progress_note, set_up_logging
+from uniapl_cli.runs.console import Bar, bar, progress_note, set_up_logging
 
 
 def test_without_a_terminal_a_bar_is_silent_at_first(capsys):
@@ -41,6 +42,34 @@ def test_what_was_done_before_does_not_count_for_the_time_left(capsys, monkeypat
     assert capsys.readouterr().err == "train: 91/100, 9 s left\n"
 
 
+def test_the_last_line_says_where_it_ended(capsys, monkeypatch):
+    monkeypatch.setattr(console, "PLAIN_INTERVAL", 0.0)
+    with bar("filter", 10) as shown:
+        shown.advance(7)
+        monkeypatch.setattr(console, "PLAIN_INTERVAL", 60.0)
+        shown.advance(3, "done")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("filter: 10/10")
+    with pytest.raises(KeyboardInterrupt), bar("filter", 10) as shown:
+        shown.printed = -60.0
+        shown.advance(2)
+        shown.advance(1)
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err.splitlines()[-1].startswith("filter: 3/10")
+
+
+def test_a_terminal_that_is_gone_stops_nothing(monkeypatch):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    monkeypatch.setattr(console, "PLAIN_INTERVAL", 0.0)
+    set_up_logging()
+    with bar("filter", 10) as shown:
+        shown.advance(1)
+        logging.getLogger("uniapl").warning("nobody hears this")
+
+
 def test_a_bar_without_an_end_names_none(capsys, monkeypatch):
     monkeypatch.setattr(console, "PLAIN_INTERVAL", 0.0)
     with bar("filter", None) as shown:
@@ -60,21 +89,3 @@ def test_messages_are_one_line_each_as_they_are(capsys, text):
 
 def test_brief_names_what_is_there():
     assert progress_note({"loss": 0.12345, "other": 1}, ["loss", "absent"]) == "loss 0.123"
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_and_the_second_stops(number, capsys):
-    with StopRequest() as stop:
-        assert not stop.requested
-        os.kill(os.getpid(), number)
-        assert stop.requested
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
-    assert "stopping after this step" in capsys.readouterr().err
-
-
-def test_the_handlers_of_before_come_back():
-    before = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
-    with StopRequest():
-        assert signal.getsignal(signal.SIGINT) != before[0]
-    assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == before

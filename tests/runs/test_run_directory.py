@@ -1,10 +1,13 @@
 """A run's folder has one owner, and what is logged in it can be rewound."""
 
 import json
+import shutil
 import subprocess
 import sys
 
+import numpy
 import pytest
+from safetensors.numpy import save_file
 
 from uniapl_cli.errors import RunError
 from uniapl_cli.runs.directory import VERSION, RunDirectory
@@ -112,10 +115,96 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path, name):
     assert (caught.value.key, caught.value.got) == ("run.dir", str(tmp_path / name))
 
 
-def test_a_run_is_finished_when_its_final_model_is_there(run):
-    assert not run.finished
+LINES = {
+    "torn, and written on": b'{"version": 2, "st\n',
+    "no object": b"[1, 2]\n",
+    "no step": b'{"version": 2, "loss": 1}\n',
+    "a step that is none": b'{"version": 2, "step": true}\n',
+    "a text for a step": b'{"version": 2, "step": "3"}\n',
+    "no text": b"\xff\xfe\n",
+    "bytes of nothing": b"\0\0\0\n",
+    "nothing": b"\n",
+}
+
+
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_a_line_that_is_no_steps_is_named_and_stays(run, line):
+    for path in (run.metrics, run.samples):
+        path.write_bytes(b'{"version": 2, "step": 1}\n' + line + b'{"version": 2, "step": 3}\n')
+    before = run.metrics.read_bytes()
+    for act in (run.logged, lambda: run.rewind(3)):
+        with pytest.raises(RunError) as caught:
+            act()
+        assert (caught.value.file, caught.value.line) == (str(run.metrics), 2)
+    run.metrics.unlink()
+    with pytest.raises(RunError) as caught:
+        run.rewind(3)
+    assert (caught.value.file, caught.value.line) == (str(run.samples), 2)
+    assert run.samples.read_bytes() == before
+
+
+def test_a_step_that_is_there_twice_is_an_error(run):
+    for step in (1, 2, 2):
+        run.log({"step": step})
+    with pytest.raises(RunError) as caught:
+        run.logged()
+    assert caught.value.got == 2
+
+
+def test_metrics_that_are_a_folder_are_an_error(run):
+    run.metrics.mkdir()
+    with pytest.raises(RunError) as caught:
+        run.logged()
+    assert str(run.metrics) in str(caught.value)
+
+
+def test_what_a_killed_process_had_begun_to_write_is_deleted(run):
+    run.checkpoints.mkdir()
+    for name in (".metrics.jsonl.tmp", "kept.tmp", "checkpoints/.a.tmp", "checkpoints/step-1"):
+        (run.path / name).touch()
+    (run.path / ".final.tmp").mkdir()
+    (run.path / ".final.tmp" / "model.safetensors").touch()
+    run._lock.close()
+    RunDirectory(run.path).open()
+    left = sorted(path.name for path in run.path.rglob("*"))
+    assert left == [".lock", "checkpoints", "kept.tmp", "step-1"]
+
+
+@pytest.fixture
+def final(run):
+    """The run's final model, whole."""
     run.final.mkdir()
+    (run.final / "config.json").write_text("{}")
+    save_file({"a": numpy.zeros(8)}, run.final / "model.safetensors")
+    return run.final
+
+
+def test_a_run_is_finished_when_its_final_model_is_there(run, final):
+    assert run.finished and run.damage is None
+    shutil.rmtree(final)
+    assert not run.finished and run.damage is None
+
+
+@pytest.mark.parametrize("size", [0, 4, 40, -1, None])
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_final_model_that_is_not_whole_is_no_end(run, final, name, size):
+    data = (final / name).read_bytes()
+    (final / name).unlink()
+    if size is not None and size < len(data):
+        (final / name).write_bytes(data[:size])
+    assert not run.finished and str(final / name) in run.damage
+
+
+def test_a_final_model_may_be_in_shards(run, final):
+    (final / "model.safetensors").rename(final / "model-1.safetensors")
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (final / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert not run.finished and "model-2.safetensors" in run.damage
+    save_file({"b": numpy.zeros(8)}, final / "model-2.safetensors")
     assert run.finished
+    for damaged in ("{", "[]", '{"weight_map": [1]}', "{}"):
+        (final / "model.safetensors.index.json").write_text(damaged)
+        assert not run.finished
 
 
 def test_small_files_are_written_whole(run):

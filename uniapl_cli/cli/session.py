@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,11 +14,12 @@ from typing import Any
 import typer
 
 from uniapl_cli.errors import UniAPLError
+from uniapl_cli.outputs import FULL
 
 
 @contextmanager
 def session(debug: bool, plugins: Sequence[Path] | None = None) -> Iterator[None]:
-    """Exit with 2 and one line on a user's mistake, with 130 on Ctrl-C; bugs keep their traceback.
+    """Exit with 2 and one line on a user's mistake, 128 + N on signal N; bugs keep a traceback.
 
     Plug-ins, the installed ones and the files named, are loaded before the schema is made of what
     is registered.
@@ -29,19 +30,22 @@ def session(debug: bool, plugins: Sequence[Path] | None = None) -> Iterator[None
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from uniapl_cli.plugins import load_plugins
     from uniapl_cli.runs.console import set_up_logging
+    from uniapl_cli.runs.signals import stopping
 
     set_up_logging()
     try:
-        load_plugins(plugins or ())
-        yield
+        with stopping():
+            load_plugins(plugins or ())
+            yield
     except UniAPLError as error:
         if debug:
             raise
-        typer.echo(f"error: {error}", err=True)
+        tell(f"error: {error}")
         raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on from here", err=True)
-        raise typer.Exit(130) from None
+    except KeyboardInterrupt as stop:
+        notes = getattr(stop, "__notes__", ["repeat the command"])
+        tell(f"stopped; {'; '.join(notes)}")
+        raise typer.Exit(128 + getattr(stop, "number", signal.SIGINT)) from None
     except BrokenPipeError:
         # The reader of our output, such as `head`, has closed the pipe.
         sys.stdout = None
@@ -50,14 +54,22 @@ def session(debug: bool, plugins: Sequence[Path] | None = None) -> Iterator[None
         advice = _advice(error)
         if debug or advice is None:
             raise
-        typer.echo(f"error: {advice}", err=True)
-        raise typer.Exit(1) from None
+        tell(f"error: {advice}")
+        raise typer.Exit(2) from None
+
+
+def tell(line: str) -> None:
+    """Print a line on stderr, as messages are."""
+    from uniapl_cli.runs.console import messages
+
+    messages.print(line, soft_wrap=True)
 
 
 def _advice(error: Exception) -> str | None:
-    """Return advice if the disk or the GPU is full; None for a bug."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-        return f"{error.strerror} ({error.filename or 'while writing'}); free room and repeat"
+    """Return what is wrong with the disk or the GPU; None for a bug."""
+    if isinstance(error, OSError) and error.strerror:
+        room = ". Make room, and repeat the command" if error.errno in FULL else ""
+        return f"'{error.filename or 'the output'}': {error.strerror.lower()}{room}"
     # By name, because importing torch for its class would cost every verb a second.
     if type(error).__name__ == "OutOfMemoryError":
         return (

@@ -70,9 +70,10 @@ def model_location(name: str) -> str:
     if not run.config.is_file() or (run.path / "config.json").exists():
         return path
     if not run.finished:
-        raise ModelError(
-            f"'{name}' is a run that has not finished", f"Finish it: {_command(run)}", got=name
-        )
+        problem = f"'{name}' is a run that has not finished"
+        if run.damage:
+            problem = f"'{name}' is a run whose final model is not whole: {run.damage}"
+        raise ModelError(problem, f"Finish it: {_command(run)}", got=name)
     return str(run.final)
 
 

@@ -19,11 +19,12 @@ from uniapl_cli.data.encode import Encoded
 from uniapl_cli.evaluation.evaluate import BoundMetric, SamplingRun, plain
 from uniapl_cli.evaluation.evaluate import evaluate as estimate
 from uniapl_cli.evaluation.metrics import check_graded, metrics
-from uniapl_cli.evaluation.results import write_evaluation
-from uniapl_cli.files import write_rows
+from uniapl_cli.evaluation.results import RESPONSES, write_evaluation
+from uniapl_cli.files import dump, replacing
 from uniapl_cli.loading import context_length
 from uniapl_cli.pipelines.teach import unique_ids
 from uniapl_cli.runs.environment import environment
+from uniapl_cli.runs.signals import on_stop
 
 
 def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
@@ -63,16 +64,16 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         "data": options.data,
         "draws": {},
     }
-    written = []
-    for name, draws in options.draws.items():
-        run = SamplingRun(name, draws.samples, draws.sampling)
-        estimates, responses = estimate(rows, generator, chat, run, bound, judge, seed=config.seed)
-        result["draws"][name] = plain(estimates)
-        written += responses
     out = Path(options.out)
-    write_rows(out / "responses.jsonl", written)
-    provenance = environment(command=safe_arguments(sys.argv[1:], Config), seed=config.seed)
-    write_evaluation(out, {**result, "inputs": inputs, "environment": provenance})
+    with on_stop(f"'{out}' is as it was: eval starts anew"), replacing(out / RESPONSES) as file:
+        for name, draws in options.draws.items():
+            run = SamplingRun(name, draws.samples, draws.sampling)
+            figures, written = estimate(rows, generator, chat, run, bound, judge, seed=config.seed)
+            result["draws"][name] = plain(figures)
+            file.writelines(map(dump, written))
+        file.flush()  # so that a full disk leaves both files as they were
+        provenance = environment(command=safe_arguments(sys.argv[1:], Config), seed=config.seed)
+        write_evaluation(out, {**result, "inputs": inputs, "environment": provenance})
     return {**result, "out": str(out)}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from uniapl_cli.appending import check_appended
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import DataError
+from uniapl_cli.evaluation.results import NAME, RESPONSES
 from uniapl_cli.options import MISSING
 from uniapl_cli.outputs import Output, check_folder, check_output, find_output
 from uniapl_cli.plugins import loaded_files
@@ -47,7 +48,7 @@ VERBS: Mapping[str, Files] = {
         ("eval.data",),
         ("eval.model", "discriminator.path"),
         folder="eval.out",
-        names=("eval.json", "responses.jsonl"),
+        names=(NAME, RESPONSES),
     ),
     "train": Files(
         ("data.demonstrations", "data.prompts", "data.preferences"),

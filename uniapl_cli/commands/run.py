@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -16,11 +18,14 @@ from uniapl_cli.config.render import Difference, differences, to_yaml
 from uniapl_cli.config.schema import Config
 from uniapl_cli.config.secrets import safe_arguments
 from uniapl_cli.errors import RunError
+from uniapl_cli.outputs import OutputError
 from uniapl_cli.registry import KIND
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.environment import environment
 from uniapl_cli.training.schedules import depends_on_steps
 from uniapl_cli.verifiers import splitter_name
+
+log = logging.getLogger("uniapl")
 
 OTHERWISE = "Set another run.dir, or delete the folder"
 
@@ -36,7 +41,12 @@ def finished(run: RunDirectory) -> dict[str, Any]:
 
 
 def is_finished(run: RunDirectory, config: Config) -> bool:
-    """Whether the run has reached the config's last step; it may have had fewer before."""
+    """Whether the run has reached the config's last step; it may have had fewer before.
+
+    Logs what is wrong with a final model that is not whole, and so no end.
+    """
+    if run.damage is not None:
+        log.warning("%s: the final model is made again, from the newest checkpoint", run.damage)
     return run.finished and earlier(run).training.steps == config.training.steps
 
 
@@ -63,6 +73,25 @@ def open_run(run: RunDirectory, config: Config, device: str, inputs: Inputs) -> 
         run.reopen()
     run.write(run.inputs.name, json.dumps(inputs, indent=1) + "\n")
     run.write(run.config.name, to_yaml(config))
+
+
+@contextmanager
+def resumable(run: RunDirectory) -> Iterator[None]:
+    """Say from where the same command goes on, if the block is stopped or cannot write."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"the same command {_whence(run)}")
+        raise
+    except OutputError as error:
+        advice = error.advice or "Repeat the command when it can be written"
+        error.advice = f"{advice}: it {_whence(run)}"
+        raise
+
+
+def _whence(run: RunDirectory) -> str:
+    step = run.newest_step
+    return f"goes on from the checkpoint of step {step}" if step else "starts anew"
 
 
 def with_date(config: Config, run: RunDirectory) -> Config:
@@ -100,6 +129,7 @@ def check_directory(run: RunDirectory, config: Config, keys: Collection[str]) ->
             )
         else:
             _check_config(run, config, keys)
+            run.logged()
 
 
 def _check_new(run: RunDirectory) -> None:

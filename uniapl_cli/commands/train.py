@@ -29,6 +29,7 @@ from uniapl_cli.commands.run import (
     finished,
     is_finished,
     open_run,
+    resumable,
     with_date,
 )
 from uniapl_cli.commands.streams import FILES, make_streams, terms_by_stream
@@ -39,8 +40,9 @@ from uniapl_cli.monitoring.health import Health
 from uniapl_cli.monitoring.reporter import Reporter
 from uniapl_cli.rewards.reference import Reference, RolloutLogps
 from uniapl_cli.rewards.reward import Reward, make_reward, needs
-from uniapl_cli.runs.console import StopRequest, bar
+from uniapl_cli.runs.console import bar, messages
 from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.runs.signals import Stopped, StopRequest
 from uniapl_cli.sources import Parts, Source
 from uniapl_cli.training.adapter import require_peft
 from uniapl_cli.training.checkpoint import Checkpoints, State
@@ -192,15 +194,26 @@ def execute(
         gradients_every=config.run.gradients_every,
     )
     checkpoints = Checkpoints(run.checkpoints, config.run.keep_checkpoints)
-    with StopRequest() as stop, bar(str(config.method or "train"), training.steps) as progress:
+    with (
+        resumable(run),
+        StopRequest(announce) as stop,
+        bar(str(config.method or "train"), training.steps) as progress,
+    ):
         health = Health(run_facts(config, method)) if config.run.health else None
         reporter = Reporter(run, config.run, progress, stop, health)
         if not run_loop(state, method, sources, checkpoints, reporter, settings, reference):
-            raise KeyboardInterrupt
+            assert stop.number is not None, "only a signal ends the loop early"
+            raise Stopped(stop.number)
     trainable = state.trainable
-    save_folder(run.final, trainable.model, trainable.tokenizer, config.run.final_dtype)
+    with resumable(run):
+        save_folder(run.final, trainable.model, trainable.tokenizer, config.run.final_dtype)
     log.info("%d steps in %.0f s", training.steps, time.monotonic() - began)
     return finished(run)
+
+
+def announce() -> None:
+    """Say that the run stops soon."""
+    messages.print("stopping after this step, with a checkpoint; once more stops at once")
 
 
 def describe(config: Config, method: Plan, streams: Mapping[str, Stream[Any]]) -> dict[str, Any]:

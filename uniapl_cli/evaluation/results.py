@@ -10,7 +10,7 @@ from typing import Any
 from uniapl_cli.files import replacing
 
 VERSION = 2
-NAME = "eval.json"
+NAME, RESPONSES = "eval.json", "responses.jsonl"
 
 
 def write_evaluation(folder: Path, result: Mapping[str, Any]) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from uniapl_cli.monitoring.health import Health
-from uniapl_cli.runs.console import Bar, StopRequest, progress_note
+from uniapl_cli.runs.console import Bar, progress_note
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.options import RunOptions
+from uniapl_cli.runs.signals import StopRequest
 from uniapl_cli.sources import SourceBatch
 
 log = logging.getLogger("uniapl")
@@ -37,7 +38,7 @@ class Reporter:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether Ctrl-C was pressed."""
+        """Whether a signal asked to stop."""
         return self.stop.requested
 
     def rewind(self, step: int) -> None:
@@ -45,8 +46,19 @@ class Reporter:
         self.run.rewind(step)
         if step:
             log.info("resuming after step %d", step)
+        rows, every = self.run.logged(), self.options.log_every
+        if len(rows) < step // every:
+            log.warning(
+                "%s has %d of the %d lines that run.log_every=%d writes in %d steps; the others "
+                "are lost",
+                self.run.metrics,
+                len(rows),
+                step // every,
+                every,
+                step,
+            )
         if self.health is not None:
-            for row in self.run.logged():
+            for row in rows:
                 self.health.examine(row["step"], row)
         self.bar.start(step)
 

@@ -22,6 +22,7 @@ from uniapl_cli.pipelines.filter_worker import JudgedRow, Mode, Worker, start_wo
 from uniapl_cli.pipelines.pairs import Pairs
 from uniapl_cli.pipelines.repeats import Repeats
 from uniapl_cli.runs.console import Bar
+from uniapl_cli.runs.signals import on_stop
 from uniapl_cli.sandbox import Sandbox
 from uniapl_cli.verifiers.text import share_warning
 
@@ -97,10 +98,12 @@ def filter_rows(
     failing ones, whatever `choice` keeps. All files appear only when every row is judged.
     """
     counts = FilterCounts()
-    with ExitStack() as files:
-        chooser = CHOOSERS[choice](files.enter_context(replacing(out)))
+    with on_stop(f"'{out}' is as it was: filter-gt starts anew"), ExitStack() as files:
+        kept = files.enter_context(replacing(out))
         rejects = files.enter_context(replacing(rejected)) if rejected else None
-        pair_writer = Pairs(files.enter_context(replacing(pairs))) if pairs else None
+        paired = files.enter_context(replacing(pairs)) if pairs else None
+        opened = (kept, rejects, paired)
+        chooser, pair_writer = CHOOSERS[choice](kept), Pairs(paired) if paired else None
         for row in chain.from_iterable(chunks):
             progress.advance()
             if row.bad is not None:
@@ -115,8 +118,10 @@ def filter_rows(
             elif rejects:
                 rejects.write(row.line)
         chooser.close()
-    paired = pair_writer.summary() if pair_writer else {}
-    return {**counts.summary(chooser.kept, len(bad.rows)), **paired}
+        for file in filter(None, opened):
+            file.flush()  # so that a full disk leaves all of them as they were
+    summary = counts.summary(chooser.kept, len(bad.rows))
+    return summary | (pair_writer.summary() if pair_writer else {})
 
 
 def prompt_text(row: Row) -> str:

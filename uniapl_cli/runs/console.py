@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-import signal
+import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import FrameType
+from pathlib import Path
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,7 +25,27 @@ from rich.table import Table
 
 from uniapl_cli.errors import without_secrets
 
-messages = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+class _Talk:
+    """Standard error until it fails: a terminal may close, or a log's disk be full."""
+
+    def write(self, text: str) -> int:
+        """Write a text, or fall silent."""
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:
+            sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  for the rest of the process
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: every text is flushed."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
+messages = Console(file=cast(TextIO, _Talk()), highlight=False, markup=False, emoji=False)
 
 # Seconds between plain lines where there is no terminal to draw a bar on.
 PLAIN_INTERVAL = 10.0
@@ -51,7 +73,8 @@ class Bar:
     def __init__(self, title: str, total: int | None, done: int = 0) -> None:
         self.title, self.total, self.done = title, total, done
         self.started, self.first = time.monotonic(), done
-        self.printed = self.started
+        self.printed, self.note = self.started, ""
+        self.last: int | None = None  # what the last line said
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -75,11 +98,19 @@ class Bar:
         """Add `count` to what is done; show `note` beside the bar."""
         self.done += count
         self.progress.update(self.task, completed=self.done, note=note)
-        now = time.monotonic()
+        self.note, now = note, time.monotonic()
         if not messages.is_terminal and now - self.printed >= PLAIN_INTERVAL:
-            self.printed = now
-            line = f"{self.title}: {self.done}/{self.total}{self._eta(now)} {note}"
-            messages.print(line.rstrip(), soft_wrap=True)
+            self._print(now)
+
+    def end(self) -> None:
+        """Print where it ended, if it has printed a line that is no longer true."""
+        if self.last is not None and self.last != self.done:
+            self._print(time.monotonic())
+
+    def _print(self, now: float) -> None:
+        self.printed, self.last = now, self.done
+        line = f"{self.title}: {self.done}/{self.total}{self._eta(now)} {self.note}"
+        messages.print(line.rstrip(), soft_wrap=True)
 
     def _eta(self, now: float) -> str:
         if not self.total or self.done == self.first:
@@ -93,7 +124,10 @@ def bar(title: str, total: int | None, done: int = 0) -> Iterator[Bar]:
     """Show a progress bar while the block runs."""
     shown = Bar(title, total, done)
     with shown.progress:
-        yield shown
+        try:
+            yield shown
+        finally:
+            shown.end()
 
 
 def table(
@@ -112,24 +146,3 @@ def table(
 def progress_note(metrics: Mapping[str, float], names: Sequence[str]) -> str:
     """Return those of the named metrics that exist, for a progress bar."""
     return "  ".join(f"{name} {metrics[name]:.3g}" for name in names if name in metrics)
-
-
-class StopRequest:
-    """Notes the first Ctrl-C (or SIGTERM), to stop after the step; the second stops at once."""
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    def __enter__(self) -> StopRequest:
-        self._before = {s: signal.signal(s, self._request) for s in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _request(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
-        messages.print("stopping after this step, with a checkpoint; once more stops at once")

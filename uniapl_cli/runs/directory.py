@@ -12,15 +12,17 @@ final/            the trained model; it exists only when the run has finished
 from __future__ import annotations
 
 import fcntl
-import json
 import shutil
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.errors import RunError
-from uniapl_cli.files import dump, replacing
+from uniapl_cli.appending import append_rows
+from uniapl_cli.errors import DataError, RunError
+from uniapl_cli.files import Row, parse_row, replacing
+from uniapl_cli.outputs import cannot_write
+from uniapl_cli.runs.final import damage
 
 VERSION = 2  # of the lines of metrics.jsonl
 
@@ -39,13 +41,18 @@ class RunDirectory:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has reached its end."""
-        return self.final.is_dir()
+        """Whether the run has reached its end, and its final model is whole."""
+        return self.final.is_dir() and self.damage is None
+
+    @property
+    def damage(self) -> str | None:
+        """What is wrong with the final model, if there is one."""
+        return damage(self.final) if self.final.exists() else None
 
     @property
     def has_state(self) -> bool:
         """Whether there is something to go on from: a checkpoint, or the final model."""
-        return self.finished or any(self.checkpoints.glob("step-*"))
+        return self.final.exists() or any(self.checkpoints.glob("step-*"))
 
     @property
     def newest_step(self) -> int:
@@ -61,7 +68,10 @@ class RunDirectory:
         shutil.rmtree(aside)
 
     def open(self) -> None:
-        """Create the directory and lock it until the process ends. Raises RunError."""
+        """Create the directory and lock it until the process ends. Raises RunError.
+
+        What a killed process had begun to write is deleted.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / ".lock").open("w")
@@ -81,6 +91,9 @@ class RunDirectory:
                 key="run.dir",
                 got=str(self.path),
             ) from None
+        for folder in (self.path, self.checkpoints):
+            for scratch in folder.glob(".*.tmp"):
+                shutil.rmtree(scratch) if scratch.is_dir() else scratch.unlink()
 
     def write(self, name: str, text: str) -> None:
         """Write one of the small files atomically."""
@@ -92,24 +105,31 @@ class RunDirectory:
         _append(self.metrics, [{"version": VERSION, **row}])
 
     def logged(self) -> list[dict[str, Any]]:
-        """Return the lines of metrics in order. Raises RunError for lines of another version."""
+        """Return the lines of metrics in order, but for a last one that a kill tore.
+
+        Raises RunError for lines of another version, and for what is no step's.
+        """
         if not self.metrics.exists():
             return []
-        with self.metrics.open(encoding="utf-8") as file:
-            return [self._row(number, json.loads(line)) for number, line in enumerate(file, 1)]
+        rows = [self._versioned(row) for row, _ in self._lines(self.metrics)]
+        for earlier, later in pairwise(rows):
+            if later["step"] <= earlier["step"]:
+                problem = f"step {later['step']} comes after step {earlier['step']}"
+                raise self._damaged(self.metrics, problem, None, later["step"])
+        return rows
 
-    def _row(self, number: int, row: dict[str, Any]) -> dict[str, Any]:
-        version = row.pop("version", None)
+    def _versioned(self, row: Row) -> dict[str, Any]:
+        version = row.values.pop("version", None)
         if version != VERSION:
             raise RunError(
                 f"the line is of version {version or 1}, and this uniapl reads {VERSION}",
                 "Set another run.dir, or delete the folder",
-                where=f"{self.metrics}:{number}",
+                where=row.origin,
                 key="run.dir",
                 got=version,
                 allowed=[str(VERSION)],
             )
-        return row
+        return row.values
 
     def sample(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append rollouts."""
@@ -119,17 +139,42 @@ class RunDirectory:
         """Delete the lines of steps after `step`, and a last line cut off by a kill."""
         for path in (self.metrics, self.samples):
             if path.exists():
-                # Bytes: text lines also end at U+2028, and a kill may cut a character in two.
-                with path.open("rb") as before, replacing(path) as file:
-                    file.writelines(line.decode() for line in before if _upto(line, step))
+                # Bytes: a float would be written anew, and text lines also end at U+2028.
+                with replacing(path) as file:
+                    for row, line in self._lines(path):
+                        if row.values["step"] <= step:
+                            file.write(line.decode())
+
+    def _lines(self, path: Path) -> Iterator[tuple[Row, bytes]]:
+        """Yield the whole lines of a file, read and as they are. Raises RunError."""
+        try:
+            with path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    if not line.endswith(b"\n"):
+                        return
+                    row = parse_row(line, f"{path}:{number}")
+                    if not is_count(row.values.get("step")):
+                        raise DataError("the line is no step's", where=row.origin)
+                    yield row, line
+        except DataError as error:
+            raise self._damaged(path, error.problem, error.where, error.got) from None
+        except OSError as error:
+            raise self._damaged(path, f"cannot be read: {error.strerror}", str(path)) from None
+
+    def _damaged(self, path: Path, problem: str, where: str | None, got: object = None) -> RunError:
+        advice = f"Mend or delete the line, or {path.name}, or set another run.dir"
+        return RunError(problem, advice, where=where or str(path), key="run.dir", got=got)
 
 
-def _upto(line: bytes, step: int) -> bool:
-    with suppress(ValueError):
-        return line.endswith(b"\n") and json.loads(line)["step"] <= step
-    return False
+def is_count(value: object) -> bool:
+    """Whether a value out of JSON is a whole number from 0; true is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _append(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write("".join(map(dump, rows)))
+    """Append rows. Raises OutputError."""
+    try:
+        with path.open("a+b", buffering=0) as file:
+            append_rows(file, rows)
+    except OSError as error:
+        raise cannot_write(path, error) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from uniapl_cli.errors import RunError, TrainingError
+from uniapl_cli.folders import replacing_folder
 from uniapl_cli.precision import non_finite
 from uniapl_cli.reasons import explained, reason
 from uniapl_cli.training.optim import Optimizer
@@ -53,32 +53,26 @@ class Checkpoints:
     def save(self, step: int, state: State) -> None:
         """Write the state after `step`; of the weights, only those that are trained.
 
-        Raises TrainingError, and writes nothing, if a weight is not finite.
+        Raises TrainingError, and writes nothing, if a weight is not finite, and OutputError.
         """
         refuse_non_finite(state.trainable.model, step)
-        scratch = self.folder / f".step-{step:08d}.tmp"
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True)
         weights = {name: p.contiguous() for name, p in trained(state.trainable.model).items()}
-        save_file(weights, scratch / WEIGHTS)
-        torch.save(state.optimizer.state_dict(), scratch / OPTIMIZER)
         positions = {name: stream.state_dict() for name, stream in state.streams.items()}
         contents = {"version": FORMAT, "step": step, "streams": positions}
-        (scratch / STATE).write_text(json.dumps(contents))
-        sums = {name: _sha256(scratch / name) for name in (WEIGHTS, OPTIMIZER, STATE)}
-        (scratch / MANIFEST).write_text(json.dumps(sums, indent=1))
-        for file in scratch.iterdir():
-            _sync(file)
-        target = self.folder / f"step-{step:08d}"
-        shutil.rmtree(target, ignore_errors=True)
-        scratch.rename(target)
-        _sync(self.folder)
+        with replacing_folder(self.folder / f"step-{step:08d}") as scratch:
+            save_file(weights, scratch / WEIGHTS)
+            with (scratch / OPTIMIZER).open("wb") as file:  # whose errors say what went wrong
+                torch.save(state.optimizer.state_dict(), file)
+            (scratch / STATE).write_text(json.dumps(contents))
+            sums = {name: _sha256(scratch / name) for name in (WEIGHTS, OPTIMIZER, STATE)}
+            (scratch / MANIFEST).write_text(json.dumps(sums, indent=1))
         for old in self.existing()[self.keep :]:
             shutil.rmtree(old)
 
     def existing(self) -> list[Path]:
         """Return the checkpoints' folders, newest first."""
-        return sorted(self.folder.glob("step-*"), reverse=True)
+        folders = [path for path in self.folder.glob("step-*") if step_of(path) is not None]
+        return sorted(folders, key=lambda path: step_of(path) or 0, reverse=True)
 
     def resume(self, state: State) -> int:
         """Restore the newest undamaged checkpoint and return its step; 0 where there is none.
@@ -102,6 +96,12 @@ class Checkpoints:
                 got=[path.name for path in damaged],
             )
         return 0
+
+
+def step_of(checkpoint: Path) -> int | None:
+    """Return the step in a checkpoint's name; None if the name is no checkpoint's."""
+    digits = checkpoint.name.removeprefix("step-")
+    return int(digits) if digits.isdecimal() else None
 
 
 def refuse_non_finite(model: nn.Module, step: int) -> None:
@@ -187,11 +187,3 @@ def _damage(checkpoint: Path) -> str | None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

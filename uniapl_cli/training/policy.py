@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.errors import ModelError
+from uniapl_cli.folders import replacing_folder
 from uniapl_cli.loading import check_vocabulary, load_pretrained, load_tokenizer
 from uniapl_cli.precision import DTYPES, Dtype, arithmetic
 from uniapl_cli.tensors import TokenBatch
@@ -180,19 +180,18 @@ def save_folder(folder: Path, model: Any, tokenizer: Any, dtype: Dtype = "auto")
     """Write a folder that `from_pretrained` loads, atomically; the weights as `dtype`.
 
     An adapter is merged into the weights, and also saved by itself in the subfolder `adapter`.
+    Raises OutputError.
     """
-    scratch = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(scratch, ignore_errors=True)
     adapted = bool(adapted_layers(model))
     state = merged(model) if adapted else model.state_dict()
     named = "float32" if adapted else str(model.dtype).removeprefix("torch.")
     if dtype != "auto":
         state, named = cast(state, DTYPES[dtype]), dtype
-    model.save_pretrained(scratch, state_dict=state)
     config = copy.deepcopy(model.config)
     config.dtype = named
-    config.save_pretrained(scratch)
-    if adapted:
-        save_adapter(scratch / "adapter", model)
-    tokenizer.save_pretrained(scratch)
-    scratch.replace(folder)
+    with replacing_folder(folder) as scratch:
+        model.save_pretrained(scratch, state_dict=state)
+        config.save_pretrained(scratch)
+        if adapted:
+            save_adapter(scratch / "adapter", model)
+        tokenizer.save_pretrained(scratch)

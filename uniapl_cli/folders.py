@@ -1,0 +1,64 @@
+"""Folders that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from uniapl_cli.files import sync_folder
+from uniapl_cli.outputs import cannot_write
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give a new folder to fill, which takes the place of `folder` if the block ends well.
+
+    What is in it has reached the disk by then. Raises OutputError where the disk is full.
+    """
+    scratch = folder.with_name(f".{folder.name}.tmp")
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        yield scratch
+        for path in scratch.rglob("*"):
+            _sync(path)
+        _sync(scratch)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        scratch.rename(folder)
+        sync_folder(folder.parent)
+    except Exception as error:
+        reason = failed_write(error)
+        if reason is None:
+            raise
+        raise cannot_write(folder, reason) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def failed_write(error: BaseException | None) -> OSError | None:
+    """Return the system's error behind what a library raised when it wrote a file.
+
+    Those written in Rust have only a text, and torch one of its own, raised in handling the error.
+    """
+    while error is not None and not isinstance(error, OSError):
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number:
+            return OSError(int(number[1]), os.strerror(int(number[1])))
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir():
+        sync_folder(path)
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
