@@ -93,8 +93,9 @@ def test_replacing_keeps_the_old_file_when_the_block_fails(tmp_path, error):
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_replacing_leaves_nothing_where_there_was_nothing(tmp_path):
-    with pytest.raises(ValueError), replacing(tmp_path / "file"):
+@pytest.mark.parametrize("name", ["file", "new/folder/file"])
+def test_replacing_leaves_nothing_where_there_was_nothing(tmp_path, name):
+    with pytest.raises(ValueError), replacing(tmp_path / name):
         raise ValueError
     assert list(tmp_path.iterdir()) == []
 

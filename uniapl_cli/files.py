@@ -155,7 +155,11 @@ def _stream(output: Output) -> TextIO:
 
 @contextmanager
 def _scratch(output: Output, wait: bool) -> Iterator[TextIO]:
-    """Open the scratch file; what a killed process left there is overwritten."""
+    """Open the scratch file; what a killed process left there is overwritten.
+
+    Folders that are made for it go again if it comes to nothing.
+    """
+    new = [folder for folder in output.path.parents if not folder.exists()]
     output.path.parent.mkdir(parents=True, exist_ok=True)
     file = _locked(output, wait)
     try:
@@ -170,6 +174,9 @@ def _scratch(output: Output, wait: bool) -> Iterator[TextIO]:
             output.scratch.unlink()
         with suppress(OSError):  # of what could not be written before
             file.close()
+        for folder in new:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def _locked(output: Output, wait: bool) -> TextIO:

@@ -1,5 +1,7 @@
 """A model is named by its folder, or by the run that made it."""
 
+from pathlib import Path
+
 import pytest
 
 from uniapl_cli import load_config
@@ -20,6 +22,8 @@ def new_run(tmp_path):
         (run / "final" if finished else run).mkdir(parents=True)
         config = load_config(None, [], str(METHODS / f"{method}.yaml"))
         (run / "config.yaml").write_text(to_yaml(config))
+        for name in ("config.json", "model.safetensors") if finished else ():
+            (run / "final" / name).symlink_to(Path(resolve("tiny:base")) / name)
         return run
 
     return make
@@ -28,6 +32,14 @@ def new_run(tmp_path):
 def test_a_finished_run_is_the_model_that_it_ended_with(new_run):
     run = new_run("sft", finished=True)
     assert model_location(str(run)) == str(run / "final")
+
+
+def test_a_run_whose_final_model_is_not_whole_is_refused(new_run):
+    run = new_run("sft", finished=True)
+    (run / "final" / "model.safetensors").unlink()
+    with pytest.raises(ModelError) as caught:
+        model_location(str(run))
+    assert "model.safetensors" in str(caught.value)
 
 
 @pytest.mark.parametrize(("method", "command"), [("sft", "train sft"), ("polar", "pretrain-polar")])
