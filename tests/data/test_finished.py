@@ -81,6 +81,22 @@ def test_of_a_pair_the_reason_says_nothing(read, chat):
     assert (item.response[-1], item.rejected[-1]) == (chat.stop_id, chat.stop_id)
 
 
+@pytest.mark.parametrize("label", [True, False])
+def test_of_a_labelled_answer_it_does(read, chat, label):
+    row = {"prompt": "Hi", "completion": "So the", "label": label, "finish_reason": "length"}
+    [item] = encode(chat, read(row))
+    assert list(item.response or item.rejected) == chat.response_ids("So the")[:-1]
+
+
+@pytest.mark.parametrize("reason", ["tool_calls", "function_call"])
+def test_calls_end_an_answer_that_has_them(read, reason):
+    call = {"type": "function", "function": {"name": "f", "arguments": {}}}
+    row = {"messages": [USER, {**ANSWER, "tool_calls": [call]}]}
+    [calls] = read({**row, "finish_reason": reason})
+    [cut] = read({**row, "finish_reason": "length"})
+    assert (calls.finished, cut.finished) == (True, False)
+
+
 @pytest.mark.parametrize("reason", [3, ["length"], {"type": "length"}, True])
 def test_a_reason_is_text(read, reason):
     with pytest.raises(DataError) as caught:

@@ -149,14 +149,22 @@ def answered(
     )
 
 
-def finished(row: Row, example: Example) -> bool:
-    """Whether the response ended by itself; `finish_reason`, if the row has one, says so.
+# Fields of an answer's turn that call tools, and what ends such an answer.
+CALLS = ("tool_calls", "function_call")
 
-    It speaks of the `response` column, or of an answer that is the row's only one.
+
+def finished(row: Row, example: Example) -> bool:
+    """Whether the answer ended by itself; `finish_reason`, if the row has one, says so.
+
+    It speaks of the `response` column, or of an answer that is the row's only one. Calls of tools
+    end an answer that has them.
     """
     reason = text(row, "finish_reason")
-    speaks = example.rejected is None or row.values.get("response") is not None
-    return not reason or not speaks or reason.lower() in FINISHED
+    alone = None in (example.response, example.rejected)
+    if not reason or not (alone or row.values.get("response") is not None):
+        return True
+    calls = {name for name in CALLS if example.response_fields.get(name)}
+    return reason.lower() in FINISHED or (bool(calls) and reason in CALLS)
 
 
 def _refuse_what_a_rejected_answer_cannot_have(row: Row, rejected: Answer) -> None:

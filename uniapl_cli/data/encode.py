@@ -109,8 +109,7 @@ class _Encoder:
         own = {name: self._encode_answers(good, name) for name in self.answers}
         if turns:
             own["response"] = {**own["response"], **turns}
-        if "response" in self.answers:
-            own["response"] = self._without_stop(good, own["response"])
+        own = {name: self._without_stop(good, name, ids) for name, ids in own.items()}
         return [
             Encoded(
                 example,
@@ -138,7 +137,7 @@ class _Encoder:
             if text is None:
                 continue
             thoughts = read_thoughts(text)
-            if name == "response" and not example.finished and not text.strip():
+            if _is_cut(example, name) and not text.strip():
                 problem = "the response was cut off before it said anything"
                 raise ModelError(problem, "uniapl filter-gt leaves such rows out")
             if self.chat.thinking:
@@ -161,12 +160,17 @@ class _Encoder:
         return dict(zip(texts, map(_packed, ids), strict=True))
 
     def _without_stop(
-        self, examples: Sequence[Example], ids: Mapping[int, Ids[int]]
+        self, examples: Sequence[Example], name: Answer, ids: Mapping[int, Ids[int]]
     ) -> Mapping[int, Ids[int]]:
-        """Take the stop token off responses that were cut off: their model did not stop there."""
-        cut = {i: ids[i][:-1] for i, e in enumerate(examples) if i in ids and not e.finished}
+        """Take the stop token off answers that were cut off: their model did not stop there."""
+        cut = {i: ids[i][:-1] for i, e in enumerate(examples) if i in ids and _is_cut(e, name)}
         self.counts[CUT_OFF] += len(cut)
         return {**ids, **cut}
+
+
+def _is_cut(example: Example, name: Answer) -> bool:
+    """Whether an answer was cut off: the response, or a rejected answer without one beside it."""
+    return not example.finished and (name == "response" or example.response is None)
 
 
 def _prompt_key(example: Example) -> Hashable:
