@@ -77,11 +77,13 @@ def test_rows_of_another_provenance_are_refused_and_left_alone(opened, path):
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("record", [None, "{"])
+@pytest.mark.parametrize("record", [None, "", "{", "\0", "[" * 100_000, "folder"])
 def test_rows_without_a_provenance_are_refused_and_left_alone(opened, path, record):
     path.parent.mkdir()
     path.write_text('{"a": 1}\n')
-    if record is not None:
+    if record == "folder":
+        path.with_name("rows.jsonl.meta.json").mkdir()
+    elif record is not None:
         path.with_name("rows.jsonl.meta.json").write_text(record)
     with pytest.raises(DataError) as caught, opened():
         raise AssertionError("the block has begun")

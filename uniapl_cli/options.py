@@ -5,13 +5,26 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
+
+from uniapl_cli.outputs import unusable
 
 MISSING: Any = "???"  # OmegaConf's mark of a value that the user must give
 
 # How many of something. More is a mistake, and would fill the memory or never end.
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+def usable_path(path: str) -> str:
+    """Return a path. Raises ValueError if no file can have it."""
+    if problem := unusable(path):
+        raise ValueError(problem)
+    return path
+
+
+# A file or a folder; where a model or a data set is named, its name on the hub too.
+FilePath = Annotated[str, AfterValidator(usable_path)]
 
 
 class Options(BaseModel):

@@ -239,6 +239,21 @@ def test_the_record_says_how_rows_were_scored(run, out):
     assert json.loads(out.with_name("scored.jsonl.meta.json").read_text()) == PROVENANCE
 
 
+@pytest.mark.parametrize("value", [None, "0.5", True, [1], float("nan")])
+@pytest.mark.parametrize("name", ["score", "coef"])
+def test_an_earlier_row_without_its_figures_is_refused(run, out, name, value):
+    run()
+    damaged = [{**row, name: value} if n == 1 else row for n, row in enumerate(rows(out))]
+    if value is None:
+        del damaged[1][name]
+    write_rows(out, damaged)
+    before = out.read_bytes()
+    with pytest.raises(DataError) as caught:
+        run()
+    assert (caught.value.file, caught.value.line) == (str(out), 2)
+    assert out.read_bytes() == before
+
+
 def test_what_is_written_can_be_scored_again_under_another_name(run, out, tmp_path):
     run()
     write_rows(tmp_path / "copy.jsonl", rows(out))

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from uniapl_cli.errors import ConfigError, unknown
-from uniapl_cli.options import Options, key
+from uniapl_cli.options import FilePath, Options, key
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -17,7 +17,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 class ChatOptions(Options):
     """How messages become a prompt, through a chat template."""
 
-    template: str | None = key(
+    template: FilePath | None = key(
         None, "the policy's: qwen2.5, qwen3 or a .jinja file; null keeps its tokenizer's own"
     )
     thinking: bool = key(

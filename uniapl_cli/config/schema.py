@@ -14,7 +14,7 @@ from uniapl_cli.discriminators import discriminators
 from uniapl_cli.discriminators.discriminator import DiscriminatorOptions
 from uniapl_cli.evaluation.evaluate import EvalOptions
 from uniapl_cli.generation import generators
-from uniapl_cli.options import MISSING, Options, key, section
+from uniapl_cli.options import MISSING, FilePath, Options, key, section
 from uniapl_cli.pipelines.filter import FilterOptions
 from uniapl_cli.pipelines.score import ScoreOptions
 from uniapl_cli.pipelines.teach import TeachOptions
@@ -39,7 +39,9 @@ Sources = Annotated[dict[str, SourceOptions], Named(Choice(sources))]
 class Model(Options):
     """A language model to load."""
 
-    path: str = key(MISSING, "a folder, a run directory, a hub name, or tiny:base, tiny:teacher")
+    path: FilePath = key(
+        MISSING, "a folder, a run directory, a hub name, or tiny:base, tiny:teacher"
+    )
     revision: str | None = key(None, "branch, tag or commit on the hub")
     dtype: Dtype = key(
         "auto", "of the weights; auto is float32 on CPU and for what is trained, else bfloat16"
@@ -62,9 +64,11 @@ class Teacher(Model):
 class Polar(Options):
     """uniapl pretrain-polar: a discriminator from trajectories of several policies."""
 
-    init: str = key(MISSING, "language model whose weights the discriminator starts from")
-    trajectories: list[str] = key([], "one JSONL a policy, two rows a prompt; the expert's first")
-    heldout: list[str] = key([], "the same for held-out prompts, for the pair accuracy")
+    init: FilePath = key(MISSING, "language model whose weights the discriminator starts from")
+    trajectories: list[FilePath] = key(
+        [], "one JSONL a policy, two rows a prompt; the expert's first"
+    )
+    heldout: list[FilePath] = key([], "the same for held-out prompts, for the pair accuracy")
     separator: str = key("<|reward|>", "token between the two trajectories")
     tail: str = key("<|score|>", "last token, where the score is read")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import model_validator
 
 from uniapl_cli.data.layouts import layouts
-from uniapl_cli.options import Options, key, section
+from uniapl_cli.options import FilePath, Options, key, section
 from uniapl_cli.registry import NameOf
 
 Overlong = Literal["error", "drop", "truncate"]
@@ -33,9 +33,11 @@ class SplitsOptions(Options):
 class DataOptions(Options):
     """What a training run reads: files, folders or hub data sets; tiny:NAME is a shipped one."""
 
-    demonstrations: str | None = key(None, "D_SFT: prompts with the teacher's responses")
-    prompts: str | None = key(None, "D_PREF: prompts with their constraints")
-    preferences: str | None = key(None, "D_PREF as answers: chosen and rejected, or labelled ones")
+    demonstrations: FilePath | None = key(None, "D_SFT: prompts with the teacher's responses")
+    prompts: FilePath | None = key(None, "D_PREF: prompts with their constraints")
+    preferences: FilePath | None = key(
+        None, "D_PREF as answers: chosen and rejected, or labelled ones"
+    )
     layout: LayoutName = key("auto", "how rows are read: auto, or one of `uniapl list layouts`")
     layouts: LayoutsOptions = section(LayoutsOptions, "the layout of each file, over data.layout")
     split: str | None = key(None, "split of a data set from the hub or of a folder")
@@ -47,7 +49,7 @@ class DataOptions(Options):
     tolerance: int = key(
         0, "bad rows that are left out before one is an error", ge=0, may_change=True
     )
-    bad_rows: str | None = key(
+    bad_rows: FilePath | None = key(
         None, "JSONL for bad rows and what is wrong with them", may_change=True
     )
     max_prompt_tokens: int = key(1024, "longest prompt, chat template included", ge=1)

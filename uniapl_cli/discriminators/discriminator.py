@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from uniapl_cli.options import MISSING, Options, key
+from uniapl_cli.options import MISSING, FilePath, Options, key
 from uniapl_cli.registry import Registry
 from uniapl_cli.types import Comparison
 
@@ -27,7 +27,7 @@ class Discriminator(Protocol):
 class DiscriminatorOptions(Options):
     """What a config may set of every kind of discriminator."""
 
-    path: str = key(MISSING, "folder, run directory or hub name; tiny:polar")
+    path: FilePath = key(MISSING, "folder, run directory or hub name; tiny:polar")
     revision: str | None = key(None, "commit or branch on the hub")
 
     def make(self, path: str, device: str) -> Discriminator:

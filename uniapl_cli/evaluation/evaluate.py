@@ -11,7 +11,7 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.data.encode import encode
 from uniapl_cli.evaluation.metrics import Answer, Estimate, Share, estimate, metrics
 from uniapl_cli.generation import Generator, Request
-from uniapl_cli.options import MISSING, Count, Options, key, section
+from uniapl_cli.options import MISSING, Count, FilePath, Options, key, section
 from uniapl_cli.registry import Choice
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
@@ -33,13 +33,13 @@ class SamplingRunOptions(Options):
 class EvalOptions(Options):
     """uniapl eval: measure a model on held-out prompts."""
 
-    model: str = key(MISSING, "folder, run directory or hub name of the model to measure")
+    model: FilePath = key(MISSING, "folder, run directory or hub name of the model to measure")
     revision: str | None = key(
         None, "branch, tag or commit on the hub; null takes model.revision if it is model.path"
     )
     name: str | None = key(None, "what the report calls it; null takes the model's path")
-    data: str = key(MISSING, "JSONL with prompts and constraints")
-    out: str = key(MISSING, "folder for eval.json and responses.jsonl")
+    data: FilePath = key(MISSING, "JSONL with prompts and constraints")
+    out: FilePath = key(MISSING, "folder for eval.json and responses.jsonl")
     limit: int | None = key(None, "only the first rows; null takes all", ge=1)
     metrics: list[AnyMetric] = key(
         [metrics.options(name) for name in ("ifeval", "length")],

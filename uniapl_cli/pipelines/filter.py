@@ -16,7 +16,7 @@ from uniapl_cli.data import BadRow, BadRows, RowReader
 from uniapl_cli.data.columns import prompt
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, replacing
-from uniapl_cli.options import MISSING, Options, key
+from uniapl_cli.options import MISSING, FilePath, Options, key
 from uniapl_cli.pipelines.choosers import CHOOSERS, Keep
 from uniapl_cli.pipelines.filter_worker import JudgedRow, Mode, Worker, start_worker, work
 from uniapl_cli.pipelines.pairs import Pairs
@@ -35,11 +35,13 @@ CHUNK, WAITING = 128, 3
 class FilterOptions(Options):
     """uniapl filter-gt: keep the responses that pass their verifiers."""
 
-    responses: str = key(MISSING, "JSONL with responses")
-    constraints: str | None = key(None, "JSONL with the prompts' constraints, if kept apart")
-    out: str = key(MISSING, "JSONL of the rows that pass")
-    rejected: str | None = key(None, "JSONL of the others, with the ids they fail")
-    pairs: str | None = key(None, "JSONL for DPO: a prompt's passing responses beside failing ones")
+    responses: FilePath = key(MISSING, "JSONL with responses")
+    constraints: FilePath | None = key(None, "JSONL with the prompts' constraints, if kept apart")
+    out: FilePath = key(MISSING, "JSONL of the rows that pass")
+    rejected: FilePath | None = key(None, "JSONL of the others, with the ids they fail")
+    pairs: FilePath | None = key(
+        None, "JSONL for DPO: a prompt's passing responses beside failing ones"
+    )
     mode: Mode = key("strict", "which verdict decides")
     choice: Keep = key("all", "of a prompt's passing responses")
     cut_off: CutOff = key("reject", "responses that were cut off, by their finish_reason")

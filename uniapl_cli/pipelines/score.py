@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
+from math import isfinite
 from statistics import fmean, pstdev
 from typing import Any, BinaryIO, Protocol
 
@@ -15,7 +16,7 @@ from uniapl_cli.data import BadRow, BadRows
 from uniapl_cli.discriminators import Discriminator, anchor_scores
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, dump, parse_row
-from uniapl_cli.options import MISSING, Count, Options, conforms, key
+from uniapl_cli.options import MISSING, Count, FilePath, Options, conforms, key
 from uniapl_cli.runs.console import Bar
 from uniapl_cli.types import Comparison
 
@@ -87,8 +88,8 @@ class Columns(Options):
 class ScoreOptions(Columns):
     """uniapl score: how close outputs are to their references, a row each."""
 
-    input: str = key(MISSING, "JSONL with prompts, references and outputs; - is stdin")
-    out: str = key(MISSING, "JSONL to write, rows with `score` and `coef`; - is stdout")
+    input: FilePath = key(MISSING, "JSONL with prompts, references and outputs; - is stdin")
+    out: FilePath = key(MISSING, "JSONL to write, rows with `score` and `coef`; - is stdout")
     centre: bool = key(False, "subtract the reference's own score, kept as `own`")
     chunk: Count = key(256, "rows scored, and then written, at a time")
 
@@ -142,8 +143,8 @@ def score(
     kept = 0
     for kept, earlier in enumerate(sink.rows(), 1):  # noqa: B007
         _refuse_other(earlier, next(remaining, None))
-        scores.append(earlier.values[f"{columns.prefix}score"])
-        coefs.append(earlier.values[f"{columns.prefix}coef"])
+        scores.append(_figure(earlier, f"{columns.prefix}score"))
+        coefs.append(_figure(earlier, f"{columns.prefix}coef"))
     progress.start(kept)
     while part := list(islice(remaining, chunk)):
         comparisons = [columns.comparison(row) for row in part]
@@ -179,6 +180,14 @@ def _scored(
     if anchored.baselines is not None:
         columns["own"] = anchored.baselines
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _figure(earlier: Row, name: str) -> float:
+    """Return a column of an earlier run's row. Raises DataError if it holds no number."""
+    value: Any = earlier.values.get(name)
+    if not conforms(value, float) or not isfinite(value):
+        raise DataError(f"'{name}' is no number", OTHERWISE, where=earlier.origin, got=value)
+    return float(value)
 
 
 def _refuse_other(earlier: Row, row: Row | None) -> None:

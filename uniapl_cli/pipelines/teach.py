@@ -15,7 +15,7 @@ from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.chat import thinking
 from uniapl_cli.errors import DataError, TeacherError
 from uniapl_cli.files import Row, dump, write_rows
-from uniapl_cli.options import MISSING, Count, Options, key, section
+from uniapl_cli.options import MISSING, Count, FilePath, Options, key, section
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
 from uniapl_cli.teachers import Answer, Failure, Question, Teacher
@@ -35,8 +35,8 @@ OF_AN_ANSWER = (
 class TeachOptions(Options):
     """uniapl teacher-gen: responses for prompts."""
 
-    prompts: str = key(MISSING, "JSONL with the prompts")
-    out: str = key(MISSING, "JSONL to write; rows that are there already are kept")
+    prompts: FilePath = key(MISSING, "JSONL with the prompts")
+    out: FilePath = key(MISSING, "JSONL to write; rows that are there already are kept")
     samples: Count = key(1, "responses a prompt")
     max_failures: int = key(0, "responses that may fail to come before the run stops", ge=0)
     sampling: Sampling = section(Sampling, "how the teacher's tokens are drawn")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from uniapl_cli.options import MISSING, Options
+from uniapl_cli.options import MISSING, FilePath, Options
 from uniapl_cli.options import key as any_key
 from uniapl_cli.precision import Dtype
 
@@ -14,7 +14,9 @@ key = partial(any_key, may_change=True)
 class RunOptions(Options):
     """Where and how a run writes, on what it computes; none of it changes what is learnt."""
 
-    dir: str = key(MISSING, "folder of the run: config, metrics, samples, checkpoints, final model")
+    dir: FilePath = key(
+        MISSING, "folder of the run: config, metrics, samples, checkpoints, final model"
+    )
     device: str = key("auto", "auto (CUDA if there is one), cpu, cuda, cuda:1 ...")
     threads: int | None = key(
         None, "CPU threads; null leaves torch's choice (tiny models: 1)", ge=1, le=1024

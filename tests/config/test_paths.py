@@ -1,0 +1,39 @@
+"""A path that no file can have is refused where the config is loaded, with its place."""
+
+import json
+
+import pytest
+
+from uniapl_cli import load_config
+from uniapl_cli.config.keys import describe
+from uniapl_cli.config.schema import Config
+from uniapl_cli.errors import ConfigError
+
+NAMES = ["a\0b", "a" * 300, "\ud800", "a/" * 2100]
+FILES = (
+    "run.dir", "model.path", "teacher.path", "chat.template", "data.demonstrations",
+    "data.prompts", "data.preferences", "data.bad_rows", "teach.prompts", "teach.out",
+    "filter.responses", "filter.constraints", "filter.out", "filter.rejected", "filter.pairs",
+    "eval.model", "eval.data", "eval.out", "score.input", "score.out", "polar.init",
+    "polar.trajectories", "polar.heldout", "discriminator.path",
+)  # fmt: skip
+LISTS = ("polar.trajectories", "polar.heldout")
+
+
+@pytest.mark.parametrize("key", FILES)
+def test_a_path_that_no_file_can_have_is_refused(key, tmp_path):
+    section, name = key.split(".")
+    for text in NAMES:
+        value = [text] if key in LISTS else text
+        (tmp_path / "exp.yaml").write_text(json.dumps({section: {name: value}}))
+        with pytest.raises(ConfigError) as caught:
+            load_config(tmp_path / "exp.yaml")
+        assert caught.value.key.startswith(key) and caught.value.line == 1
+        assert "\0" not in str(caught.value)
+
+
+def test_all_keys_that_name_files_are_tried():
+    words = ("JSONL", "folder", ".jinja", "hub name", "D_SFT", "D_PREF")
+    named = {k.name for k in describe(Config) if any(word in k.help for word in words)}
+    texts = {k.name for k in describe(Config) if k.type.startswith(("str", "list[str"))}
+    assert sorted((named & texts) - {*FILES, "data.split"}) == []
