@@ -65,10 +65,15 @@ def reason(error: BaseException) -> str:
         return f"not UTF-8 text: {error.reason}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    line = _short(_telling_line(error))
+    line = brief(error)
     if isinstance(error, _UNEXPECTED):
         return f"it is damaged ({type(error).__name__}: {line})" if text else "it is damaged"
     return line
+
+
+def brief(error: BaseException) -> str:
+    """Return what a library says, in one short line, as it says it."""
+    return _short(_telling_line(error))
 
 
 def _is_the_files(error: BaseException) -> bool:

@@ -18,6 +18,7 @@ from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.generation import Generator, generators
 from uniapl_cli.loading import check_vocabulary, hub_file, load_tokenizer, read_model_config
 from uniapl_cli.precision import weights
+from uniapl_cli.reasons import brief
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sandbox import Sandbox, package_folders
 from uniapl_cli.seeding import derive
@@ -37,11 +38,15 @@ def use_device(config: Config) -> str:
     if named == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=named)
+        torch.ones(1, device=named).item()  # a meta device computes nothing
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        unknown = "device string" in str(error)  # with a list of all that there are anywhere
+        why = "is no device" if unknown else f"cannot be used: {brief(error)}"
         raise config.error(
-            "run.device", f"'run.device' is '{named}', which cannot be used: {reason}", got=named
+            "run.device",
+            f"'run.device' is '{named}', which {why}",
+            "Take auto, cpu or, where torch sees a GPU, cuda or cuda:1",
+            got=named,
         ) from None
     return named
 
