@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,14 @@ from uniapl_cli.errors import ModelError
 MOST_LAYERS = 10_000
 LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
 CONTEXT = ("max_position_embeddings", "n_positions")
+SIZES = (
+    "hidden_size",
+    "intermediate_size",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "vocab_size",
+)
 
 
 def check_settings(file: Path, settings: Mapping[str, Any]) -> None:
@@ -22,15 +30,20 @@ def check_settings(file: Path, settings: Mapping[str, Any]) -> None:
         isinstance(kinds, list) and all(isinstance(kind, str) for kind in kinds)
     ):
         raise wrong(file, "architectures", kinds, "a list of names is needed")
+    _check_least(file, settings, SIZES)
     for section in _sections(settings):
         for name in LAYERS:
             if _number(section.get(name)) > MOST_LAYERS:
                 raise wrong(file, name, section[name], f"at most {MOST_LAYERS} are believed")
-        for name in CONTEXT:
-            if section.get(name) is not None and _number(section[name]) < 1:
-                raise wrong(file, name, section[name], "1 is the least")
+        _check_least(file, section, CONTEXT)
         if not 0 < _number(section.get("rope_theta")) < math.inf:
             raise wrong(file, "rope_theta", section["rope_theta"], "it must be above 0")
+
+
+def _check_least(file: Path, settings: Mapping[str, Any], names: Iterable[str]) -> None:
+    for name in names:
+        if _number(settings.get(name)) < 1:
+            raise wrong(file, name, settings[name], "1 is the least")
 
 
 def check_generation(file: Path, settings: Mapping[str, Any]) -> None:
