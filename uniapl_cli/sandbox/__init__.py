@@ -17,8 +17,8 @@ What is covered:
 - network: no sockets. By a network namespace, by seccomp.
 - processes: no new processes and no threads. By RLIMIT_NPROC as another user than root, by seccomp.
 - signals: none to another process, nor a look into its memory. By a process namespace, by seccomp.
-- ipc: no shared memory, semaphores or queues that another call could find. By an ipc namespace in
-  which none can be made, by seccomp.
+- ipc: no shared memory, semaphores, queues or keys that another call could find. By seccomp; by an
+  ipc namespace in which none can be made, where the kernel has no keyrings.
 - No environment, no open files but stdin, stdout and stderr, and the pipe of the verdict.
 - Nothing of a call is left for the next one: each has an interpreter of its own, forked anew, with
   the same seeds of `random` and `hash`, so verdicts are reproducible.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from uniapl_cli.sandbox.inside import kernel, landlock
-from uniapl_cli.sandbox.inside.seccomp import REFUSED, Filters, filters
+from uniapl_cli.sandbox.inside.seccomp import REFUSED, Filters, filters, keyrings
 
 T = TypeVar("T")
 
@@ -53,7 +53,9 @@ def confine(mechanisms: Collection[str], file_mb: int) -> tuple[dict[str, str], 
     refusals = _attempt("seccomp", filters) if "seccomp" in mechanisms else None
     readable, writable = _readable(), []
     if "namespaces" in mechanisms:
-        report["namespaces"] = _attempt("namespaces", _enter, readable, file_mb)
+        report["namespaces"] = _attempt(
+            "namespaces", _enter, readable, file_mb, refusals is not None
+        )
         writable = [SCRATCH]
     devices = [path for path in DEVICES if Path(path).exists()]
     rules = None
@@ -92,7 +94,7 @@ def protections(report: dict[str, str]) -> list[str]:
         "network": namespaces or filtered,
         "processes": filtered or os.getuid() != 0,
         "signals": namespaces or filtered,
-        "ipc": filtered or IPC in report.get("namespaces", ""),
+        "ipc": filtered or f"({IPC})" in report.get("namespaces", ""),
     }
     return [name for name, on in enforced.items() if on]
 
@@ -115,7 +117,7 @@ def _readable() -> list[str]:
     return kept
 
 
-def _enter(readable: list[str], file_mb: int) -> str:
+def _enter(readable: list[str], file_mb: int, filtered: bool) -> str:
     """Enter new namespaces, with nothing but `readable` and an empty scratch folder to be seen."""
     user = ""
     if os.getuid() == 0:
@@ -132,6 +134,7 @@ def _enter(readable: list[str], file_mb: int) -> str:
         Path("/proc/self/gid_map").write_text(f"{NOBODY} {group} 1")
         user = "user, "
     ipc = IPC if _close_ipc() else "shared memory and queues outlive a call"
+    ipc += ", but keyrings" if not filtered and keyrings() else ""
     _rebuild(str(Path.cwd()), readable, file_mb)
     return f"on: {user}mount, process, network, ipc ({ipc}), uts"
 

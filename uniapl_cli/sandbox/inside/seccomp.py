@@ -60,6 +60,19 @@ ALLOW, FAIL, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
 X32 = 0x40000000  # x86_64's second table of calls
 
 
+def keyrings() -> bool:
+    """Whether the kernel keeps keys for a user, which only a filter keeps from calls."""
+    machine, own_session, get_id = platform.machine(), -3, 0
+    if machine not in ARCHITECTURES:
+        return True
+    number = REFUSED["keyctl"][list(ARCHITECTURES).index(machine)]
+    try:
+        kernel.syscall("keyctl", number, get_id, own_session, 0)
+    except OSError as error:
+        return error.errno not in (errno.ENOSYS, errno.EPERM)
+    return True
+
+
 class Filter:
     """A filter for this machine, built once and installed by many processes."""
 
