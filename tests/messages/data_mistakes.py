@@ -23,6 +23,7 @@ LINES = {
     "a list": '["Hi"]',
     "half of a surrogate pair": '{"prompt": "\\ud800"}',
     "too deep": "[" * 100_000,
+    "a key twice": '{"prompt": "Hi", "prompt": "Ho"}',
 }
 
 
@@ -39,6 +40,37 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "turns that are none": ("messages", {"messages": ["Hi"]}),
     "no turns": ("messages", {"messages": []}),
     "a role that is not known": ("messages", {"messages": [{"role": "human", "content": "Hi"}]}),
+    "no content": ("messages", {"messages": [{"role": "user", "content": None}]}),
+    "a part that is an image": (
+        "messages", {"messages": [{"role": "user", "content": [{"type": "image"}]}]},
+    ),
+    "a column of images": ("messages", {"messages": [USER], "images": ["a.png"]}),
+    "tools that are no list": ("messages", {"messages": [USER], "tools": '{"a": 1}'}),
+    "thoughts that are no text": ("messages", {"messages": [USER, {**ANSWER, "reasoning": 1}]}),
+    "two thoughts": (
+        "messages", {"messages": [USER, {**ANSWER, "reasoning": "a", "thinking": "b"}]},
+    ),
+    "an answer not to be learnt": ("messages", {"messages": [USER, {**ANSWER, "weight": 0}]}),
+    "a question to be learnt": ("messages", {"messages": [{**USER, "train": True}, ANSWER]}),
+    "thoughts of one of two answers": (
+        "preference", {"prompt": "Hi", "chosen": "a", "rejected": "b", "reasoning": "c"},
+    ),
+    "a rejected call": (
+        "preference", {"prompt": "Hi", "chosen": "a", "rejected": [{**ANSWER, "tool_calls": [1]}]},
+    ),
+    "a speaker that is not known": (
+        "sharegpt", {"conversations": [{"from": "humn", "value": "a"}]},
+    ),
+    "a function call that is no JSON": (
+        "sharegpt", {"conversations": [{"from": "function_call", "value": "f()"}]},
+    ),
+    "a history that is none": (
+        "alpaca", {"instruction": "Hi", "output": "So.", "history": ["Hi"]},
+    ),
+    "choices of a question": (
+        "question_answer", {"question": "Hi", "answer": "A", "choices": ["a"]},
+    ),
+    "a misspelt column": ("auto", {"instruction": "Hi", "outputs": "So."}),
     "no question": ("messages", {"messages": [ANSWER]}),
     "two system turns": ("messages", {"messages": [SYSTEM, USER], "system": "Be long."}),
     "other turns before the rejected": (
@@ -117,6 +149,9 @@ GOOD_OF = {
         "messages": [USER], "ground_truth": "[{'instruction_id': [], 'kwargs': []}]",
     },
     "autoif": {"prompt": "Hi", "eval_funcs": []},
+    "sharegpt": {"conversations": [{"from": "human", "value": "Hi"}]},
+    "alpaca": {"instruction": "Hi", "output": "So."},
+    "question_answer": {"question": "Hi", "answer": "So."},
 }  # fmt: skip
 
 
@@ -138,6 +173,29 @@ def empty() -> None:
 def an_object() -> None:
     Path("rows.json").write_text('{"a": 1}')
     open_rows("rows.json")
+
+
+def of_two_layouts() -> None:
+    write(Path(NAME), [GOOD, {"messages": [USER, ANSWER]}])
+    read("auto")
+
+
+def silent() -> None:
+    write(Path(NAME), [{**GOOD, "response": ""}])
+    read_examples(open_rows(NAME), "auto", constraints, BadRows(0), learnt=True)
+
+
+def file(name: str, content: str, split: str | None = None) -> None:
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_text(content)
+    open_rows(name, split)
+
+
+def folder(*names: str) -> None:
+    for name in names:
+        Path("set").mkdir(exist_ok=True)
+        Path("set", name).write_text("{}")
+    open_rows("set")
 
 
 def of_a_json() -> None:
@@ -179,6 +237,18 @@ MISTAKES: dict[str, Mistake] = {
     "data, of no kind": Mistake(lambda: open_rows("rows.jsnl"), ("got",)),
     "data, empty": Mistake(empty, ("got",)),
     "data, JSON that is no list": Mistake(an_object, ("got",)),
+    "data, nested too deeply": Mistake(lambda: file("rows.json", "[" * 100_000), ("got",)),
+    "data, a pointer of Git LFS": Mistake(
+        lambda: file("a.parquet", "version https://git-lfs.github.com/spec/v1\n"), ("got",)
+    ),
+    "data, no gzip": Mistake(lambda: file("rows.jsonl.gz", "{}"), ("got",)),
+    "data, packed": Mistake(lambda: file("rows.jsonl.zst", ""), ("got",)),
+    "data, a split of a file": Mistake(lambda: file(NAME, "{}", "test"), ("got", "key")),
+    "data, no file of a pattern": Mistake(lambda: open_rows("set/*.jsonl"), ("got",)),
+    "data, a folder of no split": Mistake(lambda: folder("train.jsonl", "more.jsonl"), ("got",)),
+    "data, a folder of two kinds": Mistake(lambda: folder("a.jsonl", "b.csv"), ("got",)),
+    "row, of another layout": Mistake(of_two_layouts, PLACED),
+    "row, an empty answer": Mistake(silent, PLACED),
     "data, not shipped": Mistake(lambda: _resolve("tiny:tran"), ("suggestion",)),
 }
 

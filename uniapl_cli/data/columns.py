@@ -175,7 +175,7 @@ def _refuse_what_a_rejected_answer_cannot_have(row: Row, rejected: Answer) -> No
     for name in FIELDS:
         if not is_blank(row.values.get(name)):
             problem = f"the column '{name}' does not say which of the answers it belongs to"
-            advice = f"Put it into a turn of that answer. {LEAVE_OUT.format(name)}"
+            advice = f"Put it into a turn of that answer, or set data.ignore=[{name}]"
             raise DataError(problem, advice, where=row.origin, got=row.values[name])
 
 

@@ -76,7 +76,7 @@ def _open_file(path: Path) -> Rows:
     if kind is None:
         error = unknown("kind of data file", path.suffix or path.name, SUFFIXES, DataError)
         if path.suffix.lower() in PACKED:
-            error.advice += ". Unpack it first"
+            error.suggestion, error.advice = None, f"Unpack it first. {error.advice}"
         raise error
     refuse_pointer(path)
     return KINDS[kind](path)

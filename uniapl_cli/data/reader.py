@@ -19,7 +19,7 @@ from uniapl_cli.types import Example
 # Columns that hold what no layout reads, and that people mean.
 UNREAD = frozenset(
     ["images", "image", "videos", "video", "audios", "audio", "documents", "functions"]
-    + ["chat_template_kwargs"]
+    + ["chat_template_kwargs", "tool_calls", "function_call"]
 )
 # What an earlier answer of a conversation does not have.
 OF_THE_LAST_ANSWER = ("response", "finish_reason", "reference", *FIELDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +13,7 @@ from uniapl_cli.data import columns
 from uniapl_cli.data.layouts.layout import layouts
 from uniapl_cli.data.turns import split_answer
 from uniapl_cli.errors import DataError
-from uniapl_cli.files import Row
+from uniapl_cli.files import Row, parse_json
 from uniapl_cli.options import conforms
 from uniapl_cli.types import Example
 
@@ -76,7 +75,7 @@ def _object(row: Row) -> Any:
     if not isinstance(listed[0], str):
         return listed[0]
     try:
-        return json.loads(listed[0])
+        return parse_json(listed[0])
     except (ValueError, RecursionError) as error:
         problem = f"ground_truth holds text, but no JSON: {error}"
         raise DataError(problem, where=row.origin, got=label) from None

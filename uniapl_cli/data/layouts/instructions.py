@@ -7,7 +7,7 @@ from typing import Any
 
 from uniapl_cli.data import columns
 from uniapl_cli.data.layouts.layout import layouts
-from uniapl_cli.data.turns import LEAVE_OUT, Answer, is_blank
+from uniapl_cli.data.turns import Answer, is_blank
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
 from uniapl_cli.types import Example, Message
@@ -68,7 +68,7 @@ def question_answer(row: Row, build: columns.Build) -> Example:
     for name in OF_THE_QUESTION:
         if not is_blank(row.values.get(name)):
             problem = f"the column '{name}' is not read, and the question may need it"
-            advice = f"Write both into a column 'prompt'. {LEAVE_OUT.format(name)}"
+            advice = f"Write both into a column 'prompt', or set data.ignore=[{name}]"
             raise DataError(problem, advice, where=row.origin, got=name)
     question = columns.first_text(row, QUESTIONS)
     if question is None:

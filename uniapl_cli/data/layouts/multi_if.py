@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from uniapl_cli.data import columns
 from uniapl_cli.data.layouts.layout import layouts
 from uniapl_cli.errors import DataError
-from uniapl_cli.files import Row
+from uniapl_cli.files import Row, parse_json
 from uniapl_cli.types import Example, Message
 
 
@@ -44,8 +43,8 @@ def _json(row: Row, name: str) -> Any:
     if not text or text == "None":
         raise DataError(f"'{name}' is needed, and this row has none", where=row.origin)
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return parse_json(text)
+    except (ValueError, RecursionError) as error:
         problem = f"'{name}' is not JSON: {error}"
         raise DataError(problem, where=row.origin, got=text) from None
 
@@ -54,7 +53,7 @@ def _object(row: Row, text: Any) -> Any:
     if not isinstance(text, str):
         return text
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return parse_json(text)
+    except (ValueError, RecursionError) as error:
         problem = f"kwargs {text!r:.60} is not JSON: {error}"
         raise DataError(problem, where=row.origin, got=text) from None
