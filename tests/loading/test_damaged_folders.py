@@ -158,6 +158,8 @@ FILES: dict[str, Damage] = {
     "index emptied": shards(lambda _, names: names, file=""),
     "index of brackets": shards(lambda _, names: names, file="[" * 100_000),
     "no tokenizer": without("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"),
+    "more layers": config(num_hidden_layers=40, layer_types=None),
+    "fewer layers": config(num_hidden_layers=1, layer_types=None),
 }  # fmt: skip
 OF_ADAPTERS: dict[str, Damage] = {
     "weights emptied": holding("adapter_model.safetensors", b""),
@@ -271,6 +273,8 @@ def test_a_damaged_folder_is_refused_in_one_line(
         (FILES["index emptied"], INDEX),
         (FILES["whole numbers"], "model.embed_tokens.weight"),
         (config(num_hidden_layers=100_000), 100_000),
+        (FILES["more layers"], 40),
+        (FILES["fewer layers"], "model.layers.1.input_layernorm.weight"),
         (holding("config.json", b"[]"), "list"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -110,22 +109,18 @@ def _check_names(
     if names := sorted(missing):
         message = f"cannot load '{path}': it lacks the weights {_shown(names)}"
         raise ModelError(message, got=names)
-    layers = {layer for name, _ in model.named_parameters() if (layer := _layer(name))}
+    from uniapl_cli.loading.weights import layer_of
+
+    layers = {layer for name, _ in model.named_parameters() if (layer := layer_of(name))}
     stems = {stem for stem, _ in layers}
     for name in sorted(unexpected):
-        layer = _layer(name)
+        layer = layer_of(name)
         if layer and layer not in layers and layer[0] in stems:
             count = sum(stem == layer[0] for stem, _ in layers)
             raise ModelError(
                 f"cannot load '{path}': it has {name}, and its config.json says {count} layers",
                 got=name,
             )
-
-
-def _layer(name: str) -> tuple[str, int] | None:
-    """Return (what stands before a layer's number, the number) of a weight's name."""
-    match = re.match(r"(.*?\.)(\d+)\.", name)
-    return (match[1].removeprefix("model."), int(match[2])) if match else None
 
 
 def _shown(unsorted: Iterable[str]) -> str:

@@ -110,14 +110,28 @@ def _mapped(file: Path) -> bool:
 
 
 def check_layers(path: str | Path, config: Any, headers: Mapping[str, Header]) -> None:
-    """Refuse more layers than the files have tensors, before any is made. Raises ModelError."""
+    """Refuse more layers than the files hold, before any is made. Raises ModelError.
+
+    Where they hold one, as ALBERT's do for all of its layers, each has a tensor at least.
+    """
+    numbers: dict[str, set[int]] = {}
+    for layer in filter(None, map(layer_of, headers)):
+        numbers.setdefault(layer[0], set()).add(layer[1])
+    held = max(map(len, numbers.values()), default=0)
+    held = held if held > 1 else len(headers)
     layers = getattr(config.get_text_config(), "num_hidden_layers", 0)
-    if isinstance(layers, int) and headers and layers > len(headers):
+    if isinstance(layers, int) and headers and layers > held:
         raise ModelError(
             f"cannot load '{path}': its config.json says {layers} layers, and its files hold "
-            f"{len(headers)} tensors",
+            f"those of {held}",
             got=layers,
         )
+
+
+def layer_of(name: str) -> tuple[str, int] | None:
+    """Return (what stands before a layer's number, the number) of a weight's name."""
+    match = re.match(r"(.*?\.)(\d+)\.", name)
+    return (match[1].removeprefix("model."), int(match[2])) if match else None
 
 
 def check_shapes(

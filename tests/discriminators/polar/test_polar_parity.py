@@ -190,7 +190,7 @@ REFUSED = [
     ("config.json", lambda v: v.pop("reward_token_id"), ["reward_token_id"]),
     ("config.json", lambda v: v.update(bias=True), True),
     ("config.json", lambda v: v.update(rope_scaling={"type": "linear"}), {"type": "linear"}),
-    ("config.json", lambda v: v.update(num_hidden_layers=3), layer(2)),
+    ("config.json", lambda v: v.update(num_hidden_layers=3), 3),
     ("config.json", lambda v: v.update(num_hidden_layers=1), layer(1)),
     ("config.json", lambda v: v.update(vocab_size=92545), "model.embed_tokens.weight"),
     ("config.json", lambda v: v.update(vocab_size=92540), 92544),
