@@ -129,7 +129,12 @@ def test_without_a_record_of_how_it_was_made_no_run_goes_on(train_tiny, back_to_
 UNREAD = (
     *("eval.limit=3", "teach.samples=2", "filter.workers=1", "score.chunk=7", "polar.init=x"),
     *("teacher.path=x", "sampling.temperature=0.5", "discriminator.path=tiny:polar"),
-    *("data.prompts=absent.jsonl", "data.preferences=absent.jsonl", "sandbox.seconds=3"),
+    *(
+        "data.layouts.prompts=ifeval",
+        "data.prompts=absent.jsonl",
+        "data.preferences=absent.jsonl",
+        "sandbox.seconds=3",
+    ),
     *("sources.rollouts.num_generations=7", "rewards.anchor.advantage=group"),
     *("data.tolerance=1", "data.bad_rows=${run.dir}/bad.jsonl", "eval.model=${run.dir}"),
 )

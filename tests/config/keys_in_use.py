@@ -52,7 +52,12 @@ VERBS: dict[str, Settings] = {
         "teach.out": "out.jsonl",
     },
     "filter-gt": {"filter.responses": "rows.jsonl", "filter.out": "out.jsonl"},
-    "eval": {"eval.model": "tiny:base", "eval.data": "rows.jsonl", "eval.out": "out"},
+    "eval": {
+        "eval.model": "tiny:base",
+        "eval.data": "rows.jsonl",
+        "eval.out": "out",
+        "eval.draws.greedy.sampling.max_new_tokens": 16,
+    },
     "score": {
         "discriminator.path": "tiny:polar",
         "score.input": "rows.jsonl",

@@ -107,17 +107,22 @@ def _names(config: Config, key: str) -> list[str]:
 def _refuse_input(config: Config, files: Files, key: str, output: Output) -> None:
     for other in (*files.reads, *READS):
         for name in _names(config, other):
-            if _is_below(output, Path(resolve(name))):
+            if _is_below(output, _located(config, other, name)):
                 raise _taken(key, output, f"'{other}' reads")
     for other in files.loads:
         # No model is made of JSONL files, or of what a folder of results gets.
         mine = key == files.folder or output.path.suffix == ".jsonl" or not output.path.exists()
         for name in () if mine else _names(config, other):
-            if _is_below(output, Path(resolve(name))):
+            if _is_below(output, _located(config, other, name)):
                 raise _taken(key, output, f"'{other}' loads")
     for path in (*config.files, *loaded_files()):
         if _is_below(output, path):
             raise _taken(key, output, f"this command reads as '{path}'")
+
+
+def _located(config: Config, key: str, name: str) -> Path:
+    with config.blaming(key):
+        return Path(resolve(name))
 
 
 def _is_below(output: Output, path: Path) -> bool:

@@ -35,9 +35,10 @@ def keys_of_training(config: Config, method: Plan) -> set[str]:
     """Return the keys, or the sections, that training reads: those of the terms ever active."""
     keys = set(ALWAYS)
     streams = terms_by_stream(config, method)
-    if any(name in FILES for name in streams):
-        unread = {name for name in FILES if name not in streams}
-        keys |= {f"data.{name}" for name in type(config.data).model_fields if name not in unread}
+    if read := [name for name in FILES if name in streams]:
+        of_each = {*FILES, "layouts", "splits"}
+        keys |= {f"data.{name}" for name in type(config.data).model_fields if name not in of_each}
+        keys |= {f"data{of}.{name}" for name in read for of in ("", ".layouts", ".splits")}
     kinds = {term.source: config.source_kind(term.source) for term in method.ever_active}
     keys |= {f"sources.{name}" for name in [*kinds, *streams]}
     if any(kind.traits.get("rewarded") for kind in kinds.values()):

@@ -23,7 +23,7 @@ NAME = "default"
 class Adapter(Options):
     """LoRA: train low-rank matrices added to the frozen weights. Needs uniapl[lora]."""
 
-    rank: Count = key(16, "of the update of a layer's weights")
+    rank: int = key(16, "of the update of a layer's weights", ge=1, le=8192)
     alpha: Count = key(32, "the update is multiplied by alpha / rank")
     targets: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)] = key(
         ALL_LINEAR, "which layers, the head left out; or names of them: [q_proj, v_proj]"

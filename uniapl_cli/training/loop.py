@@ -32,7 +32,9 @@ class Training(Options):
     micro_batch_size: Count = key(
         32, "rows a forward pass, where a source does not say", may_change=True
     )
-    num_iterations: Count = key(1, "updates a step makes from its batches (PPO's epochs)")
+    num_iterations: int = key(
+        1, "updates a step makes from its batches (PPO's epochs)", ge=1, le=1000
+    )
     max_grad_norm: PositiveFloat = key(1.0, "gradients are scaled down to this norm")
     max_idle_updates: NonNegativeInt = key(
         50, "steps in a row with a gradient of 0 after which a run stops and says why; 0: never"
