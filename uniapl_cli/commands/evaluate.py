@@ -50,7 +50,7 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     if dry_run:
         return {"model": options.model, "prompts": len(rows), "draws": list(options.draws)}
     inputs = {
-        "eval.data": data_input(options.data, config.data.split),
+        "eval.data": data_input(config, options.data),
         "eval.model": model_input(options.model, measured.model.revision),
         "chat.template": template_input(chat.tokenizer, config.chat.template),
     }

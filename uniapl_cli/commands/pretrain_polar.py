@@ -92,7 +92,7 @@ def polar_inputs(config: Config) -> Inputs:
     inputs: dict[str, Any] = {}
     for index, file in enumerate(config.polar.trajectories):
         with config.blaming("polar.trajectories"):
-            record = {**data_input(file, config.data.split), "policy": Path(file).stem}
+            record = {**data_input(config, file), "policy": Path(file).stem}
         inputs[f"polar.trajectories[{index}]"] = record
     with config.blaming("polar.init"):
         inputs["polar.init"] = model_input(config.polar.init)
