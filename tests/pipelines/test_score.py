@@ -239,6 +239,25 @@ def test_the_record_says_how_rows_were_scored(run, out):
     assert json.loads(out.with_name("scored.jsonl.meta.json").read_text()) == PROVENANCE
 
 
+@pytest.mark.parametrize("kept", range(11))
+def test_rows_are_scored_in_the_batches_of_an_undisturbed_run(run, out, kept):
+    """In another batch a score's last bits are others, and the file would not be the same."""
+
+    class Batches(Lengths):
+        def score(self, comparisons):
+            seen.append([comparison.id for comparison in comparisons])
+            return super().score(comparisons)
+
+    seen = []
+    run(Batches())
+    whole, undisturbed = out.read_bytes(), list(seen)
+    write_rows(out, rows(out)[:kept])
+    seen.clear()
+    run(Batches())
+    assert out.read_bytes() == whole
+    assert seen == ([] if kept == 10 else undisturbed[kept // 3 :])
+
+
 @pytest.mark.parametrize("value", [None, "0.5", True, [1], float("nan")])
 @pytest.mark.parametrize("name", ["score", "coef"])
 def test_an_earlier_row_without_its_figures_is_refused(run, out, name, value):

@@ -55,6 +55,10 @@ class Columns(Options):
             row.origin,
         )
 
+    def beside(self, row: Row, new: Mapping[str, float]) -> dict[str, Any]:
+        """Return a row with new columns."""
+        return {**row.values, **{self.prefix + name: value for name, value in new.items()}}
+
     def bad_row(self, row: Row) -> BadRow | None:
         """Return the row as a bad one, with the error, if it cannot be compared; else None."""
         try:
@@ -140,21 +144,23 @@ def score(
     """
     remaining, discriminator = iter(rows), cache(load)
     scores, coefs = array("d"), array("d")
-    kept = 0
-    for kept, earlier in enumerate(sink.rows(), 1):  # noqa: B007
-        _refuse_other(earlier, next(remaining, None))
+    begun: list[Row] = []  # the rows of a chunk that was written in part
+    for earlier in sink.rows():
+        if len(begun) == chunk:
+            begun.clear()
+        begun.append(_refuse_other(earlier, next(remaining, None)))
         scores.append(_figure(earlier, f"{columns.prefix}score"))
         coefs.append(_figure(earlier, f"{columns.prefix}coef"))
+    kept = len(scores)
     progress.start(kept)
-    while part := list(islice(remaining, chunk)):
-        comparisons = [columns.comparison(row) for row in part]
-        new_columns = _scored(discriminator(), comparisons, centre)
-        sink.append(
-            [
-                {**row.values, **{columns.prefix + name: value for name, value in new.items()}}
-                for row, new in zip(part, new_columns, strict=True)
-            ]
-        )
+    if len(begun) == chunk:
+        begun.clear()
+    while part := list(islice(remaining, chunk - len(begun))):
+        # Scored with what is written of their chunk: in another batch the last bits are others.
+        comparisons = [columns.comparison(row) for row in (*begun, *part)]
+        new_columns = _scored(discriminator(), comparisons, centre)[len(begun) :]
+        begun.clear()
+        sink.append([columns.beside(*pair) for pair in zip(part, new_columns, strict=True)])
         scores.extend(new["score"] for new in new_columns)
         coefs.extend(new["coef"] for new in new_columns)
         progress.advance(len(part))
@@ -190,8 +196,8 @@ def _figure(earlier: Row, name: str) -> float:
     return float(value)
 
 
-def _refuse_other(earlier: Row, row: Row | None) -> None:
-    """Refuse a row of an earlier run that is not `row`, scored. Raises DataError."""
+def _refuse_other(earlier: Row, row: Row | None) -> Row:
+    """Return the row that an earlier run's is, scored. Raises DataError if it is another one."""
     if row is None:
         problem = "it has more rows than there are to score"
         raise DataError(problem, OTHERWISE, where=earlier.origin)
@@ -199,6 +205,7 @@ def _refuse_other(earlier: Row, row: Row | None) -> None:
     if dump({name: earlier.values.get(name) for name in row.values}) != dump(row.values):
         problem = f"not the row at {row.origin}"
         raise DataError(problem, OTHERWISE, where=earlier.origin, got=row.origin)
+    return row
 
 
 def stdin_rows() -> Iterator[Row | BadRow]:
