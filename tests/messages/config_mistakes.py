@@ -73,6 +73,7 @@ INTERPOLATIONS = {
     "of nothing": "seed: 1\nrun: {dir: '${nope}'}\n",
     "of an unset variable": "run:\n  dir: ${oc.env:UNIAPL_TEST_ABSENT}\n",
     "not closed": "polar: {heldout: [a, '${b']}\n",
+    "of what is null": "run: {dir: 'a-${oc.env:UNIAPL_TEST_ABSENT,null}'}\n",
     "of the wrong type": "run: {dir: x}\ntraining: {steps: '${run.dir}'}\n",
     "in a circle": "chat: {system: '${run.dir}'}\nrun: {dir: '${chat.system}'}\n",
 }

@@ -16,8 +16,10 @@ from httpx2 import AsyncClient, MockTransport, Response
 from mistake import PLACED, Mistake
 from torch import OutOfMemoryError
 
+from uniapl_cli import load_config
 from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.cli.session import _advice
+from uniapl_cli.config.render import to_yaml
 from uniapl_cli.http import RequestFailed, post
 from uniapl_cli.monitoring.check import RunFacts
 from uniapl_cli.monitoring.health import Health
@@ -80,6 +82,10 @@ def idle(metrics: Mapping[str, float]) -> None:
 
 @cache
 def policy() -> Any:
+    return new_policy()
+
+
+def new_policy() -> Any:
     from uniapl_cli.loading import load_tokenizer
     from uniapl_cli.tiny.assets import resolve
     from uniapl_cli.tiny.models import new_model
@@ -118,6 +124,34 @@ def older_metrics() -> None:
     RunDirectory(Path("run")).logged()
 
 
+BEGUN = ("model.path=tiny:base", "training.steps=4", "data.demonstrations=a.jsonl", "run.dir=run")
+
+
+def goes_on(*overrides: str, lacks: str = "") -> None:
+    """Go on with a run, after step 4, by a config with other values."""
+    from uniapl_cli.commands.method import plan
+    from uniapl_cli.commands.reads import keys_of_training
+    from uniapl_cli.commands.run import check_directory, check_inputs
+
+    began, run = load_config(None, [*BEGUN, *overrides[:-1]], "sft"), RunDirectory(Path("run"))
+    (run.checkpoints / "step-00000004").mkdir(parents=True)
+    run.write("config.yaml", to_yaml(began))
+    run.write("inputs.json", '{"data.demonstrations": {"path": "a.jsonl", "digest": "1"}}')
+    if lacks:
+        (run.path / lacks).unlink()
+    now = load_config(None, [*BEGUN, *overrides], "sft")
+    check_directory(run, now, keys_of_training(now, plan(now)))
+    check_inputs(run, now, {"data.demonstrations": {"path": "a.jsonl", "digest": "2"}})
+
+
+def diverged() -> None:
+    wrong = new_policy()
+    name, weights = list(wrong.model.named_parameters())[-1]
+    weights.data.view(-1)[0] = math.nan
+    optimizer = optimizers.bind(optimizers.options("adamw"))(wrong.model)
+    Checkpoints(Path("checkpoints"), keep=2).save(3, State(wrong, optimizer, {}))
+
+
 def locked() -> None:
     runs = [RunDirectory(Path("run")) for _ in range(2)]
     for run in runs:
@@ -149,6 +183,15 @@ def refusal(status: int, text: str) -> str:
     except RequestFailed as failure:
         return failure.message
     raise AssertionError("it was not refused")
+
+
+GOING_ON = {
+    "with other data": (),
+    "by another config": ("seed=1",),
+    "to fewer steps": ("training.steps=3",),
+    "to more steps than its schedule": ("optim.lr={kind: cosine, peak: 1e-3}", "training.steps=8"),
+    "on another day": ("chat.date=2026-01-01", "chat.date=2026-01-02"),
+}
 
 
 PLUGINS = {
@@ -189,6 +232,13 @@ MISTAKES: dict[str, Mistake] = {
     "checkpoint, of other data": Mistake(
         lambda: resumed(lambda c: None, rows=5), ("got", "allowed")
     ),
+    "checkpoint, weights that are not finite": Mistake(diverged, ("got",)),
+    **{
+        f"going on, {name}": Mistake(partial(goes_on, *overrides), ("key",))
+        for name, overrides in GOING_ON.items()
+    },
+    "going on, without its config": Mistake(partial(goes_on, lacks="config.yaml"), ("key",)),
+    "going on, without its inputs": Mistake(partial(goes_on, lacks="inputs.json"), ("key",)),
     "metrics, of another version": Mistake(older_metrics, (*PLACED, "key")),
     "run, locked": Mistake(locked, ("key", "got")),
     "rows, locked": Mistake(locked_rows, ("got",)),
