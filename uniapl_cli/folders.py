@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from uniapl_cli.files import sync_folder
-from uniapl_cli.outputs import cannot_write
+from uniapl_cli.outputs import cannot_write, check_folder
 
 
 @contextmanager
@@ -38,6 +38,22 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         raise cannot_write(folder, reason) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_folder_output(out: Path, mark: str, *inputs: Path) -> None:
+    """Check that a folder may be replaced: an empty one, or one with the file `mark`.
+
+    Raises OutputError, also for an input, what lies in one, and what one lies in.
+    """
+    folder = out.resolve()
+    for path in (path.resolve() for path in inputs):
+        if folder.is_relative_to(path) or path.is_relative_to(folder):
+            raise cannot_write(out, f"'{path}' is read meanwhile")
+    if folder.exists() and not folder.is_dir():
+        raise cannot_write(out, "it is no folder")
+    if folder.exists() and any(folder.iterdir()) and not (folder / mark).is_file():
+        raise cannot_write(out, f"it is a folder of something else (without {mark})")
+    check_folder(out)
 
 
 def failed_write(error: BaseException | None) -> OSError | None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from uniapl_cli.tiny.assets import resolve
+
 BAD = "data.tolerance=1 data.bad_rows"
 # A verb, one of its outputs, and what it reads meanwhile. OUT is replaced by the output's path.
 OUTPUTS = {
@@ -174,3 +176,22 @@ def test_scores_go_into_a_pipe(folder, program, enough):
     assert [row["key"] for row in rows] == [
         json.loads(line)["key"] for line in (folder / "demo.jsonl").read_text().splitlines()
     ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "tiny truth demo.jsonl ./demo.jsonl",
+        "tiny truth demo.jsonl x/folder",
+        "tiny halve model model",
+        "tiny halve model model/below",
+        "tiny halve model x",
+        "tiny halve model .",
+    ],
+)
+def test_a_recipes_verb_replaces_no_input_and_nothing_else_than_its_own(refused, folder, command):
+    (folder / "model").mkdir()
+    weights = Path(resolve("tiny:base")) / "model.safetensors"
+    (folder / "model" / "model.safetensors").write_bytes(weights.read_bytes())
+    (folder / "x" / "folder").mkdir(parents=True)
+    refused(command, f"'{command.split()[-1]}'")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.errors import DataError
+from uniapl_cli.folders import check_folder_output, replacing_folder
 
 MODELS = ("teacher", "base", "polar")
 ROWS = {"train.jsonl": "world/train.jsonl", "heldout.jsonl": "trajectories/shipped.jsonl"}
@@ -44,18 +45,15 @@ def pack(recipe: Path, out: Path) -> dict[str, Any]:
         if not path.exists():
             advice = "Run experiments/tiny/recipe.sh first"
             raise DataError(f"'{path}' is missing", advice, got=str(path))
-    scratch = out.with_name(f".{out.name}.tmp")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    for name, folder in sources.items():
-        shutil.copytree(folder, scratch / name)
-    for name, source in ROWS.items():
-        write_columns(recipe / source, scratch / name)
+    check_folder_output(out, CHECKSUMS, recipe)
     counts = {name: parameters(folder) for name, folder in sources.items()}
-    (scratch / CARD).write_text(card(recipe, counts))
-    (scratch / CHECKSUMS).write_text(checksums(scratch))
-    shutil.rmtree(out, ignore_errors=True)
-    scratch.rename(out)
+    with replacing_folder(out) as scratch:
+        for name, folder in sources.items():
+            shutil.copytree(folder, scratch / name)
+        for name, source in ROWS.items():
+            write_columns(recipe / source, scratch / name)
+        (scratch / CARD).write_text(card(recipe, counts))
+        (scratch / CHECKSUMS).write_text(checksums(scratch))
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     return {"out": str(out), "bytes": size, "parameters": counts}
 
@@ -71,12 +69,10 @@ def halve(model: Path, out: Path) -> None:
         weights = {name: value.to(torch.float16) for name, value in load_file(source).items()}
     except (OSError, SafetensorError) as error:
         raise DataError(f"'{source}' cannot be read: {error}", got=str(source)) from None
-    scratch = out.with_name(f".{out.name}.tmp")
-    shutil.rmtree(scratch, ignore_errors=True)
-    shutil.copytree(model, scratch)
-    save_file(weights, scratch / "model.safetensors", metadata={"format": "pt"})
-    shutil.rmtree(out, ignore_errors=True)
-    scratch.rename(out)
+    check_folder_output(out, source.name, model)
+    with replacing_folder(out) as scratch:
+        shutil.copytree(model, scratch, dirs_exist_ok=True)
+        save_file(weights, scratch / source.name, metadata={"format": "pt"})
 
 
 def write_columns(source: Path, target: Path) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import read_rows, write_rows
-from uniapl_cli.outputs import check_output
+from uniapl_cli.folders import replacing_folder
+from uniapl_cli.outputs import Output, check_folder, check_output
 from uniapl_cli.seeding import derive
 from uniapl_cli.tiny.models import BASE, TEACHER, new_model
 from uniapl_cli.tiny.oracle import demonstrations, references
@@ -51,32 +50,25 @@ def write_world(
     if out.exists():
         advice = "Name another folder, or remove this one"
         raise DataError(f"'{out}' exists already", advice, got=str(out))
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise DataError(f"cannot write '{out}': {error.strerror}", got=str(out)) from None
-    try:
+    check_folder(out)
+    with replacing_folder(out) as building:
         _fill(building, splits(seed, train=train, heldout=heldout, practice=practice), seed)
-        building.chmod(0o755)  # mkdtemp makes folders that only their owner can read
-        building.replace(out)
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        raise
 
 
 def write_truth(source: Path, out: Path, *, seed: int = 0) -> int:
     """Copy this world's rows with the oracle's answer as `reference`; return their number.
 
-    Raises DataError for a row of another world.
+    Raises DataError for a row of another world, and OutputError.
     """
+    output = check_output(out)
+    if output.same(Output(str(source), source)):
+        raise output.error("it is what is copied")
     copied = []
     for row in read_rows(source):
         if missing := {"topic", "instruction_id_list", "kwargs"} - row.values.keys():
             problem = f"no '{min(missing)}': no row of the embedded world"
             raise DataError(problem, where=row.origin, got=list(row.values))
         copied.append(cast(Row, row.values))
-    check_output(out)
     return write_rows(out, references(copied, derive(seed, "truth")))
 
 

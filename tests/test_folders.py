@@ -1,0 +1,76 @@
+"""Folders appear whole or not at all, and none but its own kind is replaced."""
+
+import errno
+
+import pytest
+
+from uniapl_cli.folders import check_folder_output, failed_write, replacing_folder
+from uniapl_cli.outputs import OutputError
+
+
+def names(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_a_new_folder_takes_the_place_of_the_old(tmp_path):
+    out = tmp_path / "new" / "out"
+    for name in "ab":
+        with replacing_folder(out) as scratch:
+            (scratch / name).write_text("x")
+        assert names(tmp_path) == ["new", "new/out", f"new/out/{name}"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_block_that_fails_leaves_the_old_folder(tmp_path, error):
+    with replacing_folder(tmp_path / "out") as scratch:
+        (scratch / "old").touch()
+    with pytest.raises(error), replacing_folder(tmp_path / "out") as scratch:
+        (scratch / "new").touch()
+        raise error
+    assert names(tmp_path) == ["out", "out/old"]
+
+
+def test_what_a_killed_process_left_is_swept_up(tmp_path):
+    (tmp_path / ".out.tmp").mkdir()
+    (tmp_path / ".out.tmp" / "torn").touch()
+    with replacing_folder(tmp_path / "out") as scratch:
+        (scratch / "new").touch()
+    assert names(tmp_path) == ["out", "out/new"]
+
+
+def library_errors():
+    """What Rust and torch raise when the disk is full."""
+    rust = Exception("Error while serializing: I/O error: No space left on device (os error 28)")
+    torch = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 704 vs 598")
+    torch.__context__ = OSError(errno.ENOSPC, "No space left on device")
+    return [rust, torch, OSError(errno.ENOSPC, "No space left on device")]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_librarys_error_of_writing_is_one_of_the_output(tmp_path, number):
+    error = library_errors()[number]
+    assert failed_write(error).errno == errno.ENOSPC
+    with pytest.raises(OutputError) as caught, replacing_folder(tmp_path / "out"):
+        raise error
+    assert caught.value.got == str(tmp_path / "out") and names(tmp_path) == []
+    assert failed_write(RuntimeError("a bug")) is None
+
+
+@pytest.mark.parametrize("name", ["input", "input/below", ".", "other", "file"])
+def test_a_folder_of_something_else_is_not_replaced(tmp_path, name):
+    for folder in ("input", "other"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.txt").touch()
+    (tmp_path / "file").touch()
+    before = names(tmp_path)
+    with pytest.raises(OutputError):
+        check_folder_output(tmp_path / name, "MARK", tmp_path / "input")
+    assert names(tmp_path) == before
+
+
+def test_an_empty_folder_and_one_of_its_own_kind_are(tmp_path):
+    for name in ("empty", "mine"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "mine" / "MARK").touch()
+    for name in ("empty", "mine", "new"):
+        check_folder_output(tmp_path / name, "MARK", tmp_path / "input")
