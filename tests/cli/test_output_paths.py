@@ -194,4 +194,4 @@ def test_a_recipes_verb_replaces_no_input_and_nothing_else_than_its_own(refused,
     weights = Path(resolve("tiny:base")) / "model.safetensors"
     (folder / "model" / "model.safetensors").write_bytes(weights.read_bytes())
     (folder / "x" / "folder").mkdir(parents=True)
-    refused(command, f"'{command.split()[-1]}'")
+    refused(command, f"'{Path(command.split()[-1])}'")
