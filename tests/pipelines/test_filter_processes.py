@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def filtering(folder: Path, rows: list[dict], **environment: str) -> subprocess.
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_filter_that_is_ended_leaves_no_process_and_no_folder(tmp_path, how):
     rows = [{"messages": TURNS, "eval_funcs": [SLEEPS]} for _ in range(1500)]
-    process = filtering(tmp_path, rows)
+    process, started = filtering(tmp_path, rows), set()
     try:
         # Two workers, and of each a sandbox whose call sleeps.
         sandboxes = lambda: list((tmp_path / "tmp").glob("uniapl-sandbox-*"))  # noqa: E731
@@ -68,7 +69,9 @@ def test_a_filter_that_is_ended_leaves_no_process_and_no_folder(tmp_path, how):
         assert until(lambda: not sandboxes(), 2)
         assert not (tmp_path / "kept.jsonl").exists()
     finally:
-        process.kill()
+        for left in {process.pid, *alive(started)}:
+            with suppress(ProcessLookupError):
+                os.kill(left, signal.SIGKILL)
         process.communicate()
 
 
