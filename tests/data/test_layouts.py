@@ -39,6 +39,12 @@ def test_a_row_becomes_an_example(tmp_path):
     assert example.origin == f"{tmp_path / 'rows.jsonl'}:1"
 
 
+def test_instructions_may_be_json_text(tmp_path):
+    text = {name: json.dumps(GOOD[name]) for name in ("instruction_id_list", "kwargs")}
+    plain, spelt = read(tmp_path, GOOD, {**GOOD, **text})
+    assert spelt.constraints == plain.constraints
+
+
 def test_messages_may_stand_for_the_prompt(tmp_path):
     turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
     (example,) = read(tmp_path, {"messages": turns})
@@ -78,7 +84,7 @@ def test_what_is_optional_may_be_absent(tmp_path):
             {"role": "user", "content": None},
         ),
         ({"messages": [{"role": "tool", "content": "Hi"}]}, ["tool"]),
-        ({"prompt": "Hi", "instruction_id_list": "a", "kwargs": []}, ["a", []]),
+        ({"prompt": "Hi", "instruction_id_list": "a", "kwargs": []}, "a"),
         ({"prompt": "Hi", "instruction_id_list": [5], "kwargs": [{}]}, [[5], [{}]]),
         ({**GOOD, "kwargs": [{}]}, (GOOD["instruction_id_list"], [{}])),
         ({**GOOD, "kwargs": None}, [GOOD["instruction_id_list"], None]),

@@ -81,6 +81,8 @@ def test_thoughts_in_a_field_are_the_responses_think_block(read, field):
     assert example.response_fields == {}
     again = {"role": "assistant", "content": example.response, field: "Hm."}
     assert read("messages", messages=[USER, again]).response == example.response
+    unthinking = {"role": "assistant", "content": "<think>\n\n</think>\n\nSo.", field: "Hm."}
+    assert read("messages", messages=[USER, unthinking]).response == example.response
 
 
 def test_thoughts_of_earlier_answers_stay_in_their_field(read):
@@ -107,6 +109,7 @@ def test_thoughts_in_a_column_are_the_responses_think_block(read, layout, column
     [
         {"messages": [USER, {**ANSWER, "reasoning_content": 5}]},
         {"messages": [USER, {**ANSWER, "content": "<think>A</think>So.", "reasoning": "B"}]},
+        {"messages": [USER, {**ANSWER, "content": "<think>A", "reasoning": "B"}]},
         {"messages": [USER, {**ANSWER, "reasoning": "A", "thinking": "B"}]},
         {"messages": [USER, {**ANSWER, "reasoning": "A"}], "reasoning": "B"},
         {"messages": [USER, ANSWER], "reasoning": True},

@@ -22,7 +22,8 @@ def inspect(config: Config, name: str) -> tuple[dict[str, Any], Any]:
     location = components.locate(config, "model.path", config.model.path)
     chat = components.policy_chat(config, location)
     with bad_rows(config, dry_run=True) as bad:
-        rows = examples(config, "", name, bad, _stream(config, name), learnt=True)
+        stream = _stream(config, name)
+        rows = examples(config, "", name, bad, stream, learnt=stream != "prompts")
         with bar("encode", len(rows)) as progress:
             items = encode(chat, rows, ("response",), progress, bad)
     if not items:

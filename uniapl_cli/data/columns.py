@@ -99,12 +99,14 @@ def with_system(row: Row, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
 def instructions(row: Row, build: Build) -> tuple[Constraint, ...]:
     """Return the constraints of `instruction_id_list` and `kwargs`; none if both are missing.
 
-    `kwargs` has one entry for each id, or is the JSON text of that list. Entries and their values
-    may be null: parquet's struct columns have a field for every kwarg of the data set.
+    `kwargs` has one entry for each id. Either may be the JSON text of its list. Entries and their
+    values may be null: parquet's struct columns have a field for every kwarg of the data set.
     """
     ids, kwargs = row.values.get("instruction_id_list", []), row.values.get("kwargs", [])
+    if isinstance(ids, str):
+        ids = _parsed(row, "instruction_id_list", ids)
     if isinstance(kwargs, str):
-        kwargs = _parsed(row, kwargs)
+        kwargs = _parsed(row, "kwargs", kwargs)
     if not conforms(ids, list[str]) or not isinstance(kwargs, list):
         problem = "'instruction_id_list' and 'kwargs' must be lists, of texts and of mappings"
         raise DataError(problem, where=row.origin, got=[ids, kwargs])
@@ -179,13 +181,13 @@ def _refuse_what_a_rejected_answer_cannot_have(row: Row, rejected: Answer) -> No
             raise DataError(problem, advice, where=row.origin, got=row.values[name])
 
 
-def _parsed(row: Row, kwargs: str) -> Any:
+def _parsed(row: Row, name: str, column: str) -> Any:
     try:
-        parsed = parse_json(kwargs)
+        parsed = parse_json(column)
     except (ValueError, RecursionError) as error:
-        problem = f"'kwargs' is text, but not JSON: {error}"
-        raise DataError(problem, where=row.origin, got=kwargs) from None
-    if isinstance(parsed, dict):
+        problem = f"'{name}' is text, but not JSON: {error}"
+        raise DataError(problem, where=row.origin, got=column) from None
+    if isinstance(parsed, dict) and name == "kwargs":
         raise DataError(
             "'kwargs' is one object for the whole row; a list with one for each instruction id is "
             "needed",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from uniapl_cli.chat.thinking import CLOSE, FIELDS, read_thoughts, with_thoughts
+from uniapl_cli.chat.thinking import FIELDS, read_thoughts, with_thoughts
 from uniapl_cli.errors import DataError, unknown
 from uniapl_cli.files import Row, parse_json
 from uniapl_cli.types import Message, Role
@@ -164,10 +164,10 @@ def with_reasoning(row: Row, fields: Mapping[str, Any], text: str) -> str:
             kind = type(reasoning).__name__
             problem = f"'{name}' must be text, the answer's thoughts, got {kind}"
             raise DataError(problem, LEAVE_OUT.format(name), where=row.origin, got=reasoning)
-        written = read_thoughts(text).reasoning if CLOSE in text else None
-        if written is None:
-            text = with_thoughts(reasoning, text)
-        elif written != reasoning.strip():
+        thoughts = read_thoughts(text)
+        if not thoughts.reasoning:  # None, or an empty block
+            text = with_thoughts(reasoning, thoughts.answer)
+        elif thoughts.reasoning != reasoning.strip():
             problem = f"the answer has a think block, and other thoughts in '{name}'"
             raise DataError(problem, LEAVE_OUT.format(name), where=row.origin, got=reasoning)
     return text
