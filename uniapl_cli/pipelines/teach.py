@@ -208,8 +208,8 @@ def unique_ids(examples: Sequence[Example]) -> None:
 
 def _row(example: Example, sample: int, answer: Answer, model: str) -> dict[str, Any]:
     return {
-        **{name: value for name, value in example.row.items() if name not in OF_AN_ANSWER},
         "key": example.id,
+        **{name: value for name, value in example.row.items() if name not in OF_AN_ANSWER},
         "sample": sample,
         "response": answer.text,
         "model": model,
