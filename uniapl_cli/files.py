@@ -55,7 +55,8 @@ def parse_row(line: bytes, origin: str) -> Row:
         values = parse_json(line.removeprefix(BOM).decode())
         if not isinstance(values, dict):
             kind = type(values).__name__
-            raise DataError(f"a JSON object is needed, got {kind}", where=origin, got=kind)
+            advice = "A file that holds one list is named .json" if kind == "list" else ""
+            raise DataError(f"a JSON object is needed, got {kind}", advice, where=origin, got=kind)
         if b"\\u" in line:
             refuse_half_characters(values, origin)
     except UnicodeDecodeError as error:
