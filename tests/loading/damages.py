@@ -107,13 +107,15 @@ def torn(name: str, share: float = 0.5) -> Damage:
     return damage
 
 
-def tensors(change: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> Damage:
+def tensors(
+    change: Callable[[dict[str, Tensor]], dict[str, Tensor]], file: str = WEIGHTS
+) -> Damage:
     """Other tensors in the file of weights."""
 
     def damage(folder: Path) -> None:
-        state = change(load_file(folder / WEIGHTS))
+        state = change(load_file(folder / file))
         contiguous = {name: tensor.contiguous() for name, tensor in state.items()}
-        save_file(contiguous, folder / WEIGHTS, metadata={"format": "pt"})
+        save_file(contiguous, folder / file, metadata={"format": "pt"})
 
     return damage
 

@@ -41,6 +41,7 @@ from uniapl_cli.errors import ModelError
 from uniapl_cli.loading import context_length, load_tokenizer
 from uniapl_cli.training.policy import load_model, load_policy
 
+ADAPTED = "adapter_model.safetensors"
 LONGEST = 420  # characters, of which the folder's name is some 100
 SOON = 5.0  # seconds, on a machine that does other things too
 
@@ -162,9 +163,14 @@ FILES: dict[str, Damage] = {
     "fewer layers": config(num_hidden_layers=1, layer_types=None),
 }  # fmt: skip
 OF_ADAPTERS: dict[str, Damage] = {
-    "weights emptied": holding("adapter_model.safetensors", b""),
-    "weights torn": torn("adapter_model.safetensors"),
-    "weights gone": without("adapter_model.safetensors"),
+    "weights emptied": holding(ADAPTED, b""),
+    "weights torn": torn(ADAPTED),
+    "weights gone": without(ADAPTED),
+    "other names": tensors(lambda s: {f"x.{n}": t for n, t in s.items()}, ADAPTED),
+    "one missing": tensors(lambda s: {n: t for n, t in s.items() if n != first(s)}, ADAPTED),
+    "a row short": tensors(lambda s: {**s, first(s): s[first(s)][:-1]}, ADAPTED),
+    "NaN": tensors(with_nan, ADAPTED),
+    "whole numbers": tensors(lambda s: {n: t.to(torch.int32) for n, t in s.items()}, ADAPTED),
     "no base": setting("adapter_config.json", base_model_name_or_path=None),
     "base gone": setting("adapter_config.json", base_model_name_or_path="/nowhere/base"),
     "kind unknown": setting("adapter_config.json", peft_type="nope"),

@@ -44,11 +44,9 @@ def load_pretrained(
     """
     import transformers
 
-    from uniapl_cli.loading.weights import check_finite, check_layers, check_plain, read_headers
+    from uniapl_cli.loading.weights import check_finite, check_plain
 
-    config, base = read_model_config(path, revision), whole_model(path)
-    headers = read_headers(base)
-    check_layers(path, config, headers)
+    config, headers = read_model_config(path, revision), checked_headers(path, revision)
     kind = getattr(transformers, auto)
     # A damaged file makes safetensors and torch raise errors of their own kinds.
     with explained(f"cannot load '{path}'", got=path):
@@ -75,6 +73,19 @@ def load_pretrained(
     model = model.to(device).eval()
     _try(path, model, device)
     return model
+
+
+def checked_headers(path: str | Path, revision: str | None) -> dict[str, Header]:
+    """Return what a folder's weights say of themselves, an adapter's base's for an adapter.
+
+    Raises ModelError where that alone shows that they are damaged or not of their config.json.
+    """
+    from uniapl_cli.loading.weights import ADAPTER_NAMES, check_layers, check_plain, read_headers
+
+    adapter, headers = read_headers(path, ADAPTER_NAMES), read_headers(whole_model(path))
+    check_plain(path, adapter, list(adapter))
+    check_layers(path, read_model_config(path, revision), headers)
+    return headers
 
 
 def _try(path: str | Path, model: Any, device: str) -> None:

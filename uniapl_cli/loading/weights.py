@@ -18,6 +18,7 @@ from uniapl_cli.precision import non_finite
 from uniapl_cli.reasons import explained
 
 NAMES = ("model.safetensors", "pytorch_model.bin")
+ADAPTER_NAMES = ("adapter_model.safetensors", "adapter_model.bin")
 PLAIN = ("F64", "F32", "F16", "BF16", "float64", "float32", "float16", "bfloat16")
 
 
@@ -34,14 +35,14 @@ class Header:
         return self.dtype in PLAIN
 
 
-def read_headers(path: str | Path) -> dict[str, Header]:
+def read_headers(path: str | Path, names: Sequence[str] = NAMES) -> dict[str, Header]:
     """Return what the files in a folder say of its tensors, by name; {} where it has none.
 
     No weights are read; those of a hub repository are not here yet. Raises ModelError for a file
     that is damaged or holds more than tensors.
     """
     headers: dict[str, Header] = {}
-    for file in weight_files(path, NAMES) if Path(path).exists() else []:
+    for file in weight_files(path, names) if Path(path).exists() else []:
         with explained(f"cannot load '{path}': {file.name}", got=file.name):
             check_file(file)
             headers |= _headers(file)
