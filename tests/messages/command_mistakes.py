@@ -105,6 +105,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
         "teacher.server.concurrency=1",
         PLACED,
     ),
+    "filter-gt, a package that is not installed": (f"{FILTER} sandbox.packages=[nltkk]", ("got",)),
     "filter-gt, an output that is a folder": (f"{FILTER} filter.out=.", KEYED),
     "filter-gt, an output that is an input": (f"{FILTER} filter.rejected=./demo.jsonl", KEYED),
     "filter-gt, two outputs into one file": (f"{FILTER} filter.pairs=kept.jsonl", KEYED),
@@ -153,6 +154,7 @@ ROWS: dict[str, tuple[str, list[Any], tuple[str, ...]]] = {
         ["{"],
         ("where", "key"),
     ),
+    "eval, no constraints": (EVAL, [BARE], PLACED),
     "eval, two rows of one id": (EVAL, [ROW, ROW], PLACED),
     "eval, a metric without its responses": (
         f"{EVAL} eval.metrics=[discriminator] discriminator.path=tiny:polar "
