@@ -1,6 +1,7 @@
 """One place decides what an output may be: streams are written through, links stay."""
 
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -134,6 +135,16 @@ def test_a_check_leaves_everything_as_it_was(tmp_path):
     check_folder(tmp_path / "other" / "new")
     assert names(tmp_path) == ["file"]
     assert (tmp_path / "file").read_text() == "old"
+
+
+def test_a_check_that_is_killed_leaves_nothing(tmp_path):
+    code = (
+        "import os, signal, sys; from uniapl_cli.outputs import check_output\n"
+        "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "check_output(sys.argv[1])"
+    )
+    result = subprocess.run([sys.executable, "-c", code, tmp_path / "out"], check=False)
+    assert (result.returncode, names(tmp_path)) == (-signal.SIGKILL, [])
 
 
 @pytest.mark.parametrize("path", ["/proc/out.jsonl", "/sys/out.jsonl", "/sys/new/out.jsonl"])

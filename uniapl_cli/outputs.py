@@ -9,6 +9,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from uniapl_cli.errors import DataError
 
@@ -173,15 +174,11 @@ def _try_writing(folder: Path) -> None:
     if not existing.is_dir():
         reason = "it is no folder" if existing == folder else f"'{existing}' is no folder"
         raise OSError(errno.ENOTDIR, reason)
-    probe = existing / f".uniapl-{os.getpid()}.tmp"
-    try:
-        with probe.open("wb", buffering=0) as file:
-            if file.write(PROBE) < len(PROBE):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(file.fileno())
-    finally:
-        with suppress(OSError):
-            probe.unlink()
+    # A file without a name, which a kill cannot leave behind.
+    with TemporaryFile(dir=existing, buffering=0) as file:
+        if file.write(PROBE) < len(PROBE):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file.fileno())
 
 
 def _exists(path: Path) -> bool:

@@ -51,7 +51,13 @@ def filtering(folder: Path, rows: list[dict], **environment: str) -> subprocess.
     command += [f"filter.responses={folder / 'rows.jsonl'}", f"filter.out={folder / 'kept.jsonl'}"]
     (folder / "tmp").mkdir()
     env = {**os.environ, "TMPDIR": str(folder / "tmp"), **environment}
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=env)
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+    return subprocess.Popen(command, env=env, preexec_fn=usual_signals, **pipes)
+
+
+def usual_signals() -> None:
+    """What starts pytest may ignore Ctrl-C, as a background job does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

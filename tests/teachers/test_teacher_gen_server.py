@@ -277,7 +277,9 @@ def test_a_killed_run_goes_on_where_it_was(serve, settings, rows, tmp_path, numb
     out = tmp_path / "out.jsonl"
     command = [sys.executable, "-m", "uniapl_cli", "teacher-gen", "--json"]
     command += settings(server.url, "teacher.server.concurrency=2")
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as first:
+    # What starts pytest may ignore Ctrl-C, as a background job does.
+    usual = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    with subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=usual) as first:
         while not out.exists() or len(out.read_text().splitlines()) < 4:
             assert first.poll() is None
             time.sleep(0.02)
