@@ -1,4 +1,6 @@
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -89,3 +91,11 @@ def test_downloaded_tables_are_used_at_once(monkeypatch, without_tables, tables)
     monkeypatch.setattr("nltk.data.path", [str(tables)])
     download_punkt(tables)
     assert splitter_name().startswith("punkt (")
+
+
+def test_splitting_does_not_import_nltk():
+    code = (
+        "import sys; from uniapl_cli.verifiers import text; text.words('It is. So.');"
+        "sys.exit('nltk' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
