@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from mistake import KEYED, PLACED, Mistake, of_command
 
 from uniapl_cli.tiny.assets import resolve
@@ -200,6 +203,39 @@ def torn_model() -> None:
     of_command(train("sft", "model.path=model")).provoke()
 
 
+def damaged_model(damage: Callable[[Path], object]) -> None:
+    shutil.copytree(resolve("tiny:base"), "model")
+    damage(Path("model"))
+    of_command(train("sft", "model.path=model")).provoke()
+
+
+def no_tokenizer(folder: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (folder / name).unlink()
+
+
+def absurd(folder: Path) -> None:
+    settings = json.loads((folder / "config.json").read_text())
+    settings["num_hidden_layers"] = 100_000
+    (folder / "config.json").write_text(json.dumps(settings))
+
+
+def pointer(folder: Path) -> None:
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:aa\n"
+    (folder / "model.safetensors").write_text(text)
+
+
+def outside(folder: Path) -> None:
+    (folder / "model.safetensors").rename("outside.safetensors")
+    index = {"weight_map": {"lm_head.weight": "../outside.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def malicious(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    torch.save({"lm_head.weight": shutil.rmtree}, folder / "pytorch_model.bin")
+
+
 def no_template() -> None:
     shutil.copytree(resolve("tiny:base"), "model")
     Path("model/chat_template.jinja").unlink()
@@ -230,6 +266,16 @@ MISTAKES: dict[str, Mistake] = {
     **{name: of_command(line, *fields) for name, (line, fields) in COMMANDS.items()},
     **{name: beside_others(*row) for name, row in ROWS.items()},
     "train, a torn model": Mistake(torn_model, KEYED),
+    **{
+        f"train, a model {what}": Mistake(partial(damaged_model, damage), (*KEYED, "got"))
+        for what, damage in {
+            "without a tokenizer": no_tokenizer,
+            "of very many layers": absurd,
+            "that was not fetched": pointer,
+            "with weights outside": outside,
+            "with code in its weights": malicious,
+        }.items()
+    },
     "train, from an unfinished run": Mistake(unfinished_run, KEYED),
     "train, a run of an older version": Mistake(older_run, KEYED),
     "train, no chat template": Mistake(no_template, ("key",)),
