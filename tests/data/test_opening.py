@@ -127,6 +127,11 @@ def test_a_cell_over_lines_and_a_short_row_of_csv(folder):
     assert (caught.value.where, caught.value.got) == ("rows.csv:5", 3)
 
 
+def test_a_column_twice_in_csv_is_refused(folder):
+    error = refused(write("rows.csv", "prompt,response,prompt\na,b,c\n"))
+    assert (error.where, error.got) == ("rows.csv:1", "prompt")
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -193,6 +193,9 @@ class Csv(Rows):
 
     def _read(self, reader: Any) -> None:
         self.columns: list[str] = next(reader, [])
+        if repeated := [name for name in self.columns if self.columns.count(name) > 1]:
+            problem = f"the first line names the column '{repeated[0]}' twice"
+            raise DataError(problem, where=f"{self.path}:1", got=repeated[0])
         line = reader.line_num + 1
         for cells in reader:
             if cells:
