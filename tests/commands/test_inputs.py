@@ -165,7 +165,8 @@ def test_a_longer_run_is_the_one_that_was_longer_from_the_start(train_tiny, weig
 
 def test_a_term_may_become_active_after_the_shorter_run_has_ended(train_tiny, weights):
     late = "{kind: warmup_decay, warmup_steps: 0, decay_steps: 4, peak: 0, valley: 1}"
-    own = [f"schedules.mu={late}", "terms.imitation.weight=1 - mu", "terms.kl=null"]
+    own = [f"schedules.mu={late}", "terms.imitation.weight=1 - mu", "terms.preference.weight=mu"]
+    own += ["terms.kl=null", "terms.adversarial=null"]
     expected = train_tiny("chord", "long", *own, "training.steps=6")
     run = train_tiny("chord", "run", *own, "training.steps=1")
     train_tiny("chord", "run", *own, "training.steps=6")
