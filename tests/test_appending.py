@@ -159,6 +159,24 @@ def test_what_cannot_be_written_is_an_error(tmp_path):
     assert caught.value.got == str(path)
 
 
+def test_of_rows_that_do_not_fit_the_whole_ones_are_kept(path):
+    code = (
+        "import sys, resource; from pathlib import Path;"
+        "from uniapl_cli.appending import AppendOnlyRows, OutputError\n"
+        "try:\n"
+        "    with AppendOnlyRows(Path(sys.argv[1]), {}, 'score.out') as file:\n"
+        "        file.append([{'a': 0}])\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (60, 60))\n"
+        "        file.append([{'a': 'x' * 20}, {'a': 'y' * 20}])\n"
+        "except OutputError as error: print(error.advice)"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "goes on from the 2 rows" in result.stdout
+    assert rows(path) == [{"a": 0}, {"a": "x" * 20}]
+    assert path.read_bytes().endswith(b"\n")
+
+
 @pytest.mark.parametrize("block", [1, 7, 1 << 16])
 def test_a_line_torn_anywhere_is_cut_off(opened, path, monkeypatch, block):
     monkeypatch.setattr(appending, "BLOCK", block)
