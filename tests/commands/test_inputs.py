@@ -71,6 +71,16 @@ def test_what_a_run_reads_must_be_what_it_was(train_tiny, copies, back_to_step_2
         assert "\n" not in str(error)
 
 
+def test_a_finished_run_is_not_taken_for_one_of_other_data(train_tiny, copies):
+    run = train_tiny("sft", "run", *overrides(copies))
+    reverse(copies / "few.jsonl")
+    with pytest.raises(RunError) as caught:
+        train_tiny("sft", "run", *overrides(copies))
+    assert caught.value.key == "data.demonstrations"
+    (copies / "few.jsonl").unlink()
+    assert train_tiny("sft", "run", *overrides(copies)) == run  # what it has read may be gone
+
+
 def test_what_has_moved_and_was_touched_is_still_the_same(
     train_tiny, copies, back_to_step_2, weights, logged
 ):

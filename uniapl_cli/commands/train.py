@@ -35,6 +35,7 @@ from uniapl_cli.commands.run import (
 from uniapl_cli.commands.streams import FILES, make_streams, terms_by_stream
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import CachedDiscriminator
+from uniapl_cli.errors import UniAPLError
 from uniapl_cli.loading import context_length
 from uniapl_cli.monitoring.health import Health
 from uniapl_cli.monitoring.reporter import Reporter
@@ -72,13 +73,20 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     config, keys = with_date(config, run), keys_of_training(config, method)
     config.require_filled(*(key.partition(".")[0] for key in keys))
     check_directory(run, config, keys)
-    if is_finished(run, config) and not dry_run:
-        return finished(run)
-    check_outputs(config, "train")
-    location = components.locate(config, "model.path", config.model.path)
-    chat = components.policy_chat(config, location)
-    inputs = {**variable_inputs(config, keys), **training_inputs(config, method, chat)}
+    done = is_finished(run, config) and not dry_run
+    if not done:
+        check_outputs(config, "train")
+    try:
+        location = components.locate(config, "model.path", config.model.path)
+        chat = components.policy_chat(config, location)
+        inputs = {**variable_inputs(config, keys), **training_inputs(config, method, chat)}
+    except UniAPLError:
+        if done:  # what it has read may be gone by now
+            return finished(run)
+        raise
     check_inputs(run, config, inputs)
+    if done:
+        return finished(run)
     with config.blaming("model.path"):
         context = context_length(location, config.model.revision)
     streams = make_streams(config, method, chat, context, dry_run=dry_run)
