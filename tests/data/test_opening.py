@@ -243,6 +243,17 @@ def test_names_tell_the_splits_of_a_folder(folder, names):
     assert refused("set", "tset").allowed == tuple(sorted(names))
 
 
+def test_the_split_that_nobody_named_is_told_once(folder, caplog):
+    for name in ("train", "test"):
+        write(f"unnamed/{name}.jsonl", lines(VALUES))
+    with caplog.at_level(logging.INFO, "uniapl"):
+        open_rows("unnamed", "test")
+        assert not caplog.records
+        open_rows("unnamed")
+        open_rows("unnamed")
+    assert [record.args for record in caplog.records] == [("unnamed", "test, train", "data.split")]
+
+
 def test_the_card_tells_the_splits_of_a_folder(folder):
     write("set/one.jsonl", lines(VALUES[:1]))
     write("set/more/two.jsonl", lines(VALUES[1:]))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from uniapl_cli.data.rows import Rows
 from uniapl_cli.errors import DataError, unknown
 from uniapl_cli.files import Row
+
+log = logging.getLogger("uniapl")
 
 # Columns whose mappings have a field, often null, for every key that any row of the table has.
 STRUCTS = ("messages", "conversations", "prompt", "completion", "chosen", "rejected", "tools")
@@ -146,7 +150,14 @@ def pick_split(name: str, splits: Mapping[str, Any], split: str | None, key: str
         error = unknown("split", chosen, splits, DataError).at(None, key)
         error.problem = f"{error.problem} of '{name}'"
         raise error
+    if split is None:
+        _log_default(name, tuple(splits), key)
     return chosen
+
+
+@cache
+def _log_default(name: str, splits: tuple[str, ...], key: str) -> None:
+    log.info("'%s' has the splits %s; train is read, see %s", name, ", ".join(splits), key)
 
 
 def refuse_split(name: str, split: str | None, key: str) -> None:
