@@ -4,6 +4,8 @@ import pytest
 from chat_templates import MARKS, chat
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, normalizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.chat.thinking import CLOSE, OPEN, read_thoughts, with_thoughts
@@ -146,3 +148,23 @@ def test_of_several_templates_the_one_for_tools_is_taken_where_there_are_tools(n
     under = Chat(tokenizer)
     assert "tides" in under.render(ASK, [{"name": "tides"}])
     assert "tides" not in under.render(ASK)
+
+
+def test_a_space_that_the_tokenizer_puts_itself_is_not_doubled():
+    """As in Llama 2: every text gets a space before it, and [/INST] is no token."""
+    core = Tokenizer(models.BPE())
+    core.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
+    trainer = trainers.BpeTrainer(vocab_size=1, show_progress=False, special_tokens=["</s>"])
+    core.train_from_iterator(["[INST] Ready? [/INST] Yes.", "56."], trainer)
+    spaced = (
+        "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }} [/INST]"
+        "{% else %} {{ m.content }}{{ eos_token }}{% endif %}{% endfor %}"
+    )
+    under = Chat(
+        PreTrainedTokenizerFast(tokenizer_object=core, eos_token="</s>", chat_template=spaced)
+    )
+    prompt = [Message("user", "Ready?")]
+    ids = under.prompt_ids(prompt) + under.response_ids("Yes.")
+    assert ids == under.tokenizer.encode("[INST] Ready? [/INST] Yes.</s>", add_special_tokens=False)
