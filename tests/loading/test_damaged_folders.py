@@ -127,7 +127,6 @@ FILES: dict[str, Damage] = {
     "weights a pointer": holding(WEIGHTS, POINTER.encode()),
     "weights a folder": a_folder(WEIGHTS),
     "weights gone": without(WEIGHTS),
-    "weights linked out": linked_out(WEIGHTS),
     "config linked out": linked_out("config.json"),
     "tokenizer linked out": linked_out("tokenizer.json"),
     "tokenizer_config linked out": linked_out("tokenizer_config.json"),
@@ -146,7 +145,6 @@ FILES: dict[str, Damage] = {
     "shard above": outside("../outside.safetensors"),
     "shard at a path": outside("PARENT/outside.safetensors"),
     "shard around": outside("./../outside.safetensors"),
-    "shard linked out": linked_shard,
     "shard gone": shards(lambda _, names: dict.fromkeys(names, "nothing.safetensors")),
     "shard of a number": shards(lambda _, names: dict.fromkeys(names, 3)),
     "shard with NUL": shards(lambda _, names: dict.fromkeys(names, "a\0b")),
@@ -274,7 +272,7 @@ def test_a_damaged_folder_is_refused_in_one_line(
     [
         (FILES["malicious"], BIN),
         (FILES["shard above"], "../outside.safetensors"),
-        (FILES["shard linked out"], "shard.safetensors"),
+        (FILES["config linked out"], "config.json"),
         (FILES["weights torn"], WEIGHTS),
         (FILES["index emptied"], INDEX),
         (FILES["whole numbers"], "model.embed_tokens.weight"),
@@ -292,3 +290,19 @@ def test_what_was_wrong_is_in_the_error(
     with pytest.raises(ModelError) as caught:
         use_policy(tmp_path / "model")
     assert caught.value.got == got
+
+
+@pytest.mark.parametrize("link", [linked_out(WEIGHTS), linked_shard], ids=["whole", "shard"])
+@pytest.mark.parametrize("kind", MODELS)
+def test_weights_may_be_links_to_where_people_share_them(
+    kind: str, link: Damage, whole: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(whole[kind], tmp_path / "model")
+    link(tmp_path / "model")
+    KINDS[kind][1](tmp_path / "model")
+
+
+def test_an_adapters_weights_may_be_a_link(whole: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(whole["adapter"], tmp_path / "model")
+    linked_out(ADAPTED)(tmp_path / "model")
+    use_adapter(tmp_path / "model")

@@ -10,13 +10,16 @@ from typing import Any
 from uniapl_cli.errors import ModelError
 from uniapl_cli.reasons import explained
 
+# Of weights, which people share by links, a link may lead anywhere; a name in a file may not.
+LINKED = (".safetensors", ".bin")
 POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def hub_file(path: str | Path, name: str, revision: str | None = None) -> Path | None:
     """Return a file of a folder or of a hub repository; None where there is none.
 
-    Raises ModelError for a name or a link that leads out of the folder, and for what is no file.
+    Raises ModelError for a name that leads out of the folder, for a link that does so and is not
+    of weights, and for what is no file.
     """
     from transformers.utils import cached_file
 
@@ -42,7 +45,8 @@ def _local_file(folder: Path, name: str) -> Path | None:
             raise _refused(folder, name, "it is a link to nothing")
         if not file.is_file():
             raise _refused(folder, name, "it is no file")
-        if not file.resolve().is_relative_to(_root(folder.resolve())):
+        inside = file.resolve().is_relative_to(_root(folder.resolve()))
+        if not inside and file.suffix not in LINKED:
             raise _refused(folder, name, "it is a link that leads out of the folder")
     return file
 
