@@ -62,6 +62,7 @@ def test_a_number_by_a_variable_is_one_again(tmp_path: Path) -> None:
 
 def test_what_is_written_down_as_a_secret_is_left_out() -> None:
     extra = {"api_key": SECRET, "more": {"Authorization": [SECRET]}, "max_tokens": 3, "keys": 4}
+    extra |= dict.fromkeys(["cookie", "auth", "pwd", "session_token", "access_key_id"], SECRET)
     config = load_config(None, [SERVER, f"teacher.server.extra={json.dumps(extra)}"])
     text = to_yaml(config)
     assert SECRET not in text

@@ -15,8 +15,8 @@ from uniapl_cli.options import Options, is_marked
 # What stands for a secret that was written down as it is.
 HIDDEN = "(hidden)"
 _NAME = re.compile(
-    r"(?i)(^|[_-])key$|apikey$|secret|passw|authori[sz]ation|credential|bearer"
-    r"|^token$|(access|api|auth|hf)[_-]?token$"
+    r"(?i)(^|[_-])key$|apikey$|secret|passw|authori[sz]ation|credential|bearer|cookie"
+    r"|^(token|auth|pwd)$|(access|api|auth|hf|id|refresh|session)[_-]?token$|access[_-]?key"
 )
 
 
