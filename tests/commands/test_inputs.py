@@ -135,6 +135,15 @@ def test_without_a_record_of_how_it_was_made_no_run_goes_on(train_tiny, back_to_
     assert sorted(run.rglob("*")) == before
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", "3", '{"model.path": 3}', "[" * 100_000])
+def test_a_record_that_names_nothing_is_damaged(train_tiny, text):
+    run = train_tiny("sft", "run")
+    (run / "inputs.json").write_text(text)
+    with pytest.raises(RunError) as caught:
+        train_tiny("sft", "run")
+    assert caught.value.got == str(run / "inputs.json")
+
+
 # What SFT does not read.
 UNREAD = (
     *("eval.limit=3", "teach.samples=2", "filter.workers=1", "score.chunk=7", "polar.init=x"),

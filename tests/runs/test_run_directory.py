@@ -164,6 +164,7 @@ def test_what_a_killed_process_had_begun_to_write_is_deleted(run):
         (run.path / name).touch()
     (run.path / ".final.tmp").mkdir()
     (run.path / ".final.tmp" / "model.safetensors").touch()
+    (run.path / ".linked.tmp").symlink_to(run.checkpoints)
     run._lock.close()
     RunDirectory(run.path).open()
     left = sorted(path.name for path in run.path.rglob("*"))

@@ -123,8 +123,8 @@ def check_directory(run: RunDirectory, config: Config, keys: Collection[str]) ->
             _check_new(run)
         elif not is_current(run):
             raise RunError(
-                f"'{run.path}' holds a run of an older version of uniapl (its config.yaml names "
-                f"no version, this one writes {VERSION})",
+                f"'{run.path}' holds a run whose config.yaml names no version, as this uniapl's do "
+                f"({VERSION}): it is of an older one, or damaged",
                 "Finish it with that version, or set another run.dir",
             )
         else:
@@ -204,12 +204,7 @@ def check_inputs(run: RunDirectory, config: Config, inputs: Inputs) -> None:
     """Refuse to go on with other data, another template or other weights. Raises RunError."""
     if not run.inputs.exists():
         return
-    try:
-        before = json.loads(run.inputs.read_text(encoding="utf-8"))
-    except ValueError as error:
-        problem = f"'{run.inputs}' is damaged: {error}"
-        raise RunError(problem, OTHERWISE, key="run.dir", got=str(run.inputs)) from None
-    for key in changed_inputs(before, inputs):
+    for key in changed_inputs(_read_inputs(run, inputs), inputs):
         name = inputs[key]["path"] or "the tokenizer's own"
         raise RunError(
             f"'{key}' ({name}) is not what the run in '{run.path}' has read",
@@ -218,3 +213,18 @@ def check_inputs(run: RunDirectory, config: Config, inputs: Inputs) -> None:
             key=key,
             got=inputs[key]["path"],
         )
+
+
+def _read_inputs(run: RunDirectory, now: Inputs) -> Inputs:
+    """Return the records of what the run has read. Raises RunError for what holds none."""
+    try:
+        records = json.loads(run.inputs.read_text(encoding="utf-8"))
+        if not isinstance(records, dict) or not records.keys() & now.keys():
+            raise ValueError("it names nothing that the run reads")
+        for key, record in records.items():
+            if not isinstance(record, dict):
+                raise ValueError(f"'{key}' is no record")
+    except (ValueError, RecursionError) as error:
+        problem = f"'{run.inputs}' is damaged: {error}"
+        raise RunError(problem, OTHERWISE, key="run.dir", got=str(run.inputs)) from None
+    return records

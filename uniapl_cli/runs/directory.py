@@ -91,9 +91,10 @@ class RunDirectory:
                 key="run.dir",
                 got=str(self.path),
             ) from None
-        for folder in (self.path, self.checkpoints):
-            for scratch in folder.glob(".*.tmp"):
-                shutil.rmtree(scratch) if scratch.is_dir() else scratch.unlink()
+        for parent in (self.path, self.checkpoints):
+            for scratch in parent.glob(".*.tmp"):
+                folder = scratch.is_dir() and not scratch.is_symlink()
+                shutil.rmtree(scratch) if folder else scratch.unlink()
 
     def write(self, name: str, text: str) -> None:
         """Write one of the small files atomically."""
