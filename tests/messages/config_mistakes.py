@@ -132,6 +132,7 @@ METHODS = {
     "weight's power": "grpo terms.kl.weight=beta_kl**2",
     "weight's end": "grpo 'terms.kl.weight=1 +'",
     "weight's division": "grpo terms.kl.weight=1/beta_kl schedules.beta_kl=0",
+    "weight's division of numbers": "grpo terms.kl.weight=1/0",
     "schedule": "sft schedules.lambda_ad=0.01",
     "schedule's peak": "chord 'schedules.mu={warmup_steps: 0, decay_steps: 0}'",
     "reduction that is a number": "grpo terms.kl.reduction=4",

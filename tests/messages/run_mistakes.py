@@ -224,6 +224,7 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "idle, all truncated": Mistake(partial(idle, {CLIPPED: 1.0}), ("got",)),
     "idle, neither": Mistake(partial(idle, {CLIPPED: 0.5}), ("got",)),
+    "idle, without rollouts": Mistake(partial(idle, {"imitation": 0.0}), ("got",)),
     "a gradient that is not finite": Mistake(
         lambda: _raise(non_finite(7, math.nan, {"kl": Mean(1.0, 2.0)})), ("got",)
     ),

@@ -9,6 +9,7 @@ from uniapl_cli.errors import TrainingError
 # What rounding leaves of float32 gradients that cancel out, as those of two equal answers do.
 # An optimiser such as AdamW would make updates of the usual size of it.
 ROUNDING = 1e-6
+OF_ROLLOUTS = ("/completions/clipped_ratio", "/frac_reward_zero_std")
 
 
 class IdleCounter:
@@ -59,7 +60,9 @@ def reasons(metrics: Mapping[str, float]) -> Iterator[str]:
                 f"easier or harder prompts, a larger sources.{source}.num_generations, or end the "
                 "run here (training.steps)."
             )
-    if not explained:
+    if not explained and not any(name.endswith(OF_ROLLOUTS) for name in metrics):
+        yield "The terms have reached their optimum, or their weights are next to nothing."
+    elif not explained:
         yield (
             "Rewards differ and responses end, so no token carries a loss, or the terms have "
             "reached their optimum: look at the rows in samples.jsonl and at the terms' weights."

@@ -146,7 +146,8 @@ def weight(text: str, names: Collection[str] | None = None) -> Weight:
         try:
             return compiled(values)
         except ZeroDivisionError:
-            raise ConfigError(f"{text!r} divides by zero where {dict(values)}", got=text) from None
+            where = f" where {dict(values)}" if values else ""
+            raise ConfigError(f"{text!r} divides by zero{where}", got=text) from None
 
     return evaluate
 
