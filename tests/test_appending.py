@@ -1,6 +1,7 @@
 """Rows are appended by one process at a time, and an interrupted file is gone on with."""
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import closing
@@ -8,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from uniapl_cli import appending
-from uniapl_cli.appending import AppendOnlyRows, cut_torn_line
+from uniapl_cli.appending import AppendOnlyRows, check_appended, cut_torn_line
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import dump, read_rows
 
@@ -197,3 +198,10 @@ def test_a_file_of_one_torn_line_becomes_empty(tmp_path):
         assert cut_torn_line(file)
         assert not cut_torn_line(file)
     assert path.read_bytes() == b""
+
+
+def test_a_record_that_could_not_be_read_back_is_refused_before_any_row(tmp_path):
+    os.mkfifo(tmp_path / "rows.jsonl.meta.json")
+    with pytest.raises(DataError) as caught:
+        check_appended(str(tmp_path / "rows.jsonl"))
+    assert caught.value.got == str(tmp_path / "rows.jsonl.meta.json")

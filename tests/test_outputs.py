@@ -1,5 +1,6 @@
 """One place decides what an output may be: streams are written through, links stay."""
 
+import errno
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from uniapl_cli import outputs
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import replacing, write_rows
 from uniapl_cli.outputs import check_folder, check_output, find_output
@@ -44,6 +46,38 @@ def test_a_pipe_is_written_through(tmp_path):
     reader.join()
     assert texts == ["new"]
     assert path.is_fifo() and names(tmp_path) == ["pipe"]
+
+
+def test_a_pipe_that_nothing_reads_is_refused_after_a_while(tmp_path, monkeypatch):
+    monkeypatch.setattr(outputs, "READER_SECONDS", 0.05)
+    os.mkfifo(tmp_path / "pipe")
+    refused(tmp_path / "pipe", written)
+
+
+def test_what_can_be_written_but_not_replaced_is_written(tmp_path, monkeypatch):
+    """As a mounted file, and another user's in a sticky folder."""
+    for number in (errno.EBUSY, errno.EPERM):
+        (tmp_path / "file").write_text("old")
+        inode = (tmp_path / "file").stat().st_ino
+        with monkeypatch.context() as patch:
+
+            def refuse(*_, number=number):
+                raise OSError(number, os.strerror(number))
+
+            patch.setattr(Path, "replace", refuse)
+            written(tmp_path / "file")
+        assert (tmp_path / "file").read_text() == "new"
+        assert (tmp_path / "file").stat().st_ino == inode and names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["new/", "folder/", "file/", "-"])
+def test_a_name_that_means_no_file_is_refused(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("file").touch()
+    refused(name)
+    refused(name, written)
+    assert names(tmp_path) == ["file", "folder"]
 
 
 @pytest.mark.skipif(not ROOT, reason="only root makes devices")

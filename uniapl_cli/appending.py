@@ -170,7 +170,10 @@ def check_appended(name: str) -> list[Output]:
     output = check_output(name)
     if output.stream:
         raise output.error("rows cannot be read back from a device or a pipe, to go on from them")
-    return [output, check_output(output.beside(RECORD).path)]
+    record = check_output(output.beside(RECORD).path)
+    if record.stream:
+        raise record.error("it is a device or a pipe, and must be a file")
+    return [output, record]
 
 
 def append_rows(file: FileIO, rows: Iterable[Mapping[str, Any]]) -> None:

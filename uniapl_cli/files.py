@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from uniapl_cli.errors import DataError
-from uniapl_cli.outputs import Output, find_output
+from uniapl_cli.outputs import Output, find_output, open_stream
 
 BOM = b"\xef\xbb\xbf"
 
@@ -150,7 +150,7 @@ def replacing(name: str | Path, *, wait: bool = False) -> Iterator[TextIO]:
 
 
 def _stream(output: Output) -> TextIO:
-    target = output.path if output.descriptor is None else os.dup(output.descriptor)
+    target = open_stream(output.path) if output.descriptor is None else os.dup(output.descriptor)
     return open(target, "w", encoding="utf-8")  # noqa: PTH123  a descriptor is no path
 
 
@@ -209,9 +209,10 @@ def _put(file: TextIO, output: Output) -> None:
     try:
         output.scratch.replace(output.path)
     except OSError as error:
-        if error.errno != errno.EBUSY:
+        if error.errno not in (errno.EBUSY, errno.EPERM):
             raise
-        # A file that is mounted, as containers do, can be written but not replaced.
+        # A file that is mounted, as containers do, or that is another user's in a sticky folder,
+        # can be written but not replaced.
         shutil.copyfile(output.scratch, output.path)
     sync_folder(output.path.parent)
 

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from uniapl_cli.errors import DataError
 LINKS = 40
 # What a check writes: a full disk may have room for a file's name and for none of its bytes.
 PROBE = bytes(4096)
+# So long a pipe waits for a process that reads it.
+READER_SECONDS = 10.0
 # Longest name that is repeated in the scratch file's, so that this is no longer than allowed.
 NAME_BYTES = 200
 
@@ -81,6 +84,10 @@ def find_output(name: str | Path) -> Output:
     path, linked = Path(name), False
     if problem := unusable(str(name)):
         raise cannot_write(name, problem)
+    if str(name) == "-":
+        raise cannot_write(name, "only score.out takes it for stdout; type /dev/stdout")
+    if str(name).endswith("/"):
+        raise cannot_write(name, "that is a folder's name; a file's is needed")
     try:
         for _ in range(LINKS):
             path = path.parent.resolve() / path.name
@@ -93,6 +100,23 @@ def find_output(name: str | Path) -> Output:
         reason = error if isinstance(error, OSError) and error.strerror else "a circle of links"
         raise cannot_write(name, reason) from None
     raise cannot_write(name, "a circle of links")
+
+
+def open_stream(path: Path) -> int:
+    """Open a device, or a pipe, whose reader may come a little later. Raises OSError."""
+    deadline = time.monotonic() + READER_SECONDS
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.ENXIO or not path.is_fifo():
+                raise
+            if time.monotonic() > deadline:
+                raise OSError(errno.ENXIO, "nothing reads this pipe", str(path)) from None
+            time.sleep(0.02)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
 
 
 def unusable(path: str) -> str | None:

@@ -101,7 +101,11 @@ def _names(config: Config, key: str) -> list[str]:
     for part in key.split("."):
         value = getattr(value, part, None)
     names = value if isinstance(value, list) else [value]
-    return [name for name in names if name not in (None, MISSING, PIPE)]
+    return [
+        name
+        for name in names
+        if name not in (None, MISSING) and not (name == PIPE and key.startswith("score."))
+    ]
 
 
 def _refuse_input(config: Config, files: Files, key: str, output: Output) -> None:
