@@ -98,6 +98,14 @@ def test_a_pattern_that_never_ends_is_an_error_of_its_constraint_only(id, kwargs
     assert time.monotonic() - began < 5
 
 
+def test_a_long_word_in_a_long_text_has_the_same_limit():
+    """Here it would take the product of both lengths."""
+    word, text = "a" * 20_000 + "b", "a" * 500_000
+    with pytest.raises(PatternError):
+        occurs(word, text)
+    assert occurs(word[-50:], text + "b")
+
+
 def test_it_is_an_error_in_threads_and_the_next_pattern_is_matched():
     outcomes = []
 

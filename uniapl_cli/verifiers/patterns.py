@@ -2,8 +2,8 @@
 
 IFEval takes keywords for regular expressions, and one like `(a+)+$` would never end. `re` cannot
 be interrupted in a thread, and other engines decide some patterns otherwise. So patterns without a
-choice, which includes all plain words, are matched here in linear time, and others by `re` in a
-process of their own.
+choice, which includes all plain words, are matched here in linear time, and others, and the very
+long, by `re` in a process of their own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from uniapl_cli.verifiers import matching
 How = Literal["search", "findall", "split"]
 
 SECONDS = 1.0
+# Comparisons of characters that a pattern without a choice may take here: 0.2 s or so.
+STEPS = 10**8
 # On the clock, for a process that neither answers nor notices that its time is over.
 GRACE_SECONDS = 60.0
 # With none of these there is nothing to repeat or to choose, so nothing to go back to.
@@ -59,7 +61,7 @@ def find_all(pattern: str, text: str) -> list[str]:
 
 def _match(how: How, pattern: str, text: str, before: str, after: str, flags: int) -> Any:
     whole = before + pattern + after
-    if _CHOICE.search(pattern) is None:
+    if _CHOICE.search(pattern) is None and len(whole) * len(text) <= STEPS:
         return matching.match(how, whole, text, flags)
     return ask(how, whole, text, flags)
 
