@@ -173,3 +173,19 @@ def test_help_imports_no_heavy_library(words):
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout == "[]\n", result.stderr
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+@pytest.mark.parametrize("options", ["", "--json"])
+def test_a_closed_stream_is_no_fault_and_no_file_takes_its_number(tmp_path, closed, options):
+    (tmp_path / "plugin.py").write_text(
+        "import os\nfile = open('numbers', 'w')\nfile.write(str(file.fileno()))\nfile.close()\n"
+    )
+    words = f"list metrics --plugin plugin.py {options}"
+    command = f'"{sys.executable}" -m uniapl_cli {words} {closed}'
+    result = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert int((tmp_path / "numbers").read_text()) > 2
+    assert bool(result.stdout) == ("1>" not in closed)

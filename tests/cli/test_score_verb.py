@@ -2,11 +2,15 @@
 
 import json
 import shlex
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
+from uniapl_cli import load_config
 from uniapl_cli.cli.app import app
+from uniapl_cli.commands.score import score
+from uniapl_cli.errors import DataError
 
 ROWS = [
     {"prompt": "What is the capital of China?", "reference": "Beijing.", "output": output, "of": 1}
@@ -116,3 +120,14 @@ def test_a_mistake_is_one_line(pipe, folder, words, parts):
     (line,) = [text for text in result.stderr.splitlines() if text.startswith("error: ")]
     assert [part for part in parts if part not in line] == [], line
     assert not (folder / "o.jsonl").exists()
+
+
+@pytest.mark.parametrize(("stream", "key"), [("stdin", "score.input"), ("stdout", "score.out")])
+def test_a_closed_stream_is_named(folder, monkeypatch, stream, key):
+    config = load_config(
+        None, ["discriminator.path=tiny:polar", "score.input=-", "score.out=-"], None
+    )
+    monkeypatch.setattr(sys, stream, None)
+    with pytest.raises(DataError) as caught:
+        score(config)
+    assert caught.value.key == key

@@ -20,6 +20,7 @@ from uniapl_cli.cli import (
     tiny,
     train,
 )
+from uniapl_cli.cli.session import fill_standard_descriptors
 
 app = typer.Typer(
     help="Post-train language models with verifiable rewards and an expert's answers.",
@@ -68,4 +69,5 @@ app.add_typer(tiny.app, name="tiny", rich_help_panel=MAKE)
 
 def main() -> None:
     """Run the command line."""
+    fill_standard_descriptors()
     app(prog_name="uniapl")

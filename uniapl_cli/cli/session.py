@@ -58,6 +58,18 @@ def session(debug: bool, plugins: Sequence[Path] | None = None) -> Iterator[None
         raise typer.Exit(2) from None
 
 
+def fill_standard_descriptors() -> None:
+    """Put the null device where stdin, stdout or stderr is closed.
+
+    Else the next file that is opened would get its number, and what is printed there.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
 def tell(line: str) -> None:
     """Print a line on stderr, as messages are."""
     from uniapl_cli.runs.console import messages
@@ -85,6 +97,8 @@ def print_result(
     human: Callable[[Mapping[str, Any]], Any] | None = None,
 ) -> None:
     """Print a verb's result on stdout: as JSON, or as `human` (or plain lines) shows it."""
+    if sys.stdout is None:  # the program was started without one
+        return
     if as_json:
         typer.echo(json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False))
         return

@@ -73,6 +73,8 @@ def open_sink(config: Config) -> Iterator[Sink]:
     """Open score.out: stdout, another stream, or a file that may hold an earlier run's rows."""
     out = config.score.out
     if out == PIPE:
+        if sys.stdout is None:
+            raise DataError("stdout is closed", "Name a file", key="score.out", got=out)
         yield Stream(sys.stdout.buffer)
     elif find_output(out).stream:
         with replacing(out) as file:

@@ -209,7 +209,12 @@ def _refuse_other(earlier: Row, row: Row | None) -> Row:
 
 
 def stdin_rows() -> Iterator[Row | BadRow]:
-    """Yield the JSONL rows of stdin as they come; blank lines are passed over."""
+    """Yield the JSONL rows of stdin as they come; blank lines are passed over.
+
+    Raises DataError if stdin is closed.
+    """
+    if sys.stdin is None:
+        raise DataError("stdin is closed", "Name a file", key="score.input", got="-")
     for number, line in enumerate(sys.stdin.buffer, 1):
         if line.strip():
             try:
