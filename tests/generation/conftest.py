@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.generation.generator import Request, in_order
@@ -22,12 +23,37 @@ def chat(tokenizer):
     return Chat(tokenizer)
 
 
-@pytest.fixture(scope="session", params=["shipped", "random"])
+def hybrid(words):
+    """Return an untrained model of `words` tokens that has a convolution beside its attention."""
+    import transformers
+
+    torch.manual_seed(3)
+    return transformers.AutoModelForCausalLM.from_config(
+        transformers.AutoConfig.for_model(
+            "lfm2",
+            vocab_size=words,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=512,
+            initializer_range=0.2,
+            layer_types=["conv", "full_attention"],
+            tie_word_embeddings=True,
+        )
+    )
+
+
+@pytest.fixture(scope="session", params=["shipped", "random", "hybrid"])
 def model(request, chat):
-    """The shipped base, and an untrained model for which every fifth token ends the response."""
+    """The shipped base, and untrained models for which every fifth token ends the response."""
     if request.param == "shipped":
         return load_model(resolve("tiny:base"), "cpu")
-    model = new_model(chat.tokenizer, hidden=32, layers=2, seed=3).eval()
+    if request.param == "hybrid":
+        model = hybrid(len(chat.tokenizer)).eval()
+    else:
+        model = new_model(chat.tokenizer, hidden=32, layers=2, seed=3).eval()
     model.generation_config.eos_token_id = [chat.stop_id, *range(0, len(chat.tokenizer), 5)]
     return model
 

@@ -157,7 +157,8 @@ class LocalGenerator:
         )
         counts = torch.tensor([len(unit.seeds) for unit in batch], device=ids.device)
         owner = torch.arange(len(batch), device=ids.device).repeat_interleave(counts)
-        cache.batch_select_indices(owner)
+        # Of the two methods that take rows out, layers of linear attention have this one alone.
+        cache.reorder_cache(owner)
         rows = torch.arange(len(owner), device=ids.device)
         return _State(rows, output.logits[owner, -1], attention[owner], cache)
 
@@ -188,7 +189,7 @@ class _State:
     def keep(self, alive: Tensor) -> None:
         """Drop the rows that are not alive."""
         self.rows, self.attention = self.rows[alive], self.attention[alive]
-        self.cache.batch_select_indices(alive.nonzero().squeeze(1))
+        self.cache.reorder_cache(alive.nonzero().squeeze(1))
 
     def advance(self, model: Any, ids: Tensor) -> None:
         """Feed each row its new token."""
