@@ -114,16 +114,17 @@ def test_one_warning_counts_them(read, chat, caplog):
 
 
 @pytest.mark.parametrize("thinking", [True, False])
-def test_thoughts_that_were_cut_off_are_not_closed(read, new_chat, thinking):
+@pytest.mark.parametrize("reason", ["length", None])
+def test_thoughts_that_were_cut_off_are_not_closed(read, new_chat, thinking, reason):
     chat = new_chat(thinking)
-    row = {**ROWS["ifeval"], "response": "<think>\nHm, the", "finish_reason": "length"}
+    row = {**ROWS["ifeval"], "response": "<think>\nHm, the", "finish_reason": reason}
     if not thinking:  # nothing is left to learn
         with pytest.raises(DataError):
             encode(chat, read(row))
         return
     [item] = encode(chat, read(row))
     text = chat.tokenizer.decode(list(item.response))
-    assert text.endswith("Hm, the") and "</think>" not in text
+    assert text.endswith("Hm, the") and item.response[-1] != chat.stop_id and "</think>" not in text
 
 
 @pytest.fixture

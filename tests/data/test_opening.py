@@ -3,9 +3,11 @@
 import gzip
 import json
 import logging
+import os
 from pathlib import Path
 
 import datasets
+import pyarrow.parquet
 import pytest
 
 from uniapl_cli.data import open_rows, paths_named
@@ -91,11 +93,10 @@ def test_a_json_file_with_one_row_is_that_row(folder):
         '{"a": 1}',
         '{"a": [{}], "b": [{}]}',
         "5",
-        "",
         "[1",
         '{"a": 1}{"a": 2}',
     ],
-    ids=["deep", "torn", "no list", "two lists", "number", "empty", "torn list", "one line"],
+    ids=["deep", "torn", "no list", "two lists", "number", "torn list", "one line"],
 )
 def test_a_json_file_without_a_list_of_rows_is_refused(folder, text):
     assert refused(write("rows.json", text)).got == "rows.json"
@@ -151,10 +152,39 @@ def test_a_file_that_cannot_be_read_is_named_in_one_line(folder, name, content):
     assert str(refused(name).got) in name
 
 
-def test_a_parquet_file_without_rows_has_none(folder):
-    table = datasets.Dataset.from_dict({"prompt": []})
-    table.to_parquet("rows.parquet")
-    assert refused("rows.parquet").problem == "'rows.parquet' has no rows"
+@pytest.mark.parametrize("suffix", [".parquet", ".json", ".jsonl", ".csv"])
+def test_a_file_without_rows_has_none_also_beside_others(folder, suffix):
+    write(f"rows{suffix}", "")
+    if suffix == ".parquet":
+        datasets.Dataset.from_dict({"prompt": []}).to_parquet("rows.parquet")
+    assert len(open_rows(f"rows{suffix}")) == 0
+    parquet("more.parquet", VALUES)
+    write("more.json", json.dumps(VALUES))
+    write("more.jsonl", lines(VALUES))
+    write("more.csv", "prompt,response\n" + "".join(f"p{n},r{n}\n" for n in range(4)))
+    assert values(open_rows(f"*{suffix}")) == VALUES
+
+
+def test_a_list_of_rows_twice_in_a_json_file_is_refused(folder):
+    write("rows.json", '{"data": [{"prompt": "p"}], "data": [{"prompt": "q"}]}')
+    assert refused("rows.json").got == "data"
+
+
+def test_a_column_with_white_space_in_csv_is_refused(folder):
+    write("rows.csv", "prompt, response\np, r\n")
+    assert refused("rows.csv").got == " response"
+
+
+def test_a_pipe_is_refused_at_once(folder):
+    os.mkfifo("rows.jsonl")
+    assert refused("rows.jsonl").got == "rows.jsonl"
+
+
+def test_a_column_twice_in_parquet_is_one_line(folder, capfd):
+    table = pyarrow.table([["p"], ["r"], ["s"]], names=["prompt", "response", "response"])
+    pyarrow.parquet.write_table(table, "rows.parquet")
+    assert refused("rows.parquet").got == "rows.parquet"
+    assert capfd.readouterr().err == ""
 
 
 def test_the_reason_of_a_parquet_file_is_in_the_errors_cause(folder, monkeypatch):
@@ -267,6 +297,44 @@ def test_the_card_tells_the_splits_of_a_folder(folder):
     assert refused("set").allowed == ("usual", "other")
     write("set/README.md", f"---\n{card}{second}  default: true\n---\n".replace("default\n", "a\n"))
     assert values(open_rows("set")) == VALUES[:1]
+
+
+def card(config):
+    write("set/README.md", f"---\nconfigs:\n- config_name: default\n  {config}\n---\n")
+
+
+def test_the_card_names_the_folder_of_the_data(folder):
+    write("set/data/a.jsonl", lines(VALUES[:2]))
+    write("set/other/b.jsonl", lines(VALUES[2:]))
+    card("data_dir: data")
+    assert values(open_rows("set")) == VALUES[:2]
+    card("data_dir: data\n  data_files: '*.jsonl'")
+    assert values(open_rows("set")) == VALUES[:2]
+    card("data_dir: absent")
+    assert refused("set").got == "absent"
+
+
+@pytest.mark.parametrize("pattern", ["/etc/*.conf", "", "a**b", "../*/b.jsonl"])
+def test_the_card_names_files_of_its_folder_only(folder, pattern):
+    write("set/a.jsonl", lines(VALUES))
+    write("beside/b.jsonl", lines(VALUES))
+    card(f"data_files: '{pattern}'")
+    assert refused("set").got == pattern
+
+
+def test_what_is_no_pattern_is_refused(folder):
+    assert refused("a**b.jsonl").got == "a**b.jsonl"
+
+
+def test_shards_that_are_missing_are_counted(folder, caplog):
+    for n in (0, 2):
+        write(f"set/train-0000{n}-of-00003.jsonl", lines(VALUES[n : n + 1]))
+    assert values(open_rows("set")) == [VALUES[0], VALUES[2]]
+    assert "1 of the 3 shards of 'train'" in caplog.text
+    caplog.clear()
+    write("set/train-00001-of-00003.jsonl", lines(VALUES[1:2]))
+    assert len(open_rows("set")) == 3
+    assert not caplog.records
 
 
 def test_files_of_a_folder_that_are_not_read_are_named(folder, caplog):

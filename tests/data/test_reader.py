@@ -50,6 +50,16 @@ def test_columns_and_fields_of_turns_are_left_out_on_purpose(examples):
     assert example.row == row
 
 
+def test_fields_of_parts_are_left_out_on_purpose(examples):
+    part = {"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}
+    row = {"messages": [{"role": "user", "content": [part]}, TURNS[-1]]}
+    with pytest.raises(DataError) as caught:
+        examples(row)
+    assert (caught.value.line, caught.value.got) == (1, "cache_control")
+    (example,) = examples(row, ignore=["cache_control", "text"])
+    assert example.prompt_text == "Hi"
+
+
 def test_what_is_left_out_decides_no_layout(examples):
     row = {"messages": TURNS, "prompt": "Hi", "response": "So."}
     (example,) = examples(row, ignore=["messages"])

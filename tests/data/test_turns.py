@@ -2,6 +2,7 @@
 
 import pytest
 
+from uniapl_cli.chat.thinking import Thoughts, read_thoughts
 from uniapl_cli.types import Message
 
 USER = {"role": "user", "content": "Why?"}
@@ -64,6 +65,7 @@ def test_texts_of_several_parts_are_joined(read):
         ({"type": "input_audio"}, "input_audio"),
         ({"text": "Why?"}, None),
         ({"type": "text"}, "text"),
+        ({"type": "text", "text": "Why?", "image": "a.png"}, "image"),
         (5, "int"),
     ],
 )
@@ -83,6 +85,14 @@ def test_thoughts_in_a_field_are_the_responses_think_block(read, field):
     assert read("messages", messages=[USER, again]).response == example.response
     unthinking = {"role": "assistant", "content": "<think>\n\n</think>\n\nSo.", field: "Hm."}
     assert read("messages", messages=[USER, unthinking]).response == example.response
+
+
+@pytest.mark.parametrize("text", ["So.", "<think>Hm.</think>So."])
+def test_thoughts_in_a_field_may_have_the_marks_of_a_block(read, text):
+    turn = {**ANSWER, "content": text, "reasoning": "<think>\nHm.\n</think>"}
+    response = read("messages", messages=[USER, turn]).response
+    assert response.count("<think>") == 1
+    assert read_thoughts(response) == Thoughts("Hm.", "So.")
 
 
 def test_thoughts_of_earlier_answers_stay_in_their_field(read):

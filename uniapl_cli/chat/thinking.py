@@ -62,7 +62,17 @@ def with_thoughts(reasoning: str | None, answer: str) -> str:
     """Return thoughts and answer as one text; the answer alone if `reasoning` is None."""
     if reasoning is None:
         return answer
-    return f"{OPEN}\n{reasoning.strip()}\n{CLOSE}\n\n{answer}"
+    return f"{OPEN}\n{without_marks(reasoning)}\n{CLOSE}\n\n{answer}"
+
+
+def without_marks(reasoning: str) -> str:
+    """Return thoughts without the marks of a think block, which some keep around a field's text."""
+    return reasoning.strip().removeprefix(OPEN).removesuffix(CLOSE).strip()
+
+
+def is_open(text: str) -> bool:
+    """Whether a text begins with a think block that nothing closes: it was cut off there."""
+    return CLOSE not in text and text.lstrip().startswith(OPEN)
 
 
 def strip_first_thinking(text: str) -> str:

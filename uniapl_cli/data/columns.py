@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from uniapl_cli.chat.thinking import FIELDS
+from uniapl_cli.chat.thinking import FIELDS, is_open
 from uniapl_cli.data.turns import (
     LEAVE_OUT,
     Answer,
@@ -159,8 +159,11 @@ def finished(row: Row, example: Example) -> bool:
     """Whether the answer ended by itself; `finish_reason`, if the row has one, says so.
 
     It speaks of the `response` column, or of an answer that is the row's only one. Calls of tools
-    end an answer that has them.
+    end an answer that has them. One whose think block nothing closes was cut off in its thoughts.
     """
+    answer = example.rejected if example.response is None else example.response
+    if is_open(answer or "") and not example.response_fields:
+        return False
     reason = text(row, "finish_reason")
     alone = None in (example.response, example.rejected)
     if not reason or not (alone or row.values.get("response") is not None):

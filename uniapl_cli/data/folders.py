@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ KEYWORDS = {
     "eval": "test",
     "evaluation": "test",
 }
-_SHARD = re.compile(r"(.+?)-\d+-of-\d+")
+_SHARD = re.compile(r"(.+?)-\d+-of-(\d+)")
 _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.DOTALL | re.MULTILINE)
 
 
@@ -51,13 +53,28 @@ def files_of(folder: Path, split: str | None, key: str, kinds: Sequence[str]) ->
     if not readable:
         problem = f"'{folder}' is a folder without data files, and `datasets` did not save it"
         raise DataError(problem, f"These are read: {', '.join(kinds)}", got=str(folder))
-    splits = _splits_of_card(folder) or _splits_of_names(folder, readable)
+    config = _config_of_card(folder)
+    splits = _splits_of_card(folder, config)
+    splits = splits or _splits_of_names(folder, _of_the_config(folder, config, readable))
     taken = {path for files in splits.values() for path in files}
     _name_the_others(folder, [p for p in listed if p not in taken and _is_of(p, (*kinds, *UNREAD))])
     if set(splits) == {""}:
         refuse_split(str(folder), split, key)
         return splits[""]
-    return splits[pick_split(str(folder), splits, split, key)]
+    chosen = splits[pick_split(str(folder), splits, split, key)]
+    _name_the_missing(folder, chosen)
+    return chosen
+
+
+def files_that_match(folder: Path, pattern: str) -> list[Path]:
+    """Return the files below a folder that a pattern names, in the order of their names.
+
+    Raises DataError for what is no pattern.
+    """
+    try:
+        return sorted(path for path in folder.glob(pattern) if path.is_file())
+    except (NotImplementedError, ValueError) as error:
+        raise DataError(f"'{folder / pattern}' is no pattern: {error}", got=pattern) from None
 
 
 def _counts(folder: Path, path: Path) -> bool:
@@ -74,6 +91,30 @@ def _name_the_others(folder: Path, paths: Sequence[Path]) -> None:
         names = ", ".join(str(path.relative_to(folder)) for path in paths[:5])
         more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
         log.warning("of the folder '%s' these files are not read: %s%s", folder, names, more)
+
+
+def _name_the_missing(folder: Path, paths: Sequence[Path]) -> None:
+    """Name shards that should be there, as `train-00000-of-00002` says, and are not."""
+    shards = [match for path in paths if (match := _SHARD.match(path.name))]
+    present = Counter((shard[1], int(shard[2])) for shard in shards)
+    for (name, total), count in present.items():
+        if count < total:
+            text = "of the folder '%s', %d of the %d shards of '%s' are missing"
+            log.warning(text, folder, total - count, total, name)
+
+
+def _of_the_config(
+    folder: Path, config: Mapping[str, Any], paths: Sequence[Path]
+) -> Sequence[Path]:
+    """Return the files in the `data_dir` of a card's config, all if it has none."""
+    name = config.get("data_dir")
+    if not isinstance(name, str):
+        return paths
+    inside = [path for path in paths if path.is_relative_to(folder / name)]
+    if not inside:
+        problem = f"'{folder}' has no files in '{name}', which its README.md names"
+        raise DataError(problem, by_pattern(folder), got=name)
+    return inside
 
 
 def _splits_of_names(folder: Path, paths: Sequence[Path]) -> dict[str, list[Path]]:
@@ -103,12 +144,16 @@ def _split_of(path: Path) -> str:
     return ""
 
 
-def _splits_of_card(folder: Path) -> dict[str, list[Path]]:
-    """Return files by split as the configs of README.md say; {} if it has none."""
-    config = _config_of_card(folder)
+def _splits_of_card(folder: Path, config: Mapping[str, Any]) -> dict[str, list[Path]]:
+    """Return files by split as a config of README.md says; {} if it names no files."""
+    name = config.get("data_dir")
+    base = folder / name if isinstance(name, str) else folder
     splits: dict[str, list[Path]] = {}
     for split, pattern in _patterns(config.get("data_files")):
-        files = sorted(path for path in folder.glob(pattern) if path.is_file())
+        files: list[Path] = []
+        if ".." not in Path(pattern).parts:  # a card speaks of its own folder
+            with suppress(DataError):
+                files = files_that_match(base, pattern)
         if not files:
             problem = f"'{folder}' has no file '{pattern}', which its README.md names"
             raise DataError(problem, by_pattern(folder), got=pattern)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from uniapl_cli.data import tables
-from uniapl_cli.data.folders import by_pattern, files_of
+from uniapl_cli.data.folders import by_pattern, files_of, files_that_match
 from uniapl_cli.data.rows import Rows, Shards
 from uniapl_cli.data.tables import refuse_split
 from uniapl_cli.data.text_files import Csv, JsonLines, open_json, refuse_pointer
@@ -72,6 +72,9 @@ def _is_path(name: str) -> bool:
 def _open_file(path: Path) -> Rows:
     if not path.exists():
         raise DataError(f"no such file or folder: '{path}'", got=str(path))
+    if not path.is_file():
+        problem = f"'{path}' is a pipe or a device, and rows are read more than once"
+        raise DataError(problem, "Write them into a file", got=str(path))
     kind = _kind(path)
     if kind is None:
         error = unknown("kind of data file", path.suffix or path.name, SUFFIXES, DataError)
@@ -95,8 +98,7 @@ def _open_files(name: str, paths: Sequence[Path]) -> Rows:
 
 def _matching(pattern: str) -> list[Path]:
     path = Path(pattern)
-    matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
-    paths = sorted(path for path in matches if path.is_file())
+    paths = files_that_match(Path(path.anchor), str(path.relative_to(path.anchor)))
     if not paths:
         raise DataError(f"no file matches '{pattern}'", got=pattern)
     return paths

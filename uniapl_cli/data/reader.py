@@ -11,7 +11,7 @@ from uniapl_cli.data.columns import Build, finished, identity
 from uniapl_cli.data.detect import detect
 from uniapl_cli.data.layouts import layouts
 from uniapl_cli.data.rows import BadRow
-from uniapl_cli.data.turns import LEAVE_OUT, is_blank, is_learnt, role_of
+from uniapl_cli.data.turns import LEAVE_OUT, OF_A_PART, is_blank, is_learnt, role_of
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
 from uniapl_cli.types import Example
@@ -145,4 +145,21 @@ def without(row: Row, ignore: Collection[str]) -> Row:
 def _without_fields(column: Any, ignore: Collection[str]) -> Any:
     if not isinstance(column, list) or not all(role_of(turn) for turn in column):
         return column
-    return [{n: value for n, value in turn.items() if n not in ignore} for turn in column]
+    turns = [{n: value for n, value in turn.items() if n not in ignore} for turn in column]
+    return [_without_fields_of_parts(turn, ignore) for turn in turns]
+
+
+def _without_fields_of_parts(turn: dict[str, Any], ignore: Collection[str]) -> dict[str, Any]:
+    parts = turn.get("content")
+    if not isinstance(parts, list):
+        return turn
+    left_out = set(ignore) - set(OF_A_PART)
+    return {
+        **turn,
+        "content": [
+            {n: value for n, value in part.items() if n not in left_out}
+            if isinstance(part, dict)
+            else part
+            for part in parts
+        ],
+    }

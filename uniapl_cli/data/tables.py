@@ -48,13 +48,13 @@ def _without_nulls(value: Any) -> Any:
 
 
 def open_parquet(path: Path) -> Rows:
-    """Open a Parquet file. Raises DataError, also if it has no rows."""
+    """Open a Parquet file. Raises DataError."""
     from pyarrow.parquet import ParquetFile
 
     def load(datasets: Any) -> Any:
         with ParquetFile(path) as file:
-            if not file.metadata.num_rows:
-                raise DataError(f"'{path}' has no rows", got=str(path))
+            if not file.metadata.num_rows:  # `datasets` builds none of these
+                return []
         return datasets.Dataset.from_parquet(str(path))
 
     return Table(str(path), _loaded(str(path), load))
@@ -91,6 +91,7 @@ def _loaded(name: str, load: Callable[[Any], Any], problem: str = "cannot be rea
     import datasets
 
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # the error has what it would log
     try:
         return load(datasets)
     except DataError:

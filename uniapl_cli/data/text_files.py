@@ -118,6 +118,8 @@ class JsonDocument(Rows):
                 "A file with an object a line is named .jsonl",
                 got=str(path),
             ) from None
+        if isinstance(document, Repeating) and not fits_a_layout(document):
+            raise DataError(f"'{path}': {RepeatedKey(document.key)}", got=document.key)
         self.values = _listed(path, document)
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -196,6 +198,9 @@ class Csv(Rows):
         if repeated := [name for name in self.columns if self.columns.count(name) > 1]:
             problem = f"the first line names the column '{repeated[0]}' twice"
             raise DataError(problem, where=f"{self.path}:1", got=repeated[0])
+        if spaced := [name for name in self.columns if name != name.strip()]:
+            problem = f"the first line names the column {spaced[0]!r}, with white space around it"
+            raise DataError(problem, where=f"{self.path}:1", got=spaced[0])
         line = reader.line_num + 1
         for cells in reader:
             if cells:
@@ -220,12 +225,12 @@ class Csv(Rows):
 
 
 def open_json(path: Path) -> Rows:
-    """Open a .json file: a document, or an object a line, as its first line says."""
+    """Open a .json file: a document, or an object a line, as its first line says; or nothing."""
     with open_binary(path) as file, reading(path):
         lines = (line for line in file if line.strip())
         first, more = next(lines, b""), next(lines, None) is not None
     try:
-        if more and parse_row(first.rstrip(), str(path)):
+        if not first or (more and parse_row(first.rstrip(), str(path))):
             return JsonLines(path)
     except DataError:
         pass

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from uniapl_cli.chat.thinking import FIELDS, read_thoughts, with_thoughts
+from uniapl_cli.chat.thinking import FIELDS, read_thoughts, with_thoughts, without_marks
 from uniapl_cli.errors import DataError, unknown
 from uniapl_cli.files import Row, parse_json
 from uniapl_cli.types import Message, Role
@@ -32,6 +32,8 @@ SPEAKERS: Mapping[str, Role] = {
 }
 # Fields that say whether a turn is learnt.
 MARKS = ("weight", "train", "loss")
+# What is read of a part of a content.
+OF_A_PART = ("type", "text")
 LEAVE_OUT = "Leave it out on purpose with data.ignore=[{}]"
 
 
@@ -114,6 +116,9 @@ def _part(row: Row, index: str, part: Any) -> str:
     if kind != "text" or not isinstance(part.get("text"), str):
         problem = f"{index} has a part of type '{kind}'; only parts of type 'text' can be read"
         raise DataError(problem, where=row.origin, got=kind)
+    if name := next((n for n in part if n not in OF_A_PART and not is_blank(part[n])), None):
+        problem = f"{index} has a part with '{name}' beside its text, which cannot be read"
+        raise DataError(problem, LEAVE_OUT.format(name), where=row.origin, got=name)
     return part["text"]
 
 
@@ -167,7 +172,7 @@ def with_reasoning(row: Row, fields: Mapping[str, Any], text: str) -> str:
         thoughts = read_thoughts(text)
         if not thoughts.reasoning:  # None, or an empty block
             text = with_thoughts(reasoning, thoughts.answer)
-        elif thoughts.reasoning != reasoning.strip():
+        elif thoughts.reasoning != without_marks(reasoning):
             problem = f"the answer has a think block, and other thoughts in '{name}'"
             raise DataError(problem, LEAVE_OUT.format(name), where=row.origin, got=reasoning)
     return text
