@@ -175,6 +175,7 @@ def test_help_imports_no_heavy_library(words):
     assert result.stdout == "[]\n", result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
 @pytest.mark.parametrize("options", ["", "--json"])
 def test_a_closed_stream_is_no_fault_and_no_file_takes_its_number(tmp_path, closed, options):

@@ -169,6 +169,7 @@ def test_streams_are_written_through(uniapl, folder):
     assert names == ["link.jsonl"] or (folder / "device").is_char_device()
 
 
+@pytest.mark.slow
 def test_scores_go_into_a_pipe(folder, program, enough):
     words = ["score", *enough["score"], "score.out=/dev/stdout"]
     result = program(words, cwd=folder)

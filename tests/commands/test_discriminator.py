@@ -34,6 +34,7 @@ def test_limits_that_cannot_hold_are_refused_at_load(tiny_config):
     assert caught.value.where == "override 'discriminator.max_length=100'"
 
 
+@pytest.mark.slow
 def test_a_discriminator_is_trained_in_the_sections_format(tiny_config, monkeypatch):
     formats, original = set(), Serialiser.__init__
 

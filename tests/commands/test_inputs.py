@@ -56,6 +56,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 def test_what_a_run_reads_must_be_what_it_was(train_tiny, copies, back_to_step_2):
     run = train_tiny("agrpo", "run", *overrides(copies))
     back_to_step_2(run)
@@ -71,6 +72,7 @@ def test_what_a_run_reads_must_be_what_it_was(train_tiny, copies, back_to_step_2
         assert "\n" not in str(error)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_taken_for_one_of_other_data(train_tiny, copies):
     run = train_tiny("sft", "run", *overrides(copies))
     reverse(copies / "few.jsonl")
@@ -81,6 +83,7 @@ def test_a_finished_run_is_not_taken_for_one_of_other_data(train_tiny, copies):
     assert train_tiny("sft", "run", *overrides(copies)) == run  # what it has read may be gone
 
 
+@pytest.mark.slow
 def test_what_has_moved_and_was_touched_is_still_the_same(
     train_tiny, copies, back_to_step_2, weights, logged
 ):
@@ -99,6 +102,7 @@ def test_what_has_moved_and_was_touched_is_still_the_same(
     assert (weights(run), logged(run)) == expected
 
 
+@pytest.mark.slow
 def test_a_discriminator_is_from_the_same_trajectories(train_tiny, tmp_path, tiny_data):
     names = [shutil.copy(tiny_data[name], tmp_path) for name in ("good", "poor")]
     trajectories = f"polar.trajectories=[{names[0]},{names[1]}]"
@@ -171,6 +175,7 @@ def test_what_training_does_not_read_may_change(
     assert (weights(moved), logged(moved)) == expected
 
 
+@pytest.mark.slow
 def test_a_longer_run_is_the_one_that_was_longer_from_the_start(train_tiny, weights, logged):
     expected = train_tiny("sft", "long", "training.steps=8")
     for name, first in {"finished": 4, "interrupted": 4}.items():
@@ -182,6 +187,7 @@ def test_a_longer_run_is_the_one_that_was_longer_from_the_start(train_tiny, weig
         train_tiny("sft", name, "training.steps=8")
 
 
+@pytest.mark.slow
 def test_a_term_may_become_active_after_the_shorter_run_has_ended(train_tiny, weights):
     late = "{kind: warmup_decay, warmup_steps: 0, decay_steps: 4, peak: 0, valley: 1}"
     own = [f"schedules.mu={late}", "terms.imitation.weight=1 - mu", "terms.preference.weight=mu"]

@@ -91,6 +91,7 @@ def test_all_metrics_are_there(result):
         assert estimates.keys() == ifeval | others
 
 
+@pytest.mark.slow
 def test_the_same_again_is_the_same(out, tmp_path):
     measure(tmp_path, "generation.batch_tokens=200")
     assert (tmp_path / "responses.jsonl").read_bytes() == (out / "responses.jsonl").read_bytes()

@@ -123,6 +123,7 @@ def test_it_is_an_error_in_threads_and_the_next_pattern_is_matched():
     assert sorted(outcomes, key=str) == [NEVER, NEVER, False, True]
 
 
+@pytest.mark.slow
 def test_it_is_an_error_of_its_row_in_the_filters_processes():
     kwargs = [{"keywords": [NEVER]}]
     values = {"prompt": "Hi", "instruction_id_list": ["keywords:existence"], "kwargs": kwargs}
