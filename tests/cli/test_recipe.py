@@ -24,7 +24,7 @@ OVERRIDES = (
     "sources.demonstrations.rows_per_step=4",
     "sources.comparisons.pairs_per_step=4",
 )
-# After so few steps any byte is about as likely as another, and a response with NUL is refused.
+# After so few steps any byte is about as likely as another, and an empty response is refused.
 LIKELY = ("teach.sampling.temperature=0.05",)
 
 

@@ -280,7 +280,7 @@ def test_rows_of_earlier_versions_may_lack_counts(run, out, count):
     assert run()["response tokens"] == 0
 
 
-@pytest.mark.parametrize("text", ["", " ", "\0", "<think>\n\n</think>\n\n"])
+@pytest.mark.parametrize("text", ["", " ", "<think>\n\n</think>\n\n"])
 def test_a_teacher_in_this_process_fails_alike(run, out, echo, text):
     class Silent(echo):
         def _answer(self, seed):

@@ -147,7 +147,7 @@ def test_a_run_that_only_failed_is_an_error(serve, run, tmp_path):
     assert (again["failed"], again["rows"]) == (8, 16)
 
 
-@pytest.mark.parametrize("spelling", [b"\\ud800", b"\\udcff", b"\\u0000"])
+@pytest.mark.parametrize("spelling", [b"\\ud800", b"\\udcff"])
 def test_an_answer_that_is_no_text_is_one_failure_of_its_prompt(serve, run, rows, spelling):
     def script(body, number):
         reply = echo(body, number)

@@ -56,7 +56,7 @@ def flaw(text: str, finish_reason: FinishReason) -> Failure | None:
     One that ends without having said anything would teach silence, and one that is no text cannot
     be written. A response that was cut off may be empty: it is known not to be whole.
     """
-    if bad := next((c for c in text if c == "\0" or "\ud800" <= c <= "\udfff"), None):
+    if bad := next((c for c in text if "\ud800" <= c <= "\udfff"), None):
         return Failure(f"the response holds \\u{ord(bad):04x}, which is no text", "unusable text")
     thoughts = read_thoughts(text)
     if finish_reason == "stop" and not thoughts.answer.strip():
