@@ -21,6 +21,16 @@ def test_the_last_turn_of_a_conversation_is_the_response(read):
     assert example.row["messages"] == turns
 
 
+@pytest.mark.parametrize("layout", ["preference", "labelled"])
+def test_the_turns_of_a_prompt_are_those_before_the_answer(read, refused, layout):
+    whole, other = [USER, ANSWER], [USER, WORSE]
+    answers = {"chosen": whole, "rejected": other, "completion": whole, "label": True}
+    assert read(layout, prompt=[USER], **answers).prompt == ASKED
+    assert read(layout, prompt="Why?", **answers).prompt == ASKED
+    error = refused(layout, prompt=[SYSTEM, USER], **answers)
+    assert error.got == [SYSTEM, USER]
+
+
 def test_a_conversation_may_wait_for_its_response(read):
     example = read("messages", messages=[USER])
     assert (example.id, example.prompt, example.response) == ("1", ASKED, None)

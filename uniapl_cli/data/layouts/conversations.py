@@ -88,9 +88,17 @@ def labelled(row: Row, build: columns.Build) -> Example:
 
 
 def _prompt(row: Row, before: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Return the prompt: the turns before the answer, or else the row's own `prompt`."""
-    if not before and isinstance(row.values.get("prompt"), list):
-        before = columns.turns(row, "prompt")
+    """Return the prompt: the turns before the answer, or else the row's own `prompt`.
+
+    Raises DataError if the former do not begin with the latter's turns.
+    """
+    if row.values.get("prompt") and isinstance(row.values["prompt"], list):
+        own = columns.turns(row, "prompt")
+        if before and before[: len(own)] != own:
+            problem = "the turns before the answer do not begin with those of 'prompt'"
+            advice = "Begin the answers with them, or set data.ignore=[prompt]"
+            raise DataError(problem, advice, where=row.origin, got=row.values["prompt"])
+        before = before or own
     return columns.with_system(row, before or columns.prompt(row))
 
 
