@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from keys_in_use import MANDATORY, choice_at, mandatory
@@ -45,3 +46,19 @@ def test_a_kind_that_is_not_known_is_told_with_the_nearest(key: str) -> None:
     assert caught.value.key == key
     assert caught.value.suggestion == kind
     assert kind in caught.value.allowed
+
+
+def test_what_a_lower_file_says_of_another_kind_is_left_out_as_the_error_says(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "low.yaml"
+    file.write_text("optim: {lr: {kind: cosine, peak: 1e-3}}\n")
+    choice = "optim.lr={kind: constant, value: 1e-4}"
+    with pytest.raises(ConfigError) as caught:
+        load_config(file, [choice])
+    assert "optim.lr.peak=null" in caught.value.advice
+    assert load_config(file, ["optim.lr.peak=null", choice]).optim.lr.value == 1e-4  # type: ignore[attr-defined]
+    file.write_text("optim: {lr: {kind: constant, value: 1e-3, peak: 1e-3}}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(file)
+    assert "null" not in caught.value.advice

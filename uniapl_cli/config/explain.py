@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from uniapl_cli.config.fault import Fault
 from uniapl_cli.config.keys import unknown_key
-from uniapl_cli.config.layers import Layers, dotted
+from uniapl_cli.config.layers import Layers, Path, dotted
 from uniapl_cli.config.shape import section, spelled, texts, walk
 from uniapl_cli.errors import ConfigError, UniAPLError, nearest, unknown
 from uniapl_cli.options import is_marked
@@ -92,7 +93,7 @@ def _unknown_key(fault: Fault, layers: Layers) -> ConfigError:
     path, value = fault.path, fault.value
     depth = len(path) - 1
     if fault.of_choice:
-        return _alien_key(fault)
+        return _alien_key(fault, layers)
     # Of `optm.lr=1` the whole key is known, so `optim.lr` can be suggested.
     while isinstance(value, dict) and len(value) == 1:
         (name, value), *_ = value.items()
@@ -106,8 +107,11 @@ def _unknown_key(fault: Fault, layers: Layers) -> ConfigError:
     )
 
 
-def _alien_key(fault: Fault) -> ConfigError:
-    """Return the error that the chosen kind does not take a key, naming the kinds that do."""
+def _alien_key(fault: Fault, layers: Layers) -> ConfigError:
+    """Return the error that the chosen kind does not take a key, naming the kinds that do.
+
+    A key of a file below the one that chose the kind has to be taken out, as maps merge.
+    """
     choice = next(option for option in fault.above if isinstance(option, Choice))
     options, name = section(choice, fault.parent), str(fault.path[-1])
     siblings = [n for n in options.model_fields if n != KIND] if options else []
@@ -116,12 +120,19 @@ def _alien_key(fault: Fault) -> ConfigError:
         kind for kind in choice.registry if name in choice.registry[kind].options.model_fields
     ]
     does = f"; {' and '.join(map(repr, others))} would" if others else ""
+    writers = {_file(layers, path) for path in (fault.path, (*fault.path[:-1], KIND))}
+    taken_out = f". Type {fault.key}=null to leave it out" if len(writers) > 1 else ""
     return ConfigError(
         f"{_of(fault)} takes no '{name}'{does}",
-        f"It takes: {', '.join([KIND, *siblings])}",
+        f"It takes: {', '.join([KIND, *siblings])}{taken_out}",
         allowed=siblings,
         suggestion=f"{dotted(fault.path[:-1])}.{guess}" if guess else None,
     )
+
+
+def _file(layers: Layers, path: Path) -> str:
+    """Return the file or the override that wrote a key, without the line."""
+    return re.sub(r":\d+$", "", layers.origin(path) or "")
 
 
 def _no_kind(fault: Fault, choice: Choice) -> ConfigError:
