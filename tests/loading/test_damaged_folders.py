@@ -306,3 +306,11 @@ def test_an_adapters_weights_may_be_a_link(whole: dict[str, Path], tmp_path: Pat
     shutil.copytree(whole["adapter"], tmp_path / "model")
     linked_out(ADAPTED)(tmp_path / "model")
     use_adapter(tmp_path / "model")
+
+
+def test_the_base_that_an_adapter_lacks_is_named(whole: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(whole["adapter"], tmp_path / "model")
+    OF_ADAPTERS["base gone"](tmp_path / "model")
+    with pytest.raises(ModelError, match="/nowhere/base") as caught:
+        use_adapter(tmp_path / "model")
+    assert str(tmp_path / "model") in caught.value.problem

@@ -163,8 +163,11 @@ def read_model_config(path: str | Path, revision: str | None = None) -> Any:
     if "config.json" in settings:
         check_settings(Path(base) / "config.json", settings["config.json"])
     elif Path(base).exists():
-        raise ModelError(f"cannot load '{base}': it has no config.json", got=base)
+        of = f"'{base}', the model of {ADAPTER}," if base != path else "it"
+        raise ModelError(f"cannot load '{path}': {of} has no config.json", got=base)
     what = "config.json" if settings else "there is no such folder, and on the hub"
+    if base != path:
+        what = f"'{base}', the model of {ADAPTER}: {what}"
     with explained(f"cannot load '{path}': {what}", got=path):
         return AutoConfig.from_pretrained(base, revision=revision, trust_remote_code=False)
 
