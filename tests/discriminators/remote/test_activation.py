@@ -6,9 +6,8 @@ vLLM's stand-in is what was measured of it: through a sigmoid, unless `use_activ
 import math
 
 import pytest
-from fake_engines import SHAPES, FakeEngine, Reply
+from fake_engines import SHAPES, Reply
 
-from uniapl_cli.discriminators.polar.polar import Polar
 from uniapl_cli.discriminators.remote.activation import probes
 from uniapl_cli.discriminators.remote.engines import engines
 from uniapl_cli.discriminators.remote.servers import PolarServers, serialiser
@@ -22,25 +21,6 @@ COMPARISONS = [
     Comparison("Tell me.", "the harbour is old", " ".join(["gulls"] * n), f"rows:{n}")
     for n in range(1, 7)
 ]
-
-
-@pytest.fixture(scope="module")
-def judge():
-    return Polar().make(POLAR, "cpu")
-
-
-@pytest.fixture
-def serve():
-    """serve(script): a running fake."""
-    running = []
-
-    def start(script):
-        running.append(FakeEngine(script))
-        return running[-1]
-
-    yield start
-    for server in running:
-        server.stop()
 
 
 def sigmoid(score):

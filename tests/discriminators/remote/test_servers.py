@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from fake_engines import SHAPES, FakeEngine, Reply
+from fake_engines import SHAPES, Reply
 from pydantic import ValidationError
 
 from uniapl_cli.discriminators.discriminator import discriminators
@@ -25,11 +25,6 @@ from uniapl_cli.types import Comparison
 POLAR = Path(resolve("tiny:polar"))
 OFFICIAL = Path(__file__).parents[3].parent / "shared" / "data" / "polar" / "tiny_a"
 WORDS = ["the", "harbour", "is", "old", "and", "gulls", "are", "calm", "I", "know", "boats", "well"]
-
-
-@pytest.fixture(scope="module")
-def judge():
-    return Polar().make(POLAR, "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +45,6 @@ def score(judge):
             return judge.scorer([tuple(ids)], [()])[0]
 
     return of
-
-
-@pytest.fixture
-def serve():
-    """serve(script): a running fake."""
-    running = []
-
-    def start(script):
-        running.append(FakeEngine(script))
-        return running[-1]
-
-    yield start
-    for server in running:
-        server.stop()
 
 
 class Client:
