@@ -86,7 +86,7 @@ def test_a_server_of_sigmoids_is_refused_with_the_cure(serve, model, engine):
         client(engine, server).score(COMPARISONS)
     assert server.address in caught.value.got
     assert caught.value.advice == engines[engine].definition().cure
-    assert len(server.bodies) <= 3
+    assert len(server.bodies) <= 4  # two chunks may be under way, each looked at once
 
 
 def test_further_fields_that_ask_for_sigmoids_are_noticed(serve, model):
