@@ -1,5 +1,8 @@
 """Attacks on the machine's resources. Each is bounded, for where it is not contained."""
 
+import subprocess
+import sys
+
 import pytest
 
 
@@ -159,3 +162,20 @@ class Slow(Exception):
 raise Slow
 """
     assert contained(body) == "ran longer than 1 s"
+
+
+LOWER = """
+import resource
+from uniapl_cli.sandbox import Call, Sandbox
+resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+resource.setrlimit(resource.RLIMIT_CPU, (4, 4))
+with Sandbox(workers=1) as box:
+    print(box.run([Call("def evaluate(): return True")])[0].value)
+"""
+
+
+def test_limits_that_are_lower_already_stay():
+    result = subprocess.run(
+        [sys.executable, "-c", LOWER], capture_output=True, text=True, check=False
+    )
+    assert result.stdout == "True\n", result.stderr

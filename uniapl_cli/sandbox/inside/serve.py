@@ -157,12 +157,12 @@ class _Server:
         limit = self.config
         memory, size = limit["memory_mb"] << 20, limit["file_mb"] << 20
         processor = limit["cpu_seconds"]
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-        resource.setrlimit(resource.RLIMIT_CPU, (processor, processor + 1))
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        _limit(resource.RLIMIT_CORE, 0)
+        _limit(resource.RLIMIT_NPROC, 1)
+        _limit(resource.RLIMIT_NOFILE, DESCRIPTORS)
+        _limit(resource.RLIMIT_FSIZE, size)
+        _limit(resource.RLIMIT_CPU, processor, processor + 1)
+        _limit(resource.RLIMIT_AS, memory)
         if self.extra:
             self.extra.install()
         answer(request, 3, nonce)
@@ -182,6 +182,15 @@ class _Server:
                 return status
             if ended == child:
                 status = how
+
+
+def _limit(name: int, soft: int, hard: int | None = None) -> None:
+    """Set a limit, or keep what is lower already: nobody but root can raise it."""
+    allowed = resource.getrlimit(name)[1]
+    hard = soft if hard is None else hard
+    if allowed != resource.RLIM_INFINITY:
+        soft, hard = min(soft, allowed), min(hard, allowed)
+    resource.setrlimit(name, (soft, hard))
 
 
 def _emptied(folder: Path) -> bool:
