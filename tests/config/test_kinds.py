@@ -26,6 +26,7 @@ def aliens(key: str, kind: str) -> Iterator[str]:
 KINDS = [(key, kind) for key in CHOICES for kind in choice_at(key).registry]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "kind"), KINDS)
 def test_an_option_of_another_kind_is_refused(key: str, kind: str) -> None:
     required = {name: MANDATORY[name] for name in mandatory(key, kind)}

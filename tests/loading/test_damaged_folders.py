@@ -246,6 +246,7 @@ def broken(kind: str, damage: Damage, whole: dict[str, Path], top: Path) -> str 
     return None if contents(top) == before else "changes the disk"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_damaged_folder_is_refused_in_one_line(
     kind: str,

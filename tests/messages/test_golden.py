@@ -18,6 +18,7 @@ NOT_FOR_PEOPLE = re.compile(
 FINE = ("with base 16: ''", "='\"\"'", "'${b'")
 
 
+@pytest.mark.slow
 @pytest.fixture(scope="module")
 def messages():
     return provoke_all()

@@ -103,6 +103,7 @@ WAYS = (truncate, flip, empty, remove, bury, nest)
 DAMAGES = [(file, damage) for file in FILES for damage in WAYS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "damage"), [*DAMAGES, ("manifest.json", forget)])
 def test_the_one_before_a_damaged_one_is_used_and_the_damage_reported(
     new_parts, checkpoints, caplog, file, damage

@@ -184,6 +184,7 @@ TROUBLES = {
 SLOW = ("too slow", "trickling in")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "trouble", [pytest.param(t, marks=[pytest.mark.slow] if t in SLOW else []) for t in TROUBLES]
 )
