@@ -120,8 +120,8 @@ def _alien_key(fault: Fault, layers: Layers) -> ConfigError:
         kind for kind in choice.registry if name in choice.registry[kind].options.model_fields
     ]
     does = f"; {' and '.join(map(repr, others))} would" if others else ""
-    writers = {_file(layers, path) for path in (fault.path, (*fault.path[:-1], KIND))}
-    taken_out = f". Type {fault.key}=null to leave it out" if len(writers) > 1 else ""
+    lower = _is_lower(layers, fault.path, (*fault.path[:-1], KIND))
+    taken_out = f". Type {fault.key}=null to leave it out" if lower else ""
     return ConfigError(
         f"{_of(fault)} takes no '{name}'{does}",
         f"It takes: {', '.join([KIND, *siblings])}{taken_out}",
@@ -130,9 +130,13 @@ def _alien_key(fault: Fault, layers: Layers) -> ConfigError:
     )
 
 
-def _file(layers: Layers, path: Path) -> str:
-    """Return the file or the override that wrote a key, without the line."""
-    return re.sub(r":\d+$", "", layers.origin(path) or "")
+def _is_lower(layers: Layers, path: Path, other: Path) -> bool:
+    """Whether a key was written before another one, in another file."""
+    written = list(layers.where)
+    if path not in written or other not in written:
+        return False
+    file, others = (re.sub(r":\d+$", "", layers.where[p]) for p in (path, other))
+    return written.index(path) < written.index(other) and file != others
 
 
 def _no_kind(fault: Fault, choice: Choice) -> ConfigError:
