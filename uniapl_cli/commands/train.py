@@ -57,6 +57,8 @@ from uniapl_cli.training.terms import Plan
 
 log = logging.getLogger("uniapl")
 
+LEAST_HALF = 2.0**-24  # the smallest float16 above 0
+
 
 def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Train a policy as the config says, from where an earlier run of it stopped.
@@ -69,6 +71,7 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     if config.model.adapter is not None:
         with config.blaming("model.adapter"):
             require_peft()
+    check_eps(config)
     run = RunDirectory(Path(config.run.dir))
     config, keys = with_date(config, run), keys_of_training(config, method)
     config.require_filled(*(key.partition(".")[0] for key in keys))
@@ -103,6 +106,18 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     state = State(policy, make_optimizer(config, policy.model), streams)
     open_run(run, config, device, inputs)
     return execute(config, run, state, method, sources, lr, reference)
+
+
+def check_eps(config: Config) -> None:
+    """Refuse an epsilon that is 0 in the weights' dtype: 0 / 0 is no update. Raises ConfigError."""
+    eps = float(getattr(config.optim, "eps", 1.0))
+    if config.model.dtype == "float16" and config.model.adapter is None and eps < LEAST_HALF:
+        raise config.error(
+            "optim.eps",
+            f"'optim.eps' is {eps:g}, which is 0 in float16 ({LEAST_HALF:g} is the least above 0)",
+            "Set optim.eps=1e-4, or model.dtype=float32",
+            got=eps,
+        )
 
 
 def training_inputs(config: Config, method: Plan, chat: Chat) -> Inputs:
