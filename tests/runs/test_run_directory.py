@@ -211,3 +211,10 @@ def test_a_final_model_may_be_in_shards(run, final):
 def test_small_files_are_written_whole(run):
     run.write("config.yaml", "seed: é\n")
     assert run.config.read_text(encoding="utf-8") == "seed: é\n"
+
+
+@pytest.mark.parametrize("name", ["step-²", "step-", "step-x", "step--1"])
+def test_a_folder_that_is_named_like_a_checkpoint_is_none(run, name):
+    (run.checkpoints / name).mkdir(parents=True)
+    (run.checkpoints / "step-00000002").mkdir()
+    assert run.newest_step == 2

@@ -58,7 +58,7 @@ class RunDirectory:
     def newest_step(self) -> int:
         """The step of the newest checkpoint; 0 where there is none."""
         names = [path.name.removeprefix("step-") for path in self.checkpoints.glob("step-*")]
-        return max((int(name) for name in names if name.isdigit()), default=0)
+        return max((int(name) for name in names if name.isdecimal()), default=0)
 
     def reopen(self) -> None:
         """Make a finished run an unfinished one, which goes on to more steps."""
