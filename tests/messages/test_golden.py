@@ -9,6 +9,8 @@ from cases import CATALOGUE, GOLDEN, provoke_all, render
 
 from uniapl_cli.errors import UniAPLError
 
+pytestmark = pytest.mark.slow
+
 # What no message may have in it: traces, addresses in memory, this machine's paths, placeholders.
 NOT_FOR_PEOPLE = re.compile(
     rf"Traceback|0x[0-9a-f]{{6,}}|/(work|home|usr|root)/|{tempfile.gettempdir()}/"
@@ -18,7 +20,6 @@ NOT_FOR_PEOPLE = re.compile(
 FINE = ("with base 16: ''", "='\"\"'", "'${b'")
 
 
-@pytest.mark.slow
 @pytest.fixture(scope="module")
 def messages():
     return provoke_all()
