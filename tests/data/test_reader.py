@@ -150,3 +150,10 @@ def test_a_row_of_another_layout_is_a_bad_row(examples, other):
 def test_of_a_named_layout_rows_may_have_any_columns(examples):
     rows = [{"prompt": "Hi", **NO_COMMA}, {"messages": TURNS[:1]}, {"prompt": "Hi", "answer": "a"}]
     assert len(examples(*rows, layout="ifeval")) == 3
+
+
+def test_a_file_of_bad_rows_says_what_is_wrong_with_one(examples):
+    bad = BadRows(1)
+    assert not examples({"prompt": 5}, bad=bad)
+    error = bad.none_good("rows.jsonl")
+    assert str(bad.rows[0].error) in error.problem and error.got == "rows.jsonl"

@@ -9,7 +9,6 @@ from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import FILES, bad_rows, examples
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data.encode import encode
-from uniapl_cli.errors import DataError
 from uniapl_cli.pipelines.inspect import inspect as count
 from uniapl_cli.pipelines.inspect import render
 from uniapl_cli.runs.console import bar
@@ -27,7 +26,7 @@ def inspect(config: Config, name: str) -> tuple[dict[str, Any], Any]:
         with bar("encode", len(rows)) as progress:
             items = encode(chat, rows, ("response",), progress, bad)
     if not items:
-        raise DataError(f"'{name}' has no good rows", got=name)
+        raise bad.none_good(name)
     figures = count(
         items,
         max_prompt=config.data.max_prompt_tokens,

@@ -53,7 +53,7 @@ def examples(
                 every_turn=data.learns_every_turn(stream),
             )
     if not good:
-        raise DataError(f"'{rows.name}' has no good rows").at(config.origin(key), key)
+        raise bad.none_good(rows.name).at(config.origin(key), key)
     return good
 
 
@@ -210,7 +210,7 @@ class _Reader:
         items = [item for item in items if not self._is_bad(item, sharing)]
         if not items:
             key = f"data.{stream}"
-            raise DataError(f"'{path}' has no good rows", got=path).at(self.config.origin(key), key)
+            raise self.bad.none_good(path).at(self.config.origin(key), key)
         return items
 
     def _is_bad(self, item: Encoded, sharing: Sequence[str]) -> bool:

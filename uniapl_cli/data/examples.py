@@ -31,6 +31,11 @@ class BadRows:
                 row.error.problem += f" ({len(self.rows)} bad rows, data.tolerance is {self.limit})"
             raise row.error
 
+    def none_good(self, name: str) -> DataError:
+        """Return the error that all rows of a data set, the last one read, are bad."""
+        reason = f"; of the last one: {self.rows[-1].error}" if self.rows else ""
+        return DataError(f"'{name}' has no good rows{reason}", got=name)
+
     def as_rows(self) -> list[dict[str, Any]]:
         """Return the bad rows for a file of their own."""
         return [{"reason": str(row.error), "row": row.content} for row in self.rows]
