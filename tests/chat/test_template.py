@@ -178,6 +178,14 @@ def test_arguments_are_spelt_as_the_template_takes_them(new_tokenizer, arguments
     assert under.tokenizer.decode(ids) == f" to=tide_table<|message|>{learnt}<|call|>"
 
 
+@pytest.mark.parametrize("stored", ["", " ", "{}", {}])
+def test_no_arguments_are_an_empty_mapping(stored):
+    call = {"function": {"name": "tide_table", "arguments": stored}}
+    under = chat("qwen3")
+    text = under.tokenizer.decode(under.turn_ids(ASK, "", {"tool_calls": [call]}))
+    assert '"arguments": {}}' in text
+
+
 def test_an_argument_that_the_template_leaves_out_is_refused(new_tokenizer):
     under = Chat(new_tokenizer(CALLING_MARKS, CALLING.replace("ARGUMENTS", "'...'")))
     with pytest.raises(ModelError) as caught:

@@ -104,6 +104,10 @@ REFUSED: Mapping[str, str] = {
     "sampling.top_p": "rollouts are drawn from the policy itself; eval and teach take others",
     "sampling.top_k": "the same",
     "terms.mine.objective": "bradley_terry is pretrain-polar's",
+    **dict.fromkeys(
+        ("model.revision", "teacher.revision", "eval.revision", "discriminator.revision"),
+        "a folder has no revision, and the models here are folders",
+    ),
 }
 
 

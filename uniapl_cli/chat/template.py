@@ -138,10 +138,10 @@ def _spelt(call: Any, spell: Callable[[Any], Any]) -> Any:
 
 
 def _as_mapping(arguments: Any) -> Any:
-    """Return arguments as most templates take them, not as JSON text."""
+    """Return arguments as most templates take them, not as JSON text; none may be an empty text."""
     if isinstance(arguments, str):
         with suppress(ValueError):
-            return json.loads(arguments)
+            return json.loads(arguments) if arguments.strip() else {}
     return arguments
 
 

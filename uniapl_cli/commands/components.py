@@ -54,7 +54,21 @@ def use_device(config: Config) -> str:
 def locate(config: Config, key: str, name: str) -> str:
     """Return the folder or hub name of the model that `key` names. Raises ModelError."""
     with config.blaming(key):
-        return model_location(name)
+        location = model_location(name)
+    check_revision(config, f"{key.partition('.')[0]}.revision", name, location)
+    return location
+
+
+def check_revision(config: Config, key: str, name: str, location: str) -> None:
+    """Refuse a revision of a folder, which has none. Raises ConfigError."""
+    revision = getattr(getattr(config, key.partition(".")[0]), "revision", None)
+    if revision is not None and Path(location).exists():
+        raise config.error(
+            key,
+            f"'{key}' is '{revision}', and '{name}' is a folder, not a model of the hub",
+            f"Leave {key} out",
+            got=revision,
+        )
 
 
 def model_location(name: str) -> str:
