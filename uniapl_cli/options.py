@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -17,10 +18,15 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 def usable_path(path: str) -> str:
-    """Return a path. Raises ValueError if no file can have it."""
+    """Return a path, with ~ as the home it stands for. Raises ValueError if no file can have it."""
     if problem := unusable(path):
         raise ValueError(problem)
-    return path
+    if not path.startswith("~"):
+        return path
+    try:  # the shell leaves it as it is in key=~/file
+        return str(Path(path).expanduser())
+    except RuntimeError as error:
+        raise ValueError(f"there is no home '{path.partition('/')[0]}'") from error
 
 
 # A file or a folder; where a model or a data set is named, its name on the hub too.

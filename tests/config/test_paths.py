@@ -9,7 +9,7 @@ from uniapl_cli.config.keys import describe
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import ConfigError
 
-NAMES = ["a\0b", "a" * 300, "\ud800", "a/" * 2100]
+NAMES = ["~no such user/a", "a\0b", "a" * 300, "\ud800", "a/" * 2100]
 FILES = (
     "run.dir", "model.path", "teacher.path", "chat.template", "data.demonstrations",
     "data.prompts", "data.preferences", "data.bad_rows", "teach.prompts", "teach.out",
@@ -30,6 +30,16 @@ def test_a_path_that_no_file_can_have_is_refused(key, tmp_path):
             load_config(tmp_path / "exp.yaml")
         assert caught.value.key.startswith(key) and caught.value.line == 1
         assert "\0" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [key for key in FILES if key not in (*LISTS, "chat.template")])
+def test_home_is_meant_by_a_tilde(key, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    section, name = key.split(".")
+    mandatory = {"filter": ["filter.responses=a", "filter.out=b"]}.get(section, [])
+    tolerance = ["data.tolerance=1"] if key == "data.bad_rows" else []
+    config = load_config(None, [*mandatory, *tolerance, f"{key}=~/rows"], "sft")
+    assert getattr(getattr(config, section), name) == str(tmp_path / "rows")
 
 
 def test_all_keys_that_name_files_are_tried():
