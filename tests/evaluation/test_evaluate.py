@@ -8,6 +8,7 @@ from uniapl_cli import load_config
 from uniapl_cli.chat.thinking import strip_thinking
 from uniapl_cli.commands.evaluate import evaluate as evaluate_model
 from uniapl_cli.data import BadRows, open_rows, read_examples
+from uniapl_cli.data.encode import encode
 from uniapl_cli.errors import DataError
 from uniapl_cli.evaluation.evaluate import SamplingRun, evaluate
 from uniapl_cli.evaluation.metrics import Estimate
@@ -129,7 +130,8 @@ def test_metrics_see_the_answers_in_the_order_of_the_prompts(example, echo, chat
         return {"ones": [(1.0, 1.0)] * len(answers)}
 
     run = SamplingRun("sampled", 2, Sampling())
-    estimates, rows = evaluate(examples, echo(), chat, run, [metric], Judge(), seed=0)
+    prompts = encode(chat, examples, ())
+    estimates, rows = evaluate(prompts, echo(), run, [metric], Judge(), seed=0)
     assert seen == [row["key"] for row in rows] == ["a", "a", "b", "b", "c", "c"]
     seeds = [derive(0, "eval", "sampled", id, i) for id in "abc" for i in range(2)]
     assert [row["response"].split()[-1] for row in rows] == list(map(str, seeds))

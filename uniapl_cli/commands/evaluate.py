@@ -46,9 +46,8 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     with config.blaming("eval.model"):
         context = context_length(location, measured.model.revision)
     check_room(config, prompts, context)
-    rows = [prompt.example for prompt in prompts]
     if dry_run:
-        return {"model": options.model, "prompts": len(rows), "draws": list(options.draws)}
+        return {"model": options.model, "prompts": len(prompts), "draws": list(options.draws)}
     inputs = {
         "eval.data": data_input(config, options.data),
         "eval.model": model_input(options.model, measured.model.revision),
@@ -68,7 +67,7 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     with on_stop(f"'{out}' is as it was: eval starts anew"), replacing(out / RESPONSES) as file:
         for name, draws in options.draws.items():
             run = SamplingRun(name, draws.samples, draws.sampling)
-            figures, written = estimate(rows, generator, chat, run, bound, judge, seed=config.seed)
+            figures, written = estimate(prompts, generator, run, bound, judge, seed=config.seed)
             result["draws"][name] = plain(figures)
             file.writelines(map(dump, written))
         file.flush()  # so that a full disk leaves both files as they were

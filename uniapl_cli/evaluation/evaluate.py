@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from uniapl_cli.chat import Chat
-from uniapl_cli.data.encode import encode
+from uniapl_cli.data.encode import Encoded
 from uniapl_cli.evaluation.metrics import Answer, Estimate, Share, estimate, metrics
 from uniapl_cli.generation import Generator, Request
 from uniapl_cli.options import MISSING, Count, FilePath, Options, key, section
 from uniapl_cli.registry import Choice
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
-from uniapl_cli.types import Completion, Example, Sampling
+from uniapl_cli.types import Completion, Sampling
 from uniapl_cli.verifiers import Case, Judge
 
 BoundMetric = Callable[[Sequence[Answer]], dict[str, list[Share]]]
@@ -63,9 +62,8 @@ class SamplingRun:
 
 
 def evaluate(
-    examples: Sequence[Example],
+    prompts: Sequence[Encoded],
     generator: Generator,
-    chat: Chat,
     run: SamplingRun,
     metrics: Iterable[BoundMetric],
     judge: Judge,
@@ -73,7 +71,7 @@ def evaluate(
     seed: int,
 ) -> tuple[dict[str, Estimate], list[dict[str, Any]]]:
     """Return the estimates, and a row for each response with its verdict."""
-    answers = answer(examples, generator, chat, run, judge, seed)
+    answers = answer(prompts, generator, run, judge, seed)
     estimates = {
         name: estimate(answers, shares)
         for metric in metrics
@@ -83,21 +81,21 @@ def evaluate(
 
 
 def answer(
-    examples: Sequence[Example],
+    prompts: Sequence[Encoded],
     generator: Generator,
-    chat: Chat,
     run: SamplingRun,
     judge: Judge,
     seed: int,
 ) -> list[Answer]:
-    """Sample the responses and judge them, in the order of the examples."""
+    """Sample the responses and judge them, in the order of the prompts."""
+    examples = [prompt.example for prompt in prompts]
     requests = [
         Request(
-            tuple(item.prompt),
-            tuple(derive(seed, "eval", run.name, example.id, i) for i in range(run.samples)),
-            example.origin,
+            tuple(prompt.prompt),
+            tuple(derive(seed, "eval", run.name, prompt.example.id, i) for i in range(run.samples)),
+            prompt.example.origin,
         )
-        for example, item in zip(examples, encode(chat, examples, ()), strict=True)
+        for prompt in prompts
     ]
     by_index: dict[int, list[Completion]] = {}
     with bar(f"eval {run.name}", len(requests)) as progress:

@@ -85,6 +85,7 @@ def stopping() -> Iterator[None]:
     first: list[float] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
+        """Raise at the first signal; a second SIGHUP soon after it is the same one."""
         now = time.monotonic()
         if not first:
             first.append(now)
