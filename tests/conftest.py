@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,11 @@ SHORT = (
     "optim.lr=0.003",
 )
 FRACTION = "rewards.verifier.functions.verifier.mode=fraction"
+
+
+def pytest_unconfigure() -> None:
+    """Fail, and say where, if a thread that a test left keeps the process from ending."""
+    faulthandler.dump_traceback_later(60, exit=True)
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -18,9 +17,10 @@ from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, replacing
 from uniapl_cli.options import MISSING, FilePath, Options, key
 from uniapl_cli.pipelines.choosers import CHOOSERS, Keep
-from uniapl_cli.pipelines.filter_worker import JudgedRow, Mode, Worker, start_worker, work
+from uniapl_cli.pipelines.filter_worker import JudgedRow, Mode, Worker, judging
 from uniapl_cli.pipelines.pairs import Pairs
 from uniapl_cli.pipelines.repeats import Repeats
+from uniapl_cli.pipelines.workers import Workers
 from uniapl_cli.runs.console import Bar
 from uniapl_cli.runs.signals import on_stop
 from uniapl_cli.sandbox import Sandbox
@@ -28,8 +28,8 @@ from uniapl_cli.verifiers.text import share_warning
 
 CutOff = Literal["reject", "keep"]
 
-# Rows that go to a worker together, and chunks of rows queued for each worker.
-CHUNK, WAITING = 128, 3
+# Rows that go to a worker together.
+CHUNK = 128
 
 
 class FilterOptions(Options):
@@ -183,41 +183,18 @@ def judged_chunks(
     if workers == 1:
         worker = Worker(reader, mode, with_pairs, start)
         try:
-            yield in_chunks(rows, worker, None, 1)
+            yield map(worker, _chunks(rows))
         finally:
             worker.judge.close()
         return
-    context = multiprocessing.get_context("spawn")
-    others = multiprocessing.active_children()
-    warned = context.Value("b", 0)
+    warned = multiprocessing.get_context("spawn").Value("b", 0)
     share_warning(warned)
     options = (reader, mode, with_pairs, start, plugins, warned)
-    with ProcessPoolExecutor(workers, context, start_worker, options) as executor:
-        try:
-            yield in_chunks(rows, work, executor, workers)
-        except BaseException:  # nobody will want what they are at
-            executor.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():
-                if process not in others:
-                    process.terminate()
-            raise
+    with Workers(workers, judging, options) as processes:
+        yield processes.map(_chunks(rows))
 
 
-def in_chunks(
-    rows: Iterable[Row | BadRow],
-    work: Callable[[list[Row | BadRow]], list[JudgedRow]],
-    executor: Executor | None,
-    workers: int,
-) -> Iterator[list[JudgedRow]]:
-    """Yield the chunks' results in order; at most WAITING chunks a worker are read ahead."""
+def _chunks(rows: Iterable[Row | BadRow]) -> Iterator[list[Row | BadRow]]:
     source = iter(rows)
-    waiting: deque[Future[list[JudgedRow]]] = deque()
     while chunk := list(islice(source, CHUNK)):
-        if executor is None:
-            yield work(chunk)
-            continue
-        waiting.append(executor.submit(work, chunk))
-        if len(waiting) >= WAITING * workers:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+        yield chunk

@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -125,29 +126,30 @@ class Worker:
         )
 
 
-_worker: Worker | None = None
-
-
-def start_worker(
+@contextmanager
+def judging(
     reader: RowReader,
     mode: Mode,
     with_pairs: bool,
     start: Callable[[], Sandbox],
     plugins: Sequence[Path],
     warned: Flag,
-) -> None:
-    """Make this process a worker; `plugins` are files that it loads first.
+) -> Iterator[Worker]:
+    """Make this process a worker while the block runs; `plugins` are files that it loads first.
 
     The worker ends with its parent, however that ends, and leaves an interrupt to it. Of the
     processes that share `warned`, one warns of missing tables.
     """
-    global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     share_warning(warned)
     load_plugins(plugins)
-    _worker = Worker(reader, mode, with_pairs, start)
+    worker = Worker(reader, mode, with_pairs, start)
+    try:
+        yield worker
+    finally:
+        worker.judge.close()
 
 
 def _end_with_parent() -> None:
@@ -161,9 +163,3 @@ def _end(*_: object) -> NoReturn:
     """End at once; the sandbox's processes notice, and its folder is removed."""
     remove_own()
     os._exit(128 + signal.SIGTERM)
-
-
-def work(rows: list[Row | BadRow]) -> list[JudgedRow]:
-    """Judge some rows in a process that `start_worker` prepared."""
-    assert _worker is not None, "the pool's initializer has run"
-    return _worker(rows)
