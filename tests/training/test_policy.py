@@ -29,13 +29,20 @@ def inputs():
     return leaves, targets, worth
 
 
+def soft_cap(logits):
+    return 2 * torch.tanh(logits / 2)
+
+
+@pytest.mark.parametrize("finish", [None, soft_cap])
 @pytest.mark.parametrize("temperature", [1.0, 0.6, 2.0])
 @pytest.mark.parametrize("budget", ROWS_A_CHUNK)
-def test_token_logps_are_log_softmax_in_value_and_gradient(inputs, budget, temperature):
+def test_token_logps_are_log_softmax_in_value_and_gradient(inputs, budget, temperature, finish):
     (hidden, weight, bias), targets, worth = inputs
-    logits = (hidden @ weight.T + bias) / temperature
+    logits = hidden @ weight.T + bias
+    logits = (finish(logits) if finish else logits) / temperature
     expected = logits.log_softmax(-1).gather(1, targets.unsqueeze(1)).squeeze(1)
-    result = token_logps(hidden, weight, targets, bias=bias, temperature=temperature, budget=budget)
+    options = {"bias": bias, "finish": finish, "temperature": temperature, "budget": budget}
+    result = token_logps(hidden, weight, targets, **options)
     assert torch.allclose(result, expected, atol=1e-5)
     slopes = [
         torch.autograd.grad((logps * worth).sum(), (hidden, weight, bias), retain_graph=True)
@@ -127,10 +134,12 @@ def gemma(soft_cap):
     )
 
 
-def test_a_model_that_changes_its_logits_after_the_head_is_refused(tokenizer):
-    Policy(gemma(None), tokenizer)
-    with pytest.raises(ModelError):
-        Policy(gemma(3.0), tokenizer)
+def test_logps_are_those_of_capped_logits(tokenizer, new_batch, monkeypatch):
+    policy, batch = Policy(gemma(3.0).eval(), tokenizer), new_batch([2, 17, 5], temperature=0.7)
+    batch = replace(batch, tokens=batch.tokens % 32)
+    logits = policy.model(batch.tokens[:, :-1]).logits / 0.7
+    expected = logits.log_softmax(-1).gather(2, batch.tokens[:, 1:].unsqueeze(2)).squeeze(2)
+    assert torch.allclose(policy.forward(batch)[batch.loss_mask], expected[batch.loss_mask])
 
 
 def test_a_saved_policy_is_the_same_policy(new_policy, new_batch, tmp_path):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.errors import ModelError
 from uniapl_cli.folders import replacing_folder
+from uniapl_cli.head import Head, backbone
 from uniapl_cli.loading import check_vocabulary, load_pretrained, load_tokenizer
 from uniapl_cli.precision import DTYPES, Dtype, arithmetic
 from uniapl_cli.tensors import TokenBatch
@@ -44,9 +45,8 @@ class Policy:
         self.model = model
         self.tokenizer = tokenizer
         self.device: torch.device = model.device
-        self.backbone = getattr(model, model.base_model_prefix)
-        self.head: nn.Linear = model.get_output_embeddings()
-        self._check_head()
+        self.backbone = backbone(model)
+        self.head = Head(model)
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere.
@@ -62,22 +62,11 @@ class Policy:
                 self.head.weight,
                 batch.tokens[:, 1:][batch.loss_mask],
                 bias=self.head.bias,
+                finish=self.head.finish,
                 temperature=batch.temperature,
             )
         logps = torch.zeros(batch.loss_mask.shape, dtype=torch.float32, device=hidden.device)
         return logps.masked_scatter(batch.loss_mask, chosen)
-
-    @torch.no_grad()
-    def _check_head(self) -> None:
-        """Refuse architectures that change the logits after the head (soft-capping, scaling)."""
-        ids = torch.tensor([[0, 1, 2]], device=self.device)
-        hidden = self.backbone(input_ids=ids, use_cache=False).last_hidden_state
-        whole = self.model(input_ids=ids, use_cache=False).logits
-        if not torch.allclose(self.head(hidden).float(), whole.float(), rtol=1e-3, atol=1e-3):
-            raise ModelError(
-                f"{type(self.model).__name__} changes its logits after the head (soft-capping or "
-                "scaling), which the chunked log-probabilities here do not reproduce"
-            )
 
 
 class WithoutAdapter(Policy):
@@ -115,17 +104,20 @@ def token_logps(
     targets: Tensor,
     *,
     bias: Tensor | None = None,
+    finish: Callable[[Tensor], Tensor] | None = None,
     temperature: float = 1.0,
     budget: int = LOGIT_BUDGET,
 ) -> Tensor:
     """Return (N,) float32 log-probabilities of `targets`. hidden: (N, H), weight: (V, H).
 
-    At most `budget` logits exist at a time. If that takes several chunks, the backward pass
+    `finish` is what the model does to its logits; it must be differentiable. At most `budget`
+    logits exist at a time. If that takes several chunks, the backward pass
     recomputes each instead of keeping it.
     """
 
     def chunk_logps(h: Tensor, t: Tensor) -> Tensor:
-        logits = F.linear(h, weight, bias).float() / temperature
+        logits = F.linear(h, weight, bias).float()
+        logits = (finish(logits) if finish else logits) / temperature
         # cross_entropy needs less memory than logsumexp - gather or log_softmax + gather.
         return -F.cross_entropy(logits, t, reduction="none")
 
