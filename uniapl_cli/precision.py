@@ -1,4 +1,4 @@
-"""The precision of weights and arithmetic: float32 on CPU, bfloat16 on CUDA."""
+"""The precision of arithmetic, one choice for sampling, training and scoring; of weights."""
 
 from __future__ import annotations
 
@@ -9,30 +9,38 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+Precision = Literal["auto", "float32", "bfloat16"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def arithmetic(device: torch.device | str) -> AbstractContextManager[Any]:
-    """Return a context of bfloat16 arithmetic on CUDA, float32 on CPU, whatever the weights are.
+def resolve(precision: Precision, device: torch.device | str) -> torch.dtype:
+    """Return the dtype to compute in; "auto" is bfloat16 on CUDA, else float32."""
+    if precision == "auto":
+        return torch.bfloat16 if str(device).startswith("cuda") else torch.float32
+    return DTYPES[precision]
 
-    Sampling and training both use it, or the sampler would be another policy.
+
+def arithmetic(precision: Precision, device: torch.device | str) -> AbstractContextManager[Any]:
+    """Return the context to compute in, over float32 weights: bfloat16 is autocast's.
+
+    Sampling, training and scoring all use it, or the sampler would be another policy.
     """
-    if torch.device(device).type == "cuda":
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return nullcontext()
+    dtype = resolve(precision, device)
+    if dtype is torch.float32:
+        return nullcontext()
+    return torch.autocast(torch.device(device).type, dtype=dtype)
 
 
-def weights(dtype: Dtype, device: torch.device | str, *, trained: bool) -> torch.dtype:
-    """Return the dtype that weights are kept in.
+def in_words(precision: Precision, device: torch.device | str) -> str:
+    """Return what is computed in, and where, for a log."""
+    dtype = str(resolve(precision, device)).removeprefix("torch.")
+    return f"{dtype} on {device} (precision={precision})"
 
-    "auto" is bfloat16 on CUDA for weights that are only read; else float32, as on CPU and for
-    weights that are trained, whose updates vanish in bfloat16's rounding.
-    """
-    if dtype == "auto":
-        frugal = torch.device(device).type == "cuda" and not trained
-        return torch.bfloat16 if frugal else torch.float32
-    return DTYPES[dtype]
+
+def freeze(model: Any) -> Any:
+    """Return the model without gradients."""
+    return model.requires_grad_(False)
 
 
 def non_finite(weights: Iterable[tuple[str, Tensor]]) -> tuple[str, str] | None:

@@ -61,9 +61,9 @@ def prepare(options: argparse.Namespace) -> None:
     if options.autocast_cpu:
         import torch
 
-        import uniapl_cli.precision  # before anything takes `arithmetic` from it
+        import uniapl_cli.precision  # before anything takes `resolve` from it
 
-        uniapl_cli.precision.arithmetic = lambda device: torch.autocast("cpu", dtype=torch.bfloat16)
+        uniapl_cli.precision.resolve = lambda precision, device: torch.bfloat16
 
 
 def main() -> None:

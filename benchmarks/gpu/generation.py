@@ -78,7 +78,7 @@ def product(bench: Bench, model: Any, rows: int, length: int, new: int, weights:
 def decoding_step(bench: Bench, model: Any, rows: int, width: int) -> None:
     """Time the parts of one decoding step behind a cache of `width` tokens."""
     device = bench.device
-    with torch.inference_mode(), arithmetic(device):
+    with torch.inference_mode(), arithmetic("auto", device):
         ids = torch.tensor(random_prompts(bench, rows, 1), device=device)
         logits = torch.randn(rows, model.config.vocab_size, device=device, dtype=torch.bfloat16)
         uniform = torch.rand(rows, dtype=torch.float64, device=device)

@@ -17,7 +17,7 @@ BAD = {"kl": 9.0, "sampler_gap": 5.0, "clip_ratio": 0.9}
 CASES = {
     "unified": [],
     "grpo": ["optim.lr={kind: cosine, peak: 1e-3}", "training.num_iterations=3"],
-    "agrpo": ["sampling.temperature=0.7", "model.dtype=bfloat16", "model.attention=sdpa"],
+    "agrpo": ["sampling.temperature=0.7", "precision=bfloat16", "model.attention=sdpa"],
     "asft": ["optim.lr={kind: linear, start: 1e-3, end: 0}"],
     "chord": ["model.attention=eager"],
 }
@@ -49,7 +49,7 @@ def test_advice_names_keys_that_the_run_reads_and_values_that_it_has_not(name):
     config = load_config(None, [*common, *CASES[name]], name)
     method = plan(config)
     whole = config.with_sources(term.source for term in method.ever_active)
-    health, keys = Health(run_facts(config, method)), keys_of_training(config, method)
+    health, keys = Health(run_facts(config, method, "cpu")), keys_of_training(config, method)
     lines = [
         line
         for step in range(1, 80)

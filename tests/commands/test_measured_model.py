@@ -1,7 +1,6 @@
 """What `uniapl eval` loads: eval.model, as the config's model section says."""
 
 import pytest
-import torch
 
 from uniapl_cli import load_config
 from uniapl_cli.commands import components
@@ -24,10 +23,10 @@ def loaded(monkeypatch):
     return options
 
 
-def test_dtype_and_attention_are_those_of_the_model_section(loaded, tmp_path):
-    model = ("model.dtype=bfloat16", "model.attention=eager", "model.adapter={rank: 2}")
+def test_precision_and_attention_are_those_of_the_config(loaded, tmp_path):
+    model = ("precision=bfloat16", "model.attention=eager", "model.adapter={rank: 2}")
     evaluate(load_config(None, [*EVAL, *model, SHORT, f"eval.out={tmp_path}"]))
-    assert loaded == [{"dtype": torch.bfloat16, "attention": "eager", "revision": None}]
+    assert loaded == [{"precision": "bfloat16", "attention": "eager", "revision": None}]
 
 
 @pytest.mark.parametrize(

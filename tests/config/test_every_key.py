@@ -54,7 +54,6 @@ OTHER: Mapping[str, Any] = {
     "discriminator.addresses": ["127.0.0.1:2"],
     "api_key_env": "UNIAPL_TEST_KEY",
     "attention": "eager",
-    "dtype": "bfloat16",
     "run.final_dtype": "float16",
     "chat.template": "qwen2.5",
     "sandbox.packages": ["nltk"],

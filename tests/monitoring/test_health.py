@@ -48,7 +48,7 @@ def new_health(**run) -> Health:
         "max_grad_norm": 1.0,
         "temperature": 0.7,
         "resampling": ["rollouts"],
-        "sampler": ["model.dtype=float32"],
+        "sampler": ["precision=float32"],
     }
     return Health(RunFacts(**usual | run))
 
@@ -101,7 +101,7 @@ FAILING = {
     ),
     "sampler_gap": (
         constant({"preference/sampler_gap": 0.4}),
-        ["'preference'", "0.4", "model.dtype=float32"],
+        ["'preference'", "0.4", "precision=float32"],
     ),
     "clipped": (
         constant({"preference/clip_ratio": 0.5}),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from uniapl_cli.errors import ModelError
 from uniapl_cli.training.optim import optimizers
 
 
@@ -115,3 +116,13 @@ def test_what_no_optimizer_takes_is_refused(wrong, where):
     with pytest.raises(ValidationError) as caught:
         optimizers.options("adamw", **wrong)
     assert caught.value.errors()[0]["loc"][0] == where
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_weights_of_16_bits_are_not_trained(new_policy, new_optimizer, name, dtype):
+    model = new_policy().model.to(getattr(torch, dtype))
+    with pytest.raises(ModelError) as caught:
+        new_optimizer(model, name)
+    assert (caught.value.got, caught.value.allowed) == (dtype, ("float32",))
+    assert "\n" not in str(caught.value)
+    new_optimizer(model.float(), name)

@@ -1,4 +1,4 @@
-"""Makes what a config describes: device, models, chat, generator, discriminator, judge."""
+"""Makes what a config describes: models, chat, generator, discriminator, judge."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.generation import Generator, generators
 from uniapl_cli.loading import check_vocabulary, hub_file, load_tokenizer, read_model_config
-from uniapl_cli.precision import weights
-from uniapl_cli.reasons import brief
+from uniapl_cli.precision import freeze
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sandbox import Sandbox, package_folders
 from uniapl_cli.seeding import derive
@@ -28,27 +27,6 @@ from uniapl_cli.training.policy import Policy, WithoutAdapter, load_model, stop_
 from uniapl_cli.verifiers import Judge
 
 log = logging.getLogger("uniapl")
-
-
-def use_device(config: Config) -> str:
-    """Set the number of CPU threads and return the device to compute on. Raises ConfigError."""
-    if config.run.threads is not None:
-        torch.set_num_threads(config.run.threads)
-    named = config.run.device
-    if named == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.ones(1, device=named).item()  # a meta device computes nothing
-    except (RuntimeError, AssertionError) as error:
-        unknown = "device string" in str(error)  # with a list of all that there are anywhere
-        why = "is no device" if unknown else f"cannot be used: {brief(error)}"
-        raise config.error(
-            "run.device",
-            f"'run.device' is '{named}', which {why}",
-            "Take auto, cpu or, where torch sees a GPU, cuda or cuda:1",
-            got=named,
-        ) from None
-    return named
 
 
 def locate(config: Config, key: str, name: str) -> str:
@@ -138,19 +116,19 @@ def model(
     """Load the weights of the policy; `key` is the one that named it."""
     options = config.model
     with config.blaming(key):
-        return load_model(
+        loaded = load_model(
             location,
             device,
-            dtype=weights(options.dtype, device, trained=trained),
+            precision=config.precision,
             attention=options.attention,
             revision=options.revision,
         ).eval()  # with dropout, sampler and trainable would be two different policies
+    return loaded if trained else freeze(loaded)
 
 
 def trained_policy(config: Config, location: str, chat: Chat, device: str) -> Policy:
     """Load the policy that training starts from, with a new adapter if it is to have one."""
     adapter = config.model.adapter
-    # With an adapter, base weights are frozen, so they may be kept in bfloat16.
     loaded = model(config, location, device, trained=adapter is None)
     if adapted_layers(loaded):
         raise config.error(
@@ -165,19 +143,18 @@ def trained_policy(config: Config, location: str, chat: Chat, device: str) -> Po
     stop_at(chat.stop_id, loaded, chat.tokenizer)
     with config.blaming("model.path"):
         before = read_model_config(location, config.model.revision).dtype
-        announce_dtype(config, before, loaded.dtype if adapter is None else torch.float32)
-        return Policy(loaded, chat.tokenizer)
+        announce_dtype(config, before)
+        return Policy(loaded, chat.tokenizer, config.precision)
 
 
-def announce_dtype(config: Config, before: torch.dtype | None, trained: torch.dtype) -> None:
+def announce_dtype(config: Config, before: torch.dtype | None) -> None:
     """Log that final/ will be larger than what training starts from, and how it would not be."""
-    if config.run.final_dtype != "auto" or before is None or before.itemsize >= trained.itemsize:
+    if config.run.final_dtype != "auto" or before is None or before.itemsize >= 4:
         return
-    small, large = (str(dtype).removeprefix("torch.") for dtype in (before, trained))
+    small = str(before).removeprefix("torch.")
     log.info(
-        "the weights in final/ will be %s, as they are trained, and those of the start are %s; "
-        "run.final_dtype=%s keeps their size, and rounds small updates away",
-        large,
+        "the weights in final/ will be float32, as they are trained, and those of the start are "
+        "%s; run.final_dtype=%s keeps their size, and rounds small updates away",
         small,
         small,
     )
@@ -187,15 +164,12 @@ def reference(config: Config, location: str, policy: Policy, device: str) -> Pol
     """Return the policy as it was at the start: without its adapter, or as a frozen copy."""
     if config.model.adapter is not None:
         return WithoutAdapter(policy)
-    # Kept as the policy is, so that their log-probabilities are bit-equal at the first step.
-    frozen = Policy(model(config, location, device, trained=True), policy.tokenizer)
-    frozen.model.requires_grad_(False)
-    return frozen
+    return Policy(model(config, location, device), policy.tokenizer, config.precision)
 
 
 def generator(config: Config, model: Any, chat: Chat) -> Generator:
     """Return the generator over a model."""
-    return generators.bind(config.generation)(model, chat)
+    return generators.bind(config.generation, precision=config.precision)(model, chat)
 
 
 def check_discriminator(config: Config, why: str = "this command") -> None:
@@ -232,7 +206,7 @@ def discriminator(config: Config, device: str) -> Discriminator:
     options = config.discriminator
     assert options is not None, "checked above"
     with config.blaming("discriminator.path"):
-        return options.make(location, device)
+        return options.make(location, device, config.precision)
 
 
 def sandbox(config: Config, workers: int | None = None) -> Callable[[], Sandbox]:

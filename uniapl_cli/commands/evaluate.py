@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
+from uniapl_cli.commands.device import arithmetic, use_device
 from uniapl_cli.commands.inputs import data_input, model_input, template_input
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
@@ -47,13 +48,13 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         context = context_length(location, measured.model.revision)
     check_room(config, prompts, context)
     if dry_run:
-        return {"model": options.model, "prompts": len(prompts), "draws": list(options.draws)}
+        return describe(config, prompts)
     inputs = {
         "eval.data": data_input(config, options.data),
         "eval.model": model_input(options.model, measured.model.revision),
         "chat.template": template_input(chat.tokenizer, config.chat.template),
     }
-    device = components.use_device(config)
+    device = use_device(config)
     model = components.model(measured, location, device, key="eval.model")
     generator = components.generator(config, model, chat)
     bound, judge = bind_metrics(config, chat, device), components.judge(config)
@@ -76,6 +77,16 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     return {**result, "out": str(out)}
 
 
+def describe(config: Config, prompts: Sequence[Encoded]) -> dict[str, Any]:
+    """Return what would be measured, for --dry-run."""
+    return {
+        "model": config.eval.model,
+        "computed in": arithmetic(config),
+        "prompts": len(prompts),
+        "draws": list(config.eval.draws),
+    }
+
+
 def check_room(config: Config, prompts: Sequence[Encoded], context: int) -> None:
     """Refuse draws whose responses may not fit behind the longest prompt. Raises ConfigError."""
     longest = max(prompts, key=lambda item: len(item.prompt))
@@ -94,7 +105,7 @@ def check_room(config: Config, prompts: Sequence[Encoded], context: int) -> None
 
 
 def with_measured(config: Config) -> Config:
-    """Return the config with eval.model as its model, to load by model.dtype and model.attention.
+    """Return the config with eval.model as its model, to load by model.attention.
 
     model.revision is one of model.path's, and no other model's.
     """

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from uniapl_cli.config.schema import Config
 from uniapl_cli.monitoring.check import RunFacts
 from uniapl_cli.objectives import advantages, objectives
+from uniapl_cli.precision import resolve
 from uniapl_cli.registry import KIND, Entry
 from uniapl_cli.training.terms import Plan
 
 
-def run_facts(config: Config, method: Plan) -> RunFacts:
+def run_facts(config: Config, method: Plan, device: torch.device | str) -> RunFacts:
     """Return what the health checks must know of the run."""
     active = method.ever_active
     sampled = {term.source: config.source(term.source) for term in active if term.reward}
@@ -31,7 +34,7 @@ def run_facts(config: Config, method: Plan) -> RunFacts:
         prompts_of={name: f"data.{source.stream}" for name, source in sampled.items()},
         resampling=[name for name, source in sampled.items() if source.per_step() is not None],
         warm_up=warm_up(config),
-        sampler=sampler_settings(config),
+        sampler=sampler_settings(config, device),
     )
 
 
@@ -47,18 +50,12 @@ def warm_up(config: Config) -> str:
     return "optim.lr of a kind that has one, such as cosine"
 
 
-def sampler_settings(config: Config) -> list[str]:
+def sampler_settings(config: Config, device: torch.device | str) -> list[str]:
     """Return the settings that would make the sampler the trained model, as far as they differ."""
     wanted = {
         "generation.kind": (getattr(config.generation, KIND), "local"),
-        "model.dtype": (config.model.dtype, "float32"),
+        "precision": (str(resolve(config.precision, device)).removeprefix("torch."), "float32"),
         "model.attention": (config.model.attention, "eager"),
         "training.num_iterations": (config.training.num_iterations, 1),
     }
-    # Trained weights are float32 unless the config says otherwise.
-    same = {("auto", "float32")}
-    return [
-        f"{key}={value}"
-        for key, (present, value) in wanted.items()
-        if present != value and (present, value) not in same
-    ]
+    return [f"{key}={value}" for key, (present, value) in wanted.items() if present != value]

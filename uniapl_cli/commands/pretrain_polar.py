@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
+from uniapl_cli.commands.device import arithmetic, use_device
 from uniapl_cli.commands.inputs import Inputs, data_input, model_input, variable_inputs
 from uniapl_cli.commands.method import learning_rate, plan
 from uniapl_cli.commands.outputs import check_outputs
@@ -67,19 +68,25 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     check_inputs(run, config, inputs)
     tokenizer = marked_tokenizer(config, location)
     if dry_run:
-        return {"prompts": len(stream.items), "negatives": maker.kinds(), "run": config.run.dir}
-    device = components.use_device(config)
+        return {
+            "computed in": arithmetic(config),
+            "prompts": len(stream.items),
+            "negatives": maker.kinds(),
+            "run": config.run.dir,
+        }
+    device = use_device(config)
     if not is_finished(run, config):
         with config.blaming("polar.init"):
             marks = config.polar.separator, config.polar.tail
             polar = new_polar(location, *marks, options, tokenizer=tokenizer)
-            components.announce_dtype(config, read_model_config(location).dtype, polar.model.dtype)
-        trainable = TrainablePolar(polar, device)
+            components.announce_dtype(config, read_model_config(location).dtype)
+        trainable = TrainablePolar(polar, device, config.precision)
         state = State(trainable, make_optimizer(config, trainable.model), {SOURCE: stream})
         sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}
         open_run(run, config, device, inputs)
         execute(config, run, state, method, sources, lr)
-    accuracy = pair_accuracy(options.make(str(run.final), device), heldout, config.seed)
+    judge = options.make(str(run.final), device, config.precision)
+    accuracy = pair_accuracy(judge, heldout, config.seed)
     run.write("accuracy.json", json.dumps(accuracy, indent=1) + "\n")
     return {**finished(run), "accuracy": accuracy}
 

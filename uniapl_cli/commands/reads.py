@@ -19,10 +19,22 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "pretrain-polar": ("data", "discriminator", "optim", "polar", "run"),
 }
 # What training always reads.
-ALWAYS = ("seed", "method", "model", "chat", "run", "training", "optim", "schedules", "terms")
+ALWAYS = (
+    "seed",
+    "precision",
+    "method",
+    "model",
+    "chat",
+    "run",
+    "training",
+    "optim",
+    "schedules",
+    "terms",
+)
 POLAR = frozenset(
-    {"seed", "method", "data", "discriminator", "training", "optim", "schedules", "terms"}
-    | {"sources.comparisons", "polar.init", "polar.trajectories", "polar.separator", "polar.tail"}
+    {"seed", "precision", "method", "data", "discriminator", "training", "optim", "schedules"}
+    | {"terms", "sources.comparisons"}
+    | {"polar.init", "polar.trajectories", "polar.separator", "polar.tail"}
 )
 # Of what these name, the content is compared, wherever it is.
 BY_CONTENT = frozenset(

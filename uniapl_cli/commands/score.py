@@ -12,6 +12,7 @@ from typing import Any
 
 from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.commands import components
+from uniapl_cli.commands.device import device_name, use_device
 from uniapl_cli.commands.inputs import discriminator_input, without_path
 from uniapl_cli.commands.outputs import PIPE, check_outputs
 from uniapl_cli.commands.reads import SECTIONS
@@ -19,11 +20,13 @@ from uniapl_cli.commands.streams import report_bad
 from uniapl_cli.config.render import recorded
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows, open_rows
+from uniapl_cli.discriminators.local import LocalDiscriminator
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import replacing
 from uniapl_cli.outputs import find_output
 from uniapl_cli.pipelines.score import Sink, Stream, good_rows, stdin_rows
 from uniapl_cli.pipelines.score import score as score_rows
+from uniapl_cli.precision import resolve as resolve_precision
 from uniapl_cli.runs.console import bar
 from uniapl_cli.tiny.assets import resolve
 
@@ -54,7 +57,7 @@ def score(config: Config, *, dry_run: bool = False) -> dict[str, Any] | None:
         rows = good_rows(attempts(), options, BadRows(config.data.tolerance))
     if dry_run:
         return {"rows": total, "bad rows": len(bad.rows), "out": options.out}
-    load = partial(components.discriminator, config, components.use_device(config))
+    load = partial(components.discriminator, config, use_device(config))
     with open_sink(config) as sink, bar("score", total) as progress:
         result = score_rows(
             rows, load, sink, options, progress, centre=options.centre, chunk=options.chunk
@@ -92,9 +95,17 @@ def provenance(config: Config) -> dict[str, Any]:
         del settings["path"]
     return {
         **settings,
+        **precision(config),
         "model": without_path(discriminator_input(config)),
         "centre": options.centre,
         "strip_thinking": options.strip_thinking,
         "columns": [options.prompt, options.reference, options.output],
         "prefix": options.prefix,
     }
+
+
+def precision(config: Config) -> dict[str, str]:
+    """Return the arithmetic of a discriminator in this process; a server chooses its own."""
+    if not isinstance(config.discriminator, LocalDiscriminator):
+        return {}
+    return {"precision": str(resolve_precision(config.precision, device_name(config)))[6:]}

@@ -11,6 +11,7 @@ from typing import Any
 from uniapl_cli.appending import read_record
 from uniapl_cli.chat import CLOCK, Chat
 from uniapl_cli.commands import components
+from uniapl_cli.commands.device import arithmetic, use_device
 from uniapl_cli.commands.inputs import model_input, template_input, without_path
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
@@ -19,7 +20,7 @@ from uniapl_cli.config.render import recorded
 from uniapl_cli.config.schema import Config
 from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.pipelines.teach import teach, unique_ids
-from uniapl_cli.precision import weights
+from uniapl_cli.precision import freeze
 from uniapl_cli.registry import KIND
 from uniapl_cli.teachers import LocalTeacher, ServerTeacher, Teacher, dialects
 from uniapl_cli.teachers.server import server_key
@@ -42,7 +43,9 @@ def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
             rows = [prompt.example for prompt in encoded_prompts(chat, rows, bad)]
     unique_ids(rows)
     if dry_run:
-        return {"prompts": len(rows), "responses": len(rows) * options.samples, "out": options.out}
+        here = {} if chat is None else {"computed in": arithmetic(config)}
+        responses = len(rows) * options.samples
+        return {**here, "prompts": len(rows), "responses": responses, "out": options.out}
     return teach(
         rows,
         teacher,
@@ -84,16 +87,16 @@ def ready_teacher(config: Config) -> tuple[Callable[[], Teacher], Chat | None]:
 
 def local_teacher(config: Config, location: str, chat: Chat) -> Teacher:
     """Load the teacher into this process."""
-    teacher, device = config.teacher, components.use_device(config)
+    teacher, device = config.teacher, use_device(config)
     with config.blaming("teacher.path"):
         model = load_model(
             location,
             device,
-            dtype=weights(teacher.dtype, device, trained=False),
+            precision=config.precision,
             attention=teacher.attention,
             revision=teacher.revision,
         ).eval()
-    return LocalTeacher(components.generator(config, model, chat), chat)
+    return LocalTeacher(components.generator(config, freeze(model), chat), chat)
 
 
 def server_teacher(config: Config) -> Teacher | None:

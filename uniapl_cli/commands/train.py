@@ -11,6 +11,7 @@ from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
+from uniapl_cli.commands.device import arithmetic, use_device
 from uniapl_cli.commands.facts import run_facts
 from uniapl_cli.commands.inputs import (
     Inputs,
@@ -57,8 +58,6 @@ from uniapl_cli.training.terms import Plan
 
 log = logging.getLogger("uniapl")
 
-LEAST_HALF = 2.0**-24  # the smallest float16 above 0
-
 
 def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     """Train a policy as the config says, from where an earlier run of it stopped.
@@ -71,7 +70,6 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     if config.model.adapter is not None:
         with config.blaming("model.adapter"):
             require_peft()
-    check_eps(config)
     run = RunDirectory(Path(config.run.dir))
     config, keys = with_date(config, run), keys_of_training(config, method)
     config.require_filled(*(key.partition(".")[0] for key in keys))
@@ -97,7 +95,7 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         components.find_discriminator(config)
     if dry_run:
         return describe(config, method, streams)
-    device = components.use_device(config)
+    device = use_device(config)
     policy = components.trained_policy(config, location, chat, device)
     reference = None
     if needs_reference(config, method):
@@ -106,18 +104,6 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     state = State(policy, make_optimizer(config, policy.model), streams)
     open_run(run, config, device, inputs)
     return execute(config, run, state, method, sources, lr, reference)
-
-
-def check_eps(config: Config) -> None:
-    """Refuse an epsilon that is 0 in the weights' dtype: 0 / 0 is no update. Raises ConfigError."""
-    eps = float(getattr(config.optim, "eps", 1.0))
-    if config.model.dtype == "float16" and config.model.adapter is None and eps < LEAST_HALF:
-        raise config.error(
-            "optim.eps",
-            f"'optim.eps' is {eps:g}, which is 0 in float16 ({LEAST_HALF:g} is the least above 0)",
-            "Set optim.eps=1e-4, or model.dtype=float32",
-            got=eps,
-        )
 
 
 def training_inputs(config: Config, method: Plan, chat: Chat) -> Inputs:
@@ -222,7 +208,9 @@ def execute(
         StopRequest(announce) as stop,
         bar(str(config.method or "train"), training.steps) as progress,
     ):
-        health = Health(run_facts(config, method)) if config.run.health else None
+        health = (
+            Health(run_facts(config, method, state.trainable.device)) if config.run.health else None
+        )
         reporter = Reporter(run, config.run, progress, stop, health)
         if not run_loop(state, method, sources, checkpoints, reporter, settings, reference):
             assert stop.number is not None, "only a signal ends the loop early"
@@ -243,6 +231,7 @@ def describe(config: Config, method: Plan, streams: Mapping[str, Stream[Any]]) -
     """Return what a run would do, for --dry-run."""
     return {
         "method": config.method,
+        "computed in": arithmetic(config),
         "terms": method.weights(0),
         "data": {name: len(stream.items) for name, stream in streams.items()},
         "steps": config.training.steps,

@@ -18,7 +18,7 @@ from uniapl_cli.options import MISSING, FilePath, Options, key, section
 from uniapl_cli.pipelines.filter import FilterOptions
 from uniapl_cli.pipelines.score import ScoreOptions
 from uniapl_cli.pipelines.teach import TeachOptions
-from uniapl_cli.precision import Dtype
+from uniapl_cli.precision import Precision
 from uniapl_cli.registry import Choice, Entry, Named
 from uniapl_cli.rewards.reward import RewardOptions
 from uniapl_cli.runs.options import RunOptions
@@ -43,9 +43,6 @@ class Model(Options):
         MISSING, "a folder, a run directory, a hub name, or tiny:base, tiny:teacher"
     )
     revision: str | None = key(None, "branch, tag or commit on the hub")
-    dtype: Dtype = key(
-        "auto", "of the weights; auto is float32 on CPU and for what is trained, else bfloat16"
-    )
     attention: str = key("sdpa", "attention implementation of transformers: sdpa, eager, ...")
 
 
@@ -77,6 +74,10 @@ class Config(Root):
     """One experiment. All verbs read the same file; each takes the sections it needs."""
 
     seed: NonNegativeInt = key(0, "of everything that is drawn")
+    precision: Precision = key(
+        "auto",
+        "sampling, training and scoring compute in it; auto is bfloat16 on CUDA, else float32",
+    )
     method: str | None = key(None, "set by `uniapl train METHOD`; ${method} names it in paths")
     run: RunOptions = section(RunOptions, "where and how often")
     model: Policy = section(Policy, "the policy that training starts from")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from uniapl_cli.options import MISSING, FilePath, Options, key
+from uniapl_cli.precision import Precision
 from uniapl_cli.registry import Registry
 from uniapl_cli.types import Comparison
 
@@ -30,7 +31,7 @@ class DiscriminatorOptions(Options):
     path: FilePath = key(MISSING, "folder, run directory or hub name; tiny:polar")
     revision: str | None = key(None, "commit or branch on the hub")
 
-    def make(self, path: str, device: str) -> Discriminator:
+    def make(self, path: str, device: str, precision: Precision = "auto") -> Discriminator:
         """Load the discriminator in the folder `path`. Raises ModelError."""
         raise NotImplementedError
 

@@ -18,6 +18,7 @@ from uniapl_cli.discriminators.local import (
 from uniapl_cli.errors import ModelError
 from uniapl_cli.loading import check_vocabulary, load_tokenizer
 from uniapl_cli.options import key
+from uniapl_cli.precision import Precision, arithmetic
 from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Comparison
 
@@ -29,12 +30,12 @@ class Embedding(LocalDiscriminator):
     scale: float = key(4.0, "opposite directions score -2 * scale, the same one 0", gt=0)
     with_prompt: bool = key(False, "embed each answer behind its prompt")
 
-    def make(self, path: str, device: str) -> EmbeddingDiscriminator:
+    def make(self, path: str, device: str, precision: Precision = "auto") -> EmbeddingDiscriminator:
         """Load the encoder in the folder `path`. Raises ModelError."""
-        model = self.load("AutoModel", path, device)
+        model = self.load("AutoModel", path, device, precision)
         tokenizer = load_tokenizer(path, self.revision)
         check_vocabulary(path, tokenizer, model.config)
-        return EmbeddingDiscriminator(model, tokenizer, self)
+        return EmbeddingDiscriminator(model, tokenizer, self, precision)
 
 
 class EmbeddingDiscriminator:
@@ -43,8 +44,11 @@ class EmbeddingDiscriminator:
     0 means the same direction, where the anchor's coefficient is greatest; -2 * scale the opposite.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, options: Embedding) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, options: Embedding, precision: Precision = "auto"
+    ) -> None:
         self.model, self.tokenizer, self.options = model, tokenizer, options
+        self.precision = precision
         self.context = getattr(model.config, "max_position_embeddings", None)
 
     def score(
@@ -95,6 +99,7 @@ class EmbeddingDiscriminator:
         """Return the (R, H) means of the last hidden states of rows of token ids."""
         ids, mask = pad_ids(rows, self.tokenizer.pad_token_id or 0)
         ids, mask = ids.to(self.model.device), mask.to(self.model.device)
-        hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+        with arithmetic(self.precision, self.model.device):
+            hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
         weight = mask.unsqueeze(2)
         return ((hidden * weight).sum(1) / weight.sum(1)).cpu()

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from uniapl_cli.discriminators.discriminator import DiscriminatorOptions
 from uniapl_cli.errors import ModelError
 from uniapl_cli.loading import load_pretrained, read_model_config
 from uniapl_cli.options import key
-from uniapl_cli.precision import Dtype, weights
+from uniapl_cli.precision import Precision, freeze
 
 
 class LocalDiscriminator(DiscriminatorOptions):
     """What a config may set of a discriminator that is loaded into this process."""
 
-    dtype: Dtype = key("auto", "of the weights: auto is float32 on CPU, bfloat16 on CUDA")
     attention: str = key("sdpa", "implementation: sdpa, eager, flash_attention_2")
     batch_tokens: int = key(16384, "tokens one scoring batch may hold", ge=1, may_change=True)
 
@@ -25,16 +26,19 @@ class LocalDiscriminator(DiscriminatorOptions):
         """Read the model's config.json. Raises ModelError."""
         read_model_config(path, self.revision)
 
-    def load(self, auto: str, path: str | Path, device: str) -> Any:
+    def load(self, auto: str, path: str | Path, device: str, precision: Precision) -> Any:
         """Load a model by one of transformers' Auto classes, for inference. Raises ModelError."""
-        return load_pretrained(
-            auto,
-            path,
-            device,
-            dtype=weights(self.dtype, device, trained=False),
-            attention=self.attention,
-            revision=self.revision,
-        ).requires_grad_(False)
+        return freeze(
+            load_pretrained(
+                auto,
+                path,
+                device,
+                dtype=torch.float32,
+                precision=precision,
+                attention=self.attention,
+                revision=self.revision,
+            )
+        )
 
 
 def refuse_overlong(ids: Sequence[str], rows: Sequence[Sequence[int]], context: int | None) -> None:

@@ -18,6 +18,7 @@ from uniapl_cli.discriminators.polar.serialise import remove_all, special_string
 from uniapl_cli.errors import ModelError
 from uniapl_cli.loading import check_vocabulary, load_tokenizer
 from uniapl_cli.options import key
+from uniapl_cli.precision import Precision, arithmetic
 from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Comparison
 
@@ -30,9 +31,11 @@ class RewardModel(LocalDiscriminator):
         "reference", "subtract the reference's own score, so that 0 is as good as it; or nothing"
     )
 
-    def make(self, path: str, device: str) -> RewardModelDiscriminator:
+    def make(
+        self, path: str, device: str, precision: Precision = "auto"
+    ) -> RewardModelDiscriminator:
         """Load the classifier in the folder `path`. Raises ModelError."""
-        model = self.load("AutoModelForSequenceClassification", path, device)
+        model = self.load("AutoModelForSequenceClassification", path, device, precision)
         labels = model.config.num_labels
         if labels != 1:
             message = f"'{path}' is no reward model: it has {labels} labels, not 1"
@@ -41,7 +44,7 @@ class RewardModel(LocalDiscriminator):
         check_vocabulary(path, tokenizer, model.config)
         if not tokenizer.chat_template:
             raise ModelError(f"the tokenizer of '{path}' has no chat template")
-        return RewardModelDiscriminator(model, tokenizer, self)
+        return RewardModelDiscriminator(model, tokenizer, self, precision)
 
 
 class RewardModelDiscriminator:
@@ -51,8 +54,11 @@ class RewardModelDiscriminator:
     so that 0 means "as good as the reference"; against "nothing" it is not.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, options: RewardModel) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, options: RewardModel, precision: Precision = "auto"
+    ) -> None:
         self.model, self.tokenizer, self.options = model, tokenizer, options
+        self.precision = precision
         # Without a pad token transformers does not find the end of a padded row.
         self.pad: int | None = model.config.pad_token_id
         self.batch_tokens = 1 if self.pad is None else options.batch_tokens
@@ -107,4 +113,6 @@ class RewardModelDiscriminator:
     def _forward(self, rows: Sequence[Sequence[int]]) -> list[float]:
         ids, mask = pad_ids(rows, self.pad or 0)
         ids, mask = ids.to(self.model.device), mask.to(self.model.device)
-        return self.model(input_ids=ids, attention_mask=mask).logits[:, 0].float().tolist()
+        with arithmetic(self.precision, self.model.device):
+            logits = self.model(input_ids=ids, attention_mask=mask).logits
+        return logits[:, 0].float().tolist()

@@ -33,8 +33,8 @@ class Generator(Protocol):
         ...
 
 
-# (model, chat, *, options) -> Generator
-generators: Registry[Callable[..., Generator]] = Registry("generator")
+# (model, chat, *, precision, options) -> Generator
+generators: Registry[Callable[..., Generator]] = Registry("generator", supplied=("precision",))
 
 
 def in_order(answers: Iterable[tuple[int, list[Completion]]], count: int) -> list[list[Completion]]:

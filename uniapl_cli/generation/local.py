@@ -19,7 +19,7 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.errors import ModelError
 from uniapl_cli.generation.generator import Request, generators
 from uniapl_cli.generation.sampling import draw, uniforms
-from uniapl_cli.precision import arithmetic
+from uniapl_cli.precision import Precision, arithmetic
 from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Completion, FinishReason, Sampling
 
@@ -53,9 +53,17 @@ BatchTokens = Annotated[
 class LocalGenerator:
     """A transformers causal language model in this process, on the model's device."""
 
-    def __init__(self, model: Any, chat: Chat, *, batch_tokens: BatchTokens = 65536) -> None:
+    def __init__(
+        self,
+        model: Any,
+        chat: Chat,
+        *,
+        precision: Precision = "auto",
+        batch_tokens: BatchTokens = 65536,
+    ) -> None:
         self.model = model
         self.chat = chat
+        self.precision = precision
         self.batch_tokens = batch_tokens
         configured = model.generation_config.eos_token_id
         listed = configured if isinstance(configured, list) else [configured]
@@ -72,7 +80,7 @@ class LocalGenerator:
             self._check_room(request, sampling)
         incomplete: dict[int, dict[int, Completion]] = {}
         for batch in self._batches(requests, sampling):
-            with arithmetic(self.model.device):
+            with arithmetic(self.precision, self.model.device):
                 answers = deque(self._decode(batch, sampling))
             for unit in batch:
                 done = incomplete.setdefault(unit.index, {})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uniapl_cli.errors import ModelError
 from uniapl_cli.loading.configs import check_generation, check_settings
 from uniapl_cli.loading.files import check_objects
-from uniapl_cli.precision import arithmetic
+from uniapl_cli.precision import Precision, arithmetic
 from uniapl_cli.reasons import explained
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def load_pretrained(
     device: str,
     *,
     dtype: torch.dtype,
+    precision: Precision = "auto",
     attention: str | None = None,
     revision: str | None = None,
     lacks: Sequence[str] = (),
@@ -71,7 +72,7 @@ def load_pretrained(
         check_plain(path, headers, [name for name, _ in model.named_parameters()])
     check_finite(path, model)
     model = model.to(device).eval()
-    _try(path, model, device)
+    _try(path, model, device, precision)
     return model
 
 
@@ -88,13 +89,13 @@ def checked_headers(path: str | Path, revision: str | None) -> dict[str, Header]
     return headers
 
 
-def _try(path: str | Path, model: Any, device: str) -> None:
+def _try(path: str | Path, model: Any, device: str, precision: Precision) -> None:
     """Refuse a model whose outputs are not finite: settings can do that too. Raises ModelError."""
     import torch
 
     ids = torch.tensor([[0, 1, 2]], device=device)
     with explained(f"cannot load '{path}': it does not run", got=path):
-        with torch.inference_mode(), arithmetic(device):
+        with torch.inference_mode(), arithmetic(precision, device):
             output = model(input_ids=ids)[0]
         if not output.isfinite().all():
             raise ValueError("its outputs are not finite")

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, Strict
 from torch import nn
 
+from uniapl_cli.errors import ModelError
 from uniapl_cli.options import Options, key
 from uniapl_cli.registry import Registry
 from uniapl_cli.training.schedules import ScheduleOptions, schedules
@@ -57,10 +58,25 @@ class Optimizer:
             part.load_state_dict(state[str(index)])
 
 
+def trained(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the trained weights by name. Raises ModelError for any of 16 bits."""
+    weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    for name, weight in weights.items():
+        if weight.itemsize < 4:
+            dtype = str(weight.dtype).removeprefix("torch.")
+            raise ModelError(
+                f"cannot train {name} in {dtype}, which rounds small updates away",
+                "Load the weights as float32; precision=bfloat16 computes in bfloat16 over them",
+                got=dtype,
+                allowed=["float32"],
+            )
+    return weights
+
+
 @optimizers.register("adamw")
 def adamw(model: nn.Module, *, betas: Betas, eps: float, weight_decay: float) -> Optimizer:
     """AdamW for all trained weights."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    parameters = list(trained(model).values())
     return Optimizer([(_adamw(parameters, betas, eps, weight_decay), 1.0)])
 
 
@@ -76,10 +92,9 @@ def muon(
     """Muon for the hidden matrices, at `muon_lr_ratio` times the rate; AdamW for the rest."""
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
+    for name, parameter in trained(model).items():
         hidden = parameter.dim() == 2 and ".layers." in f".{name}"
-        if parameter.requires_grad:
-            (matrices if hidden else others).append(parameter)
+        (matrices if hidden else others).append(parameter)
     parts: list[tuple[torch.optim.Optimizer, float]] = []
     if matrices:
         parts.append((torch.optim.Muon(matrices, weight_decay=weight_decay), muon_lr_ratio))

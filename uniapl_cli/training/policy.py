@@ -18,7 +18,7 @@ from uniapl_cli.errors import ModelError
 from uniapl_cli.folders import replacing_folder
 from uniapl_cli.head import Head, backbone
 from uniapl_cli.loading import check_vocabulary, load_pretrained, load_tokenizer
-from uniapl_cli.precision import DTYPES, Dtype, arithmetic
+from uniapl_cli.precision import DTYPES, Dtype, Precision, arithmetic
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.adapter import adapted_layers, adapter_disabled, merged, save_adapter
 
@@ -41,9 +41,10 @@ class Trainable(Protocol):
 class Policy:
     """A causal language model as a policy: TokenBatch -> log-probabilities (B, T)."""
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
+    def __init__(self, model: Any, tokenizer: Any, precision: Precision = "auto") -> None:
         self.model = model
         self.tokenizer = tokenizer
+        self.precision = precision
         self.device: torch.device = model.device
         self.backbone = backbone(model)
         self.head = Head(model)
@@ -53,7 +54,7 @@ class Policy:
 
         Only the masked tokens go through the vocabulary head, LOGIT_BUDGET logits at a time.
         """
-        with arithmetic(self.device):
+        with arithmetic(self.precision, self.device):
             hidden = self.backbone(
                 input_ids=batch.tokens[:, :-1], use_cache=False
             ).last_hidden_state
@@ -73,7 +74,7 @@ class WithoutAdapter(Policy):
     """The policy with its adapter disabled: what training started from, without a second copy."""
 
     def __init__(self, policy: Policy) -> None:
-        super().__init__(policy.model, policy.tokenizer)
+        super().__init__(policy.model, policy.tokenizer, policy.precision)
 
     @torch.no_grad()
     def forward(self, batch: TokenBatch) -> Tensor:
@@ -85,8 +86,9 @@ class WithoutAdapter(Policy):
 class TrainablePolar:
     """A POLAR-format discriminator in training: PairBatch -> scores (B, 2)."""
 
-    def __init__(self, polar: PolarModel, device: str) -> None:
+    def __init__(self, polar: PolarModel, device: str, precision: Precision = "auto") -> None:
         self.polar = polar
+        self.precision = precision
         # Dropout is off, so a resumed run needs no random state to give the same weights.
         self.model = polar.model.to(device).eval()
         self.tokenizer = polar.tokenizer
@@ -94,7 +96,7 @@ class TrainablePolar:
 
     def forward(self, batch: PairBatch) -> Tensor:
         """Return (B, 2) scores."""
-        with arithmetic(self.device):
+        with arithmetic(self.precision, self.device):
             return self.polar.forward(batch)
 
 
@@ -151,12 +153,14 @@ def stop_at(token: int, model: Any, tokenizer: Any) -> None:
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(token)
 
 
-def load_policy(path: str | Path, device: str, **options: Any) -> Policy:
+def load_policy(
+    path: str | Path, device: str, precision: Precision = "auto", **options: Any
+) -> Policy:
     """Load a policy with its tokenizer. Raises ModelError."""
     tokenizer = load_tokenizer(path, options.get("revision"))
-    model = load_model(path, device, **options)
+    model = load_model(path, device, precision=precision, **options)
     check_vocabulary(path, tokenizer, model.config)
-    return Policy(model, tokenizer)
+    return Policy(model, tokenizer, precision)
 
 
 def cast(state: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:

@@ -140,9 +140,9 @@ def test_weights_in_other_files(judge, rows, tmp_path, layout):
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
-@pytest.mark.parametrize(("dtype", "near"), [("bfloat16", 0.5), ("float16", 0.05)])
-def test_other_attention_and_dtypes(rows, attention, dtype, near):
-    judge = Polar(dtype=dtype, attention=attention).make(TINY, "cpu")
+@pytest.mark.parametrize(("precision", "near"), [("bfloat16", 0.1), ("float32", 1e-4)])
+def test_other_attention_and_precisions(rows, attention, precision, near):
+    judge = Polar(attention=attention).make(TINY, "cpu", precision)
     assert judge.polar.backbone.config._attn_implementation == attention
     assert judge.polar.backbone.rotary_emb.inv_freq.dtype == torch.float32
     few = [row for row in rows if row["group"]]

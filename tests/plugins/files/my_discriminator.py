@@ -17,7 +17,7 @@ class OverlapOptions(DiscriminatorOptions):
     path: str = key("none", "there is nothing to load")
     scale: PositiveFloat = key(4.0, "of the score")
 
-    def make(self, path: str, device: str) -> Overlap:
+    def make(self, path: str, device: str, precision: str = "auto") -> Overlap:
         """Return the discriminator."""
         return Overlap(self.scale)
 

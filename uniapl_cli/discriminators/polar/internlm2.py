@@ -61,13 +61,12 @@ def load_official(
     path: str | Path,
     settings: Mapping[str, Any],
     device: str,
-    dtype: torch.dtype,
     attention: str,
     revision: str | None = None,
 ) -> tuple[Any, Any]:
     """Return (Llama sequence classifier, tokenizer). Raises ModelError.
 
-    Weights go to their device and dtype one by one; the head stays in float32.
+    Weights go to their device one by one, as float32.
     """
     from transformers import LlamaForSequenceClassification
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
@@ -83,8 +82,7 @@ def load_official(
     state = {}
     with explained(f"cannot load '{path}'", got=str(path)):
         for name, tensor in converted(read_tensors(path, revision), config):
-            kept = torch.float32 if name == "score.weight" else dtype
-            state[name] = tensor.to(device=device, dtype=kept, copy=True)
+            state[name] = tensor.to(device=device, dtype=torch.float32, copy=True)
     _check_state(path, state, model.state_dict())
     model.load_state_dict(state, assign=True)
     check_finite(path, model)

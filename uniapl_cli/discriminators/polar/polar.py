@@ -39,7 +39,7 @@ from uniapl_cli.loading import (
     read_object,
 )
 from uniapl_cli.options import key
-from uniapl_cli.precision import weights
+from uniapl_cli.precision import Precision, arithmetic, freeze
 from uniapl_cli.types import Comparison
 
 CLASSIFIER = "AutoModelForSequenceClassification"
@@ -97,17 +97,17 @@ class Polar(Format, LocalDiscriminator):
         """Read the checkpoint's config.json. Raises ModelError for any other model's."""
         read_settings(path, self.revision)
 
-    def make(self, path: str, device: str) -> PolarDiscriminator:
+    def make(self, path: str, device: str, precision: Precision = "auto") -> PolarDiscriminator:
         """Load the checkpoint in the folder `path`. Raises ModelError."""
         polar = load_polar(
             path,
             device=device,
-            dtype=weights(self.dtype, device, trained=False),
+            precision=precision,
             attention=self.attention,
             revision=self.revision,
             format=self,
         )
-        return PolarDiscriminator(polar, self)
+        return PolarDiscriminator(polar, self, precision)
 
 
 class PolarDiscriminator:
@@ -116,9 +116,10 @@ class PolarDiscriminator:
     `truncations` counts the comparisons that lost tokens, by part, over all calls.
     """
 
-    def __init__(self, polar: PolarModel, options: Polar) -> None:
+    def __init__(self, polar: PolarModel, options: Polar, precision: Precision = "auto") -> None:
         self.polar = polar
-        polar.model.eval().requires_grad_(False)
+        self.precision = precision
+        freeze(polar.model.eval())
         self.context = getattr(polar.model.config, "max_position_embeddings", None)
         self.truncations: Counter[str] = Counter()
         self.scorer = Scorer(
@@ -139,7 +140,8 @@ class PolarDiscriminator:
         refuse_overlong(names, rows, self.context)
         self.truncations += report_cuts(comparisons, cuts)
         prefixes = self._prefixes(comparisons, rows, cuts)
-        scores = self.scorer(rows, prefixes, batch_invariant=batch_invariant)
+        with arithmetic(self.precision, self.polar.model.device):
+            scores = self.scorer(rows, prefixes, batch_invariant=batch_invariant)
         refuse_nonfinite(names, scores)
         return scores
 
@@ -164,7 +166,7 @@ def load_polar(
     path: str | Path,
     *,
     device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    precision: Precision = "auto",
     attention: str = "sdpa",
     revision: str | None = None,
     format: Format = OFFICIAL,
@@ -175,10 +177,16 @@ def load_polar(
     """
     settings = read_settings(path, revision)
     if is_official(settings):
-        model, tokenizer = load_official(path, settings, device, dtype, attention, revision)
+        model, tokenizer = load_official(path, settings, device, attention, revision)
         return PolarModel(model, tokenizer, format)
     model = load_pretrained(
-        CLASSIFIER, path, device, dtype=dtype, attention=attention, revision=revision
+        CLASSIFIER,
+        path,
+        device,
+        dtype=torch.float32,
+        precision=precision,
+        attention=attention,
+        revision=revision,
     )
     tokenizer = load_tokenizer(path, revision)
     check_vocabulary(path, tokenizer, model.config)

@@ -32,6 +32,7 @@ from uniapl_cli.http import (
 )
 from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.options import Count, Options, key
+from uniapl_cli.precision import Precision
 from uniapl_cli.registry import Choice
 from uniapl_cli.types import Comparison
 
@@ -195,8 +196,8 @@ class PolarServer(Format, DiscriminatorOptions):
         {}, "further fields of each request", secret=True
     )
 
-    def make(self, path: str, device: str) -> PolarServers:
-        """Read the tokenizer in `path`; `device` is the servers' own choice. Raises ModelError."""
+    def make(self, path: str, device: str, precision: Precision = "auto") -> PolarServers:
+        """Read the tokenizer in `path`; where and how is the servers' choice. Raises ModelError."""
         return PolarServers(
             serialiser=serialiser(path, self.revision, self),
             engine=engines.bind(self.engine)(),

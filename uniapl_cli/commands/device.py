@@ -1,0 +1,49 @@
+"""The device that a config names, and what is computed in there."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+from uniapl_cli.config.schema import Config
+from uniapl_cli.precision import in_words
+from uniapl_cli.reasons import brief
+
+log = logging.getLogger("uniapl")
+
+
+def use_device(config: Config) -> str:
+    """Set the number of CPU threads and return the device to compute on. Raises ConfigError.
+
+    Logs what is computed in, and where.
+    """
+    if config.run.threads is not None:
+        torch.set_num_threads(config.run.threads)
+    named = device_name(config)
+    try:
+        torch.ones(1, device=named).item()  # a meta device computes nothing
+    except (RuntimeError, AssertionError) as error:
+        unknown = "device string" in str(error)  # with a list of all that there are anywhere
+        why = "is no device" if unknown else f"cannot be used: {brief(error)}"
+        raise config.error(
+            "run.device",
+            f"'run.device' is '{named}', which {why}",
+            "Take auto, cpu or, where torch sees a GPU, cuda or cuda:1",
+            got=named,
+        ) from None
+    log.info("computing in %s", arithmetic(config))
+    return named
+
+
+def device_name(config: Config) -> str:
+    """Return the name of the device to compute on, which may not be there."""
+    named = config.run.device
+    if named == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return named
+
+
+def arithmetic(config: Config) -> str:
+    """Return in words what is computed in, and where."""
+    return in_words(config.precision, device_name(config))
