@@ -16,6 +16,7 @@ from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.generation import Generator, generators
+from uniapl_cli.generation.agreement import check_agreement
 from uniapl_cli.loading import check_vocabulary, hub_file, load_tokenizer, read_model_config
 from uniapl_cli.precision import freeze
 from uniapl_cli.runs.directory import RunDirectory
@@ -167,9 +168,13 @@ def reference(config: Config, location: str, policy: Policy, device: str) -> Pol
     return Policy(model(config, location, device), policy.tokenizer, config.precision)
 
 
-def generator(config: Config, model: Any, chat: Chat) -> Generator:
-    """Return the generator over a model."""
-    return generators.bind(config.generation, precision=config.precision)(model, chat)
+def generator(config: Config, model: Any, chat: Chat, key: str | None) -> Generator:
+    """Return the generator over the model that `key` named; None if it is not sampled from."""
+    made = generators.bind(config.generation, precision=config.precision)(model, chat)
+    if key is not None:
+        with config.blaming(key):
+            check_agreement(made, model, config.precision)
+    return made
 
 
 def check_discriminator(config: Config, why: str = "this command") -> None:

@@ -56,7 +56,7 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     }
     device = use_device(config)
     model = components.model(measured, location, device, key="eval.model")
-    generator = components.generator(config, model, chat)
+    generator = components.generator(config, model, chat, "eval.model")
     bound, judge = bind_metrics(config, chat, device), components.judge(config)
     result: dict[str, Any] = {
         "name": options.name or options.model,

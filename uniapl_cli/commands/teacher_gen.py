@@ -96,7 +96,8 @@ def local_teacher(config: Config, location: str, chat: Chat) -> Teacher:
             attention=teacher.attention,
             revision=teacher.revision,
         ).eval()
-    return LocalTeacher(components.generator(config, freeze(model), chat), chat)
+    generator = components.generator(config, freeze(model), chat, "teacher.path")
+    return LocalTeacher(generator, chat)
 
 
 def server_teacher(config: Config) -> Teacher | None:

@@ -158,9 +158,10 @@ def make_sources(
         name: make_reward(name, config.rewards[name], supplies)
         for name in {t.reward: 0 for t in method.ever_active if t.reward is not None}
     }
-    generator = components.generator(config, policy.model, chat)
-    parts = Parts(chat, generator, rewards, config.sampling, config.seed)
     names = dict.fromkeys(term.source for term in method.ever_active)
+    sampled = any(config.source_kind(name).traits.get("rewarded") for name in names)
+    generator = components.generator(config, policy.model, chat, "model.path" if sampled else None)
+    parts = Parts(chat, generator, rewards, config.sampling, config.seed)
     return {name: config.source(name).make(name, parts) for name in names}
 
 

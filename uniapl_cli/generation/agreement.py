@@ -1,0 +1,52 @@
+"""Whether a generator samples from its model: asked once, before anything is computed with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from uniapl_cli.errors import ModelError
+from uniapl_cli.generation.generator import Generator, Request, in_order
+from uniapl_cli.precision import Precision, arithmetic, resolve
+from uniapl_cli.types import Sampling
+
+# Of different lengths, each answered several times: rows are padded, shared out and dropped.
+REQUESTS = tuple(Request(tuple(range(1, length)), tuple(range(4))) for length in (4, 10))
+SAMPLING = Sampling(temperature=1.0, max_new_tokens=4)
+# Mean differences a token that rounding explains.
+ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.3}
+
+
+def check_agreement(generator: Generator, model: Any, precision: Precision) -> None:
+    """Refuse a model for which sampled log-probabilities are not those of its forward pass.
+
+    Such is one that keeps what it has read elsewhere than in the cache it is given. Raises
+    ModelError.
+    """
+    answers = in_order(generator.generate(REQUESTS, SAMPLING), len(REQUESTS))
+    gaps = []
+    for request, completions in zip(REQUESTS, answers, strict=True):
+        for answer in completions:
+            own = forward_logps(model, [*request.prompt_ids, *answer.token_ids], precision)
+            sampled = torch.tensor(answer.logps)
+            gaps.append((own[len(request.prompt_ids) - 1 :].cpu() - sampled).abs())
+    gap = float(torch.cat(gaps).mean())
+    if not gap <= ROUNDING[resolve(precision, model.device)]:
+        kind = type(model).__name__
+        raise ModelError(
+            f"{kind} cannot be sampled from here: the log-probabilities are {gap:.2g} a token off "
+            "those of a plain forward pass, as of a model that keeps its state outside the cache",
+            "Without sampling, as in train sft, it can be trained",
+            got=kind,
+        )
+
+
+@torch.inference_mode()
+def forward_logps(model: Any, ids: list[int], precision: Precision) -> Tensor:
+    """Return (T-1,) log-probabilities of the tokens behind the first, without a cache."""
+    tokens = torch.tensor([ids], device=model.device)
+    with arithmetic(precision, model.device):
+        logits = model(input_ids=tokens[:, :-1], use_cache=False).logits[0]
+    return logits.float().log_softmax(-1).gather(1, tokens[0, 1:, None]).squeeze(1)
