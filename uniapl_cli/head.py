@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from uniapl_cli.errors import ModelError
@@ -55,7 +57,8 @@ class Head:
 
     def __call__(self, hidden: Tensor) -> Tensor:
         """Return the logits (..., V) of hidden states (..., H)."""
-        return self.finish(self.linear(hidden))
+        with own_dtype(self.weight):
+            return self.finish(self.linear(hidden.to(self.weight.dtype)))
 
     def finish(self, logits: Tensor) -> Tensor:
         """Return the model's logits, given the products with the vocabulary."""
@@ -80,6 +83,21 @@ class Head:
             if _close(self(probe), logits):
                 return True
         return False
+
+
+def product(hidden: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return the products (N, V) of hidden states (N, H) with a head, in its weights' dtype."""
+    with own_dtype(weight):
+        return F.linear(hidden.to(weight.dtype), weight, bias)
+
+
+def own_dtype(weight: Tensor) -> AbstractContextManager[Any]:
+    """Return a context without autocast, to compute in the dtype that a head's weights have.
+
+    In bfloat16, logits of 16 to 32 are multiples of 1/8: sampler and learner, whose hidden states
+    differ by some rounding, would differ more by that, and sums of gradients lose small summands.
+    """
+    return torch.autocast(weight.device.type, enabled=False)
 
 
 def backbone(model: Any) -> Any:
@@ -112,11 +130,18 @@ def _replaced(model: Any, ids: Tensor, probe: Tensor) -> tuple[Tensor, Tensor]:
         output["last_hidden_state"] = probe
         return output
 
-    hook = backbone(model).register_forward_hook(replace)
+    def multiply(linear: Any, args: Any, output: Any) -> Any:
+        return product(args[0], linear.weight, linear.bias)
+
+    hooks = [
+        backbone(model).register_forward_hook(replace),
+        model.get_output_embeddings().register_forward_hook(multiply),
+    ]
     try:
         logits = model(input_ids=ids, use_cache=False).logits
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
     return seen[-1], logits
 
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -38,9 +38,26 @@ def in_words(precision: Precision, device: torch.device | str) -> str:
     return f"{dtype} on {device} (precision={precision})"
 
 
-def freeze(model: Any) -> Any:
-    """Return the model without gradients."""
-    return model.requires_grad_(False)
+def freeze(model: Any, dtype: torch.dtype, *, exactly: bool = False) -> Any:
+    """Return the model, no longer to be trained, fit to compute in `dtype`.
+
+    For bfloat16 its linear layers keep their weights in it, which autocast would otherwise cast at
+    each forward pass: the same bits, in half the memory. Not so those of its head, which computes
+    in its own dtype, and, with `exactly`, those that would be rounded.
+    """
+    model.requires_grad_(False)
+    if dtype is torch.float32:
+        return model
+    inside = getattr(model, model.base_model_prefix, model)
+    layers = {layer for layer in inside.modules() if type(layer) is nn.Linear}
+    # Weights may be shared with what is no such layer.
+    others = {id(p) for m in model.modules() if m not in layers for p in m._parameters.values()}
+    for layer in layers:
+        for weight in layer.parameters():
+            small = weight.to(dtype)
+            if id(weight) not in others and not (exactly and (small != weight).any()):
+                weight.data = small
+    return model
 
 
 def non_finite(weights: Iterable[tuple[str, Tensor]]) -> tuple[str, str] | None:

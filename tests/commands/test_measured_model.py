@@ -26,7 +26,8 @@ def loaded(monkeypatch):
 def test_precision_and_attention_are_those_of_the_config(loaded, tmp_path):
     model = ("precision=bfloat16", "model.attention=eager", "model.adapter={rank: 2}")
     evaluate(load_config(None, [*EVAL, *model, SHORT, f"eval.out={tmp_path}"]))
-    assert loaded == [{"precision": "bfloat16", "attention": "eager", "revision": None}]
+    expected = {"precision": "bfloat16", "frozen": True, "attention": "eager", "revision": None}
+    assert loaded == [expected]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import yaml
 
+from uniapl_cli import precision
 from uniapl_cli.chat import Chat, read_template
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import Discriminator
@@ -18,7 +19,6 @@ from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.generation import Generator, generators
 from uniapl_cli.generation.agreement import check_agreement
 from uniapl_cli.loading import check_vocabulary, hub_file, load_tokenizer, read_model_config
-from uniapl_cli.precision import freeze
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sandbox import Sandbox, package_folders
 from uniapl_cli.seeding import derive
@@ -117,20 +117,20 @@ def model(
     """Load the weights of the policy; `key` is the one that named it."""
     options = config.model
     with config.blaming(key):
-        loaded = load_model(
+        return load_model(
             location,
             device,
             precision=config.precision,
+            frozen=not trained,
             attention=options.attention,
             revision=options.revision,
         ).eval()  # with dropout, sampler and trainable would be two different policies
-    return loaded if trained else freeze(loaded)
 
 
 def trained_policy(config: Config, location: str, chat: Chat, device: str) -> Policy:
     """Load the policy that training starts from, with a new adapter if it is to have one."""
     adapter = config.model.adapter
-    loaded = model(config, location, device, trained=adapter is None)
+    loaded = model(config, location, device, trained=True)
     if adapted_layers(loaded):
         raise config.error(
             "model.path",
@@ -140,6 +140,8 @@ def trained_policy(config: Config, location: str, chat: Chat, device: str) -> Po
         )
     if adapter is not None:
         with config.blaming("model.adapter"):
+            # Merged with the adapter, they are the final model's, so they lose nothing here.
+            precision.freeze(loaded, precision.resolve(config.precision, device), exactly=True)
             adapt(loaded, adapter, seed=derive(config.seed, "adapter"))
     stop_at(chat.stop_id, loaded, chat.tokenizer)
     with config.blaming("model.path"):

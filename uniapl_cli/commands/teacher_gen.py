@@ -20,7 +20,6 @@ from uniapl_cli.config.render import recorded
 from uniapl_cli.config.schema import Config
 from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.pipelines.teach import teach, unique_ids
-from uniapl_cli.precision import freeze
 from uniapl_cli.registry import KIND
 from uniapl_cli.teachers import LocalTeacher, ServerTeacher, Teacher, dialects
 from uniapl_cli.teachers.server import server_key
@@ -93,10 +92,11 @@ def local_teacher(config: Config, location: str, chat: Chat) -> Teacher:
             location,
             device,
             precision=config.precision,
+            frozen=True,
             attention=teacher.attention,
             revision=teacher.revision,
         ).eval()
-    generator = components.generator(config, freeze(model), chat, "teacher.path")
+    generator = components.generator(config, model, chat, "teacher.path")
     return LocalTeacher(generator, chat)
 
 

@@ -13,7 +13,7 @@ from uniapl_cli.discriminators.discriminator import DiscriminatorOptions
 from uniapl_cli.errors import ModelError
 from uniapl_cli.loading import load_pretrained, read_model_config
 from uniapl_cli.options import key
-from uniapl_cli.precision import Precision, freeze
+from uniapl_cli.precision import Precision
 
 
 class LocalDiscriminator(DiscriminatorOptions):
@@ -28,16 +28,15 @@ class LocalDiscriminator(DiscriminatorOptions):
 
     def load(self, auto: str, path: str | Path, device: str, precision: Precision) -> Any:
         """Load a model by one of transformers' Auto classes, for inference. Raises ModelError."""
-        return freeze(
-            load_pretrained(
-                auto,
-                path,
-                device,
-                dtype=torch.float32,
-                precision=precision,
-                attention=self.attention,
-                revision=self.revision,
-            )
+        return load_pretrained(
+            auto,
+            path,
+            device,
+            dtype=torch.float32,
+            precision=precision,
+            frozen=True,
+            attention=self.attention,
+            revision=self.revision,
         )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uniapl_cli.errors import ModelError
 from uniapl_cli.loading.configs import check_generation, check_settings
 from uniapl_cli.loading.files import check_objects
-from uniapl_cli.precision import Precision, arithmetic
+from uniapl_cli.precision import Precision, arithmetic, freeze, resolve
 from uniapl_cli.reasons import explained
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def load_pretrained(
     *,
     dtype: torch.dtype,
     precision: Precision = "auto",
+    frozen: bool = False,
     attention: str | None = None,
     revision: str | None = None,
     lacks: Sequence[str] = (),
@@ -41,7 +42,8 @@ def load_pretrained(
     """Load a model by one of transformers' Auto classes, in evaluation mode. Raises ModelError.
 
     All its weights but those that it `lacks` must be there: transformers would draw the missing
-    ones at random. `options` go to `from_pretrained`.
+    ones at random. A `frozen` one is kept as `precision` needs it, and has no gradients. `options`
+    go to `from_pretrained`.
     """
     import transformers
 
@@ -71,9 +73,9 @@ def load_pretrained(
     if getattr(model, "hf_quantizer", None) is None:
         check_plain(path, headers, [name for name, _ in model.named_parameters()])
     check_finite(path, model)
-    model = model.to(device).eval()
-    _try(path, model, device, precision)
-    return model
+    if frozen:
+        freeze(model, resolve(precision, device))
+    return _tried(path, model.to(device).eval(), precision)
 
 
 def checked_headers(path: str | Path, revision: str | None) -> dict[str, Header]:
@@ -89,16 +91,17 @@ def checked_headers(path: str | Path, revision: str | None) -> dict[str, Header]
     return headers
 
 
-def _try(path: str | Path, model: Any, device: str, precision: Precision) -> None:
-    """Refuse a model whose outputs are not finite: settings can do that too. Raises ModelError."""
+def _tried(path: str | Path, model: Any, precision: Precision) -> Any:
+    """Return the model. Raises ModelError if its outputs are not finite: settings can do that."""
     import torch
 
-    ids = torch.tensor([[0, 1, 2]], device=device)
+    ids = torch.tensor([[0, 1, 2]], device=model.device)
     with explained(f"cannot load '{path}': it does not run", got=path):
-        with torch.inference_mode(), arithmetic(precision, device):
+        with torch.inference_mode(), arithmetic(precision, model.device):
             output = model(input_ids=ids)[0]
         if not output.isfinite().all():
             raise ValueError("its outputs are not finite")
+    return model
 
 
 def _name_mismatch(kind: Any, path: str | Path, config: Any, headers: Mapping[str, Header]) -> None:

@@ -16,7 +16,7 @@ from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.errors import ModelError
 from uniapl_cli.folders import replacing_folder
-from uniapl_cli.head import Head, backbone
+from uniapl_cli.head import Head, backbone, product
 from uniapl_cli.loading import check_vocabulary, load_pretrained, load_tokenizer
 from uniapl_cli.precision import DTYPES, Dtype, Precision, arithmetic
 from uniapl_cli.tensors import TokenBatch
@@ -47,7 +47,8 @@ class Policy:
         self.precision = precision
         self.device: torch.device = model.device
         self.backbone = backbone(model)
-        self.head = Head(model)
+        with arithmetic(precision, self.device):  # attention may take no other dtype
+            self.head = Head(model)
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere.
@@ -118,7 +119,7 @@ def token_logps(
     """
 
     def chunk_logps(h: Tensor, t: Tensor) -> Tensor:
-        logits = F.linear(h, weight, bias).float()
+        logits = product(h, weight, bias).float()
         logits = (finish(logits) if finish else logits) / temperature
         # cross_entropy needs less memory than logsumexp - gather or log_softmax + gather.
         return -F.cross_entropy(logits, t, reduction="none")
@@ -180,9 +181,10 @@ def save_folder(folder: Path, model: Any, tokenizer: Any, dtype: Dtype = "auto")
     """
     adapted = bool(adapted_layers(model))
     state = merged(model) if adapted else model.state_dict()
-    named = "float32" if adapted else str(model.dtype).removeprefix("torch.")
-    if dtype != "auto":
-        state, named = cast(state, DTYPES[dtype]), dtype
+    named = str(model.dtype).removeprefix("torch.")
+    if dtype != "auto" or adapted:  # frozen weights may be bfloat16
+        named = dtype if dtype != "auto" else "float32"
+        state = cast(state, DTYPES[named])
     config = copy.deepcopy(model.config)
     config.dtype = named
     with replacing_folder(folder) as scratch:

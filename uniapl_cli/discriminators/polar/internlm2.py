@@ -60,13 +60,12 @@ def is_official(settings: Mapping[str, Any]) -> bool:
 def load_official(
     path: str | Path,
     settings: Mapping[str, Any],
-    device: str,
     attention: str,
     revision: str | None = None,
 ) -> tuple[Any, Any]:
     """Return (Llama sequence classifier, tokenizer). Raises ModelError.
 
-    Weights go to their device one by one, as float32.
+    Its weights are float32, on the CPU.
     """
     from transformers import LlamaForSequenceClassification
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
@@ -82,12 +81,12 @@ def load_official(
     state = {}
     with explained(f"cannot load '{path}'", got=str(path)):
         for name, tensor in converted(read_tensors(path, revision), config):
-            state[name] = tensor.to(device=device, dtype=torch.float32, copy=True)
+            state[name] = tensor.to(torch.float32, copy=True)
     _check_state(path, state, model.state_dict())
     model.load_state_dict(state, assign=True)
     check_finite(path, model)
     # Not part of the checkpoint, and in float32 whatever the weights are in.
-    model.model.rotary_emb = LlamaRotaryEmbedding(config).to(device)
+    model.model.rotary_emb = LlamaRotaryEmbedding(config)
     return model, tokenizer
 
 

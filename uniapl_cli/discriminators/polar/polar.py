@@ -29,6 +29,7 @@ from uniapl_cli.discriminators.polar.prefixes import Prefixes
 from uniapl_cli.discriminators.polar.scorer import Scorer
 from uniapl_cli.discriminators.polar.serialise import OFFICIAL, Cut, Format, Serialiser, report_cuts
 from uniapl_cli.errors import ModelError
+from uniapl_cli.head import product
 from uniapl_cli.loading import (
     check_settings,
     check_token,
@@ -39,7 +40,7 @@ from uniapl_cli.loading import (
     read_object,
 )
 from uniapl_cli.options import key
-from uniapl_cli.precision import Precision, arithmetic, freeze
+from uniapl_cli.precision import Precision, arithmetic, freeze, resolve
 from uniapl_cli.types import Comparison
 
 CLASSIFIER = "AutoModelForSequenceClassification"
@@ -66,7 +67,7 @@ class PolarModel:
 
     def head(self, hidden: Tensor) -> Tensor:
         """Return (R,) float32 scores of last hidden states (R, H)."""
-        return nn.functional.linear(hidden.float(), self.model.score.weight.float()).squeeze(1)
+        return product(hidden, self.model.score.weight).squeeze(1)
 
     def scores(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Return (R,) float32 scores. tokens: (R, L) padded on the right, lengths: (R,)."""
@@ -119,7 +120,7 @@ class PolarDiscriminator:
     def __init__(self, polar: PolarModel, options: Polar, precision: Precision = "auto") -> None:
         self.polar = polar
         self.precision = precision
-        freeze(polar.model.eval())
+        polar.model.eval().requires_grad_(False)
         self.context = getattr(polar.model.config, "max_position_embeddings", None)
         self.truncations: Counter[str] = Counter()
         self.scorer = Scorer(
@@ -177,7 +178,8 @@ def load_polar(
     """
     settings = read_settings(path, revision)
     if is_official(settings):
-        model, tokenizer = load_official(path, settings, device, attention, revision)
+        model, tokenizer = load_official(path, settings, attention, revision)
+        model = freeze(model, resolve(precision, device)).to(device)
         return PolarModel(model, tokenizer, format)
     model = load_pretrained(
         CLASSIFIER,
@@ -185,6 +187,7 @@ def load_polar(
         device,
         dtype=torch.float32,
         precision=precision,
+        frozen=True,
         attention=attention,
         revision=revision,
     )
