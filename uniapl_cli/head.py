@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from uniapl_cli.errors import ModelError
 
@@ -100,6 +101,15 @@ def own_dtype(weight: Tensor) -> AbstractContextManager[Any]:
     return torch.autocast(weight.device.type, enabled=False)
 
 
+def keep_own_dtype(layer: nn.Linear) -> RemovableHandle:
+    """Have a layer inside a model give what `product` does, until the handle is removed."""
+
+    def multiply(layer: Any, args: Any, output: Any) -> Tensor:
+        return product(args[0], layer.weight, layer.bias)
+
+    return layer.register_forward_hook(multiply)
+
+
 def backbone(model: Any) -> Any:
     """Return what a causal language model has below its head."""
     return getattr(model, model.base_model_prefix)
@@ -130,12 +140,9 @@ def _replaced(model: Any, ids: Tensor, probe: Tensor) -> tuple[Tensor, Tensor]:
         output["last_hidden_state"] = probe
         return output
 
-    def multiply(linear: Any, args: Any, output: Any) -> Any:
-        return product(args[0], linear.weight, linear.bias)
-
     hooks = [
         backbone(model).register_forward_hook(replace),
-        model.get_output_embeddings().register_forward_hook(multiply),
+        keep_own_dtype(model.get_output_embeddings()),
     ]
     try:
         logits = model(input_ids=ids, use_cache=False).logits

@@ -111,3 +111,10 @@ def test_a_missing_folder_is_refused(tmp_path):
     with pytest.raises(ModelError) as caught:
         judge(tmp_path / "absent")
     assert caught.value.got == tmp_path / "absent"
+
+
+def test_in_bfloat16_scores_are_near_and_no_number_of_bfloat16(folder, comparisons):
+    """What reads them computes in float32: rounded, close answers would score the same."""
+    scores = Embedding().make(folder, "cpu", "bfloat16").score(comparisons)
+    assert scores == pytest.approx(judge(folder).score(comparisons), abs=0.05)
+    assert any(score != float(torch.tensor(score).bfloat16()) for score in scores)

@@ -146,3 +146,10 @@ def test_a_tokenizer_without_a_template_is_refused(save):
     with pytest.raises(ModelError) as caught:
         judge(folder)
     assert str(folder) in caught.value.problem
+
+
+def test_in_bfloat16_scores_are_near_and_no_number_of_bfloat16(folder, comparisons):
+    """What reads them computes in float32: rounded, close answers would score the same."""
+    scores = RewardModel().make(folder, "cpu", "bfloat16").score(comparisons)
+    assert scores == pytest.approx(judge(folder).score(comparisons), abs=0.05)
+    assert any(score != float(torch.tensor(score).bfloat16()) for score in scores)

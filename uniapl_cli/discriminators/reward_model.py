@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
+from torch import nn
 
 from uniapl_cli.discriminators.batches import batches
 from uniapl_cli.discriminators.discriminator import discriminators
@@ -16,6 +17,7 @@ from uniapl_cli.discriminators.local import (
 )
 from uniapl_cli.discriminators.polar.serialise import remove_all, special_strings
 from uniapl_cli.errors import ModelError
+from uniapl_cli.head import keep_own_dtype
 from uniapl_cli.loading import check_vocabulary, load_tokenizer
 from uniapl_cli.options import key
 from uniapl_cli.precision import Precision, arithmetic
@@ -40,6 +42,9 @@ class RewardModel(LocalDiscriminator):
         if labels != 1:
             message = f"'{path}' is no reward model: it has {labels} labels, not 1"
             raise ModelError(message, got=labels)
+        for layer in model.modules():
+            if isinstance(layer, nn.Linear) and layer.out_features == 1:
+                keep_own_dtype(layer)
         tokenizer = load_tokenizer(path, self.revision)
         check_vocabulary(path, tokenizer, model.config)
         if not tokenizer.chat_template:
