@@ -120,18 +120,92 @@ FAMILIES: Mapping[str, Mapping[str, Any]] = {
     "minicpm3": {"dim_model_base": 16, **LATENT},
 }
 
+VISION = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "image_size": 28,
+    "patch_size": 14,
+}
+QWEN_VISION = {
+    "depth": 1,
+    "hidden_size": 16,
+    "embed_dim": 16,
+    "intermediate_size": 32,
+    "num_heads": 2,
+    "out_hidden_size": 32,
+    "num_position_embeddings": 16,
+    "fullatt_block_indexes": [0],
+    "deepstack_visual_indexes": [0],
+}
+
+
+def rotary(*sections: int) -> dict[str, Any]:
+    """Return the rotation of Qwen's models of images, whose dimensions are shared out."""
+    parameters = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": list(sections)}
+    return {"rope_parameters": parameters}
+
+
+# family -> the settings of its text beside SIZES, and those of its tower for images.
+TOWERS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+    "gemma3": (SLIDING, {"vision_config": VISION, "mm_tokens_per_image": 4}),
+    "gemma4": (
+        {**SLIDING, "num_kv_shared_layers": 0, "hidden_size_per_layer_input": 0},
+        {"vision_config": {**VISION, "head_dim": 8, "num_key_value_heads": 2}},
+    ),
+    "llama4": (
+        {"num_local_experts": 2, "intermediate_size_mlp": 32},
+        {
+            "vision_config": {
+                **VISION,
+                "vision_output_dim": 16,
+                "projector_input_dim": 16,
+                "projector_output_dim": 16,
+            }
+        },
+    ),
+    "llava": (
+        {"model_type": "llama"},
+        {"vision_config": {**VISION, "model_type": "clip_vision_model"}},
+    ),
+    "mistral3": (
+        {"model_type": "mistral"},
+        {"vision_config": {**VISION, "model_type": "pixtral", "head_dim": 8}},
+    ),
+    "qwen2_5_vl": (rotary(1, 1, 2), {"vision_config": QWEN_VISION}),
+    "qwen3_5": (DELTA, {"vision_config": QWEN_VISION}),
+    "qwen3_vl": (rotary(2, 1, 1), {"vision_config": QWEN_VISION}),
+    "smolvlm": ({"model_type": "llama"}, {"vision_config": VISION}),
+}
+ALL = (*FAMILIES, *TOWERS)
 # They keep what they have read in arguments or modules of their own, not in the cache.
 NOT_SAMPLED = ("mamba2", "recurrent_gemma")
 # What the unit tests see of each kind of layer, head and cache; the slow ones see all.
-USUAL = ("llama", "gemma2", "cohere2", "qwen3_next", "lfm2", "gpt_oss", "falcon_h1", "deepseek_v3")
+USUAL = (
+    "llama",
+    "gemma2",
+    "cohere2",
+    "qwen3_next",
+    "lfm2",
+    "gpt_oss",
+    "falcon_h1",
+    "deepseek_v3",
+    "qwen3_5",
+    "gemma3",
+)
 
 
 def new_model(family: str, vocabulary: int, *, seed: int = 0) -> Any:
     """Return a random model of a family in evaluation mode, with `vocabulary` rows of logits."""
+    text, tower = TOWERS.get(family) or (FAMILIES[family], None)
     ids = {"bos_token_id": None, "eos_token_id": 0, "pad_token_id": 0}
-    settings = {**SIZES, **ids, **FAMILIES[family], "vocab_size": vocabulary}
+    settings = {**SIZES, **ids, **text, "vocab_size": vocabulary}
     settings = {name: value for name, value in settings.items() if value is not None}
-    kind = family.partition("-")[0]
+    kind = "AutoModelForCausalLM"
+    if tower is not None:
+        kind = "AutoModelForImageTextToText"
+        settings = {"text_config": settings, **tower, "image_token_index": 1, "image_token_id": 1}
+    config = transformers.AutoConfig.for_model(family.partition("-")[0], **settings)
     torch.manual_seed(seed)
-    config = transformers.AutoConfig.for_model(kind, **settings)
-    return transformers.AutoModelForCausalLM.from_config(config).eval()
+    return getattr(transformers, kind).from_config(config).eval()

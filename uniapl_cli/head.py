@@ -39,12 +39,7 @@ class Head:
         self.linear: nn.Linear = model.get_output_embeddings()
         self.scale, self.cap = 1.0, 0.0
         if self.linear is None or not self._fit(model):
-            kind = type(model).__name__
-            raise ModelError(
-                f"{kind} makes its logits in a way that is not known here: neither by a product "
-                "with the vocabulary alone, nor by one that a number scales or caps",
-                got=kind,
-            )
+            raise _unknown(model)
 
     @property
     def weight(self) -> Tensor:
@@ -74,6 +69,8 @@ class Head:
         """Set scale and cap to those with which the model's own logits are met, if there are."""
         ids = torch.tensor([[0, 1, 2]], device=model.device)
         alone = backbone(model)(input_ids=ids, use_cache=False)[0]
+        if alone.shape[-1] != self.weight.shape[1]:
+            return False
         noise = torch.randn(alone.shape, generator=torch.Generator().manual_seed(0))
         noise = noise.to(alone)
         probe = noise * (PROBED / self.linear(noise).float().std().clamp(min=1e-6)).to(noise)
@@ -111,8 +108,32 @@ def keep_own_dtype(layer: nn.Linear) -> RemovableHandle:
 
 
 def backbone(model: Any) -> Any:
-    """Return what a causal language model has below its head."""
-    return getattr(model, model.base_model_prefix)
+    """Return what a causal language model has below its head. Raises ModelError."""
+    for name in (model.base_model_prefix, "model", "language_model"):
+        inner = getattr(model, name, None)
+        if inner is not None:  # a whole language model where it stands beside a tower
+            return backbone(inner) if hasattr(inner, "lm_head") else inner
+    raise _unknown(model)
+
+
+@torch.no_grad()
+def check_causal(model: Any) -> None:
+    """Refuse a model that reads what comes behind a token too. Raises ModelError."""
+    ids = torch.tensor([[0, 1, 2, 3]], device=model.device)
+    read = backbone(model)
+    whole, half = (read(input_ids=part, use_cache=False)[0] for part in (ids, ids[:, :2]))
+    if not _close(half, whole[:, :2]):
+        kind = type(model).__name__
+        raise ModelError(f"{kind} is not causal: it reads what comes behind a token", got=kind)
+
+
+def _unknown(model: Any) -> ModelError:
+    kind = type(model).__name__
+    return ModelError(
+        f"{kind} makes its logits in a way that is not known here: neither by a product "
+        "with the vocabulary alone, nor by one that a number scales or caps",
+        got=kind,
+    )
 
 
 def _candidates(config: Any) -> Iterator[tuple[float, float]]:
@@ -140,16 +161,17 @@ def _replaced(model: Any, ids: Tensor, probe: Tensor) -> tuple[Tensor, Tensor]:
         output["last_hidden_state"] = probe
         return output
 
-    hooks = [
-        backbone(model).register_forward_hook(replace),
-        keep_own_dtype(model.get_output_embeddings()),
-    ]
-    try:
-        logits = model(input_ids=ids, use_cache=False).logits
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return seen[-1], logits
+    head = model.get_output_embeddings()
+    for module in (backbone(model), model.get_decoder()):  # OPT calls the decoder in its backbone
+        hooks = [module.register_forward_hook(replace), keep_own_dtype(head)]
+        try:
+            logits = model(input_ids=ids, use_cache=False).logits
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if seen:
+            return seen[-1], logits
+    raise _unknown(model)
 
 
 def _close(ours: Tensor, theirs: Tensor) -> bool:

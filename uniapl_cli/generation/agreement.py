@@ -10,6 +10,7 @@ from torch import Tensor
 from uniapl_cli.errors import ModelError
 from uniapl_cli.generation.generator import Generator, Request, in_order
 from uniapl_cli.precision import Precision, arithmetic, resolve
+from uniapl_cli.reasons import brief
 from uniapl_cli.types import Sampling
 
 # Of different lengths, each answered several times: rows are padded, shared out and dropped.
@@ -25,7 +26,10 @@ def check_agreement(generator: Generator, model: Any, precision: Precision) -> N
     Such is one that keeps what it has read elsewhere than in the cache it is given. Raises
     ModelError.
     """
-    answers = in_order(generator.generate(REQUESTS, SAMPLING), len(REQUESTS))
+    try:
+        answers = in_order(generator.generate(REQUESTS, SAMPLING), len(REQUESTS))
+    except (AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as error:
+        raise _refused(model, f"its cache is not one that is known here: {brief(error)}") from error
     gaps = []
     for request, completions in zip(REQUESTS, answers, strict=True):
         for answer in completions:
@@ -34,13 +38,15 @@ def check_agreement(generator: Generator, model: Any, precision: Precision) -> N
             gaps.append((own[len(request.prompt_ids) - 1 :].cpu() - sampled).abs())
     gap = float(torch.cat(gaps).mean())
     if not gap <= ROUNDING[resolve(precision, model.device)]:
-        kind = type(model).__name__
-        raise ModelError(
-            f"{kind} cannot be sampled from here: the log-probabilities are {gap:.2g} a token off "
-            "those of a plain forward pass, as of a model that keeps its state outside the cache",
-            "Without sampling, as in train sft, it can be trained",
-            got=kind,
-        )
+        of = "as of a model that keeps what it has read outside its cache"
+        off = f"the log-probabilities are {gap:.2g} a token off those of a plain forward pass"
+        raise _refused(model, f"{off}, {of}")
+
+
+def _refused(model: Any, why: str) -> ModelError:
+    kind = type(model).__name__
+    advice = "Without sampling, as in train sft, it can be trained"
+    return ModelError(f"{kind} cannot be sampled from here: {why}", advice, got=kind)
 
 
 @torch.inference_mode()

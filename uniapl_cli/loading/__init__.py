@@ -7,6 +7,7 @@ taken for what a config.json claims.
 from uniapl_cli.loading.configs import check_settings, check_token
 from uniapl_cli.loading.files import hub_file, read_object
 from uniapl_cli.loading.models import context_length, load_pretrained, read_model_config
+from uniapl_cli.loading.multimodal import policy_class, processor_files
 from uniapl_cli.loading.tokenizers import check_vocabulary, load_tokenizer
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "hub_file",
     "load_pretrained",
     "load_tokenizer",
+    "policy_class",
+    "processor_files",
     "read_model_config",
     "read_object",
 ]

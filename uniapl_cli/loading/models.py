@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("uniapl")
 
-CAUSAL = "AutoModelForCausalLM"
 ADAPTER = "adapter_config.json"
 OBJECTS = ("config.json", "generation_config.json", ADAPTER)
 
@@ -68,7 +67,7 @@ def load_pretrained(
                 _name_mismatch(kind, path, config, headers)
             raise
     _check_names(path, set(info["missing_keys"]) - set(lacks), info["unexpected_keys"], model)
-    if auto == CAUSAL and info["unexpected_keys"]:
+    if model.can_generate() and info["unexpected_keys"]:
         log.warning("'%s' has weights that are not used: %s", path, _shown(info["unexpected_keys"]))
     if getattr(model, "hf_quantizer", None) is None:
         check_plain(path, headers, [name for name, _ in model.named_parameters()])
@@ -178,5 +177,5 @@ def read_model_config(path: str | Path, revision: str | None = None) -> Any:
 
 def context_length(path: str | Path, revision: str | None = None) -> int:
     """Return how many tokens a model can hold; very many where its config does not say."""
-    config = read_model_config(path, revision)
+    config = read_model_config(path, revision).get_text_config()
     return getattr(config, "max_position_embeddings", None) or sys.maxsize

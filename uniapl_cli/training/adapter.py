@@ -45,6 +45,7 @@ def adapt(model: Any, options: Adapter, seed: int) -> None:
         r=options.rank,
         lora_alpha=options.alpha,
         target_modules=options.targets,
+        exclude_modules=beside_text(model) or None,
         task_type="CAUSAL_LM",
         base_model_name_or_path=model.name_or_path,
     )
@@ -56,6 +57,24 @@ def adapt(model: Any, options: Adapter, seed: int) -> None:
             parameter.data = parameter.data.float()
 
 
+def beside_text(model: Any) -> list[str]:
+    """Return the linear layers that text does not go through: those of towers for images."""
+    text = {id(module) for module in model.get_decoder().modules()}
+    return [name for name, module in linear_layers(model).items() if id(module) not in text]
+
+
+def linear_layers(model: Any) -> dict[str, nn.Module]:
+    """Return the layers that can be adapted, by name; the head is none of them."""
+    head = model.get_output_embeddings()
+    return {
+        name: module
+        for name, module in model.named_modules()
+        # The latter is GPT-2's.
+        if isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
+        if module is not head
+    }
+
+
 def require_peft() -> None:
     """Raise ModelError where peft is not installed."""
     if find_spec("peft") is None:
@@ -64,13 +83,7 @@ def require_peft() -> None:
 
 def check_targets(model: Any, targets: Sequence[str]) -> None:
     """Refuse a target that is no linear layer, which peft would ignore. Raises ModelError."""
-    head = model.get_output_embeddings()
-    kinds = ("Linear", "Conv1D")  # the latter is GPT-2's
-    linear = {
-        name.rpartition(".")[2]
-        for name, module in model.named_modules()
-        if type(module).__name__ in kinds and module is not head
-    }
+    linear = {name.rpartition(".")[2] for name in linear_layers(model)}
     for target in targets:
         if target not in linear:
             raise unknown("linear layer", target, linear, ModelError)

@@ -16,8 +16,14 @@ from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.errors import ModelError
 from uniapl_cli.folders import replacing_folder
-from uniapl_cli.head import Head, backbone, product
-from uniapl_cli.loading import check_vocabulary, load_pretrained, load_tokenizer
+from uniapl_cli.head import Head, backbone, check_causal, product
+from uniapl_cli.loading import (
+    check_vocabulary,
+    load_pretrained,
+    load_tokenizer,
+    policy_class,
+    processor_files,
+)
 from uniapl_cli.precision import DTYPES, Dtype, Precision, arithmetic
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.adapter import adapted_layers, adapter_disabled, merged, save_adapter
@@ -49,6 +55,7 @@ class Policy:
         self.backbone = backbone(model)
         with arithmetic(precision, self.device):  # attention may take no other dtype
             self.head = Head(model)
+            check_causal(model)
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere.
@@ -134,8 +141,14 @@ def token_logps(
 def load_model(
     path: str | Path, device: str, *, dtype: torch.dtype = torch.float32, **options: Any
 ) -> Any:
-    """Load a causal language model by `load_pretrained`. Raises ModelError for another kind."""
-    model = load_pretrained("AutoModelForCausalLM", path, device, dtype=dtype, **options)
+    """Load a causal language model by `load_pretrained`. Raises ModelError for another kind.
+
+    One with towers for images or sounds keeps them, and the files of its processors, as
+    `processor_files`, until it is saved.
+    """
+    revision = options.get("revision")
+    model = load_pretrained(policy_class(path, revision), path, device, dtype=dtype, **options)
+    model.processor_files = processor_files(path, revision)
     kinds = model.config.architectures or []
     if any(kind.endswith("ForSequenceClassification") for kind in kinds):
         problem = f"cannot load '{path}': it is a {kinds[0]}, not a causal language model"
@@ -177,7 +190,7 @@ def save_folder(folder: Path, model: Any, tokenizer: Any, dtype: Dtype = "auto")
     """Write a folder that `from_pretrained` loads, atomically; the weights as `dtype`.
 
     An adapter is merged into the weights, and also saved by itself in the subfolder `adapter`.
-    Raises OutputError.
+    The files of the processors are as they were. Raises OutputError.
     """
     adapted = bool(adapted_layers(model))
     state = merged(model) if adapted else model.state_dict()
@@ -193,3 +206,5 @@ def save_folder(folder: Path, model: Any, tokenizer: Any, dtype: Dtype = "auto")
         if adapted:
             save_adapter(scratch / "adapter", model)
         tokenizer.save_pretrained(scratch)
+        for name, content in getattr(model, "processor_files", {}).items():
+            (scratch / name).write_bytes(content)
