@@ -1,0 +1,102 @@
+"""What the benchmarks of sampling rest on: their requests, their arithmetic, engines that fail."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from uniapl_cli.tiny.assets import resolve
+
+ROOT = Path(__file__).parent.parent
+REQUESTS = [json.loads(line) for line in (ROOT / "benchmarks/requests.jsonl").open()]
+
+
+@pytest.fixture(autouse=True)
+def from_the_root(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def test_the_requests_are_as_the_readme_says():
+    lengths = [row["new_tokens"] for row in REQUESTS]
+    assert len({row["key"] for row in REQUESTS}) == len(REQUESTS) == 64
+    assert min(lengths) >= 8 and max(lengths) <= 256
+    assert f"{sum(lengths):,} tokens" in (ROOT / "benchmarks/README.md").read_text()
+
+
+def test_operations_are_those_that_torch_counts():
+    """A prompt of one token, so that no attention is over what is masked; then token by token."""
+    from benchmarks.engines.job import operations
+
+    config = AutoConfig.from_pretrained(resolve("tiny:teacher"))
+    new = 5
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            cache = None
+            for _ in range(new):
+                output = model(torch.ones(1, 1, dtype=torch.long), past_key_values=cache)
+                cache = output.past_key_values
+    counted = counter.get_total_flops()
+    assert operations(config, [{"prompt_ids": [1], "new_tokens": new}]) == counted
+
+
+def line(engine, number, **figures):
+    return {"dtype": "float32", "engine": engine, "round": number, "cpu_seconds": 1, **figures}
+
+
+def test_the_summary_is_of_medians_and_of_the_best_matrix_rate():
+    from benchmarks.engines.job import Job
+    from benchmarks.generation import summary
+
+    job = Job("", [{"prompt_ids": [1], "new_tokens": 100}], gflop=60.0)
+    lines = [{"dtype": "float32", "engine": "ours", "versions": {}}]
+    lines += [line("ours", n, seconds=s, others=0) for n, s in enumerate((1, 2, 9))]
+    lines += [line("vllm", n, seconds=s, others=0) for n, s in enumerate((4, 1, 1))]
+    lines += [line("matrix", n, seconds=1, gflops={"plain": 20, "packed": g}) for n, g in [(0, 40)]]
+    lines.append(line("continuous", 0, seconds=1, others=0, error="it failed"))
+    ours, vllm = summary(job, lines)
+    assert (ours["tokens_per_second"], vllm["tokens_per_second"]) == (50, 100)
+    assert (ours["of_vllm"], ours["gflops"], ours["of_matrix_rate"]) == (0.5, 30, 0.75)
+
+
+def test_an_engine_that_fails_says_why(tmp_path):
+    from benchmarks.engines.contestant import Contestant, EngineFailed
+
+    job = tmp_path / "job.json"
+    job.write_text("{}")
+    contestant = Contestant(sys.executable, "nothing", job, tmp_path / "log", limit=60)
+    with pytest.raises(EngineFailed, match="No module named 'benchmarks.engines.nothing'"):
+        contestant.answer()
+    assert contestant.process.poll() is not None
+
+
+def vllm_env(*arguments):
+    command = [sys.executable, ROOT / "benchmarks/vllm_env.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_vllms_environment_is_not_made_over_something_else(tmp_path):
+    (tmp_path / "mine").touch()
+    done = vllm_env(tmp_path)
+    assert done.returncode and done.stderr.count("\n") == 1 and str(tmp_path) in done.stderr
+
+
+def test_what_pip_refuses_is_one_line_and_nothing_counts_as_done(tmp_path):
+    environment = tmp_path / "env"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "pyvenv.cfg").touch()
+    (environment / "bin" / "pip").touch()
+    python = environment / "bin" / "python"
+    python.write_text(
+        "#!/bin/sh\necho 'ERROR: no matching distribution' >&2; echo hint >&2; exit 1\n"
+    )
+    python.chmod(0o755)
+    for _ in range(2):
+        done = vllm_env(environment)
+        assert done.returncode
+        assert done.stderr.count("\n") == 1 and "no matching distribution" in done.stderr
