@@ -118,6 +118,22 @@ FAMILIES: Mapping[str, Mapping[str, Any]] = {
     "starcoder2": {"sliding_window": WINDOW},
     "exaone4": SLIDING,
     "minicpm3": {"dim_model_base": 16, **LATENT},
+    "bloom": {},
+    "gemma4_text": {**SLIDING, "num_kv_shared_layers": 0, "hidden_size_per_layer_input": 0},
+    "glm4_moe": {"n_routed_experts": 4, "n_group": 1, "topk_group": 1, **EXPERTS},
+    "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "expert_layer_offset": 1},
+    "minimax_m2": {"num_local_experts": 4, **EXPERTS},
+    "olmo_hybrid": DELTA,
+    "olmoe": {"num_experts": 4, **EXPERTS},
+    "opt": {"ffn_dim": 32, "word_embed_proj_dim": 16},
+    "phi": {},
+    "qwen3_5_moe_text": {
+        "num_experts": 4,
+        "shared_expert_intermediate_size": 16,
+        **EXPERTS,
+        **DELTA,
+    },
+    "stablelm": {},
 }
 
 VISION = {

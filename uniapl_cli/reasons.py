@@ -16,6 +16,7 @@ _REWORDED = {
     "weights only load failed": "it is damaged, or holds more than tensors, and was refused",
     "weights_only": "it holds more than tensors, and was refused",
     "trust_remote_code": "it needs code of its own, which is not run here",
+    "does not support an attention implementation": "it does not have that attention; auto does",
     "ignore_mismatched_sizes": "its weights have other shapes than its config.json says",
     "failed finding central directory": "it is damaged: its end is missing",
     "repo id must be": "a model is called NAME or OWNER/NAME there",

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from uniapl_cli.errors import ModelError
 from uniapl_cli.precision import DTYPES
 from uniapl_cli.tiny.models import new_model
-from uniapl_cli.training.policy import Policy, load_policy, save_folder, token_logps
+from uniapl_cli.training.policy import Policy, load_model, load_policy, save_folder, token_logps
 
 ROWS, WIDTH, VOCABULARY = 10, 6, 41
 # Logits at a time -> rows a chunk: all, several, one, and one although the budget is smaller.
@@ -184,3 +184,11 @@ def test_the_saved_weights_have_the_dtype_that_is_asked_for(tokenizer, tmp_path,
     final = load_policy(tmp_path / "final", "cpu").model.state_dict()
     assert all(final[name].equal(before[name].to(kept).float()) for name in before)
     assert all(tensor.equal(before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_the_attention_is_one_that_the_model_has(tmp_path, tokenizer):
+    gemma(5.0).save_pretrained(tmp_path)
+    assert load_model(tmp_path, "cpu").config._attn_implementation == "eager"
+    with pytest.raises(ModelError) as caught:
+        load_model(tmp_path, "cpu", attention="sdpa")
+    assert "auto" in str(caught.value)

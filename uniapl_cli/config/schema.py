@@ -43,7 +43,9 @@ class Model(Options):
         MISSING, "a folder, a run directory, a hub name, or tiny:base, tiny:teacher"
     )
     revision: str | None = key(None, "branch, tag or commit on the hub")
-    attention: str = key("sdpa", "attention implementation of transformers: sdpa, eager, ...")
+    attention: str = key(
+        "auto", "attention of transformers: sdpa, eager, ...; auto is sdpa where the model has it"
+    )
 
 
 class Policy(Model):

@@ -19,7 +19,9 @@ from uniapl_cli.precision import Precision
 class LocalDiscriminator(DiscriminatorOptions):
     """What a config may set of a discriminator that is loaded into this process."""
 
-    attention: str = key("sdpa", "implementation: sdpa, eager, flash_attention_2")
+    attention: str = key(
+        "auto", "implementation: sdpa, eager, ...; auto is sdpa where the model has it"
+    )
     batch_tokens: int = key(16384, "tokens one scoring batch may hold", ge=1, may_change=True)
 
     def look(self, path: str) -> None:

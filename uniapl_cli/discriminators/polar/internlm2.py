@@ -121,7 +121,7 @@ def llama_config(path: str | Path, settings: Mapping[str, Any], attention: str) 
             pad_token_id=settings.get("pad_token_id", 2),
             tie_word_embeddings=False,
             num_labels=1,
-            attn_implementation=attention,
+            attn_implementation=None if attention == "auto" else attention,
         )
 
 

@@ -168,7 +168,7 @@ def load_polar(
     *,
     device: str = "cpu",
     precision: Precision = "auto",
-    attention: str = "sdpa",
+    attention: str = "auto",
     revision: str | None = None,
     format: Format = OFFICIAL,
 ) -> PolarModel:
