@@ -7,6 +7,8 @@ import torch
 from architectures import FAMILIES, USUAL, new_model
 from torch import nn
 
+from uniapl_cli import load_config
+from uniapl_cli.errors import ConfigError
 from uniapl_cli.precision import arithmetic, freeze, in_words, resolve
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.policy import Policy
@@ -97,3 +99,12 @@ def test_exactly_means_that_no_weight_is_rounded():
     other = nn.Linear(4, 4)
     other.base_model_prefix = ""
     assert freeze(other, torch.bfloat16, exactly=True).weight.dtype is torch.float32
+
+
+@pytest.mark.parametrize("key", ["model.dtype", "teacher.dtype"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_weights_of_16_bits_are_refused_with_what_to_set_instead(key, dtype):
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, [f"{key}={dtype}"], "sft")
+    assert (caught.value.key, caught.value.got) == (key, dtype)
+    assert caught.value.suggestion == "precision"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -49,6 +50,8 @@ class Options(BaseModel):
         protected_namespaces=(),
         defer_build=True,  # a Choice among its fields knows what is registered until it is used
     )
+    # name: (the key to set instead, why there is none of that name), of what people look for here.
+    instead: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
 
 def key(

@@ -32,6 +32,7 @@ KEYS = {
     "a misspelt section": "optm:\n  lr: 1\n",
     "a misspelt key of a term": "terms:\n  imitation:\n    wieght: 1\n",
     "like no other": "zzzzzz: 1\n",
+    "weights of 16 bits": "model: {dtype: bfloat16}\n",
     "of an older version": "training: {inner_epochs: 2}\n",
     "a section of an older version": "signals: {verifier: {scores: {verifier: {}}}}\n",
     "another version": "version: 1\nseed: 1\n",

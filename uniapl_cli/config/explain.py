@@ -99,6 +99,9 @@ def _unknown_key(fault: Fault, layers: Layers) -> ConfigError:
         (name, value), *_ = value.items()
         path = (*path, name)
     options = next(filter(None, (section(o, fault.parent) for o in fault.above)), layers.schema)
+    if options and (told := options.instead.get(str(fault.path[-1]))):
+        problem = f"unknown key '{fault.key}': {told[1]}"
+        return ConfigError(problem, key=fault.key, got=fault.value, suggestion=told[0])
     below = len(fault.path)
     named = [dotted(written) for written in layers.where if written[:below] != fault.path]
     named += [dotted((*fault.path[:-1], *inside)) for inside, *_ in walk(options)]

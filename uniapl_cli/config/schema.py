@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from typing import Annotated, ClassVar
 
 from pydantic import NonNegativeInt
 
@@ -39,6 +39,13 @@ Sources = Annotated[dict[str, SourceOptions], Named(Choice(sources))]
 class Model(Options):
     """A language model to load."""
 
+    instead: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "dtype": (
+            "precision",
+            "weights that are trained are float32, for 16 bits round small updates away; "
+            "precision=bfloat16 computes in bfloat16",
+        )
+    }
     path: FilePath = key(
         MISSING, "a folder, a run directory, a hub name, or tiny:base, tiny:teacher"
     )
