@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from uniapl_cli.registry import Registry
 from uniapl_cli.types import Completion, Sampling
@@ -14,20 +14,30 @@ from uniapl_cli.types import Completion, Sampling
 class Request:
     """A prompt to answer once for each seed. `name` is for messages.
 
-    A seed decides every draw of its response: neither the batch it is decoded in nor the order of
-    the requests changes it (up to the rounding of the logits).
+    A response has at most `max_new_tokens`, if that is less than the sampling's. A seed decides
+    every draw of its response: neither the batch it is decoded in nor the order of the requests
+    changes it (up to the rounding of the logits).
     """
 
     prompt_ids: tuple[int, ...]
     seeds: tuple[int, ...]
     name: str = ""
+    max_new_tokens: int | None = None
+
+
+# Called now and then with the tokens that have been drawn, and those that are likely to come.
+Progress = Callable[[int, float], None]
 
 
 class Generator(Protocol):
-    """Samples responses."""
+    """Samples responses of a policy."""
+
+    def follow(self, policy: Any) -> None:
+        """Generate what this policy would, as its weights are now; called before each draw."""
+        ...
 
     def generate(
-        self, requests: Sequence[Request], sampling: Sampling
+        self, requests: Sequence[Request], sampling: Sampling, progress: Progress | None = None
     ) -> Iterator[tuple[int, list[Completion]]]:
         """Yield (index of the request, one Completion a seed), in the order they get done."""
         ...

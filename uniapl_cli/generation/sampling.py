@@ -17,6 +17,10 @@ def uniforms(seeds: Sequence[int], count: int) -> Tensor:
     return torch.from_numpy(np.stack(rows))
 
 
+# Probabilities that are summed before they are searched, so that few are added in float64.
+BLOCK = 256
+
+
 def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
     """Draw a token a row. logits: (R, V), uniform: (R,). Returns ids (R,) and their logps (R,).
 
@@ -24,17 +28,47 @@ def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
     the others. The log-probability is the policy's at this temperature, before top-p and top-k.
     """
     logits = logits.float()
-    if sampling.temperature == 0:
-        logps = logits.log_softmax(-1)
-        ids = logits.argmax(-1)
-    else:
-        logps = (logits / sampling.temperature).log_softmax(-1)
-        # float64: in float32 the sum over 150k tokens is off by more than a rare token's share.
-        cumulative = cut(logps, sampling).double().exp().cumsum(-1)
-        # Below the total even after rounding, so that no token of probability 0 is ever drawn.
-        target = uniform.clamp(max=1 - 1e-12).unsqueeze(1) * cumulative[:, -1:]
-        ids = torch.searchsorted(cumulative, target, right=True).squeeze(1)
-    return ids, logps.gather(1, ids.unsqueeze(1)).squeeze(1)
+    if sampling.temperature not in (0, 1):
+        logits = logits / sampling.temperature
+    highest, ids = logits.max(-1, keepdim=True)
+    weights = (logits - highest).exp_()
+    logps = -weights.sum(-1, keepdim=True).log()
+    if sampling.temperature > 0:
+        ids = invert(without(weights, logits, sampling), uniform.unsqueeze(1))
+        logps += logits.gather(1, ids) - highest
+    return ids.squeeze(1), logps.squeeze(1)
+
+
+def invert(weights: Tensor, uniform: Tensor) -> Tensor:
+    """Return (R, 1), where the cumulative weights (R, V) pass `uniform` (R, 1) of their sum.
+
+    Sums are in float64: over 150k tokens, float32's are off by more than a rare token's share.
+    """
+    whole = weights.shape[1] // BLOCK * BLOCK
+    sums = weights[:, :whole].unflatten(1, (-1, BLOCK)).sum(-1)
+    sums = torch.cat([sums, weights[:, whole:].sum(-1, keepdim=True)], 1)
+    block, target = _passed(sums, uniform)
+    index = block * BLOCK + torch.arange(BLOCK, device=weights.device)
+    inside = weights.gather(1, index.clamp(max=weights.shape[1] - 1))
+    inside = inside.masked_fill_(index >= weights.shape[1], 0)
+    share = target / sums.gather(1, block)
+    return block * BLOCK + _passed(inside, share)[0]
+
+
+def _passed(weights: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where the cumulative weights pass that share of their sum, and by how much."""
+    cumulative = weights.double().cumsum(-1)
+    # Below the sum even after rounding, so that none of weight 0 is ever drawn.
+    target = share.clamp(0, 1 - 1e-12) * cumulative[:, -1:]
+    index = torch.searchsorted(cumulative, target, right=True)
+    return index, target - (cumulative - weights).gather(1, index)
+
+
+def without(weights: Tensor, logits: Tensor, sampling: Sampling) -> Tensor:
+    """Return weights (R, V) with 0 where top-k and top-p leave a token out."""
+    if sampling.top_k == 0 and sampling.top_p == 1:
+        return weights
+    return weights.masked_fill(cut(logits, sampling) == -torch.inf, 0)
 
 
 def cut(logps: Tensor, sampling: Sampling) -> Tensor:

@@ -1,0 +1,179 @@
+"""Keys and values of the rows that are being decoded: one slab a layer, whose columns are time.
+
+Every row writes its new token into the same column, so a token copies nothing of what is there. A
+row that joins has its prompt written into the columns before it. Layers that keep a state a row
+(convolutions, linear attention) have it beside, in the same order of rows.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from uniapl_cli.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import DynamicCache
+
+# What layers of linear attention or convolution keep a row: {number: (R, ...)}.
+STATES = ("conv_states", "recurrent_states")
+# The layers of transformers that are keys and values, states, both, or nothing.
+KINDS = (
+    "DynamicLayer",
+    "DynamicSlidingWindowLayer",
+    "LinearAttentionLayer",
+    "LinearAttentionAndFullAttentionLayer",
+    "LinearAttentionAndSlidingWindowAttentionLayer",
+    "DummyLayer",
+)
+
+
+def new_cache(model: Any) -> DynamicCache:
+    """Return an empty cache as the model takes it. Raises ModelError for a kind not known here."""
+    from transformers import DynamicCache  # importing it takes most of a second
+
+    cache = DynamicCache(config=model.config)
+    for layer in cache.layers:
+        if (kind := type(layer).__name__) not in KINDS:
+            problem = f"{type(model).__name__} keeps a {kind} of its past, which cannot be sampled"
+            raise ModelError(problem, got=kind, allowed=KINDS)
+    return cache
+
+
+class RowCache:
+    """A cache of `rows` rows: the columns `first` to `column` of the slabs, which have `capacity`.
+
+    `model_cache` is what the model takes: with it a forward pass of one token a row writes `column`
+    and sees what is from `first` to there.
+    """
+
+    def __init__(self, like: DynamicCache, dtype: torch.dtype) -> None:
+        """`like`: the cache of a forward pass; its rows are not taken over."""
+        self.rows = self.first = self.column = self.capacity = 0
+        # Whether all layers are keys and values without a sliding window.
+        self.plain = all(type(layer).__name__ == "DynamicLayer" for layer in like.layers)
+        self.model_cache: Any = copy.copy(like)
+        self.model_cache.layers = [_live(layer, self, dtype) for layer in like.layers]
+
+    @property
+    def bytes_a_token(self) -> int:
+        """What a column of a row takes, in bytes."""
+        slabs = [slab for layer in self._layers(_Slab) for slab in layer.slabs]
+        return sum(s.shape[0] * s.shape[3] * s.element_size() for s in slabs)
+
+    def arrange(self, kept: Tensor, new: int, width: int, column: int, capacity: int) -> None:
+        """Make slabs of the rows `kept`, in that order, and `new` empty ones behind them.
+
+        What is in the `width` columns before the present one is then before `column`.
+        """
+        for layer in self.model_cache.layers:
+            if isinstance(layer, _Slab):
+                old = slice(self.column - width, self.column)
+                layer.arrange(kept, new, old, column, capacity)
+            for states in _states(layer):
+                for number, state in states.items():
+                    empty = state.new_zeros(new, *state.shape[1:])
+                    states[number] = torch.cat([state[kept], empty])
+        self.rows, self.capacity, self.column = len(kept) + new, capacity, column
+        self.first = column - width
+
+    def write(self, rows: Tensor, prefilled: DynamicCache, owners: Tensor) -> None:
+        """Write row `owners[i]` of a forward pass over prompts, padded left, to row `rows[i]`."""
+        for layer, other in zip(self.model_cache.layers, prefilled.layers, strict=True):
+            if isinstance(layer, _Slab) and other.is_initialized:
+                layer.write(rows, other, owners, self.column)
+            for states, theirs in zip(_states(layer), _states(other), strict=True):
+                for number, state in states.items():
+                    state[rows] = theirs[number][owners]
+
+    def _layers(self, kind: type) -> list[Any]:
+        return [layer for layer in self.model_cache.layers if isinstance(layer, kind)]
+
+
+class _Slab:
+    """A layer's keys and values, each (rows, heads, capacity, D)."""
+
+    slabs: tuple[Tensor, ...]
+    clock: RowCache
+    window: int | None
+
+    def arrange(self, kept: Tensor, new: int, old: slice, column: int, capacity: int) -> None:
+        """See RowCache.arrange."""
+        width = old.stop - old.start
+        arranged = []
+        for slab, by_column in zip(self.slabs, (True, False), strict=True):
+            fresh = _zeros(slab, len(kept) + new, capacity, by_column and slab.device.type == "cpu")
+            fresh[: len(kept), :, column - width : column] = slab[kept, :, old]
+            arranged.append(fresh)
+        self.slabs = tuple(arranged)
+
+    def write(self, rows: Tensor, other: Any, owners: Tensor, column: int) -> None:
+        """See RowCache.write."""
+        for slab, states in zip(self.slabs, (other.keys, other.values), strict=True):
+            # A sliding window has kept its last columns only; it never looks farther back.
+            slab[rows, :, column - states.shape[2] : column] = states[owners].to(slab.dtype)
+
+    def update(self, key: Tensor, value: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Take one token a row, (R, heads, 1, D); return what it sees, (R, heads, W, D)."""
+        column = self.clock.column
+        first = self.clock.first if self.window is None else column + 1 - self._seen()
+        for slab, new in zip(self.slabs, (key, value), strict=True):
+            slab[:, :, column] = new[:, :, 0]
+        keys, values = (slab[:, :, first : column + 1] for slab in self.slabs)
+        return keys, values
+
+    def _seen(self) -> int:
+        length = self.get_seq_length() + 1
+        return length if self.window is None else min(self.window, length)
+
+    def get_seq_length(self) -> int:
+        """Return the number of columns before the present one."""
+        return self.clock.column - self.clock.first
+
+    def get_mask_sizes(self, _query_length: int) -> tuple[int, int]:
+        """Return how many columns a token sees, and how many it does not see before them."""
+        seen = self._seen()
+        return seen, self.get_seq_length() + 1 - seen
+
+
+def _live(layer: Any, clock: RowCache, dtype: torch.dtype) -> Any:
+    """Return the layer without its rows, as part of `clock`."""
+    live: Any = copy.copy(layer)
+    if getattr(layer, "is_initialized", False):
+        live = object.__new__(_slab_class(type(layer)))
+        vars(live).update(vars(layer))
+        live.clock, live.window = clock, getattr(layer, "sliding_window", None)
+        live.slabs = tuple(states[:0].to(dtype) for states in (layer.keys, layer.values))
+        live.keys = live.values = None
+    for name in STATES:
+        if hasattr(layer, name):
+            states = getattr(layer, name)
+            setattr(live, name, {n: s[:0].clone() for n, s in states.items() if s is not None})
+    return live
+
+
+@cache
+def _slab_class(kind: Hashable) -> type:
+    # Without `_layer_type` transformers does not take it for a new kind of layer to make.
+    assert isinstance(kind, type)
+    return type(f"Slab{kind.__name__}", (_Slab, kind), {"_layer_type": None})
+
+
+def _states(layer: Any) -> list[dict[int, Tensor]]:
+    return [getattr(layer, name) for name in STATES if hasattr(layer, name)]
+
+
+def _zeros(slab: Tensor, rows: int, capacity: int, by_column: bool) -> Tensor:
+    """Return zeros (rows, heads, capacity, D), in memory perhaps with columns last.
+
+    That is how a CPU's products read keys fastest. Zeros, as NaN times a weight of 0 is NaN.
+    """
+    _rows, heads, _columns, size = slab.shape
+    if by_column:
+        return slab.new_zeros(rows, heads, size, capacity).transpose(2, 3)
+    return slab.new_zeros(rows, heads, capacity, size)

@@ -1,0 +1,227 @@
+"""The rows that are being decoded, on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from uniapl_cli.generation.attention import SPANS, chooses_attention, decoding
+from uniapl_cli.generation.cache import RowCache, new_cache
+from uniapl_cli.generation.samples import Sample
+from uniapl_cli.generation.sampling import draw, uniforms
+from uniapl_cli.tensors import pad_ids
+from uniapl_cli.types import Sampling
+
+# Tokens of prompts, padding included, in one forward pass.
+PREFILL_TOKENS = {"cpu": 2048, "cuda": 32768}
+# Attention by spans of rows pays from so many keys on; more spans than that do not.
+SPAN_KEYS, MOST_SPANS = 4096, 4
+
+
+class Rows:
+    """Rows that get one token more at each `draw` and `forward`; one without a sample is idle.
+
+    All write into the cache's present column; row r has its first token in column `starts[r]`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        sampling: Sampling,
+        stop_ids: Sequence[int],
+        *,
+        pad: int,
+        width: int,
+        dtype: torch.dtype,
+    ) -> None:
+        """`width`: most new tokens of a row, with those drawn before its end is noticed."""
+        self.model, self.sampling, self.pad, self.width = model, sampling, pad, width
+        self.device: torch.device = model.device
+        self.stops = torch.tensor(sorted(stop_ids), device=self.device)
+        self.last_position = getattr(model.config, "max_position_embeddings", None) or 2**62
+        self.samples: list[Sample | None] = []
+        self.starts: list[int] = []
+        self.cache, logits = self._probe(dtype)
+        # Such models take a mask as attention adds it; others make their own of what is no padding.
+        self.takes_bias = self.cache.plain and chooses_attention(model)
+        # Of each row: the logits of its next token, what was drawn and how likely it was, its
+        # numbers to draw with, how many it has drawn and may draw, whether it has come to its end.
+        self.logits = logits[:0]
+        self.tokens = torch.zeros(0, width, dtype=torch.long, device=self.device)
+        self.logps = logits.new_zeros(0, width)
+        self.noise = self.logps.double()
+        self.drawn, self.limits = self.tokens[:, 0], self.tokens[:, 0]
+        self.done = self.drawn.bool()
+        self.ids = self.drawn
+        self._see()
+
+    def _probe(self, dtype: torch.dtype) -> tuple[RowCache, Tensor]:
+        """Return an empty cache and the logits of a row, for their shapes."""
+        cache = new_cache(self.model)
+        ids = torch.full((1, 1), self.pad, device=self.device)
+        output = self.model(input_ids=ids, past_key_values=cache, use_cache=True)
+        return RowCache(cache, dtype), output.logits[:, -1].float()
+
+    @property
+    def idle(self) -> list[int]:
+        """The rows without a sample."""
+        return [row for row, sample in enumerate(self.samples) if sample is None]
+
+    @property
+    def busy(self) -> list[int]:
+        """The rows with a sample, those that began first in front."""
+        rows = [row for row, sample in enumerate(self.samples) if sample is not None]
+        return sorted(rows, key=lambda row: self.starts[row])
+
+    def columns(self, rows: Sequence[int]) -> int:
+        """Return how many columns the rows take."""
+        column = self.cache.column
+        return column - min((self.starts[row] for row in rows), default=column)
+
+    def arrange(self, kept: Sequence[int], new: int, column: int, capacity: int) -> None:
+        """Keep these rows, in this order, and have `new` idle ones behind them.
+
+        The present column becomes `column`, and there is room for `capacity`.
+        """
+        index = torch.tensor(kept, dtype=torch.long, device=self.device)
+        moved = column - self.cache.column
+        self.cache.arrange(index, new, self.columns(kept), column, capacity)
+        self.samples = [self.samples[row] for row in kept] + [None] * new
+        self.starts = [self.starts[row] + moved for row in kept] + [column] * new
+        for name in ("logits", "tokens", "logps", "noise", "drawn", "limits", "done"):
+            state: Tensor = getattr(self, name)
+            fresh = state.new_zeros(new, *state.shape[1:])
+            setattr(self, name, torch.cat([state[index], fresh]))
+        self._see()
+
+    def admit(self, rows: Sequence[int], samples: Sequence[Sample]) -> None:
+        """Put samples, whose prompts fit before the present column, into idle rows."""
+        index = torch.tensor(rows, device=self.device)
+        self.noise[index] = uniforms([s.seed for s in samples], self.width).to(self.device)
+        self.limits[index] = torch.tensor([s.limit for s in samples], device=self.device)
+        self.drawn[index] = torch.tensor([len(s.tokens) for s in samples], device=self.device)
+        self.done[index] = False
+        for row, sample in zip(rows, samples, strict=True):
+            self.samples[row] = sample
+            self.starts[row] = self.cache.column - sample.length
+            if had := len(sample.tokens):
+                self.tokens[row, :had] = torch.tensor(sample.tokens, device=self.device)
+                self.logps[row, :had] = torch.tensor(sample.logps, device=self.device)
+        pairs = sorted(zip(rows, samples, strict=True), key=lambda pair: -pair[1].length)
+        for part in _parts(pairs, PREFILL_TOKENS.get(self.device.type, 2048)):
+            self._prefill(part)
+        self._see()
+
+    def _prefill(self, pairs: Sequence[tuple[int, Sample]]) -> None:
+        """Run each unique prompt once, and share it out to its rows."""
+        texts = [sample.prompt_ids + tuple(sample.tokens) for _, sample in pairs]
+        unique = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        ids, attention = pad_ids(list(unique), self.pad, left=True)
+        ids, attention = ids.to(self.device), attention.to(self.device)
+        cache = new_cache(self.model)
+        output = self.model(
+            input_ids=ids,
+            attention_mask=attention,
+            position_ids=(attention.cumsum(1) - 1).clamp(min=0),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        rows = torch.tensor([row for row, _ in pairs], device=self.device)
+        owners = torch.tensor([unique[text] for text in texts], device=self.device)
+        self.cache.write(rows, cache, owners)
+        self.logits[rows] = output.logits[owners, -1].float()
+
+    def finished(self) -> Iterator[Sample]:
+        """Yield the samples that have come to their end; their rows become idle."""
+        for row, done in enumerate(self.done.tolist()):
+            if done and self.samples[row] is not None:
+                yield self.release(row)
+        self.narrow()
+
+    def release(self, row: int) -> Sample:
+        """Return a row's sample with what has been drawn; the row becomes idle."""
+        sample = self.samples[row]
+        assert sample is not None, "a busy row"
+        end = min(int(self.drawn[row]), sample.limit)
+        stops = torch.isin(self.tokens[row, :end], self.stops).nonzero()
+        sample.stopped = len(stops) > 0
+        # Behind a row's first stop token are those drawn before it was noticed.
+        end = int(stops[0]) + 1 if sample.stopped else end
+        sample.tokens, sample.logps = (
+            self.tokens[row, :end].tolist(),
+            self.logps[row, :end].tolist(),
+        )
+        self.samples[row] = None
+        return sample
+
+    def draw(self) -> None:
+        """Draw the next token of every row."""
+        number = self.drawn.unsqueeze(1).clamp(max=self.width - 1)
+        uniform = self.noise.gather(1, number).squeeze(1)
+        self.ids, logps = draw(self.logits, uniform, self.sampling)
+        self.tokens.scatter_(1, number, self.ids.unsqueeze(1))
+        self.logps.scatter_(1, number, logps.unsqueeze(1))
+        self.drawn += 1
+        self.done |= torch.isin(self.ids, self.stops) | (self.drawn >= self.limits)
+
+    def forward(self) -> None:
+        """Run the tokens that were drawn, for the logits of the next ones."""
+        cache = self.cache
+        first, column = cache.first, cache.column
+        SPANS.set(tuple((a, b, column + 1 - start) for a, b, start in self._spans))
+        with decoding(self.model):
+            output = self.model(
+                input_ids=self.ids.unsqueeze(1),
+                attention_mask=self._mask[..., first : column + 1],
+                position_ids=(column - self._starts).clamp(max=self.last_position).unsqueeze(1),
+                past_key_values=cache.model_cache,
+                use_cache=True,
+            )
+        cache.column += 1
+        self.logits = output.logits[:, -1].float()
+
+    def under_way(self) -> list[tuple[int, int]]:
+        """Return of each busy row how many tokens it has drawn, and how many it may draw."""
+        pairs = zip(self.drawn.tolist(), self.samples, strict=True)
+        return [(min(drawn, s.limit), s.limit) for drawn, s in pairs if s is not None]
+
+    def _see(self) -> None:
+        """Work out what each row sees: the columns from its first token on."""
+        self.narrow()
+        self._starts = torch.tensor(self.starts, dtype=torch.long, device=self.device)
+        columns = torch.arange(self.cache.capacity, device=self.device)
+        seen = columns >= self._starts.unsqueeze(1)
+        self._mask = seen.long()
+        if self.takes_bias:
+            bias = torch.zeros(seen.shape, device=self.device).masked_fill_(~seen, -torch.inf)
+            self._mask = bias[:, None, None]
+
+    def narrow(self) -> None:
+        """Leave out the columns that no busy row sees, for parts of the rows where that pays."""
+        column, rows = self.cache.column, len(self.samples)
+        self.cache.first = column - self.columns(self.busy)
+        parts = min(MOST_SPANS, max(1, rows * (column - self.cache.first) // SPAN_KEYS))
+        edges = [rows * part // parts for part in range(parts + 1)]
+        self._spans = [
+            (first, last, min((s for s in self._begun(first, last)), default=column))
+            for first, last in pairwise(edges)
+        ]
+
+    def _begun(self, first: int, last: int) -> list[int]:
+        return [self.starts[row] for row in range(first, last) if self.samples[row] is not None]
+
+
+def _parts(
+    pairs: Sequence[tuple[int, Sample]], most: int
+) -> Iterator[Sequence[tuple[int, Sample]]]:
+    """Split rows, the longest first, into parts of at most `most` tokens, padding included."""
+    first = 0
+    while first < len(pairs):
+        last = first + max(1, most // pairs[first][1].length)
+        yield pairs[first:last]
+        first = last
