@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -16,10 +15,6 @@ import torch
 from torch import Tensor
 
 NAME = "uniapl_decoding"
-
-# (first row, last row, columns): rows that see nothing but so many of the last columns.
-Spans = tuple[tuple[int, int, int], ...]
-SPANS: ContextVar[Spans] = ContextVar("spans", default=())
 
 
 def chooses_attention(model: Any) -> bool:
@@ -70,22 +65,15 @@ def attend(
     beside those of the keys, whose value is 0.
     """
     rows, heads, _one, size = query.shape
-    key_heads, columns = key.shape[1:3]
     query = query * (size**-0.5 if scaling is None else scaling)
-    query = query.to(key.dtype).reshape(rows, key_heads, -1, size)
-    parts = []
-    for first, last, seen in SPANS.get() or ((0, rows, columns),):
-        start = max(0, columns - seen)
-        scores = _product(query[first:last], key[first:last, :, start:].transpose(2, 3)).float()
-        if softcap is not None:
-            scores = (scores / softcap).tanh() * softcap
-        if attention_mask is not None:
-            mask = attention_mask.expand(rows, -1, -1, -1)
-            scores += mask[first:last, ..., start:]
-        weights = _softmax(scores, s_aux).to(value.dtype)
-        parts.append(_product(weights, value[first:last, :, start:]))
-    whole = torch.cat(parts) if len(parts) > 1 else parts[0]
-    return whole.reshape(rows, 1, heads, -1), None
+    query = query.to(key.dtype).reshape(rows, key.shape[1], -1, size)
+    scores = _product(query, key.transpose(2, 3)).float()
+    if softcap is not None:
+        scores = (scores / softcap).tanh_() * softcap
+    if attention_mask is not None:
+        scores += attention_mask
+    weights = _softmax(scores, s_aux).to(value.dtype)
+    return _product(weights, value).reshape(rows, 1, heads, -1), None
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:

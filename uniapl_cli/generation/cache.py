@@ -46,15 +46,15 @@ def new_cache(model: Any) -> DynamicCache:
 
 
 class RowCache:
-    """A cache of `rows` rows: the columns `first` to `column` of the slabs, which have `capacity`.
+    """A cache of `rows` rows and `capacity` columns, of which those before `column` are written.
 
-    `model_cache` is what the model takes: with it a forward pass of one token a row writes `column`
-    and sees what is from `first` to there.
+    `model_cache` is what the model takes: with it, a pass of one token a row writes `column`.
+    It sees all columns; a mask is to hide those that are not a row's own.
     """
 
     def __init__(self, like: DynamicCache, dtype: torch.dtype) -> None:
         """`like`: the cache of a forward pass; its rows are not taken over."""
-        self.rows = self.first = self.column = self.capacity = 0
+        self.rows = self.column = self.capacity = 0
         # Whether all layers are keys and values without a sliding window.
         self.plain = all(type(layer).__name__ == "DynamicLayer" for layer in like.layers)
         self.model_cache: Any = copy.copy(like)
@@ -80,12 +80,11 @@ class RowCache:
                     empty = state.new_zeros(new, *state.shape[1:])
                     states[number] = torch.cat([state[kept], empty])
         self.rows, self.capacity, self.column = len(kept) + new, capacity, column
-        self.first = column - width
 
     def write(self, rows: Tensor, prefilled: DynamicCache, owners: Tensor) -> None:
         """Write row `owners[i]` of a forward pass over prompts, padded left, to row `rows[i]`."""
         for layer, other in zip(self.model_cache.layers, prefilled.layers, strict=True):
-            if isinstance(layer, _Slab) and other.is_initialized:
+            if isinstance(layer, _Slab):
                 layer.write(rows, other, owners, self.column)
             for states, theirs in zip(_states(layer), _states(other), strict=True):
                 for number, state in states.items():
@@ -100,14 +99,13 @@ class _Slab:
 
     slabs: tuple[Tensor, ...]
     clock: RowCache
-    window: int | None
 
     def arrange(self, kept: Tensor, new: int, old: slice, column: int, capacity: int) -> None:
         """See RowCache.arrange."""
         width = old.stop - old.start
         arranged = []
         for slab, by_column in zip(self.slabs, (True, False), strict=True):
-            fresh = _zeros(slab, len(kept) + new, capacity, by_column and slab.device.type == "cpu")
+            fresh = _zeros(slab, len(kept) + new, capacity, by_column and _reads_by_column(slab))
             fresh[: len(kept), :, column - width : column] = slab[kept, :, old]
             arranged.append(fresh)
         self.slabs = tuple(arranged)
@@ -118,36 +116,32 @@ class _Slab:
             # A sliding window has kept its last columns only; it never looks farther back.
             slab[rows, :, column - states.shape[2] : column] = states[owners].to(slab.dtype)
 
-    def update(self, key: Tensor, value: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """Take one token a row, (R, heads, 1, D); return what it sees, (R, heads, W, D)."""
-        column = self.clock.column
-        first = self.clock.first if self.window is None else column + 1 - self._seen()
-        for slab, new in zip(self.slabs, (key, value), strict=True):
-            slab[:, :, column] = new[:, :, 0]
-        keys, values = (slab[:, :, first : column + 1] for slab in self.slabs)
-        return keys, values
+    def update(self, key: Tensor, value: Tensor, *_: Any, **__: Any) -> tuple[Tensor, ...]:
+        """Take a token a row, (R, heads, 1, D), and return the slabs.
 
-    def _seen(self) -> int:
-        length = self.get_seq_length() + 1
-        return length if self.window is None else min(self.window, length)
+        Not the written part of them: where a CPU multiplies in bfloat16 it would be copied.
+        """
+        for slab, new in zip(self.slabs, (key, value), strict=True):
+            slab[:, :, self.clock.column] = new[:, :, 0]
+        return self.slabs
 
     def get_seq_length(self) -> int:
-        """Return the number of columns before the present one."""
-        return self.clock.column - self.clock.first
+        """Return the number of the present column."""
+        return self.clock.column
 
     def get_mask_sizes(self, _query_length: int) -> tuple[int, int]:
-        """Return how many columns a token sees, and how many it does not see before them."""
-        seen = self._seen()
-        return seen, self.get_seq_length() + 1 - seen
+        """Return how many columns there are, and how many are left out before them."""
+        return self.clock.capacity, 0
 
 
 def _live(layer: Any, clock: RowCache, dtype: torch.dtype) -> Any:
     """Return the layer without its rows, as part of `clock`."""
     live: Any = copy.copy(layer)
-    if getattr(layer, "is_initialized", False):
-        live = object.__new__(_slab_class(type(layer)))
+    if getattr(layer, "keys", None) is not None:
+        kind: Any = type(layer)
+        live = object.__new__(_slab_class(kind))
         vars(live).update(vars(layer))
-        live.clock, live.window = clock, getattr(layer, "sliding_window", None)
+        live.clock = clock
         live.slabs = tuple(states[:0].to(dtype) for states in (layer.keys, layer.values))
         live.keys = live.values = None
     for name in STATES:
@@ -168,10 +162,15 @@ def _states(layer: Any) -> list[dict[int, Tensor]]:
     return [getattr(layer, name) for name in STATES if hasattr(layer, name)]
 
 
-def _zeros(slab: Tensor, rows: int, capacity: int, by_column: bool) -> Tensor:
-    """Return zeros (rows, heads, capacity, D), in memory perhaps with columns last.
+def _reads_by_column(keys: Tensor) -> bool:
+    """Whether products read keys faster with the columns last in memory."""
+    return keys.device.type == "cpu" and keys.dtype == torch.float32
 
-    That is how a CPU's products read keys fastest. Zeros, as NaN times a weight of 0 is NaN.
+
+def _zeros(slab: Tensor, rows: int, capacity: int, by_column: bool) -> Tensor:
+    """Return zeros (rows, heads, capacity, D), `by_column` with the columns last in memory.
+
+    Zeros, as what has not been written is hidden by a weight of 0, and NaN times 0 is NaN.
     """
     _rows, heads, _columns, size = slab.shape
     if by_column:

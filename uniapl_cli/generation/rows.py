@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from uniapl_cli.generation.attention import SPANS, chooses_attention, decoding
+from uniapl_cli.generation.attention import chooses_attention, decoding
 from uniapl_cli.generation.cache import RowCache, new_cache
 from uniapl_cli.generation.samples import Sample
 from uniapl_cli.generation.sampling import draw, uniforms
@@ -18,8 +17,6 @@ from uniapl_cli.types import Sampling
 
 # Tokens of prompts, padding included, in one forward pass.
 PREFILL_TOKENS = {"cpu": 2048, "cuda": 32768}
-# Attention by spans of rows pays from so many keys on; more spans than that do not.
-SPAN_KEYS, MOST_SPANS = 4096, 4
 
 
 class Rows:
@@ -141,7 +138,6 @@ class Rows:
         for row, done in enumerate(self.done.tolist()):
             if done and self.samples[row] is not None:
                 yield self.release(row)
-        self.narrow()
 
     def release(self, row: int) -> Sample:
         """Return a row's sample with what has been drawn; the row becomes idle."""
@@ -171,18 +167,17 @@ class Rows:
 
     def forward(self) -> None:
         """Run the tokens that were drawn, for the logits of the next ones."""
-        cache = self.cache
-        first, column = cache.first, cache.column
-        SPANS.set(tuple((a, b, column + 1 - start) for a, b, start in self._spans))
+        column = self.cache.column
+        self._mask[..., column] = self._shown
         with decoding(self.model):
             output = self.model(
                 input_ids=self.ids.unsqueeze(1),
-                attention_mask=self._mask[..., first : column + 1],
+                attention_mask=self._mask,
                 position_ids=(column - self._starts).clamp(max=self.last_position).unsqueeze(1),
-                past_key_values=cache.model_cache,
+                past_key_values=self.cache.model_cache,
                 use_cache=True,
             )
-        cache.column += 1
+        self.cache.column += 1
         self.logits = output.logits[:, -1].float()
 
     def under_way(self) -> list[tuple[int, int]]:
@@ -191,29 +186,14 @@ class Rows:
         return [(min(drawn, s.limit), s.limit) for drawn, s in pairs if s is not None]
 
     def _see(self) -> None:
-        """Work out what each row sees: the columns from its first token on."""
-        self.narrow()
+        """Work out which of the written columns each row sees: from its first token on."""
         self._starts = torch.tensor(self.starts, dtype=torch.long, device=self.device)
         columns = torch.arange(self.cache.capacity, device=self.device)
-        seen = columns >= self._starts.unsqueeze(1)
-        self._mask = seen.long()
+        seen = (columns >= self._starts.unsqueeze(1)) & (columns < self.cache.column)
+        self._mask, self._shown = seen.long(), 1.0
         if self.takes_bias:
             bias = torch.zeros(seen.shape, device=self.device).masked_fill_(~seen, -torch.inf)
-            self._mask = bias[:, None, None]
-
-    def narrow(self) -> None:
-        """Leave out the columns that no busy row sees, for parts of the rows where that pays."""
-        column, rows = self.cache.column, len(self.samples)
-        self.cache.first = column - self.columns(self.busy)
-        parts = min(MOST_SPANS, max(1, rows * (column - self.cache.first) // SPAN_KEYS))
-        edges = [rows * part // parts for part in range(parts + 1)]
-        self._spans = [
-            (first, last, min((s for s in self._begun(first, last)), default=column))
-            for first, last in pairwise(edges)
-        ]
-
-    def _begun(self, first: int, last: int) -> list[int]:
-        return [self.starts[row] for row in range(first, last) if self.samples[row] is not None]
+            self._mask, self._shown = bias[:, None, None], 0.0
 
 
 def _parts(
