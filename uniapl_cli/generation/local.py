@@ -58,7 +58,6 @@ class LocalGenerator:
         self.precision = precision
         self.batch_tokens = batch_tokens
         self.dtype = resolve(precision, model.device)
-        self.weights = PackedWeights(model, self.dtype)
         configured = model.generation_config.eos_token_id
         listed = configured if isinstance(configured, list) else [configured]
         self.stop_ids = {chat.stop_id, *(token for token in listed if token is not None)}
@@ -76,11 +75,12 @@ class LocalGenerator:
         samples = [s for i, r in enumerate(requests) for s in self._samples(i, r, sampling)]
         if not samples:
             return
-        with self._computing():
+        weights = PackedWeights(self.model, self.dtype)
+        with self._computing(weights):
             decoder = self._decoder(samples, sampling)
         incomplete: dict[int, dict[int, Completion]] = {}
         while not decoder.ended:
-            with self._computing():  # not while the caller has the answers
+            with self._computing(weights):  # not while the caller has the answers
                 finished = decoder.advance(PROGRESS_SECONDS)
             if progress is not None:
                 progress(decoder.drawn, decoder.left())
@@ -127,9 +127,9 @@ class LocalGenerator:
         return Decoder(rows, samples, budget=budget, most_rows=most, look=look)
 
     @contextmanager
-    def _computing(self) -> Iterator[None]:
+    def _computing(self, weights: PackedWeights) -> Iterator[None]:
         context = arithmetic(self.precision, self.model.device)
-        with torch.inference_mode(), context, self.weights.used():
+        with torch.inference_mode(), context, weights.used():
             yield
 
     def _completion(self, sample: Sample) -> Completion:

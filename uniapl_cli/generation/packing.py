@@ -22,21 +22,23 @@ Forward = Callable[[Tensor], Tensor]
 
 
 class PackedWeights:
-    """The copy, made when it is needed first and whenever the weights have changed since."""
+    """The copy; it does not follow weights that change."""
 
+    @torch.no_grad()
     def __init__(self, model: Any, dtype: torch.dtype) -> None:
-        self.model, self.dtype = model, dtype
+        cpu = model.device.type == "cpu" and torch.backends.mkldnn.is_available()
         self._forwards: dict[nn.Linear, Forward] = {}
-        self._packed_from: tuple[tuple[int, int], ...] | None = None
+        if not cpu and dtype == torch.float32:
+            return
+        head, pack = model.get_output_embeddings(), _packed if cpu else _cast
+        for layer in model.modules():
+            if type(layer) is nn.Linear:
+                kept = torch.float32 if layer is head else dtype
+                self._forwards[layer] = pack(layer, kept)
 
     @contextmanager
     def used(self) -> Iterator[None]:
         """Compute with the copy while the block runs, without gradients."""
-        weights = [layer.weight for layer in self._layers()]
-        # A weight that is changed in place counts a version more.
-        if (now := tuple((w.data_ptr(), w._version) for w in weights)) != self._packed_from:
-            self._forwards = {}  # before the new ones are made
-            self._forwards, self._packed_from = self._pack(), now
         for layer, forward in self._forwards.items():
             layer.__dict__["forward"] = forward
         try:
@@ -44,19 +46,6 @@ class PackedWeights:
         finally:
             for layer in self._forwards:
                 del layer.__dict__["forward"]
-
-    def _layers(self) -> list[nn.Linear]:
-        return [module for module in self.model.modules() if type(module) is nn.Linear]
-
-    @torch.no_grad()
-    def _pack(self) -> dict[nn.Linear, Forward]:
-        head = self.model.get_output_embeddings()
-        cpu = self.model.device.type == "cpu" and torch.backends.mkldnn.is_available()
-        if not cpu and self.dtype == torch.float32:
-            return {}
-        pack = _packed if cpu else _cast
-        dtypes = {head: torch.float32}
-        return {m: pack(m, dtypes.get(m, self.dtype)) for m in self._layers()}
 
 
 def _packed(layer: nn.Linear, dtype: torch.dtype) -> Forward:
