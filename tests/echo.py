@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from uniapl_cli.generation import Request
-from uniapl_cli.types import Completion, Constraint, Example, Message, Sampling
+from uniapl_cli.types import Completion, Constraint, Example, Message, Progress, Sampling
 
 
 @dataclass
@@ -15,7 +15,7 @@ class Echo:
     responses: int = 0
 
     def generate(
-        self, requests: Sequence[Request], sampling: Sampling
+        self, requests: Sequence[Request], sampling: Sampling, progress: Progress | None = None
     ) -> Iterator[tuple[int, list[Completion]]]:
         for index, request in reversed(list(enumerate(requests))):
             if self.lives == 0:

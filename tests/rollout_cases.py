@@ -36,7 +36,7 @@ class Echo:
     def __init__(self, tokens=lambda seed: 1 + seed % 3):
         self.tokens, self.requests = tokens, []
 
-    def generate(self, requests, sampling):
+    def generate(self, requests, sampling, progress=None):
         self.requests = list(requests)
         for index, request in reversed(list(enumerate(requests))):
             yield (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,6 +11,8 @@ from pydantic import field_validator
 from uniapl_cli.options import Count, Options, key
 
 FinishReason = Literal["stop", "length"]
+# Called now and then with the tokens that have been drawn, and those that are likely to come.
+Progress = Callable[[int, float], None]
 # How servers and data sets call the end of a response that its model ended itself.
 FINISHED = frozenset({"stop", "eos", "eos_token", "stop_sequence", "stop_token", "end_turn"})
 Role = Literal["system", "developer", "user", "assistant", "tool"]

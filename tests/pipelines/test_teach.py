@@ -119,8 +119,8 @@ def test_rows_are_on_the_disk_before_the_end(run, out, chat, monkeypatch, echo):
     seen = []
 
     class Watched(echo):
-        def generate(self, requests, sampling):
-            for answer in super().generate(requests, sampling):
+        def generate(self, requests, sampling, progress=None):
+            for answer in super().generate(requests, sampling, progress):
                 seen.append(len(rows(out)) if out.exists() else 0)
                 yield answer
 

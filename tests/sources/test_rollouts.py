@@ -237,9 +237,9 @@ def test_resampled_prompts_have_draws_and_groups_of_their_own(resampled):
     seen = []
 
     class Recorder(Echo):
-        def generate(self, requests, sampling):
+        def generate(self, requests, sampling, progress=None):
             seen.extend(seed for request in requests for seed in request.seeds)
-            return super().generate(requests, sampling)
+            return super().generate(requests, sampling, progress)
 
     resampled(["bb", "bb"], Recorder(), worth=alike)
     assert len(seen) == len(set(seen)) == 15
@@ -259,8 +259,8 @@ def test_what_decided_about_resampling_is_not_measured_again(resampled):
 class CutOff(Echo):
     """A generator whose answers to the second prompt were cut off at their longest."""
 
-    def generate(self, requests, sampling):
-        for index, answers in super().generate(requests, sampling):
+    def generate(self, requests, sampling, progress=None):
+        for index, answers in super().generate(requests, sampling, progress):
             finish = "length" if index == 1 else "stop"
             yield index, [replace(answer, finish_reason=finish) for answer in answers]
 

@@ -69,7 +69,7 @@ class Dying:
     def __init__(self, teacher, lives):
         self.teacher, self.lives = teacher, lives
 
-    def answer(self, questions, sampling):
+    def answer(self, questions, sampling, progress=None):
         results = self.teacher.answer(questions, sampling)
         try:
             for number, result in enumerate(results):

@@ -15,9 +15,9 @@ TOOL = {"type": "function", "function": {"name": "river_of", "parameters": {}}}
 class Recording(Echo):
     """An Echo that keeps its requests."""
 
-    def generate(self, requests, sampling):
+    def generate(self, requests, sampling, progress=None):
         self.requests = list(requests)
-        return super().generate(requests, sampling)
+        return super().generate(requests, sampling, progress)
 
 
 def test_the_tools_of_a_question_are_in_its_prompt(new_tokenizer):

@@ -14,10 +14,7 @@ log = logging.getLogger("uniapl")
 
 
 def use_device(config: Config) -> str:
-    """Set the number of CPU threads and return the device to compute on. Raises ConfigError.
-
-    Logs what is computed in, and where.
-    """
+    """Set the number of CPU threads and return the device to compute on. Raises ConfigError."""
     if config.run.threads is not None:
         torch.set_num_threads(config.run.threads)
     named = device_name(config)
@@ -32,8 +29,12 @@ def use_device(config: Config) -> str:
             "Take auto, cpu or, where torch sees a GPU, cuda or cuda:1",
             got=named,
         ) from None
-    log.info("computing in %s", arithmetic(config))
     return named
+
+
+def announce_arithmetic(config: Config) -> None:
+    """Log what is computed in, and where: when nothing is left to be refused."""
+    log.info("computing in %s", arithmetic(config))
 
 
 def device_name(config: Config) -> str:

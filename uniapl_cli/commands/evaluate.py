@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
-from uniapl_cli.commands.device import arithmetic, use_device
+from uniapl_cli.commands.device import announce_arithmetic, arithmetic, use_device
 from uniapl_cli.commands.inputs import data_input, model_input, template_input
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
@@ -66,6 +66,7 @@ def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     }
     out = Path(options.out)
     with on_stop(f"'{out}' is as it was: eval starts anew"), replacing(out / RESPONSES) as file:
+        announce_arithmetic(config)
         for name, draws in options.draws.items():
             run = SamplingRun(name, draws.samples, draws.sampling)
             figures, written = estimate(prompts, generator, run, bound, judge, seed=config.seed)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
-from uniapl_cli.commands.device import arithmetic, use_device
+from uniapl_cli.commands.device import announce_arithmetic, arithmetic, use_device
 from uniapl_cli.commands.inputs import Inputs, data_input, model_input, variable_inputs
 from uniapl_cli.commands.method import learning_rate, plan
 from uniapl_cli.commands.outputs import check_outputs
@@ -84,6 +84,7 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         state = State(trainable, make_optimizer(config, trainable.model), {SOURCE: stream})
         sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}
         open_run(run, config, device, inputs)
+        announce_arithmetic(config)
         execute(config, run, state, method, sources, lr)
     judge = options.make(str(run.final), device, config.precision)
     accuracy = pair_accuracy(judge, heldout, config.seed)

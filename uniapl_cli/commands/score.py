@@ -6,13 +6,12 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.commands import components
-from uniapl_cli.commands.device import device_name, use_device
+from uniapl_cli.commands.device import announce_arithmetic, device_name, use_device
 from uniapl_cli.commands.inputs import discriminator_input, without_path
 from uniapl_cli.commands.outputs import PIPE, check_outputs
 from uniapl_cli.commands.reads import SECTIONS
@@ -20,6 +19,7 @@ from uniapl_cli.commands.streams import report_bad
 from uniapl_cli.config.render import recorded
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows, open_rows
+from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.discriminators.local import LocalDiscriminator
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import replacing
@@ -57,7 +57,13 @@ def score(config: Config, *, dry_run: bool = False) -> dict[str, Any] | None:
         rows = good_rows(attempts(), options, BadRows(config.data.tolerance))
     if dry_run:
         return {"rows": total, "bad rows": len(bad.rows), "out": options.out}
-    load = partial(components.discriminator, config, use_device(config))
+    device = use_device(config)
+
+    def load() -> Discriminator:
+        judge = components.discriminator(config, device)
+        announce_arithmetic(config)
+        return judge
+
     with open_sink(config) as sink, bar("score", total) as progress:
         result = score_rows(
             rows, load, sink, options, progress, centre=options.centre, chunk=options.chunk

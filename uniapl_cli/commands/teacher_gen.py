@@ -11,7 +11,7 @@ from typing import Any
 from uniapl_cli.appending import read_record
 from uniapl_cli.chat import CLOCK, Chat
 from uniapl_cli.commands import components
-from uniapl_cli.commands.device import arithmetic, use_device
+from uniapl_cli.commands.device import announce_arithmetic, arithmetic, use_device
 from uniapl_cli.commands.inputs import model_input, template_input, without_path
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
@@ -97,6 +97,7 @@ def local_teacher(config: Config, location: str, chat: Chat) -> Teacher:
             revision=teacher.revision,
         ).eval()
     generator = components.generator(config, model, chat, "teacher.path")
+    announce_arithmetic(config)
     return LocalTeacher(generator, chat)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
-from uniapl_cli.commands.device import arithmetic, use_device
+from uniapl_cli.commands.device import announce_arithmetic, arithmetic, use_device
 from uniapl_cli.commands.facts import run_facts
 from uniapl_cli.commands.inputs import (
     Inputs,
@@ -103,6 +103,7 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     sources = make_sources(config, method, chat, policy, reference, device)
     state = State(policy, make_optimizer(config, policy.model), streams)
     open_run(run, config, device, inputs)
+    announce_arithmetic(config)
     return execute(config, run, state, method, sources, lr, reference)
 
 

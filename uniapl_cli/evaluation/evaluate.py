@@ -99,7 +99,7 @@ def answer(
     ]
     by_index: dict[int, list[Completion]] = {}
     with bar(f"eval {run.name}", len(requests)) as progress:
-        for index, completions in generator.generate(requests, run.sampling):
+        for index, completions in generator.generate(requests, run.sampling, progress.tokens):
             by_index[index] = completions
             progress.advance()
     pairs = [(e, c) for index, e in enumerate(examples) for c in by_index[index]]

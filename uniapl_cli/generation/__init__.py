@@ -1,6 +1,6 @@
 """Prompts to sampled responses."""
 
 from uniapl_cli.generation import local
-from uniapl_cli.generation.generator import Generator, Progress, Request, generators
+from uniapl_cli.generation.generator import Generator, Request, generators
 
-__all__ = ["Generator", "Progress", "Request", "generators", "local"]
+__all__ = ["Generator", "Request", "generators", "local"]

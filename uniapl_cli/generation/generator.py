@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from uniapl_cli.registry import Registry
-from uniapl_cli.types import Completion, Sampling
+from uniapl_cli.types import Completion, Progress, Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,6 @@ class Request:
     seeds: tuple[int, ...]
     name: str = ""
     max_new_tokens: int | None = None
-
-
-# Called now and then with the tokens that have been drawn, and those that are likely to come.
-Progress = Callable[[int, float], None]
 
 
 class Generator(Protocol):

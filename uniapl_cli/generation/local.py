@@ -12,13 +12,13 @@ from pydantic import Field, PositiveInt
 from uniapl_cli.chat import Chat
 from uniapl_cli.errors import ModelError
 from uniapl_cli.generation.decoder import Decoder
-from uniapl_cli.generation.generator import Progress, Request, generators
+from uniapl_cli.generation.generator import Request, generators
 from uniapl_cli.generation.packing import PackedWeights
 from uniapl_cli.generation.rows import Rows
 from uniapl_cli.generation.samples import Sample
 from uniapl_cli.memory import free_bytes
 from uniapl_cli.precision import Precision, arithmetic, resolve
-from uniapl_cli.types import Completion, FinishReason, Sampling
+from uniapl_cli.types import Completion, FinishReason, Progress, Sampling
 
 # Tokens between two looks at who has finished, each of which waits for a GPU.
 LOOK = {"cpu": 1, "cuda": 8}

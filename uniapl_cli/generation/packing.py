@@ -1,8 +1,8 @@
 """Another copy of the weights of a model's linear layers, in which sampling multiplies faster.
 
 On a CPU oneDNN lays the weights out once for its kernels; torch would do that at every product, or
-take slower ones. In bfloat16 they are cast once as well. The head stays float32: its rounding is
-most of what would make sampler and learner differ.
+take slower ones. In bfloat16 they are cast once as well. The head keeps its own dtype, as it does
+for the learner.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ class PackedWeights:
 
     @torch.no_grad()
     def __init__(self, model: Any, dtype: torch.dtype) -> None:
-        cpu = model.device.type == "cpu" and torch.backends.mkldnn.is_available()
         self._forwards: dict[nn.Linear, Forward] = {}
-        if not cpu and dtype == torch.float32:
-            return
-        head, pack = model.get_output_embeddings(), _packed if cpu else _cast
+        head, device = model.get_output_embeddings(), model.device.type
         for layer in model.modules():
             if type(layer) is nn.Linear:
-                kept = torch.float32 if layer is head else dtype
-                self._forwards[layer] = pack(layer, kept)
+                own = layer.weight.dtype
+                kept = own if layer is head or own != torch.float32 else dtype
+                if _can_pack(device, kept):
+                    self._forwards[layer] = _packed(layer, kept)
+                elif kept != own:
+                    self._forwards[layer] = _cast(layer, kept)
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -46,6 +47,13 @@ class PackedWeights:
         finally:
             for layer in self._forwards:
                 del layer.__dict__["forward"]
+
+
+def _can_pack(device: str, dtype: torch.dtype) -> bool:
+    if device != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    known = dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return dtype == torch.float32 or known
 
 
 def _packed(layer: nn.Linear, dtype: torch.dtype) -> Forward:

@@ -20,7 +20,7 @@ from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
 from uniapl_cli.teachers import Answer, Failure, Question, Teacher
 from uniapl_cli.teachers.teacher import Results
-from uniapl_cli.types import Example, Sampling
+from uniapl_cli.types import Example, Progress, Sampling
 
 log = logging.getLogger("uniapl")
 
@@ -74,7 +74,7 @@ def teach(
         remaining = sum(len(missing) for _, missing in unanswered)
         with (
             bar("teacher", total, total - remaining) as progress,
-            closing(_results(load, questions, sampling)) as results,
+            closing(_results(load, questions, sampling, progress.tokens)) as results,
         ):
             for index, sample, result in results:
                 example, missing = unanswered[index]
@@ -130,10 +130,13 @@ def unanswered_examples(
 
 
 def _results(
-    load: Callable[[], Teacher], questions: Sequence[Question], sampling: Sampling
+    load: Callable[[], Teacher],
+    questions: Sequence[Question],
+    sampling: Sampling,
+    progress: Progress,
 ) -> Results:
     if questions:
-        yield from load().answer(questions, sampling)
+        yield from load().answer(questions, sampling, progress)
 
 
 def _question(example: Example, samples: Sequence[int], seed: int) -> Question:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -17,11 +18,13 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from uniapl_cli.errors import without_secrets
 
@@ -74,6 +77,8 @@ class Bar:
         self.title, self.total, self.done = title, total, done
         self.started, self.first = time.monotonic(), done
         self.printed, self.note = self.started, ""
+        self.begun: tuple[float, int] | None = None  # when the first tokens were reported
+        self.due: float | None = None
         self.last: int | None = None  # what the last line said
         self.progress = Progress(
             TextColumn("{task.description}"),
@@ -81,7 +86,7 @@ class Bar:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("ETA"),
-            TimeRemainingColumn(),
+            _Remaining(self),
             TextColumn("{task.fields[note]}"),
             console=messages,
             disable=not messages.is_terminal,
@@ -102,6 +107,24 @@ class Bar:
         if not messages.is_terminal and now - self.printed >= PLAIN_INTERVAL:
             self._print(now)
 
+    def tokens(self, drawn: int, left: float) -> None:
+        """Take the ETA from tokens: those drawn so far, and those that are likely to come."""
+        now = time.monotonic()
+        self.begun = self.begun or (now, drawn)
+        if drawn > self.begun[1]:
+            pace = (drawn - self.begun[1]) / (now - self.begun[0])
+            self.due = now + left / pace
+        self.advance(0, self.note or f"{drawn} tokens")
+
+    def seconds_left(self, now: float) -> float | None:
+        """Return the ETA, if anything is known of it. `now` is on the monotonic clock."""
+        done = self.done - self.first
+        if self.due is not None:
+            return max(0.0, self.due - now)
+        if not self.total or done == 0:
+            return None
+        return (now - self.started) / done * (self.total - self.done)
+
     def end(self) -> None:
         """Print where it ended, if it has printed a line that is no longer true."""
         if self.last is not None and self.last != self.done:
@@ -109,14 +132,23 @@ class Bar:
 
     def _print(self, now: float) -> None:
         self.printed, self.last = now, self.done
-        line = f"{self.title}: {self.done}/{self.total}{self._eta(now)} {self.note}"
+        left = self.seconds_left(now)
+        eta = "" if left is None else f", {left:.0f} s left"
+        line = f"{self.title}: {self.done}/{self.total}{eta} {self.note}"
         messages.print(line.rstrip(), soft_wrap=True)
 
-    def _eta(self, now: float) -> str:
-        if not self.total or self.done == self.first:
-            return ""
-        left = (now - self.started) / (self.done - self.first) * (self.total - self.done)
-        return f", {left:.0f} s left"
+
+class _Remaining(ProgressColumn):
+    """The bar's own ETA."""
+
+    def __init__(self, shown: Bar) -> None:
+        super().__init__()
+        self.shown = shown
+
+    def render(self, _task: Task) -> Text:
+        """Return the time that is left."""
+        left = self.shown.seconds_left(time.monotonic())
+        return Text("-:--:--" if left is None else str(timedelta(seconds=round(left))))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.errors import ModelError
 from uniapl_cli.generation import Generator, Request
 from uniapl_cli.teachers.teacher import Answer, Question, Results, flaw
-from uniapl_cli.types import Sampling
+from uniapl_cli.types import Progress, Sampling
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,18 @@ class LocalTeacher:
     generator: Generator
     chat: Chat
 
-    def answer(self, questions: Sequence[Question], sampling: Sampling) -> Results:
-        """Yield the answers as the generator's batches get done.
+    def answer(
+        self,
+        questions: Sequence[Question],
+        sampling: Sampling,
+        progress: Progress | None = None,
+    ) -> Results:
+        """Yield the answers as they get done.
 
         Raises ModelError, before any, for a question that the chat template cannot write.
         """
         requests = list(map(self._request, questions))
-        for index, completions in self.generator.generate(requests, sampling):
+        for index, completions in self.generator.generate(requests, sampling, progress):
             length = len(requests[index].prompt_ids)
             for sample, done in enumerate(completions):
                 answer = Answer(done.text, done.finish_reason, length, len(done.token_ids))

@@ -33,7 +33,7 @@ from uniapl_cli.registry import Choice
 from uniapl_cli.teachers.dialects import Dialect, dialects
 from uniapl_cli.teachers.reply import read
 from uniapl_cli.teachers.teacher import Answer, Failure, Question, Result, Results
-from uniapl_cli.types import Sampling
+from uniapl_cli.types import Progress, Sampling
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
@@ -134,7 +134,12 @@ class ServerTeacher:
     extra: Mapping[str, Any] = field(default_factory=dict)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    def answer(self, questions: Sequence[Question], sampling: Sampling) -> Results:
+    def answer(
+        self,
+        questions: Sequence[Question],
+        sampling: Sampling,
+        progress: Progress | None = None,  # noqa: ARG002  a server tells whole answers only
+    ) -> Results:
         """Yield the answers as they arrive, and a Failure where all repetitions failed."""
         client, failures = new_client(self.concurrency, self._proxy), Counter[str]()
         jobs = self._jobs(questions, sampling)

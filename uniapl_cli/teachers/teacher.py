@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from uniapl_cli.chat.thinking import read_thoughts
-from uniapl_cli.types import FinishReason, Message, Sampling
+from uniapl_cli.types import FinishReason, Message, Progress, Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,14 @@ def flaw(text: str, finish_reason: FinishReason) -> Failure | None:
 class Teacher(Protocol):
     """Answers questions."""
 
-    def answer(self, questions: Sequence[Question], sampling: Sampling) -> Results:
-        """Yield one Result a question and seed, in the order they get done."""
+    def answer(
+        self,
+        questions: Sequence[Question],
+        sampling: Sampling,
+        progress: Progress | None = None,
+    ) -> Results:
+        """Yield one Result a question and seed, in the order they get done.
+
+        `progress` is for a teacher that knows of its tokens before its answers are whole.
+        """
         ...
