@@ -9,6 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from uniapl_cli.products import quick_products
+
 Precision = Literal["auto", "float32", "bfloat16"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -30,6 +32,13 @@ def arithmetic(precision: Precision, device: torch.device | str) -> AbstractCont
     if dtype is torch.float32:
         return nullcontext()
     return torch.autocast(torch.device(device).type, dtype=dtype)
+
+
+def forward_pass(precision: Precision, device: torch.device | str) -> AbstractContextManager[Any]:
+    """Return the context to read whole rows in: `arithmetic`, by the quickest products."""
+    if resolve(precision, device) is torch.float32:
+        return quick_products(torch.device(device))
+    return arithmetic(precision, device)
 
 
 def in_words(precision: Precision, device: torch.device | str) -> str:

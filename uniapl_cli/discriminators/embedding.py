@@ -18,7 +18,7 @@ from uniapl_cli.discriminators.local import (
 from uniapl_cli.errors import ModelError
 from uniapl_cli.loading import check_vocabulary, load_tokenizer
 from uniapl_cli.options import key
-from uniapl_cli.precision import Precision, arithmetic
+from uniapl_cli.precision import Precision, forward_pass
 from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Comparison
 
@@ -99,7 +99,7 @@ class EmbeddingDiscriminator:
         """Return the (R, H) means of the last hidden states of rows of token ids."""
         ids, mask = pad_ids(rows, self.tokenizer.pad_token_id or 0)
         ids, mask = ids.to(self.model.device), mask.to(self.model.device)
-        with arithmetic(self.precision, self.model.device):
+        with forward_pass(self.precision, self.model.device):
             hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
         weight = mask.unsqueeze(2)
         return ((hidden * weight).sum(1) / weight.sum(1)).cpu()

@@ -20,7 +20,7 @@ from uniapl_cli.errors import ModelError
 from uniapl_cli.head import keep_own_dtype
 from uniapl_cli.loading import check_vocabulary, load_tokenizer
 from uniapl_cli.options import key
-from uniapl_cli.precision import Precision, arithmetic
+from uniapl_cli.precision import Precision, forward_pass
 from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Comparison
 
@@ -118,6 +118,6 @@ class RewardModelDiscriminator:
     def _forward(self, rows: Sequence[Sequence[int]]) -> list[float]:
         ids, mask = pad_ids(rows, self.pad or 0)
         ids, mask = ids.to(self.model.device), mask.to(self.model.device)
-        with arithmetic(self.precision, self.model.device):
+        with forward_pass(self.precision, self.model.device):
             logits = self.model(input_ids=ids, attention_mask=mask).logits
         return logits[:, 0].float().tolist()

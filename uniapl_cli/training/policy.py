@@ -16,7 +16,7 @@ from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.errors import ModelError
 from uniapl_cli.folders import replacing_folder
-from uniapl_cli.head import Head, backbone, check_causal, product
+from uniapl_cli.head import Head, backbone, check_causal
 from uniapl_cli.loading import (
     check_vocabulary,
     load_pretrained,
@@ -24,7 +24,8 @@ from uniapl_cli.loading import (
     policy_class,
     processor_files,
 )
-from uniapl_cli.precision import DTYPES, Dtype, Precision, arithmetic
+from uniapl_cli.precision import DTYPES, Dtype, Precision, arithmetic, forward_pass
+from uniapl_cli.products import product
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.adapter import adapted_layers, adapter_disabled, merged, save_adapter
 
@@ -62,7 +63,7 @@ class Policy:
 
         Only the masked tokens go through the vocabulary head, LOGIT_BUDGET logits at a time.
         """
-        with arithmetic(self.precision, self.device):
+        with forward_pass(self.precision, self.device):
             hidden = self.backbone(
                 input_ids=batch.tokens[:, :-1], use_cache=False
             ).last_hidden_state
@@ -104,7 +105,7 @@ class TrainablePolar:
 
     def forward(self, batch: PairBatch) -> Tensor:
         """Return (B, 2) scores."""
-        with arithmetic(self.precision, self.device):
+        with forward_pass(self.precision, self.device):
             return self.polar.forward(batch)
 
 

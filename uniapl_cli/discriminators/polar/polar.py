@@ -29,7 +29,6 @@ from uniapl_cli.discriminators.polar.prefixes import Prefixes
 from uniapl_cli.discriminators.polar.scorer import Scorer
 from uniapl_cli.discriminators.polar.serialise import OFFICIAL, Cut, Format, Serialiser, report_cuts
 from uniapl_cli.errors import ModelError
-from uniapl_cli.head import product
 from uniapl_cli.loading import (
     check_settings,
     check_token,
@@ -40,7 +39,8 @@ from uniapl_cli.loading import (
     read_object,
 )
 from uniapl_cli.options import key
-from uniapl_cli.precision import Precision, arithmetic, freeze, resolve
+from uniapl_cli.precision import Precision, forward_pass, freeze, resolve
+from uniapl_cli.products import product
 from uniapl_cli.types import Comparison
 
 CLASSIFIER = "AutoModelForSequenceClassification"
@@ -141,7 +141,7 @@ class PolarDiscriminator:
         refuse_overlong(names, rows, self.context)
         self.truncations += report_cuts(comparisons, cuts)
         prefixes = self._prefixes(comparisons, rows, cuts)
-        with arithmetic(self.precision, self.polar.model.device):
+        with forward_pass(self.precision, self.polar.model.device):
             scores = self.scorer(rows, prefixes, batch_invariant=batch_invariant)
         refuse_nonfinite(names, scores)
         return scores
