@@ -61,7 +61,8 @@ def score(config: Config, *, dry_run: bool = False) -> dict[str, Any] | None:
 
     def load() -> Discriminator:
         judge = components.discriminator(config, device)
-        announce_arithmetic(config)
+        if isinstance(config.discriminator, LocalDiscriminator):  # a server chooses its own
+            announce_arithmetic(config)
         return judge
 
     with open_sink(config) as sink, bar("score", total) as progress:
