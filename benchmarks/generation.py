@@ -17,18 +17,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.engines.contestant import Contestant, EngineFailed
 from benchmarks.engines.job import Job, read_job
+from benchmarks.engines.machine import machine
 
 PROJECT = sys.executable
 MATRIX = "matrix"
@@ -161,20 +159,6 @@ def table(rows: list[dict[str, Any]]) -> str:
         if slow and fast:
             lines.append(f"{engine}: bfloat16 is {fast / slow:.2f} times float32")
     return "\n".join(lines)
-
-
-def machine() -> dict[str, Any]:
-    text = Path("/proc/cpuinfo").read_text()
-    fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines())
-    fields = {key.strip(): value.strip() for key, value in fields.items()}
-    kinds = ("avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
-    return {
-        "processor": fields.get("model name", platform.machine()),
-        "cores": os.cpu_count(),
-        "has": [kind for kind in kinds if kind in fields.get("flags", "").split()],
-        "python": platform.python_version(),
-        "date": time.strftime("%Y-%m-%d"),
-    }
 
 
 def parse() -> argparse.Namespace:

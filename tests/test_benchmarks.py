@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -73,6 +74,55 @@ def test_an_engine_that_fails_says_why(tmp_path):
     with pytest.raises(EngineFailed, match="No module named 'benchmarks.engines.nothing'"):
         contestant.answer()
     assert contestant.process.poll() is not None
+
+
+@pytest.mark.slow
+def test_our_engine_makes_responses_of_the_lengths_asked_for(tmp_path):
+    from benchmarks.engines.contestant import Contestant
+
+    job = tmp_path / "job.json"
+    lengths = [3, 9, 1, 5]
+    requests = [
+        {"prompt_ids": [5, 6, 7][:n], "new_tokens": new}
+        for n, new in zip((3, 1, 2, 3), lengths, strict=True)
+    ]
+    content = {"model": resolve("tiny:teacher"), "dtype": "bfloat16", "requests": requests}
+    job.write_text(json.dumps(content))
+    contestant = Contestant(sys.executable, "ours", job, tmp_path / "log", limit=120)
+    try:
+        assert "torch" in contestant.answer()["versions"]
+        figures = contestant.work()
+    finally:
+        contestant.end()
+    assert figures["lengths"] == lengths
+    assert figures["cpu_seconds"] > 0
+
+
+@pytest.mark.slow
+def test_growth_is_measured_and_plotted(tmp_path):
+    out = tmp_path / "growth.json"
+    words = ["-m", "benchmarks.generation_growth", "--sizes", "48", "--out", out]
+    subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, check=True)
+    runs = json.loads(out.read_text())["runs"]
+    for run in runs:
+        assert run["never_ended"] == 0
+        assert 0 < run["cache_of_budget"] <= 1
+        # It waits for nobody behind it in the queue.
+        assert run["starts_late"] <= 0
+    plot = ElementTree.parse(out.with_suffix(".svg")).getroot()
+    assert len(plot.findall("{http://www.w3.org/2000/svg}circle")) > len(runs)
+
+
+def test_a_step_is_compared_by_its_median():
+    from benchmarks.grpo_step import summary
+
+    steps = {"ours": [[1, 2], [9]], "trl": [[4, 4], [40]]}
+    lines = [
+        {"dtype": "float32", "engine": name, "step_seconds": seconds, "cpu_seconds": 1}
+        for name, rounds in steps.items()
+        for seconds in rounds
+    ]
+    assert summary(lines)["times_faster"] == 2
 
 
 def vllm_env(*arguments):

@@ -1,0 +1,25 @@
+"""What a result says of where it was measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+def machine() -> dict[str, Any]:
+    text = Path("/proc/cpuinfo").read_text()
+    fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines())
+    fields = {key.strip(): value.strip() for key, value in fields.items()}
+    kinds = ("avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
+    return {
+        "processor": fields.get("model name", platform.machine()),
+        "cores": os.cpu_count(),
+        "has": [kind for kind in kinds if kind in fields.get("flags", "").split()],
+        **{name: version(name) for name in ("torch", "transformers")},
+        "python": platform.python_version(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
