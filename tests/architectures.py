@@ -8,6 +8,8 @@ from typing import Any
 import torch
 import transformers
 
+from uniapl_cli.loading.models import attention_of
+
 # Prompts are longer than the window, so a sampler that forgets to slide it is found out.
 WINDOW = 8
 SIZES = {
@@ -224,4 +226,5 @@ def new_model(family: str, vocabulary: int, *, seed: int = 0) -> Any:
         settings = {"text_config": settings, **tower, "image_token_index": 1, "image_token_id": 1}
     config = transformers.AutoConfig.for_model(family.partition("-")[0], **settings)
     torch.manual_seed(seed)
-    return getattr(transformers, kind).from_config(config).eval()
+    attention = attention_of(family, config, "auto")
+    return getattr(transformers, kind).from_config(config, attn_implementation=attention).eval()

@@ -57,7 +57,7 @@ def load_pretrained(
                 path,
                 trust_remote_code=False,
                 dtype=dtype,
-                attn_implementation=None if attention == "auto" else attention,
+                attn_implementation=attention_of(path, config, attention),
                 revision=revision,
                 output_loading_info=True,
                 **options,
@@ -75,6 +75,24 @@ def load_pretrained(
     if frozen:
         freeze(model, resolve(precision, device))
     return _tried(path, model.to(device).eval(), precision)
+
+
+def attention_of(path: str | Path, config: Any, attention: str) -> str | None:
+    """Return the attention to ask transformers for; None leaves the choice to it, for "auto".
+
+    sdpa has no soft cap, and some releases of transformers leave it out without a word. Raises
+    ModelError where it is asked for all the same.
+    """
+    capped = getattr(config.get_text_config(), "attn_logit_softcapping", None)
+    if capped and attention == "sdpa":
+        raise ModelError(
+            f"cannot load '{path}': its attention is soft-capped, which sdpa is not",
+            "Take attention=auto or eager",
+            got=attention,
+        )
+    if attention == "auto":
+        return "eager" if capped else None
+    return attention
 
 
 def checked_headers(path: str | Path, revision: str | None) -> dict[str, Header]:
