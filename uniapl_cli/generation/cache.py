@@ -52,9 +52,11 @@ class RowCache:
     It sees all columns; a mask is to hide those that are not a row's own.
     """
 
-    def __init__(self, like: DynamicCache, dtype: torch.dtype) -> None:
+    def __init__(self, like: DynamicCache, dtype: torch.dtype, device: torch.device) -> None:
         """`like`: the cache of a forward pass; its rows are not taken over."""
         self.rows = self.column = self.capacity = 0
+        # The present column, where a CUDA graph reads it.
+        self.index = torch.zeros(1, dtype=torch.long, device=device)
         # Whether all layers are keys and values without a sliding window.
         self.plain = all(type(layer).__name__ == "DynamicLayer" for layer in like.layers)
         self.model_cache: Any = copy.copy(like)
@@ -122,7 +124,7 @@ class _Slab:
         Not the written part of them: where a CPU multiplies in bfloat16 it would be copied.
         """
         for slab, new in zip(self.slabs, (key, value), strict=True):
-            slab[:, :, self.clock.column] = new[:, :, 0]
+            slab.index_copy_(2, self.clock.index, new.to(slab.dtype))
         return self.slabs
 
     def get_seq_length(self) -> int:

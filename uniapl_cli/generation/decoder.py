@@ -31,6 +31,7 @@ class Decoder:
         self.waiting = deque(order)
         self.lengths = Lengths(max((sample.limit for sample in order), default=1))
         self.steps = self._returned = 0
+        self._to_run = False
 
     @property
     def ended(self) -> bool:
@@ -41,17 +42,19 @@ class Decoder:
         """Decode until some samples have finished, or for so long; return those that have."""
         finished: list[Sample] = []
         until = time.monotonic() + seconds
-        while not finished and not self.ended and time.monotonic() < until:
+        while not self.ended:
+            if self._to_run:  # tokens that nobody has to wait for: the answers are out
+                self.rows.forward()
             if full := self.rows.cache.column == self.rows.cache.capacity:
                 finished = self._finished()
             if not self.ended:
                 self._refill(full)
                 self.rows.draw()
-                self.steps += 1
+                self.steps, self._to_run = self.steps + 1, True
             if self.steps % self.look == 0:
                 finished += self._finished()
-            if self.rows.busy:
-                self.rows.forward()
+            if finished or time.monotonic() > until:
+                break
         return finished
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from uniapl_cli.generation.attention import chooses_attention, decoding
 from uniapl_cli.generation.cache import RowCache, new_cache
+from uniapl_cli.generation.graph import Graph
 from uniapl_cli.generation.samples import Sample
 from uniapl_cli.generation.sampling import draw, uniforms
 from uniapl_cli.tensors import pad_ids
@@ -38,6 +39,7 @@ class Rows:
         """`width`: most new tokens of a row, with those drawn before its end is noticed."""
         self.model, self.sampling, self.pad, self.width = model, sampling, pad, width
         self.device: torch.device = model.device
+        self.graph = self.device.type == "cuda"
         self.stops = torch.tensor(sorted(stop_ids), device=self.device)
         self.last_position = getattr(model.config, "max_position_embeddings", None) or 2**62
         self.samples: list[Sample | None] = []
@@ -53,15 +55,14 @@ class Rows:
         self.noise = self.logps.double()
         self.drawn, self.limits = self.tokens[:, 0], self.tokens[:, 0]
         self.done = self.drawn.bool()
-        self.ids = self.drawn
-        self._see()
+        self._allocate()
 
     def _probe(self, dtype: torch.dtype) -> tuple[RowCache, Tensor]:
         """Return an empty cache and the logits of a row, for their shapes."""
         cache = new_cache(self.model)
         ids = torch.full((1, 1), self.pad, device=self.device)
         output = self.model(input_ids=ids, past_key_values=cache, use_cache=True)
-        return RowCache(cache, dtype), output.logits[:, -1].float()
+        return RowCache(cache, dtype, self.device), output.logits[:, -1].float()
 
     @property
     def idle(self) -> list[int]:
@@ -93,6 +94,7 @@ class Rows:
             state: Tensor = getattr(self, name)
             fresh = state.new_zeros(new, *state.shape[1:])
             setattr(self, name, torch.cat([state[index], fresh]))
+        self._allocate()
         self._see()
 
     def admit(self, rows: Sequence[int], samples: Sequence[Sample]) -> None:
@@ -159,41 +161,57 @@ class Rows:
         """Draw the next token of every row."""
         number = self.drawn.unsqueeze(1).clamp(max=self.width - 1)
         uniform = self.noise.gather(1, number).squeeze(1)
-        self.ids, logps = draw(self.logits, uniform, self.sampling)
-        self.tokens.scatter_(1, number, self.ids.unsqueeze(1))
+        ids, logps = draw(self.logits, uniform, self.sampling)
+        self.ids.copy_(ids.unsqueeze(1))
+        self.tokens.scatter_(1, number, self.ids)
         self.logps.scatter_(1, number, logps.unsqueeze(1))
         self.drawn += 1
-        self.done |= torch.isin(self.ids, self.stops) | (self.drawn >= self.limits)
+        self.done |= torch.isin(ids, self.stops) | (self.drawn >= self.limits)
 
     def forward(self) -> None:
         """Run the tokens that were drawn, for the logits of the next ones."""
-        column = self.cache.column
-        self._mask[..., column] = self._shown
+        self.cache.index.fill_(self.cache.column)
+        self.logits = self._pass()
+        self.cache.column += 1
+
+    def _compute(self) -> Tensor:
+        index = self.cache.index
+        self._mask.index_fill_(-1, index, self._shown)
         with decoding(self.model):
             output = self.model(
-                input_ids=self.ids.unsqueeze(1),
+                input_ids=self.ids,
                 attention_mask=self._mask,
-                position_ids=(column - self._starts).clamp(max=self.last_position).unsqueeze(1),
+                position_ids=(index - self._starts).clamp(max=self.last_position).unsqueeze(1),
                 past_key_values=self.cache.model_cache,
                 use_cache=True,
             )
-        self.cache.column += 1
-        self.logits = output.logits[:, -1].float()
+        return output.logits[:, -1].float()
 
     def under_way(self) -> list[tuple[int, int]]:
         """Return of each busy row how many tokens it has drawn, and how many it may draw."""
         pairs = zip(self.drawn.tolist(), self.samples, strict=True)
         return [(min(drawn, s.limit), s.limit) for drawn, s in pairs if s is not None]
 
+    def _allocate(self) -> None:
+        """Make what a pass reads: from now on it stays where it is, for a CUDA graph."""
+        rows, capacity = len(self.samples), self.cache.capacity
+        self.ids = self.tokens.new_zeros(rows, 1)
+        self._starts = self.tokens.new_zeros(rows)
+        if self.takes_bias:
+            self._mask = self.logps.new_zeros(rows, 1, 1, capacity)
+            self._hidden, self._shown = -torch.inf, 0.0
+        else:
+            self._mask = self.tokens.new_zeros(rows, capacity)
+            self._hidden, self._shown = 0.0, 1.0
+        graph = self.graph and self.takes_bias
+        self._pass: Callable[[], Tensor] = Graph(self._compute) if graph else self._compute
+
     def _see(self) -> None:
         """Work out which of the written columns each row sees: from its first token on."""
-        self._starts = torch.tensor(self.starts, dtype=torch.long, device=self.device)
+        self._starts.copy_(torch.tensor(self.starts, dtype=torch.long))
         columns = torch.arange(self.cache.capacity, device=self.device)
         seen = (columns >= self._starts.unsqueeze(1)) & (columns < self.cache.column)
-        self._mask, self._shown = seen.long(), 1.0
-        if self.takes_bias:
-            bias = torch.zeros(seen.shape, device=self.device).masked_fill_(~seen, -torch.inf)
-            self._mask, self._shown = bias[:, None, None], 0.0
+        self._mask.fill_(self._hidden).view(seen.shape).masked_fill_(seen, self._shown)
 
 
 def _parts(

@@ -1,0 +1,30 @@
+"""Free memory is that of the machine or of the control group, whichever is less."""
+
+from pathlib import Path
+
+import torch
+
+from uniapl_cli import memory
+
+CPU = torch.device("cpu")
+
+
+def test_it_is_some_and_not_more_than_there_is():
+    assert 2**20 < memory.free_bytes(CPU) < 2**50
+
+
+def test_a_control_groups_limit_counts(monkeypatch):
+    files = {"/sys/fs/cgroup/memory.max": "5000\n", "/sys/fs/cgroup/memory.current": "2000\n"}
+    read = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path, *a: files.get(str(path)) or read(path, *a))
+    assert memory.free_bytes(CPU) == 3000
+    files["/sys/fs/cgroup/memory.max"] = "max\n"
+    assert memory.free_bytes(CPU) > 2**20
+
+
+def test_without_linux_files_half_the_machine_is_free(monkeypatch):
+    def missing(path, *_):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_text", missing)
+    assert 2**20 < memory.free_bytes(CPU) < 2**50
