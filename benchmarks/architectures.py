@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -36,7 +37,7 @@ def row(family: str) -> str:
     policy, batch = new_policy(family, tokenizer), new_batch(tokenizer)
     kind = type(policy.model).__name__
     try:
-        check_agreement(new_generator(policy), policy.model, "float32")
+        check_agreement(partial(new_generator, policy), policy.model, "float32")
         gaps = [f"{sampled(policy)[1].max():.1e}"]
         gaps.append(f"{sampled(new_policy(family, tokenizer, 'bfloat16'))[1].mean():.1e}")
     except ModelError:

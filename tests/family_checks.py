@@ -34,9 +34,10 @@ def new_policy(family: str, tokenizer: Any, precision: Any = "float32") -> Polic
     return Policy(model, tokenizer, precision)
 
 
-def new_generator(policy: Policy) -> LocalGenerator:
-    """Return a generator over a policy."""
-    return LocalGenerator(policy.model, Chat(policy.tokenizer), precision=policy.precision)
+def new_generator(policy: Policy, precision: Any = None) -> LocalGenerator:
+    """Return a generator over a policy, of its precision or another."""
+    precision = precision or policy.precision
+    return LocalGenerator(policy.model, Chat(policy.tokenizer), precision=precision)
 
 
 def new_batch(tokenizer: Any) -> TokenBatch:

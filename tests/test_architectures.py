@@ -97,15 +97,20 @@ def test_a_trained_policy_comes_back_from_its_folder(family, new, batch, tmp_pat
     assert again.model.generation_config.eos_token_id == stops
 
 
+def check(policy, precision):
+    check_agreement(lambda given: new_generator(policy, given), policy.model, precision)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("family", USUAL)
-def test_a_model_that_is_sampled_right_is_taken(family, new):
-    policy = new(family)
-    check_agreement(new_generator(policy), policy.model, "float32")
+def test_a_model_that_is_sampled_right_is_taken(family, precision, new):
+    check(new(family), precision)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("family", NOT_SAMPLED)
-def test_a_model_that_cannot_be_sampled_right_is_refused_by_name(family, new):
+def test_a_model_that_cannot_be_sampled_right_is_refused_by_name(family, precision, new):
     policy = new(family)
     with pytest.raises(ModelError) as caught:
-        check_agreement(new_generator(policy), policy.model, "float32")
+        check(policy, precision)
     assert caught.value.got == type(policy.model).__name__

@@ -82,7 +82,7 @@ def test_objects_are_made_once(tmp_path, tiny_data, objects):
         "polar": 1,
         "load_model": 2,  # policy and reference
         "discriminator": 1,
-        "LocalGenerator": 1,
+        "LocalGenerator": 2,  # one of them to try the model with
         "Optimizer": 1,
     }
 

@@ -10,10 +10,14 @@ import transformers
 from architectures import TOWERS, new_model
 from safetensors.torch import load_file
 
+from uniapl_cli.chat import Chat
 from uniapl_cli.errors import ModelError
+from uniapl_cli.generation import Request
+from uniapl_cli.generation.local import LocalGenerator
 from uniapl_cli.loading import context_length
 from uniapl_cli.training.adapter import Adapter, adapt, adapted_layers
 from uniapl_cli.training.policy import Policy, load_model, load_policy, save_folder
+from uniapl_cli.types import Sampling
 
 PROCESSORS = {
     "preprocessor_config.json": b'{"do_resize": true}',
@@ -136,3 +140,11 @@ def test_a_model_that_reads_what_comes_behind_a_token_is_refused(tokenizer):
     with pytest.raises(ModelError) as caught:
         Policy(model, tokenizer)
     assert caught.value.got == "PaliGemmaForConditionalGeneration"
+
+
+def test_a_prompt_that_exceeds_the_texts_context_is_refused(tokenizer):
+    policy = Policy(new_model("gemma3", len(tokenizer)), tokenizer)
+    generator = LocalGenerator(policy.model, Chat(tokenizer))
+    with pytest.raises(ModelError) as caught:
+        next(generator.generate([Request((5,) * 500, (0,))], Sampling(max_new_tokens=13)))
+    assert caught.value.got == 513

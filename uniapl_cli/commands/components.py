@@ -172,11 +172,14 @@ def reference(config: Config, location: str, policy: Policy, device: str) -> Pol
 
 def generator(config: Config, model: Any, chat: Chat, key: str | None) -> Generator:
     """Return the generator over the model that `key` named; None if it is not sampled from."""
-    made = generators.bind(config.generation, precision=config.precision)(model, chat)
+
+    def make(given: precision.Precision) -> Generator:
+        return generators.bind(config.generation, precision=given)(model, chat)
+
     if key is not None:
         with config.blaming(key):
-            check_agreement(made, model, config.precision)
-    return made
+            check_agreement(make, model, config.precision)
+    return make(config.precision)
 
 
 def check_discriminator(config: Config, why: str = "this command") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,17 +18,22 @@ from uniapl_cli.types import Sampling
 REQUESTS = tuple(Request(tuple(range(1, length)), tuple(range(4))) for length in (4, 10))
 SAMPLING = Sampling(temperature=1.0, max_new_tokens=4)
 # Mean differences a token that rounding explains.
-ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.3}
+ROUNDING = {torch.float32: 5e-3, torch.bfloat16: 0.3}
 
 
-def check_agreement(generator: Generator, model: Any, precision: Precision) -> None:
+def check_agreement(
+    make: Callable[[Precision], Generator], model: Any, precision: Precision
+) -> None:
     """Refuse a model for which sampled log-probabilities are not those of its forward pass.
 
-    Such is one that keeps what it has read elsewhere than in the cache it is given. Raises
-    ModelError.
+    Such is one that keeps what it has read elsewhere than in the cache it is given. Told in float32
+    where the weights are, in which no rounding hides it. Raises ModelError.
     """
+    if all(weight.dtype is torch.float32 for weight in model.parameters()):
+        flash = "flash" in str(model.config._attn_implementation)  # of 16 bits alone
+        precision = precision if flash else "float32"
     try:
-        answers = in_order(generator.generate(REQUESTS, SAMPLING), len(REQUESTS))
+        answers = in_order(make(precision).generate(REQUESTS, SAMPLING), len(REQUESTS))
     except (AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as error:
         raise _refused(model, f"its cache is not one that is known here: {brief(error)}") from error
     gaps = []

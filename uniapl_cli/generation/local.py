@@ -93,7 +93,7 @@ class LocalGenerator:
 
     def _samples(self, index: int, request: Request, sampling: Sampling) -> list[Sample]:
         limit = min(sampling.max_new_tokens, request.max_new_tokens or sampling.max_new_tokens)
-        context = getattr(self.model.config, "max_position_embeddings", None)
+        context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         needed = len(request.prompt_ids) + limit
         if context is not None and needed > context:
             raise ModelError(
