@@ -9,10 +9,12 @@ from accumulating import accumulated_means
 from uniapl_cli.batches import PairBatch
 from uniapl_cli.chat import Chat
 from uniapl_cli.discriminators.polar.polar import new_polar
+from uniapl_cli.generation import packing
 from uniapl_cli.generation.generator import Request, in_order
 from uniapl_cli.generation.local import LocalGenerator
 from uniapl_cli.objectives import objectives
 from uniapl_cli.precision import arithmetic
+from uniapl_cli.precision import resolve as resolve_precision
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.policy import Policy, TrainablePolar, load_policy, token_logps
@@ -168,3 +170,21 @@ def test_sampler_and_learner_agree_and_so_does_a_frozen_copy(tokenizer):
 
 def sampler(policy: Policy, tokenizer) -> LocalGenerator:
     return LocalGenerator(policy.model, Chat(tokenizer), precision=policy.precision)
+
+
+@pytest.mark.parametrize("packs", [True, False])
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+@torch.inference_mode()
+def test_the_samplers_head_computes_as_the_learners_packed_or_not(monkeypatch, packs, precision):
+    """Without oneDNN, as on CUDA, the rest is cast, and autocast must not take the head down."""
+    if not packs:
+        monkeypatch.setattr(packing, "_can_pack", lambda device, dtype: False)
+    policy = load_policy(resolve("tiny:base"), "cpu", precision)
+    ids = torch.tensor([[40, 41, 42]])
+    packed = packing.PackedWeights(policy.model, resolve_precision(precision, "cpu"))
+    with arithmetic(precision, "cpu"), packed.used():
+        logits = policy.model(input_ids=ids).logits
+        expected = policy.head(policy.backbone(input_ids=ids).last_hidden_state)
+    assert logits.dtype is torch.float32
+    assert torch.allclose(logits, expected, atol=1e-4)
+    assert not torch.equal(logits, logits.bfloat16().float())

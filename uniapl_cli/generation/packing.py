@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from uniapl_cli.products import product
+
 # Rows that the layout is chosen for; others work as well.
 TYPICAL_ROWS = 64
 
@@ -34,6 +36,8 @@ class PackedWeights:
                 kept = own if layer is head or own != torch.float32 else dtype
                 if _can_pack(device, kept):
                     self._forwards[layer] = _packed(layer, kept)
+                elif layer is head:  # autocast would take it down
+                    self._forwards[layer] = _kept(layer)
                 elif kept != own:
                     self._forwards[layer] = _cast(layer, kept)
 
@@ -66,6 +70,10 @@ def _packed(layer: nn.Linear, dtype: torch.dtype) -> Forward:
         return product
 
     return forward
+
+
+def _kept(layer: nn.Linear) -> Forward:
+    return lambda x: product(x, layer.weight, layer.bias)
 
 
 def _cast(layer: nn.Linear, dtype: torch.dtype) -> Forward:
