@@ -34,7 +34,10 @@ class Echo:
     """A generator: the seeds name the tokens; it answers the last request first."""
 
     def __init__(self, tokens=lambda seed: 1 + seed % 3):
-        self.tokens, self.requests = tokens, []
+        self.tokens, self.requests, self.followed = tokens, [], []
+
+    def follow(self, policy):
+        self.followed.append(policy)
 
     def generate(self, requests, sampling, progress=None):
         self.requests = list(requests)

@@ -1,5 +1,6 @@
 """A batch says of each token what the objectives need to know of it."""
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from rollout_cases import Echo, example, rollout
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.data.encode import encode
+from uniapl_cli.errors import DataError
 from uniapl_cli.objectives import advantages
 from uniapl_cli.rewards import FunctionValues, Reward, WeightedFunction
 from uniapl_cli.sources import Parts, sources
@@ -281,3 +283,46 @@ def test_the_entropy_is_estimated_from_the_sampled_tokens(rollouts, rows):
     batch = drawn(rollouts(), rows)
     logps = batch.batch.old_logps[batch.batch.loss_mask]
     assert batch.metrics["entropy"] == pytest.approx(-logps.mean().item())
+
+
+def test_rewards_of_texts_alone_are_computed_while_others_are_sampled(rollouts, rows):
+    computed = threading.Event()
+
+    def score(rollouts):
+        computed.set()
+        return [float(len(r.completion.token_ids)) for r in rollouts]
+
+    class Waits(Echo):
+        def generate(self, requests, sampling, progress=None):
+            answers = super().generate(requests, sampling)
+            yield next(answers)
+            assert computed.wait(10)
+            yield from answers
+
+    late = judged_by(lambda r: len(r.completion.token_ids))
+    early = replace(late, functions=[WeightedFunction("score", 1.0, score, early=True)])
+    batches = [
+        drawn(rollouts(generator, rewards={"worth": reward}), rows, rewards=["worth"])
+        for generator, reward in ((Waits(), early), (Echo(), late))
+    ]
+    ours, expected = (batch.batch.advantages["worth"] for batch in batches)
+    assert torch.equal(ours, expected)
+    assert batches[0].metrics == batches[1].metrics
+
+
+def test_an_early_reward_that_fails_stops_the_draw(rollouts, rows):
+    def score(_rollouts):
+        raise DataError("no value")
+
+    reward = replace(judged_by(len), functions=[WeightedFunction("score", 1.0, score, early=True)])
+    with pytest.raises(DataError, match="no value"):
+        drawn(rollouts(rewards={"worth": reward}), rows, rewards=["worth"])
+
+
+def test_the_generator_follows_the_policy_before_each_draw(chat, rows):
+    generator, policy = Echo(), object()
+    parts = Parts(chat, generator, {"worth": judged_by(alike)}, Sampling(), 0, policy)
+    source = sources.options("rollouts", num_generations=3).make("rollouts", parts)
+    for count in (1, 2):
+        drawn(source, rows)
+        assert generator.followed == [policy] * count

@@ -162,7 +162,7 @@ def make_sources(
     names = dict.fromkeys(term.source for term in method.ever_active)
     sampled = any(config.source_kind(name).traits.get("rewarded") for name in names)
     generator = components.generator(config, policy.model, chat, "model.path" if sampled else None)
-    parts = Parts(chat, generator, rewards, config.sampling, config.seed)
+    parts = Parts(chat, generator, rewards, config.sampling, config.seed, policy)
     return {name: config.source(name).make(name, parts) for name in names}
 
 

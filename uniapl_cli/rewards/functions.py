@@ -41,7 +41,8 @@ class FunctionValues:
 # (rollouts, *, options) -> one finite number a rollout, or FunctionValues where there is more to
 # log. traits: what the examples must carry: teacher=True the teacher's response, reference=True the
 # data set's own, constraints=True constraints; policy=True where the frozen reference policy is
-# needed.
+# needed. early=True where a rollout's value depends on nothing but its text, so that it can be
+# computed, in another thread, while other rollouts are still being sampled.
 RewardFunction = Callable[..., list[float] | FunctionValues]
 reward_functions: Registry[RewardFunction] = Registry(
     "reward function",
@@ -53,7 +54,7 @@ reward_functions: Registry[RewardFunction] = Registry(
 ReferenceLogps = Callable[[Sequence[Rollout]], list[list[float]]]
 
 
-@reward_functions.register("verifier", constraints=True)
+@reward_functions.register("verifier", constraints=True, early=True)
 def verifier(
     rollouts: Sequence[Rollout],
     *,

@@ -71,6 +71,7 @@ class WeightedFunction:
     name: str
     weight: float
     function: Callable[[Sequence[Rollout]], list[float] | FunctionValues]
+    early: bool = False
 
     def __call__(self, rollouts: Sequence[Rollout]) -> ValuesByFunction:
         """Call the function on rollouts. Raises TrainingError, with the row, where it fails."""
@@ -140,9 +141,20 @@ class Reward:
     advantage: Advantage
     zero_variance: ZeroVariance = "keep"
 
-    def values(self, rollouts: Sequence[Rollout]) -> ValuesByFunction:
-        """Call every function on the rollouts. Raises TrainingError where a value is not finite."""
-        return {n: v for part in self.functions for n, v in part(rollouts).items()}
+    def early_values(self, rollouts: Sequence[Rollout]) -> ValuesByFunction:
+        """Call the functions that may see some rollouts before the others are there."""
+        return {n: v for part in self.functions if part.early for n, v in part(rollouts).items()}
+
+    def values(
+        self, rollouts: Sequence[Rollout], early: ValuesByFunction | None = None
+    ) -> ValuesByFunction:
+        """Call every function on the rollouts, but those whose values are `early`.
+
+        Raises TrainingError where a value is not finite.
+        """
+        known = early or {}
+        new = [part(rollouts) for part in self.functions if part.name not in known]
+        return {**known, **{name: values for part in new for name, values in part.items()}}
 
     def total(self, values: ValuesByFunction) -> Tensor:
         """Return the weighted sums of the functions' values, (N,) float64."""
@@ -152,8 +164,8 @@ class Reward:
     def compute(
         self, rollouts: Sequence[Rollout], values: ValuesByFunction | None = None
     ) -> RolloutRewards:
-        """Return the rewards of rollouts; `values`, if known already, are not computed again."""
-        values = self.values(rollouts) if values is None else values
+        """Return the rewards of rollouts; `values` that are known are not computed again."""
+        values = self.values(rollouts, values)
         rewards, groups = self.total(values), groups_of(rollouts)
         row_mask = ~equal_within_group(rewards, groups) if self.zero_variance == "drop" else None
         advantages = self.advantage(rewards, groups).float()
@@ -169,7 +181,8 @@ def make_reward(
         assert isinstance(own, RewardFunctionOptions), "the base of all reward functions' options"
         supplied = {n: make() for n, make in supplies.items() if reward_functions.wants(own, n)}
         bound = reward_functions.bind(own, **supplied)
-        functions.append(WeightedFunction(function, own.weight, bound))
+        early = bool(reward_functions.entry(own).traits.get("early"))
+        functions.append(WeightedFunction(function, own.weight, bound, early))
     return Reward(name, functions, advantages.bind(options.advantage), options.zero_variance)
 
 

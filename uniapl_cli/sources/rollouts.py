@@ -14,8 +14,8 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.data.collate import lay_out, pad_rows
 from uniapl_cli.data.encode import Encoded
 from uniapl_cli.generation import Generator, Request
-from uniapl_cli.generation.generator import in_order
 from uniapl_cli.options import Count, key
+from uniapl_cli.rewards.early import EarlyValues
 from uniapl_cli.rewards.reward import (
     Reward,
     RolloutRewards,
@@ -51,6 +51,7 @@ class SampledOptions(SourceOptions):
             num_generations=self.num_generations,
             rewards=parts.rewards,
             seed=parts.seed,
+            policy=parts.policy,
             max_resamples=self.max_resamples,
             mask_truncated=self.mask_truncated_completions,
         )
@@ -93,6 +94,7 @@ class Rollouts:
     num_generations: int
     rewards: Mapping[str, Reward]
     seed: int
+    policy: Any = None
     max_resamples: int = 0
     mask_truncated: bool = False
 
@@ -101,7 +103,7 @@ class Rollouts:
         kept = self._sample_informative(context)
         rollouts = kept.rollouts
         rewards = {
-            name: self.rewards[name].compute(rollouts, kept.values.get(name))
+            name: self.rewards[name].compute(rollouts, kept.values[name])
             for name in context.rewards
         }
         metrics = {**rollout_metrics(rollouts, rewards), **kept.metrics}
@@ -114,17 +116,18 @@ class Rollouts:
         Only rewards with zero_variance `resample` decide. A prompt stays if any of them tells its
         rollouts apart.
         """
+        self.generator.follow(self.policy)
         deciding = [n for n in context.rewards if self.rewards[n].zero_variance == "resample"]
-        kept = KeptRollouts([], {name: {} for name in deciding}, {})
+        kept = KeptRollouts([], {name: {} for name in context.rewards}, {})
         items, sampled, resamples = context.items, 0, 0
         while items:
-            rollouts = self._sample(items, context.step, sampled)
+            rollouts, early = self._sample(items, context, sampled)
             sampled += len(items)
-            values = {name: self.rewards[name].values(rollouts) for name in deciding}
+            values = {n: self.rewards[n].values(rollouts, early[n]) for n in deciding}
             useless = torch.zeros(len(rollouts), dtype=torch.bool)
             if deciding and resamples < self.max_resamples:
                 useless = self._equal_for_all(rollouts, values)
-            kept.add(rollouts, values, ~useless)
+            kept.add(rollouts, {**early, **values}, ~useless)
             missing = int(useless.sum()) // self.num_generations
             items = context.more(missing) if missing else []
             resamples += 1
@@ -141,25 +144,27 @@ class Rollouts:
         totals = [self.rewards[name].total(by_function) for name, by_function in values.items()]
         return torch.stack([equal_within_group(total, groups) for total in totals]).all(0)
 
-    def _sample(self, items: Sequence[Encoded], step: int, first: int) -> list[Rollout]:
-        """Sample responses to prompts, whose numbers within the step begin with `first`."""
-        draws = range(self.num_generations)
-        requests = [
-            Request(
-                tuple(item.prompt),
-                tuple(derive(self.seed, self.name, step, slot, i) for i in draws),
-                item.example.origin,
-            )
-            for slot, item in enumerate(items, first)
-        ]
-        answers = in_order(self.generator.generate(requests, self.sampling), len(requests))
-        return [
-            Rollout(item.example, request.prompt_ids, completion, slot)
-            for slot, (item, request, completions) in enumerate(
-                zip(items, requests, answers, strict=True), first
-            )
-            for completion in completions
-        ]
+    def _sample(
+        self, items: Sequence[Encoded], context: StepContext, first: int
+    ) -> tuple[list[Rollout], dict[str, ValuesByFunction]]:
+        """Sample responses to prompts, whose numbers within the step begin with `first`.
+
+        Also returns, of each reward, the values that were computed while others were sampled.
+        """
+        numbers = range(self.num_generations)
+        requests = []
+        for slot, item in enumerate(items, first):
+            seeds = tuple(derive(self.seed, self.name, context.step, slot, n) for n in numbers)
+            requests.append(Request(tuple(item.prompt), seeds, item.example.origin))
+        groups: list[list[Rollout]] = [[] for _ in requests]
+        rewards = {name: self.rewards[name] for name in context.rewards}
+        with EarlyValues(rewards) as values:
+            for index, completions in self.generator.generate(requests, self.sampling):
+                example, ids = items[index].example, requests[index].prompt_ids
+                groups[index] = [Rollout(example, ids, c, first + index) for c in completions]
+                values.begin(index, groups[index])
+            early = values.collect()
+        return [rollout for group in groups for rollout in group], early
 
     def collate(
         self, rollouts: Sequence[Rollout], rewards: Mapping[str, RolloutRewards]
@@ -182,10 +187,7 @@ class Rollouts:
 
 @dataclass
 class KeptRollouts:
-    """The rollouts that a step trains on.
-
-    values: the values of the functions of the rewards that decided about resampling.
-    """
+    """The rollouts that a step trains on, with the values of the rewards' functions so far."""
 
     rollouts: list[Rollout]
     values: dict[str, ValuesByFunction]

@@ -58,13 +58,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """What sources are made of. rewards: by name, those that the terms use."""
+    """What sources are made of. rewards: by name, those that the terms use. policy: who learns."""
 
     chat: Chat
     generator: Generator
     rewards: Mapping[str, Reward]
     sampling: Sampling
     seed: int
+    policy: Any = None
 
 
 class SourceOptions(Options):
