@@ -81,6 +81,17 @@ def test_the_text_is_trained_and_the_tower_is_what_it_was(family, checkpoint, ne
     assert torch.equal(again.forward(batch), policy.forward(batch))
 
 
+@pytest.mark.parametrize("family", ["qwen3_5", "gemma3"])
+def test_the_dtype_of_the_file_is_that_of_all_parts(family, checkpoint, tmp_path):
+    policy = load_policy(checkpoint(family), "cpu")
+    save_folder(tmp_path / "final", policy.model, policy.tokenizer, "bfloat16")
+    settings = json.loads((tmp_path / "final" / "config.json").read_text())
+    parts = [settings, settings["text_config"], settings["vision_config"]]
+    assert [part["dtype"] for part in parts] == ["bfloat16"] * 3
+    weights = load_file(tmp_path / "final" / "model.safetensors")
+    assert {str(weight.dtype) for weight in weights.values()} == {"torch.bfloat16"}
+
+
 def test_the_processors_files_are_what_they_were(checkpoint, tmp_path):
     start = checkpoint("gemma3")
     policy = load_policy(start, "cpu")

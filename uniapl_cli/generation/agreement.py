@@ -45,7 +45,7 @@ def check_agreement(
     gap = float(torch.cat(gaps).mean())
     if not gap <= ROUNDING[resolve(precision, model.device)]:
         of = "as of a model that keeps what it has read outside its cache"
-        off = f"the log-probabilities are {gap:.2g} a token off those of a plain forward pass"
+        off = f"the log-probabilities are {gap:.1g} a token off those of a plain forward pass"
         raise _refused(model, f"{off}, {of}")
 
 

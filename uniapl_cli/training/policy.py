@@ -187,6 +187,14 @@ def cast(state: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
     return {n: copies.get((t.data_ptr(), t.shape), t) for n, t in state.items()}
 
 
+def set_dtype(config: Any, named: str) -> None:
+    """Have a model's config, and those of its parts, say what the weights are kept in."""
+    config.dtype = named
+    for name in config.sub_configs:
+        if (part := getattr(config, name, None)) is not None:
+            set_dtype(part, named)
+
+
 def save_folder(folder: Path, model: Any, tokenizer: Any, dtype: Dtype = "auto") -> None:
     """Write a folder that `from_pretrained` loads, atomically; the weights as `dtype`.
 
@@ -200,7 +208,7 @@ def save_folder(folder: Path, model: Any, tokenizer: Any, dtype: Dtype = "auto")
         named = dtype if dtype != "auto" else "float32"
         state = cast(state, DTYPES[named])
     config = copy.deepcopy(model.config)
-    config.dtype = named
+    set_dtype(config, named)
     with replacing_folder(folder) as scratch:
         model.save_pretrained(scratch, state_dict=state)
         config.save_pretrained(scratch)
