@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file
 
 from uniapl_cli.errors import ModelError, RunError
 from uniapl_cli.training.adapter import Adapter, adapt, adapted_layers, adapter_disabled, merged
@@ -176,7 +177,6 @@ def test_a_resume_restores_the_adapter_to_the_bit(
 
 
 def test_a_checkpoint_holds_the_adapter_alone(trained, new_optimizer, tmp_path):
-    from safetensors.torch import load_file
 
     checkpoints = Checkpoints(tmp_path, keep=1)
     checkpoints.save(1, State(trained, new_optimizer(trained.model), {}))
@@ -284,6 +284,8 @@ def test_a_bfloat16_base_has_a_float32_adapter_and_loses_nothing_when_merged(
     train(policy, batch, new_optimizer(policy.model), 1)
     save_folder(folders[1], policy.model, policy.tokenizer)
     assert json.loads((folders[1] / "config.json").read_text())["dtype"] == "float32"
+    written = load_file(folders[1] / "model.safetensors")
+    assert {weight.dtype for weight in written.values()} == {torch.float32}
     base, final = (of_base(load_policy(folder, "cpu").model) for folder in folders)
     a, b = (
         of_adapter(policy.model)[f"model.layers.0.mlp.up_proj.lora_{p}.default.weight"]
