@@ -1,13 +1,14 @@
 """The engine: its budget, who joins when, what it leaves alone, in which dtype it keeps."""
 
+import gc
 import random
+import weakref
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from uniapl_cli.generation import rows as rows_module
 from uniapl_cli.generation.cache import RowCache
 from uniapl_cli.generation.generator import in_order
 from uniapl_cli.generation.local import LocalGenerator
@@ -184,43 +185,65 @@ def test_keys_and_values_are_in_the_arithmetics_dtype(
 
 
 class Fixed:
-    """Stands for a CUDA graph, which reads and writes where it did when it was recorded."""
+    """Stands for a CUDA graph: memory and numbers are those of when it was recorded."""
 
-    replays = 0
+    def __init__(self):
+        self.replays, self.memory = 0, None
 
-    def __init__(self, compute):
-        self.compute, self.memory = compute, None
+    def forget(self):
+        self.memory = None
 
-    def __call__(self):
-        rows = self.compute.__self__
+    def __call__(self, compute):
+        rows = compute.__self__
         layers = rows.cache.model_cache.layers
         read = [rows.ids, rows._mask, rows._starts, rows.cache.index]
         read += [slab for layer in layers for slab in layer.slabs]
-        memory = [tensor.data_ptr() for tensor in read]
+        memory, column = [tensor.data_ptr() for tensor in read], rows.cache.column
         if self.memory is None:
-            self.memory, self.output = memory, self.compute().clone()
+            self.memory, self.column = memory, column
+            self.output = compute().clone()
         assert memory == self.memory
-        self.output.copy_(self.compute())
-        Fixed.replays += 1
+        rows.cache.column = self.column
+        self.output.copy_(compute())
+        rows.cache.column = column
+        self.replays += 1
         return self.output
 
 
 def test_a_graph_could_be_replayed_from_one_arrangement_to_the_next(model, chat, many, monkeypatch):
     expected = in_order(LocalGenerator(model, chat).generate(many, SAMPLING), len(many))
-    monkeypatch.setattr(rows_module, "Graph", Fixed)
-    Fixed.replays = 0
-    init = Rows.__init__
+    graph, init = Fixed(), Rows.__init__
 
     def recorded(rows, *args, **kwargs):
         init(rows, *args, **kwargs)
-        rows.graph = True
+        rows.graph = graph if rows.takes_bias else None
 
     monkeypatch.setattr(Rows, "__init__", recorded)
     monkeypatch.setattr("uniapl_cli.generation.local.LOOK", {"cpu": 5})
     answers = in_order(LocalGenerator(model, chat).generate(many, SAMPLING), len(many))
     assert tokens(answers) == tokens(expected)
     plain = all(type(layer).__name__ == "DynamicLayer" for layer in new_layers(model))
-    assert (Fixed.replays > 0) == plain
+    assert (graph.replays > 0) == plain
+
+
+def test_memory_is_given_back_at_the_last_answer(model, chat, requests, monkeypatch):
+    """At once, as training needs it next: not when Python looks for circles of references."""
+    seen, init = [], Rows.__init__
+
+    def spy(rows, *args, **kwargs):
+        init(rows, *args, **kwargs)
+        rows.graph = Fixed() if rows.takes_bias else None
+        seen.extend(map(weakref.ref, (rows, rows.cache, rows.cache.model_cache)))
+
+    monkeypatch.setattr(Rows, "__init__", spy)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in LocalGenerator(model, chat).generate(requests, SAMPLING):
+            pass
+        assert len(seen) == 3 and not any(reference() for reference in seen)
+    finally:
+        gc.enable()
 
 
 def new_layers(model):

@@ -8,6 +8,7 @@ row that joins has its prompt written into the columns before it. Layers that ke
 from __future__ import annotations
 
 import copy
+import weakref
 from collections.abc import Hashable
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,9 @@ class RowCache:
         # Whether all layers are keys and values without a sliding window.
         self.plain = all(type(layer).__name__ == "DynamicLayer" for layer in like.layers)
         self.model_cache: Any = copy.copy(like)
-        self.model_cache.layers = [_live(layer, self, dtype) for layer in like.layers]
+        # Not in a circle, or slabs would outlive their use until Python looks for circles.
+        clock = weakref.proxy(self)
+        self.model_cache.layers = [_live(layer, clock, dtype) for layer in like.layers]
 
     @property
     def bytes_a_token(self) -> int:

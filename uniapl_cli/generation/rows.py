@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -39,7 +39,6 @@ class Rows:
         """`width`: most new tokens of a row, with those drawn before its end is noticed."""
         self.model, self.sampling, self.pad, self.width = model, sampling, pad, width
         self.device: torch.device = model.device
-        self.graph = self.device.type == "cuda"
         self.stops = torch.tensor(sorted(stop_ids), device=self.device)
         self.last_position = getattr(model.config, "max_position_embeddings", None) or 2**62
         self.samples: list[Sample | None] = []
@@ -47,6 +46,8 @@ class Rows:
         self.cache, logits = self._probe(dtype)
         # Such models take a mask as attention adds it; others make their own of what is no padding.
         self.takes_bias = self.cache.plain and chooses_attention(model)
+        graphs = self.takes_bias and self.device.type == "cuda"
+        self.graph: Graph | None = Graph() if graphs else None
         # Of each row: the logits of its next token, what was drawn and how likely it was, its
         # numbers to draw with, how many it has drawn and may draw, whether it has come to its end.
         self.logits = logits[:0]
@@ -86,6 +87,8 @@ class Rows:
         The present column becomes `column`, and there is room for `capacity`.
         """
         index = torch.tensor(kept, dtype=torch.long, device=self.device)
+        if self.graph:
+            self.graph.forget()
         moved = column - self.cache.column
         self.cache.arrange(index, new, self.columns(kept), column, capacity)
         self.samples = [self.samples[row] for row in kept] + [None] * new
@@ -171,7 +174,7 @@ class Rows:
     def forward(self) -> None:
         """Run the tokens that were drawn, for the logits of the next ones."""
         self.cache.index.fill_(self.cache.column)
-        self.logits = self._pass()
+        self.logits = self.graph(self._compute) if self.graph else self._compute()
         self.cache.column += 1
 
     def _compute(self) -> Tensor:
@@ -203,8 +206,6 @@ class Rows:
         else:
             self._mask = self.tokens.new_zeros(rows, capacity)
             self._hidden, self._shown = 0.0, 1.0
-        graph = self.graph and self.takes_bias
-        self._pass: Callable[[], Tensor] = Graph(self._compute) if graph else self._compute
 
     def _see(self) -> None:
         """Work out which of the written columns each row sees: from its first token on."""
