@@ -29,7 +29,7 @@ def decoding(model: Any) -> Iterator[None]:
         yield
         return
     _register()
-    config = model.config
+    config = model.config.get_text_config()  # a tower for images has an attention of its own
     before = config._attn_implementation
     config._attn_implementation = NAME
     try:

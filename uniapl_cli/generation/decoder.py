@@ -60,7 +60,8 @@ class Decoder:
     @property
     def drawn(self) -> int:
         """Tokens that have been drawn."""
-        return self._returned + sum(now for now, _ in self.rows.under_way())
+        given_up = sum(len(sample.tokens) for sample in self.waiting)
+        return self._returned + given_up + sum(now for now, _ in self.rows.under_way())
 
     def left(self) -> float:
         """Return how many tokens are likely to be drawn until all samples have finished."""

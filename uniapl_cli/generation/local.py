@@ -14,7 +14,7 @@ from uniapl_cli.errors import ModelError
 from uniapl_cli.generation.decoder import Decoder
 from uniapl_cli.generation.generator import Request, generators
 from uniapl_cli.generation.packing import PackedWeights
-from uniapl_cli.generation.rows import Rows
+from uniapl_cli.generation.rows import Rows, context_of
 from uniapl_cli.generation.samples import Sample
 from uniapl_cli.memory import free_bytes
 from uniapl_cli.precision import Precision, arithmetic, resolve
@@ -73,6 +73,7 @@ class LocalGenerator:
         Raises ModelError for a prompt that leaves no room in the model's context.
         """
         samples = [s for i, r in enumerate(requests) for s in self._samples(i, r, sampling)]
+        yield from ((index, []) for index, request in enumerate(requests) if not request.seeds)
         if not samples:
             return
         weights = PackedWeights(self.model, self.dtype)
@@ -93,9 +94,11 @@ class LocalGenerator:
 
     def _samples(self, index: int, request: Request, sampling: Sampling) -> list[Sample]:
         limit = min(sampling.max_new_tokens, request.max_new_tokens or sampling.max_new_tokens)
-        context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        context = context_of(self.model)
         needed = len(request.prompt_ids) + limit
-        if context is not None and needed > context:
+        if not request.prompt_ids:
+            raise ModelError("a prompt without tokens has no next one", where=request.name or None)
+        if needed > context:
             raise ModelError(
                 f"{len(request.prompt_ids)} prompt tokens + {limit} new ones exceed the model's "
                 f"context of {context}",
@@ -115,7 +118,6 @@ class LocalGenerator:
             self.model,
             sampling,
             sorted(self.stop_ids),
-            pad=self.chat.tokenizer.pad_token_id or 0,
             width=max(sample.limit for sample in samples) + look,
             dtype=self.dtype,
         )

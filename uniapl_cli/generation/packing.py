@@ -31,7 +31,7 @@ class PackedWeights:
         self._forwards: dict[nn.Linear, Forward] = {}
         head, device = model.get_output_embeddings(), model.device.type
         for layer in model.modules():
-            if type(layer) is nn.Linear:
+            if type(layer) is nn.Linear and "forward" not in vars(layer):
                 own = layer.weight.dtype
                 kept = own if layer is head or own != torch.float32 else dtype
                 if _can_pack(device, kept):
@@ -44,13 +44,13 @@ class PackedWeights:
     @contextmanager
     def used(self) -> Iterator[None]:
         """Compute with the copy while the block runs, without gradients."""
-        for layer, forward in self._forwards.items():
-            layer.__dict__["forward"] = forward
         try:
+            for layer, forward in self._forwards.items():
+                layer.__dict__["forward"] = forward
             yield
         finally:
             for layer in self._forwards:
-                del layer.__dict__["forward"]
+                layer.__dict__.pop("forward", None)
 
 
 def _can_pack(device: str, dtype: torch.dtype) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from uniapl_cli.errors import ModelError
 from uniapl_cli.generation.attention import chooses_attention, decoding
 from uniapl_cli.generation.cache import RowCache, new_cache
 from uniapl_cli.generation.graph import Graph
@@ -32,15 +35,15 @@ class Rows:
         sampling: Sampling,
         stop_ids: Sequence[int],
         *,
-        pad: int,
         width: int,
         dtype: torch.dtype,
     ) -> None:
         """`width`: most new tokens of a row, with those drawn before its end is noticed."""
-        self.model, self.sampling, self.pad, self.width = model, sampling, pad, width
+        self.model, self.sampling, self.width = model, sampling, width
         self.device: torch.device = model.device
         self.stops = torch.tensor(sorted(stop_ids), device=self.device)
-        self.last_position = getattr(model.config, "max_position_embeddings", None) or 2**62
+        # An idle row goes on until its place is taken; there may be no embedding of what follows.
+        self.last_position = context_of(model) - 1
         self.samples: list[Sample | None] = []
         self.starts: list[int] = []
         self.cache, logits = self._probe(dtype)
@@ -61,7 +64,7 @@ class Rows:
     def _probe(self, dtype: torch.dtype) -> tuple[RowCache, Tensor]:
         """Return an empty cache and the logits of a row, for their shapes."""
         cache = new_cache(self.model)
-        ids = torch.full((1, 1), self.pad, device=self.device)
+        ids = torch.zeros(1, 1, dtype=torch.long, device=self.device)
         output = self.model(input_ids=ids, past_key_values=cache, use_cache=True)
         return RowCache(cache, dtype, self.device), output.logits[:, -1].float()
 
@@ -113,16 +116,18 @@ class Rows:
             if had := len(sample.tokens):
                 self.tokens[row, :had] = torch.tensor(sample.tokens, device=self.device)
                 self.logps[row, :had] = torch.tensor(sample.logps, device=self.device)
-        pairs = sorted(zip(rows, samples, strict=True), key=lambda pair: -pair[1].length)
-        for part in _parts(pairs, PREFILL_TOKENS.get(self.device.type, 2048)):
-            self._prefill(part)
+        sharing: dict[tuple[int, ...], list[int]] = {}
+        for row, sample in zip(rows, samples, strict=True):
+            sharing.setdefault(sample.prompt_ids + tuple(sample.tokens), []).append(row)
+        texts = sorted(sharing, key=len, reverse=True)
+        for part in _parts(texts, PREFILL_TOKENS.get(self.device.type, 2048)):
+            self._prefill(part, [sharing[text] for text in part])
         self._see()
 
-    def _prefill(self, pairs: Sequence[tuple[int, Sample]]) -> None:
-        """Run each unique prompt once, and share it out to its rows."""
-        texts = [sample.prompt_ids + tuple(sample.tokens) for _, sample in pairs]
-        unique = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-        ids, attention = pad_ids(list(unique), self.pad, left=True)
+    def _prefill(self, texts: Sequence[tuple[int, ...]], sharing: Sequence[list[int]]) -> None:
+        """Run each text once, and share it out to its rows."""
+        # Padded with a token that any vocabulary has: a tokenizer's own may be beyond the model's.
+        ids, attention = pad_ids(texts, 0, left=True)
         ids, attention = ids.to(self.device), attention.to(self.device)
         cache = new_cache(self.model)
         output = self.model(
@@ -133,8 +138,9 @@ class Rows:
             use_cache=True,
             logits_to_keep=1,
         )
-        rows = torch.tensor([row for row, _ in pairs], device=self.device)
-        owners = torch.tensor([unique[text] for text in texts], device=self.device)
+        rows = torch.tensor([row for group in sharing for row in group], device=self.device)
+        shares = torch.tensor([len(group) for group in sharing], device=self.device)
+        owners = torch.arange(len(texts), device=self.device).repeat_interleave(shares)
         self.cache.write(rows, cache, owners)
         self.logits[rows] = output.logits[owners, -1].float()
 
@@ -157,6 +163,11 @@ class Rows:
             self.tokens[row, :end].tolist(),
             self.logps[row, :end].tolist(),
         )
+        if any(map(math.isnan, sample.logps)):
+            raise ModelError(
+                "the model's logits are not numbers: there is no token to sample",
+                "Look for NaN or infinite weights, or for an overflow: try precision=float32",
+            )
         self.samples[row] = None
         return sample
 
@@ -169,7 +180,8 @@ class Rows:
         self.tokens.scatter_(1, number, self.ids)
         self.logps.scatter_(1, number, logps.unsqueeze(1))
         self.drawn += 1
-        self.done |= torch.isin(ids, self.stops) | (self.drawn >= self.limits)
+        ended = torch.isin(ids, self.stops) | (self.drawn >= self.limits)
+        self.done |= ended | logps.isnan()
 
     def forward(self) -> None:
         """Run the tokens that were drawn, for the logits of the next ones."""
@@ -215,12 +227,26 @@ class Rows:
         self._mask.fill_(self._hidden).view(seen.shape).masked_fill_(seen, self._shown)
 
 
-def _parts(
-    pairs: Sequence[tuple[int, Sample]], most: int
-) -> Iterator[Sequence[tuple[int, Sample]]]:
-    """Split rows, the longest first, into parts of at most `most` tokens, padding included."""
+def context_of(model: Any) -> int:
+    """Return how many tokens of a row the model can be sampled with; very many if it has no end.
+
+    Where rotations change at a length for all rows at once (longrope), as soon as one gets there,
+    rows would depend on each other from that length on.
+    """
+    config = model.config.get_text_config()
+    rope = getattr(config, "rope_parameters", None) or {}
+    name = "max_position_embeddings"
+    if rope.get("rope_type") == "longrope":
+        name = f"original_{name}"
+        if name in rope:
+            return int(rope[name])
+    return getattr(config, name, None) or sys.maxsize
+
+
+def _parts(texts: Sequence[tuple[int, ...]], most: int) -> Iterator[Sequence[tuple[int, ...]]]:
+    """Split texts, the longest first, into parts of at most `most` tokens, padding included."""
     first = 0
-    while first < len(pairs):
-        last = first + max(1, most // pairs[first][1].length)
-        yield pairs[first:last]
+    while first < len(texts):
+        last = first + max(1, most // len(texts[first]))
+        yield texts[first:last]
         first = last

@@ -52,7 +52,7 @@ def invert(weights: Tensor, uniform: Tensor) -> Tensor:
     inside = weights.gather(1, index.clamp(max=weights.shape[1] - 1))
     inside = inside.masked_fill_(index >= weights.shape[1], 0)
     share = target / sums.gather(1, block)
-    return block * BLOCK + _passed(inside, share)[0]
+    return (block * BLOCK + _passed(inside, share)[0]).clamp(max=weights.shape[1] - 1)
 
 
 def _passed(weights: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,6 +61,7 @@ def _passed(weights: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     # Below the sum even after rounding, so that none of weight 0 is ever drawn.
     target = share.clamp(0, 1 - 1e-12) * cumulative[:, -1:]
     index = torch.searchsorted(cumulative, target, right=True)
+    index = index.clamp(max=weights.shape[1] - 1)  # NaN is never passed
     return index, target - (cumulative - weights).gather(1, index)
 
 
