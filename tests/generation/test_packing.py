@@ -59,3 +59,14 @@ def test_an_error_inside_leaves_the_layers_as_they_were(model):
     with pytest.raises(KeyError), PackedWeights(model, torch.float32).used():
         raise KeyError
     assert not any("forward" in vars(layer) for layer in layers(model))
+
+
+@torch.no_grad()
+def test_without_memory_for_a_copy_layers_multiply_as_they_are(model, monkeypatch):
+    monkeypatch.setattr("uniapl_cli.generation.packing.free_bytes", lambda _device: 1000)
+    head = model.get_output_embeddings()
+    with PackedWeights(model, torch.bfloat16).used(), torch.autocast("cpu", torch.bfloat16):
+        for layer in layers(model):
+            x = torch.randn(2, 1, layer.in_features)
+            assert ("forward" in vars(layer)) == (layer is head)
+            assert layer(x).dtype == (torch.float32 if layer is head else torch.bfloat16)

@@ -15,8 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from uniapl_cli.memory import free_bytes
 from uniapl_cli.products import product
 
+# Share of the free memory that the copy may take.
+MEMORY_SHARE = 0.5
 # Rows that the layout is chosen for; others work as well.
 TYPICAL_ROWS = 64
 
@@ -24,22 +27,28 @@ Forward = Callable[[Tensor], Tensor]
 
 
 class PackedWeights:
-    """The copy; it does not follow weights that change."""
+    """The copy; it does not follow weights that change.
+
+    Without the memory for it, layers multiply as they are.
+    """
 
     @torch.no_grad()
     def __init__(self, model: Any, dtype: torch.dtype) -> None:
         self._forwards: dict[nn.Linear, Forward] = {}
         head, device = model.get_output_embeddings(), model.device.type
-        for layer in model.modules():
-            if type(layer) is nn.Linear and "forward" not in vars(layer):
-                own = layer.weight.dtype
-                kept = own if layer is head or own != torch.float32 else dtype
-                if _can_pack(device, kept):
-                    self._forwards[layer] = _packed(layer, kept)
-                elif layer is head:  # autocast would take it down
-                    self._forwards[layer] = _kept(layer)
-                elif kept != own:
-                    self._forwards[layer] = _cast(layer, kept)
+        plain = [module for module in model.modules() if type(module) is nn.Linear]
+        layers = [layer for layer in plain if "forward" not in vars(layer)]
+        size = sum(layer.weight.numel() for layer in layers) * dtype.itemsize
+        copied = size <= MEMORY_SHARE * free_bytes(model.device)
+        for layer in layers:
+            own = layer.weight.dtype
+            kept = own if layer is head or own != torch.float32 else dtype
+            if copied and _can_pack(device, kept):
+                self._forwards[layer] = _packed(layer, kept)
+            elif layer is head:  # autocast would take it down
+                self._forwards[layer] = _kept(layer)
+            elif copied and kept != own:
+                self._forwards[layer] = _cast(layer, kept)
 
     @contextmanager
     def used(self) -> Iterator[None]:
