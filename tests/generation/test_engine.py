@@ -51,10 +51,11 @@ def released(monkeypatch):
     """The samples that left their rows, with whether they had finished."""
     samples, release = [], Rows.release
 
-    def spy(rows, row):
-        done = bool(rows.done[row])
-        samples.append((release(rows, row), done))
-        return samples[-1][0]
+    def spy(rows, numbers):
+        done = rows.done.tolist()
+        released = release(rows, numbers)
+        samples.extend((s, done[row]) for s, row in zip(released, numbers, strict=True))
+        return released
 
     monkeypatch.setattr(Rows, "release", spy)
     return samples
@@ -261,3 +262,27 @@ def test_one_prompt_is_read_once_for_all_its_samples(model, chat, requests, monk
     list(LocalGenerator(model, chat).generate([group, group], Sampling(max_new_tokens=1)))
     hook.remove()
     assert [shape for shape in widths if shape[1] > 1] == [(1, len(group.prompt_ids))]
+
+
+def test_a_budget_that_is_not_set_follows_from_the_free_memory(model, chat, requests, monkeypatch):
+    """Of bytes: a token's keys and values of all layers, in the arithmetic's dtype."""
+    config = model.config
+    layers = [layer for layer in new_layers(model) if type(layer).__name__ == "DynamicLayer"]
+    size = (
+        2
+        * config.num_key_value_heads
+        * getattr(config, "head_dim", config.hidden_size // config.num_attention_heads)
+    )
+    a_token = len(layers) * size * 2
+    monkeypatch.setattr(
+        "uniapl_cli.generation.local.free_bytes", lambda _device: 4 * 5000 * a_token
+    )
+    budgets = []
+    monkeypatch.setattr(
+        "uniapl_cli.generation.local.Decoder",
+        lambda *_args, budget, **_more: budgets.append(budget) or 1 / 0,
+    )
+    generator = LocalGenerator(model, chat, precision="bfloat16")
+    with pytest.raises(ZeroDivisionError):
+        list(generator.generate(requests, SAMPLING))
+    assert budgets == [5000]

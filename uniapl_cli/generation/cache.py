@@ -68,8 +68,9 @@ class RowCache:
     @property
     def bytes_a_token(self) -> int:
         """What a column of a row takes, in bytes."""
-        slabs = [slab for layer in self._layers(_Slab) for slab in layer.slabs]
-        return sum(s.shape[0] * s.shape[3] * s.element_size() for s in slabs)
+        layers = [layer for layer in self.model_cache.layers if isinstance(layer, _Slab)]
+        slabs = [slab for layer in layers for slab in layer.slabs]
+        return sum(s.shape[1] * s.shape[3] * s.element_size() for s in slabs)
 
     def arrange(self, kept: Tensor, new: int, width: int, column: int, capacity: int) -> None:
         """Make slabs of the rows `kept`, in that order, and `new` empty ones behind them.
@@ -94,9 +95,6 @@ class RowCache:
             for states, theirs in zip(_states(layer), _states(other), strict=True):
                 for number, state in states.items():
                     state[rows] = theirs[number][owners]
-
-    def _layers(self, kind: type) -> list[Any]:
-        return [layer for layer in self.model_cache.layers if isinstance(layer, kind)]
 
 
 class _Slab:

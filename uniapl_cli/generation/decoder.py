@@ -70,7 +70,7 @@ class Decoder:
         return self.lengths.left([now for now, _ in under_way], [*under_way, *waiting])
 
     def _finished(self) -> list[Sample]:
-        finished = list(self.rows.finished())
+        finished = self.rows.finished()
         for sample in finished:
             self.lengths.add(len(sample.tokens), stopped=sample.stopped)
             self._returned += len(sample.tokens)
@@ -99,7 +99,7 @@ class Decoder:
         while len(kept) > 1 and len(kept) * _with_room(rows.columns(kept)) > self.budget:
             row = min(kept, key=lambda row: rows.columns([row]))
             kept.remove(row)
-            self.waiting.appendleft(rows.release(row))
+            self.waiting.extendleft(rows.release([row]))
         column = rows.columns(kept)
         joining = [] if len(self.waiting) > waited else self._joining(len(kept), column)
         column = max([column, *(sample.length for sample in joining)])

@@ -41,6 +41,7 @@ class Rows:
         """`width`: most new tokens of a row, with those drawn before its end is noticed."""
         self.model, self.sampling, self.width = model, sampling, width
         self.device: torch.device = model.device
+        self.stop_ids = frozenset(stop_ids)
         self.stops = torch.tensor(sorted(stop_ids), device=self.device)
         # An idle row goes on until its place is taken; there may be no embedding of what follows.
         self.last_position = context_of(model) - 1
@@ -144,32 +145,37 @@ class Rows:
         self.cache.write(rows, cache, owners)
         self.logits[rows] = output.logits[owners, -1].float()
 
-    def finished(self) -> Iterator[Sample]:
-        """Yield the samples that have come to their end; their rows become idle."""
-        for row, done in enumerate(self.done.tolist()):
-            if done and self.samples[row] is not None:
-                yield self.release(row)
-
-    def release(self, row: int) -> Sample:
-        """Return a row's sample with what has been drawn; the row becomes idle."""
-        sample = self.samples[row]
-        assert sample is not None, "a busy row"
-        end = min(int(self.drawn[row]), sample.limit)
-        stops = torch.isin(self.tokens[row, :end], self.stops).nonzero()
-        sample.stopped = len(stops) > 0
-        # Behind a row's first stop token are those drawn before it was noticed.
-        end = int(stops[0]) + 1 if sample.stopped else end
-        sample.tokens, sample.logps = (
-            self.tokens[row, :end].tolist(),
-            self.logps[row, :end].tolist(),
+    def finished(self) -> list[Sample]:
+        """Return the samples that have come to their end; their rows become idle."""
+        done = self.done.tolist()
+        return self.release(
+            [row for row, s in enumerate(self.samples) if s is not None and done[row]]
         )
-        if any(map(math.isnan, sample.logps)):
-            raise ModelError(
-                "the model's logits are not numbers: there is no token to sample",
-                "Look for NaN or infinite weights, or for an overflow: try precision=float32",
-            )
-        self.samples[row] = None
-        return sample
+
+    def release(self, rows: Sequence[int]) -> list[Sample]:
+        """Return the samples of busy rows with what has been drawn; the rows become idle."""
+        if not rows:
+            return []
+        index = torch.tensor(rows, device=self.device)
+        states = (self.drawn, self.tokens, self.logps)
+        drawn, tokens, logps = (state[index].tolist() for state in states)
+        released = []
+        for number, row in enumerate(rows):
+            sample, self.samples[row] = self.samples[row], None
+            assert sample is not None, "a busy row"
+            # Behind the first stop token are those drawn before it was noticed.
+            ids = tokens[number][: min(drawn[number], sample.limit)]
+            end = next((place for place, id in enumerate(ids, 1) if id in self.stop_ids), None)
+            sample.stopped = end is not None
+            sample.tokens = ids[:end]
+            sample.logps = logps[number][: len(sample.tokens)]
+            if any(map(math.isnan, sample.logps)):
+                raise ModelError(
+                    "the model's logits are not numbers: there is no token to sample",
+                    "Look for NaN or infinite weights, or for an overflow: try precision=float32",
+                )
+            released.append(sample)
+        return released
 
     def draw(self) -> None:
         """Draw the next token of every row."""
