@@ -26,6 +26,9 @@ class Bench:
         self.options = options
         self.device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.cuda = self.device.startswith("cuda")
+        self.precision = options.precision
+        # Of a command: where it computes, and in what.
+        self.where = (f"run.device={self.device}", f"precision={self.precision}")
         self.small = options.small
         self.work = Path(options.work)
         self.work.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.gpu.bench import Bench, rounded
-from benchmarks.gpu.generation import SAMPLES, sizes
+from benchmarks.gpu.engine import SAMPLES
+from benchmarks.gpu.generation import sizes
 from benchmarks.gpu.models import random_prompts, random_qwen
 
 LONGEST_SECONDS = 100.0

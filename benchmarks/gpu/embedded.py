@@ -66,7 +66,7 @@ def train(bench: Bench, method: str, run: Path, *overrides: str, steps: int = 2)
     paths, size = files(bench), bench.pick(8, 4)
     uniapl(
         "train", method, "--config", f"tiny:{method}",
-        f"run.device={bench.device}", f"run.dir={run}", f"training.steps={steps}",
+        *bench.where, f"run.dir={run}", f"training.steps={steps}",
         f"data.demonstrations={paths['good']}", f"data.prompts={paths['good']}",
         f"data.preferences={paths['pairs']}", f"sources.demonstrations.rows_per_step={size}",
         f"sources.rollouts.prompts_per_step={size}", "sources.rollouts.num_generations=4",

@@ -1,25 +1,21 @@
-"""Section generation: tokens a second, as the product samples and as transformers does."""
+"""Section generation: tokens a second, with graphs and without; transformers beside it."""
 
 from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
-from transformers import DynamicCache
 
 from benchmarks.gpu.bench import Bench
-from benchmarks.gpu.models import random_prompts, random_qwen, tokenizer
-from uniapl_cli.chat import Chat
+from benchmarks.gpu.engine import SAMPLES, answers, compared, grouped, replay_and_pass, watched
+from benchmarks.gpu.models import random_prompts, random_qwen
 from uniapl_cli.generation import Request
-from uniapl_cli.generation.local import LocalGenerator
-from uniapl_cli.generation.sampling import draw
-from uniapl_cli.precision import arithmetic
-from uniapl_cli.types import Sampling
+from uniapl_cli.precision import Precision, freeze
 
-SAMPLES = 8  # responses a prompt
+PRECISIONS: tuple[Precision, ...] = ("bfloat16", "float32")
 
 
 def sizes(bench: Bench) -> tuple[list[int], int, int]:
@@ -28,95 +24,68 @@ def sizes(bench: Bench) -> tuple[list[int], int, int]:
 
 
 def generation(bench: Bench) -> None:
-    """Tokens a second with float32 weights, as in training, and bfloat16 ones, as in evaluation."""
+    """Whether a graph computes what a pass does; then tokens a second in both precisions."""
     rows, length, new = sizes(bench)
     few_and_many = rows[:: len(rows) - 1]
     model = random_qwen(bench)
-    warm = LocalGenerator(model, Chat(tokenizer()))
-    request = Request(random_prompts(bench, 1, 16)[0], (0, 1))
-    list(warm.generate([request], Sampling(max_new_tokens=4)))
-    for count in rows:
-        with bench.part("product"):
-            product(bench, model, count, length, new, "float32, autocast")
-    with bench.part("decoding step"):
-        decoding_step(bench, model, rows[-1], length + new // 2)
-    half = copy.deepcopy(model).to(torch.bfloat16)
-    for count in few_and_many:
-        with bench.part("product"):
-            product(bench, half, count, length, new, "bfloat16")
+    for precision in PRECISIONS:
+        with bench.part("replay and pass"):
+            replay_and_pass(bench, model, precision, rows[-1], length + new // 2)
+        with bench.part("with graphs and without"):
+            compared(bench, model, precision, rows[0], length, new)
+    for precision, counts in zip(PRECISIONS, (rows, few_and_many[1:]), strict=True):
+        for count in counts:
+            with bench.part("product"):
+                product(bench, model, precision, grouped(bench, count, length), new)
+    with bench.part("within a budget"):
+        budget = rows[-1] * (length + new) // 3
+        requests = grouped(bench, rows[-1], length)
+        product(bench, model, "bfloat16", requests, new, "within a budget", budget)
+    half = freeze(copy.deepcopy(model), torch.bfloat16)
+    with bench.part("product"):
+        requests = grouped(bench, rows[-1], length)
+        product(bench, half, "bfloat16", requests, new, "product, as evaluated")
+    half = half.to(torch.bfloat16)
     for count in few_and_many:
         with bench.part("transformers generate"):
             transformers_generate(bench, half, count, length, new)
 
 
-def product(bench: Bench, model: Any, rows: int, length: int, new: int, weights: str) -> None:
-    """Time this project's generator."""
-    generator = LocalGenerator(model, Chat(tokenizer()), batch_tokens=2**20)
-    prompts = random_prompts(bench, max(1, rows // SAMPLES), length)
-    requests = [
-        Request(ids, tuple(range(SAMPLES * i, SAMPLES * (i + 1)))) for i, ids in enumerate(prompts)
-    ]
+def product(
+    bench: Bench,
+    model: Any,
+    precision: Precision,
+    requests: Sequence[Request],
+    new: int,
+    what: str = "product",
+    budget: int | None = None,
+) -> None:
+    """Time this project's generator; `peak_above_gib` is memory beyond what was held before."""
+    answers(model, precision, requests[:1], 4, budget)
+    bench.free()
     bench.peak_gib()
-    began = time.perf_counter()
-    answers = dict(generator.generate(requests, Sampling(max_new_tokens=new)))
-    bench.sync()
-    seconds = time.perf_counter() - began
-    tokens = sum(len(c.token_ids) for row in answers.values() for c in row)
+    held = torch.cuda.memory_allocated() / 2**30 if bench.cuda else 0.0
+    with watched() as watch:
+        bench.sync()
+        began = time.perf_counter()
+        completions = answers(model, precision, requests, new, budget)
+        bench.sync()
+        seconds = time.perf_counter() - began
+    peak = bench.peak_gib()
     bench.log(
-        "product",
-        weights=weights,
-        rows=rows,
-        prompt=length,
+        what,
+        precision=precision,
+        rows=len(completions),
+        prompt=len(requests[0].prompt_ids),
         new=new,
         seconds=seconds,
-        tokens_per_second=tokens / seconds,
+        tokens_per_second=len(completions) * new / seconds,
         ms_per_step=1e3 * seconds / new,
-        peak_gib=bench.peak_gib(),
-    )
-
-
-def decoding_step(bench: Bench, model: Any, rows: int, width: int) -> None:
-    """Time the parts of one decoding step behind a cache of `width` tokens."""
-    device = bench.device
-    with torch.inference_mode(), arithmetic("auto", device):
-        ids = torch.tensor(random_prompts(bench, rows, 1), device=device)
-        logits = torch.randn(rows, model.config.vocab_size, device=device, dtype=torch.bfloat16)
-        uniform = torch.rand(rows, dtype=torch.float64, device=device)
-        sampling = bench.clock(lambda: draw(logits, uniform, Sampling()), times=5, warm=2)
-        cache = DynamicCache(config=model.config)
-        prompt = torch.tensor(random_prompts(bench, rows, width), device=device)
-        model(input_ids=prompt, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        mask = torch.ones(rows, width, dtype=torch.long, device=device)
-
-        def step(masked: bool) -> Tensor:
-            nonlocal mask
-            mask = torch.cat([mask, mask.new_ones(rows, 1)], 1)
-            output = model(
-                input_ids=ids,
-                attention_mask=mask if masked else None,
-                position_ids=mask.sum(1, keepdim=True) - 1,
-                past_key_values=cache,
-                use_cache=True,
-            )
-            return output.logits
-
-        masked = bench.clock(lambda: step(True), times=7, warm=2)
-        unmasked = bench.clock(lambda: step(False), times=7, warm=2)
-        layer = cache.layers[0]
-        one = torch.zeros_like(layer.keys[:, :, :1])
-        grown = bench.clock(lambda: torch.cat([layer.keys, one], 2), times=7, warm=2)
-        dtype = step(True).dtype
-    bench.log(
-        "decoding step",
-        rows=rows,
-        cached=width,
-        forward_ms=1e3 * masked,
-        forward_without_mask_ms=1e3 * unmasked,
-        draw_ms=1e3 * sampling,
-        cache_growth_ms=2e3 * model.config.num_hidden_layers * grown,
-        keys=str(layer.keys.dtype),
-        values=str(layer.values.dtype),
-        logits=str(dtype),
+        budget_gib=None if budget is None else budget * watch.bytes_a_token / 2**30,
+        peak_above_gib=None if peak is None else peak - held,
+        # What is left must be 0: training takes the memory next.
+        left_gib=torch.cuda.memory_allocated() / 2**30 - held if bench.cuda else None,
+        **watch.figures(),
     )
 
 

@@ -27,7 +27,8 @@ def logps(bench: Bench) -> None:
     """The teacher's log-probabilities on this device and on the CPU, and its responses."""
     batch = tiny_batch(bench.pick(256, 16))
     path = resolve("tiny:teacher")
-    here, there = load_policy(path, bench.device), load_policy(path, "cpu")
+    here = load_policy(path, bench.device, bench.precision)
+    there = load_policy(path, "cpu", "float32")
     with torch.no_grad():
         compare(bench, batch, here, there)
     starts = batch.loss_mask.int().argmax(1) + 1
@@ -41,13 +42,16 @@ def logps(bench: Bench) -> None:
         )
         equal = [a == b for a, b in zip(ours, theirs, strict=True)]
         bench.log("same_responses_as_cpu", temperature=temperature, share=statistics.fmean(equal))
-    bench.log("sampler_gap_tiny", **sampler_gap(here, requests[: bench.pick(64, 8)], 48))
+    for precision in ("bfloat16", "float32"):
+        here.precision = precision
+        gap = sampler_gap(here, requests[: bench.pick(64, 8)], 48)
+        bench.log("sampler_gap_tiny", precision=precision, **gap)
 
 
 def compare(bench: Bench, batch: TokenBatch, here: Policy, there: Policy) -> None:
     """Log how far one batch's log-probabilities differ by device, dtype and micro-batch."""
     moved = batch.to(here.device)
-    double = Policy(copy.deepcopy(there.model).double(), there.tokenizer)
+    double = Policy(copy.deepcopy(there.model).double(), there.tokenizer, "float32")
     reference = there.forward(batch)
     for what, values in {
         "cpu_fp32_vs_fp64": plain(double, batch),
@@ -79,7 +83,7 @@ def respond(
     policy: Policy, requests: Sequence[Request], sampling: Sampling
 ) -> list[list[Completion]]:
     """Return each request's completions."""
-    generator = LocalGenerator(policy.model, Chat(policy.tokenizer))
+    generator = LocalGenerator(policy.model, Chat(policy.tokenizer), precision=policy.precision)
     return in_order(generator.generate(requests, sampling), len(requests))
 
 

@@ -33,7 +33,7 @@ def tiny(bench: Bench) -> None:
     """teacher-gen, filter-gt, six steps of unified, eval; the run again, and resumed."""
     root = bench.work / "pipeline"
     shutil.rmtree(root, ignore_errors=True)
-    common = ["--config", "tiny:unified", f"run.device={bench.device}"]
+    common = ["--config", "tiny:unified", *bench.where]
     with bench.part("teacher-gen"):
         began = time.perf_counter()
         prompts = files(bench)["prompts"]
@@ -96,7 +96,7 @@ def methods(bench: Bench) -> None:
         trajectories = f"[{paths['expert']},{paths['novice']}]"
         uniapl(
             "pretrain-polar", "--config", "experiments/tiny/recipe/polar.yaml",
-            f"run.device={bench.device}", f"run.dir={root}/polar", "training.steps=2",
+            *bench.where, f"run.dir={root}/polar", "training.steps=2",
             "polar.init=tiny:base", "sources.comparisons.pairs_per_step=4",
             f"polar.trajectories={trajectories}", f"polar.heldout={trajectories}",
         )  # fmt: skip

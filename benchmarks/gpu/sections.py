@@ -20,7 +20,7 @@ SECTIONS: dict[str, tuple[Callable[[Bench], None], float]] = {
     "logps": (logps, 25),
     "tiny": (tiny, 40),
     "methods": (methods, 45),
-    "generation": (generation, 90),
+    "generation": (generation, 110),
     "sft": (sft, 60),
     "grpo": (grpo, 75),
     "polar": (polar, 60),

@@ -44,7 +44,7 @@ def smollm2(bench: Bench) -> None:
 
 def real_gap(bench: Bench, folder: str) -> dict[str, Any]:
     """Return the sampler's gap of the model, its weights as they are trained."""
-    policy = load_policy(folder, bench.device)
+    policy = load_policy(folder, bench.device, bench.precision)
     chat = Chat(policy.tokenizer)
     lines = Path(resolve(bench.options.prompts)).read_text().splitlines()
     prompts = [json.loads(line)["prompt"] for line in lines[: bench.pick(32, 2)]]
@@ -62,7 +62,7 @@ def evaluate(bench: Bench, what: str, model: str, out: Path) -> None:
     bench.peak_gib()
     began = time.perf_counter()
     result = uniapl(
-        "eval", f"run.device={bench.device}", f"eval.data={bench.options.prompts}",
+        "eval", *bench.where, f"eval.data={bench.options.prompts}",
         f"eval.limit={limit}", f"eval.draws={{greedy: {{samples: 1, sampling: {sampling}}}}}",
         # Large batches: this model's cache takes 23 KB a token, and a step is mostly launches.
         "generation.batch_tokens=400000", f"eval.model={model}", f"eval.out={out}",
@@ -84,7 +84,7 @@ def train(bench: Bench, model: str, run: Path) -> None:
     prompts, samples, new, micro = bench.pick((16, 8, 256, 32), (2, 2, 8, 2))
     began = time.perf_counter()
     uniapl(
-        "train", "grpo", f"run.device={bench.device}", f"model.path={model}", f"run.dir={run}",
+        "train", "grpo", *bench.where, f"model.path={model}", f"run.dir={run}",
         f"run.save_every={steps}", f"data.prompts={options.train_prompts}",
         f"training.steps={steps}", f"sources.rollouts.prompts_per_step={prompts}",
         f"sources.rollouts.num_generations={samples}", f"sampling.max_new_tokens={new}",

@@ -32,7 +32,7 @@ LR = 1e-6
 def experiment(bench: Bench, method: str, *overrides: str) -> Any:
     """Return the embedded world's config for a model that is in memory."""
     data = files(bench)["good"]
-    own = [f"run.device={bench.device}", f"run.dir={bench.work}/none", "training.steps=4"]
+    own = [*bench.where, f"run.dir={bench.work}/none", "training.steps=4"]
     own += [f"data.demonstrations={data}", f"data.prompts={data}", f"optim.lr={LR}"]
     return load_config(f"tiny:{method}", [*own, *overrides], method)
 
@@ -45,7 +45,7 @@ class SftStep:
         self.bench, self.rows, self.width = bench, rows, width
         config = experiment(bench, "sft")
         method = plan(config)
-        self.policy = Policy(random_qwen(bench), tokenizer())
+        self.policy = Policy(random_qwen(bench), tokenizer(), bench.precision)
         self.optimizer = make_optimizer(config, self.policy.model)
         self.updater = Updater(self.policy, self.optimizer, 1.0)
         self.terms, self.weights = method.terms, method.weights(0)
@@ -133,7 +133,7 @@ def sft(bench: Bench) -> None:
 
 def grpo(bench: Bench) -> None:
     """Steps of 8 prompts with 8 rollouts of 256 tokens, the KL term's reference beside it."""
-    policy = Policy(random_qwen(bench), tokenizer())
+    policy = Policy(random_qwen(bench), tokenizer(), bench.precision)
     chat = Chat(policy.tokenizer)
     config = experiment(
         bench,
@@ -145,7 +145,9 @@ def grpo(bench: Bench) -> None:
     )
     method = plan(config)
     streams = make_streams(config, method, chat, policy.model.config.max_position_embeddings)
-    reference = Policy(copy.deepcopy(policy.model).requires_grad_(False), policy.tokenizer)
+    reference = Policy(
+        copy.deepcopy(policy.model).requires_grad_(False), policy.tokenizer, bench.precision
+    )
     sources = make_sources(config, method, chat, policy, reference, bench.device)
     updater = Updater(policy, make_optimizer(config, policy.model), 1.0)
     sizes = {name: micro_batch_size(config, name) for name in sources}
