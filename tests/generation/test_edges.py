@@ -14,6 +14,7 @@ from uniapl_cli.generation.agreement import forward_logps
 from uniapl_cli.generation.generator import Request, in_order
 from uniapl_cli.generation.local import LocalGenerator
 from uniapl_cli.generation.packing import PackedWeights
+from uniapl_cli.generation.rows import Rows
 from uniapl_cli.types import Sampling
 
 SAMPLING = Sampling(temperature=1.0, max_new_tokens=40)
@@ -151,3 +152,22 @@ def test_rotations_that_change_for_all_rows_at_once_are_not_reached(chat, monkey
     with pytest.raises(ModelError) as caught:
         answers_of(model, chat, [replace(full[0], max_new_tokens=5)])
     assert caught.value.got == 65
+
+
+def test_tokens_of_rows_that_are_given_up_stay_drawn(model, chat, monkeypatch):
+    monkeypatch.setattr("uniapl_cli.generation.local.PROGRESS_SECONDS", 0.0)
+    given_up, release = [], Rows.release
+
+    def spy(rows, row):
+        given_up.append(not rows.done[row])
+        return release(rows, row)
+
+    monkeypatch.setattr(Rows, "release", spy)
+    generator = LocalGenerator(model, chat, batch_tokens=400)
+    generator.stop_ids = {-1}
+    requests = [Request(prompt(length), (0, 1)) for length in (5, 20, 9)]
+    drawn = []
+    sampling = SAMPLING.model_copy(update={"max_new_tokens": 120})
+    list(generator.generate(requests, sampling, lambda now, _left: drawn.append(now)))
+    assert any(given_up)
+    assert drawn == sorted(drawn) and drawn[-1] == 6 * 120
