@@ -42,6 +42,24 @@ def test_what_was_done_before_does_not_count_for_the_time_left(capsys, monkeypat
     assert capsys.readouterr().err == "train: 91/100, 9 s left\n"
 
 
+def test_tokens_that_are_drawn_are_told_as_they_are_now(capsys, monkeypatch):
+    clock = iter(float(second) for second in (0, 1, 11, 22, 33, 44))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    shown = Bar("eval", 4)
+    shown.tokens(10, 290.0)
+    shown.tokens(110, 190.0)
+    shown.tokens(220, 80.0)
+    shown.advance(1)
+    shown.advance(1, "2.5 rows/s")
+    # 100 tokens in 10 s: 190 more take 19 s; 210 in 21 s: 80 more take 8 s.
+    assert capsys.readouterr().err.splitlines() == [
+        "eval: 0/4, 19 s left 110 tokens",
+        "eval: 0/4, 8 s left 220 tokens",
+        "eval: 1/4, 0 s left 220 tokens",
+        "eval: 2/4, 0 s left 2.5 rows/s",
+    ]
+
+
 def test_the_last_line_says_where_it_ended(capsys, monkeypatch):
     monkeypatch.setattr(console, "PLAIN_INTERVAL", 0.0)
     with bar("filter", 10) as shown:

@@ -78,6 +78,7 @@ class Bar:
         self.started, self.first = time.monotonic(), done
         self.printed, self.note = self.started, ""
         self.begun: tuple[float, int] | None = None  # when the first tokens were reported
+        self.drawn: int | None = None  # tokens, where they are reported
         self.due: float | None = None
         self.last: int | None = None  # what the last line said
         self.progress = Progress(
@@ -102,10 +103,8 @@ class Bar:
     def advance(self, count: int = 1, note: str = "") -> None:
         """Add `count` to what is done; show `note` beside the bar."""
         self.done += count
-        self.progress.update(self.task, completed=self.done, note=note)
-        self.note, now = note, time.monotonic()
-        if not messages.is_terminal and now - self.printed >= PLAIN_INTERVAL:
-            self._print(now)
+        self.note = note
+        self._show(time.monotonic())
 
     def tokens(self, drawn: int, left: float) -> None:
         """Take the ETA from tokens: those drawn so far, and those that are likely to come."""
@@ -114,7 +113,8 @@ class Bar:
         if drawn > self.begun[1]:
             pace = (drawn - self.begun[1]) / (now - self.begun[0])
             self.due = now + left / pace
-        self.advance(0, self.note or f"{drawn} tokens")
+        self.drawn = drawn
+        self._show(now)
 
     def seconds_left(self, now: float) -> float | None:
         """Return the ETA, if anything is known of it. `now` is on the monotonic clock."""
@@ -130,11 +130,19 @@ class Bar:
         if self.last is not None and self.last != self.done:
             self._print(time.monotonic())
 
+    def _show(self, now: float) -> None:
+        self.progress.update(self.task, completed=self.done, note=self._note())
+        if not messages.is_terminal and now - self.printed >= PLAIN_INTERVAL:
+            self._print(now)
+
+    def _note(self) -> str:
+        return self.note or ("" if self.drawn is None else f"{self.drawn} tokens")
+
     def _print(self, now: float) -> None:
         self.printed, self.last = now, self.done
         left = self.seconds_left(now)
         eta = "" if left is None else f", {left:.0f} s left"
-        line = f"{self.title}: {self.done}/{self.total}{eta} {self.note}"
+        line = f"{self.title}: {self.done}/{self.total}{eta} {self._note()}"
         messages.print(line.rstrip(), soft_wrap=True)
 
 
