@@ -158,9 +158,9 @@ def test_tokens_of_rows_that_are_given_up_stay_drawn(model, chat, monkeypatch):
     monkeypatch.setattr("uniapl_cli.generation.local.PROGRESS_SECONDS", 0.0)
     given_up, release = [], Rows.release
 
-    def spy(rows, row):
-        given_up.append(not rows.done[row])
-        return release(rows, row)
+    def spy(rows, numbers):
+        given_up.extend(not rows.done[row] for row in numbers)
+        return release(rows, numbers)
 
     monkeypatch.setattr(Rows, "release", spy)
     generator = LocalGenerator(model, chat, batch_tokens=400)
