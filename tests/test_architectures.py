@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import family_checks
+import fixed_graph
 import pytest
 import torch
 from architectures import ALL, NOT_SAMPLED, USUAL
@@ -47,6 +48,16 @@ def test_sampled_logps_are_those_of_a_forward_pass(family, new):
 def test_in_bfloat16_they_are_so_up_to_rounding(family, new):
     # A router that chooses other experts for a token makes a difference of its own.
     assert sampled(new(family, "bfloat16"))[1].mean() < 0.04
+
+
+@pytest.mark.parametrize("family", marked(SAMPLED))
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_token_could_be_replayed_as_a_cuda_graph(family, precision, new, monkeypatch):
+    """Nothing in it waits for the device, or depends on a number that only Python knows."""
+    policy = new(family, precision)
+    expected = sampled(policy)[0]
+    fixed_graph.use(monkeypatch)
+    assert sampled(policy)[0] == expected
 
 
 @pytest.mark.parametrize("family", marked(SAMPLED))

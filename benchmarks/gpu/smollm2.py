@@ -64,9 +64,7 @@ def evaluate(bench: Bench, what: str, model: str, out: Path) -> None:
     result = uniapl(
         "eval", *bench.where, f"eval.data={bench.options.prompts}",
         f"eval.limit={limit}", f"eval.draws={{greedy: {{samples: 1, sampling: {sampling}}}}}",
-        # Large batches: this model's cache takes 23 KB a token, and a step is mostly launches.
-        "generation.batch_tokens=400000", f"eval.model={model}", f"eval.out={out}",
-        "eval.metrics=[ifeval, length]",
+        f"eval.model={model}", f"eval.out={out}", "eval.metrics=[ifeval, length]",
     )  # fmt: skip
     figures = {name: [f["mean"], f["se"]] for name, f in result["draws"]["greedy"].items()}
     bench.log(

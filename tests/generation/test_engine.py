@@ -5,6 +5,7 @@ import random
 import weakref
 from dataclasses import replace
 
+import fixed_graph
 import pytest
 import torch
 from torch import nn
@@ -185,41 +186,9 @@ def test_keys_and_values_are_in_the_arithmetics_dtype(
     assert dtypes == {getattr(torch, precision)}
 
 
-class Fixed:
-    """Stands for a CUDA graph: memory and numbers are those of when it was recorded."""
-
-    def __init__(self):
-        self.replays, self.memory = 0, None
-
-    def forget(self):
-        self.memory = None
-
-    def __call__(self, compute):
-        rows = compute.__self__
-        layers = rows.cache.model_cache.layers
-        read = [rows.ids, rows._mask, rows._starts, rows.cache.index]
-        read += [slab for layer in layers for slab in layer.slabs]
-        memory, column = [tensor.data_ptr() for tensor in read], rows.cache.column
-        if self.memory is None:
-            self.memory, self.column = memory, column
-            self.output = compute().clone()
-        assert memory == self.memory
-        rows.cache.column = self.column
-        self.output.copy_(compute())
-        rows.cache.column = column
-        self.replays += 1
-        return self.output
-
-
 def test_a_graph_could_be_replayed_from_one_arrangement_to_the_next(model, chat, many, monkeypatch):
     expected = in_order(LocalGenerator(model, chat).generate(many, SAMPLING), len(many))
-    graph, init = Fixed(), Rows.__init__
-
-    def recorded(rows, *args, **kwargs):
-        init(rows, *args, **kwargs)
-        rows.graph = graph if rows.takes_bias else None
-
-    monkeypatch.setattr(Rows, "__init__", recorded)
+    graph = fixed_graph.use(monkeypatch)
     monkeypatch.setattr("uniapl_cli.generation.local.LOOK", {"cpu": 5})
     answers = in_order(LocalGenerator(model, chat).generate(many, SAMPLING), len(many))
     assert tokens(answers) == tokens(expected)
@@ -229,11 +198,11 @@ def test_a_graph_could_be_replayed_from_one_arrangement_to_the_next(model, chat,
 
 def test_memory_is_given_back_at_the_last_answer(model, chat, requests, monkeypatch):
     """At once, as training needs it next: not when Python looks for circles of references."""
+    fixed_graph.use(monkeypatch)
     seen, init = [], Rows.__init__
 
     def spy(rows, *args, **kwargs):
         init(rows, *args, **kwargs)
-        rows.graph = Fixed() if rows.takes_bias else None
         seen.extend(map(weakref.ref, (rows, rows.cache, rows.cache.model_cache)))
 
     monkeypatch.setattr(Rows, "__init__", spy)
