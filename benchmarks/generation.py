@@ -29,11 +29,12 @@ from benchmarks.engines.job import Job, read_job
 from benchmarks.engines.machine import machine
 
 PROJECT = sys.executable
-MATRIX = "matrix"
+MATRIX, HALF_HEAD = "matrix", "ours_half_head"
 # What is called how: the module of benchmarks/engines, and what its job has besides.
 ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
     MATRIX: ("matrix", {}),
     "ours": ("ours", {}),
+    HALF_HEAD: ("ours", {"half_head": True}),
     "vllm": ("vllm", {}),
     "generate": ("generate", {}),
     "generate_by_length": ("generate", {"oracle": True}),
@@ -54,11 +55,13 @@ class Race:
     def run(self) -> list[dict[str, Any]]:
         try:
             for name in self.options.engines:
+                if name == HALF_HEAD and self.dtype == "float32":
+                    continue  # the same as ours
                 self.running[name] = self.start(name)
                 self.step(name, self.running[name].answer)
             for number in range(self.options.rounds):
                 for name in list(self.running):
-                    fast = name in (MATRIX, "ours", "vllm")
+                    fast = name in (MATRIX, "ours", HALF_HEAD, "vllm")
                     if fast or number < self.options.slow_rounds:
                         self.step(name, self.running[name].work, round=number)
         finally:

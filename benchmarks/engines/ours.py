@@ -1,4 +1,8 @@
-"""This project's generator, as training and `uniapl eval` use it."""
+"""This project's generator, as training and `uniapl eval` use it.
+
+In bfloat16 their head computes in float32, from float32 weights; with `half_head` the whole model
+is loaded in bfloat16, head and all, as the others have it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,10 @@ class Ours:
     def __init__(self, job: dict[str, Any]) -> None:
         torch.set_num_threads(1)
         folder = job["model"]
-        model = load_model(folder, "cpu", dtype=DTYPES[job["dtype"]]).eval()
+        if job.get("half_head"):
+            model = load_model(folder, "cpu", dtype=DTYPES[job["dtype"]]).eval()
+        else:
+            model = load_model(folder, "cpu", precision=job["dtype"], frozen=True).eval()
         self.generator = LocalGenerator(model, Chat(load_tokenizer(folder)), precision=job["dtype"])
         self.generator.stop_ids = set()
         self.requests = [
