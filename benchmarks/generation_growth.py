@@ -80,11 +80,12 @@ class Watch:
         self.steps += 1
         self.tokens += len(rows.busy)
 
-    def _release(self, _rows: Any, sample: Any, _row: int) -> None:
-        if sample.stopped or len(sample.tokens) == sample.limit:
-            self.ended[sample.index] = self.steps
-        else:
-            self.given_up += 1
+    def _release(self, _rows: Any, samples: Any, _indices: Any) -> None:
+        for sample in samples:
+            if sample.stopped or len(sample.tokens) == sample.limit:
+                self.ended[sample.index] = self.steps
+            else:
+                self.given_up += 1
 
     def _arrange(self, cache: Any, *_: Any) -> None:
         layers = cache.model_cache.layers
