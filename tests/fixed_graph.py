@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from uniapl_cli.generation.rows import Rows
 
-# What waits for the device, or copies what Python has to it.
-WAITS = {"_local_scalar_dense", "nonzero", "equal", "lift_fresh", "bincount", "_unique2"}
+# What waits for the device, or copies what Python has to it; parts of one another.
+WAITS = {
+    "item", "_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "equal", "allclose",
+    "lift_fresh", "bincount", "unique", "_unique2",
+}  # fmt: skip
 
 
 class FixedGraph:
@@ -44,7 +48,10 @@ class FixedGraph:
 
 class _NoWaiting(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        assert func.overloadpacket.__name__ not in WAITS, func
+        name = func.overloadpacket.__name__
+        assert name not in WAITS, func
+        if name in ("index", "index_put", "index_put_"):  # by a mask: as long as what it holds
+            assert not any(i is not None and i.dtype == torch.bool for i in args[1]), func
         return func(*args, **(kwargs or {}))
 
 

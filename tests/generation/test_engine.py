@@ -74,6 +74,23 @@ def test_a_budget_is_kept_and_changes_no_token(many, generate, arranged, budget)
     assert all(rows * capacity <= budget or rows == 1 for rows, capacity in arranged)
 
 
+def test_where_little_memory_is_free_less_is_computed_at_a_time(
+    model, chat, many, generate, monkeypatch
+):
+    """Neither the logits of all rows nor a pass over prompts may take more than their shares."""
+    expected = tokens(generate(many, SAMPLING))
+    shapes = []
+    hook = model.register_forward_pre_hook(
+        lambda _m, _a, kwargs: shapes.append(kwargs["input_ids"].shape), with_kwargs=True
+    )
+    free = 4 * 10 * len(chat.tokenizer) * 50  # bytes; a fiftieth is ten rows of logits
+    monkeypatch.setattr("uniapl_cli.generation.local.free_bytes", lambda _device: free)
+    assert tokens(generate(many, SAMPLING, batch_tokens=400)) == expected
+    hook.remove()
+    assert max(rows for rows, columns in shapes if columns == 1) <= 10
+    assert max(rows * columns for rows, columns in shapes if columns > 1) <= 100
+
+
 def test_rows_that_are_given_up_go_on_where_they_were(model, chat, requests, released):
     long = Sampling(temperature=1.0, max_new_tokens=150)
     generator = LocalGenerator(model, chat, batch_tokens=700)

@@ -24,10 +24,12 @@ from uniapl_cli.types import Completion, FinishReason, Progress, Sampling
 LOOK = {"cpu": 1, "cuda": 8}
 # More rows at a time no longer make the products faster.
 MOST_ROWS = {"cpu": 128, "cuda": 1024}
-# Logits that exist at a time: those of all rows.
-LOGITS = 2**28
+# Share of the free memory that the logits of all rows may take; top-p needs ten times as much.
+LOGITS_SHARE = 0.02
 # Share of the free memory that keys and values may take; what is computed with them needs some too.
 MEMORY_SHARE = {"cpu": 0.25, "cuda": 0.6}
+# Share of the keys and values that those of a pass over prompts may take beside them.
+PREFILL_SHARE = 0.25
 # Seconds between two estimates of what is left.
 PROGRESS_SECONDS = 1.0
 
@@ -121,11 +123,12 @@ class LocalGenerator:
             width=max(sample.limit for sample in samples) + look,
             dtype=self.dtype,
         )
-        budget = self.batch_tokens
+        free, budget = free_bytes(device), self.batch_tokens
         if budget is None:
             share = MEMORY_SHARE.get(device.type, 0.25)
-            budget = int(share * free_bytes(device)) // max(1, rows.cache.bytes_a_token)
-        most = max(1, min(most, LOGITS // rows.logits.shape[1]))
+            budget = int(share * free) // max(1, rows.cache.bytes_a_token)
+        rows.prefill_tokens = min(rows.prefill_tokens, max(1, int(PREFILL_SHARE * budget)))
+        most = max(1, min(most, int(LOGITS_SHARE * free) // (4 * rows.logits.shape[1])))
         return Decoder(rows, samples, budget=budget, most_rows=most, look=look)
 
     @contextmanager

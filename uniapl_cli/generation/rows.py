@@ -45,6 +45,7 @@ class Rows:
         self.stops = torch.tensor(sorted(stop_ids), device=self.device)
         # An idle row goes on until its place is taken; there may be no embedding of what follows.
         self.last_position = context_of(model) - 1
+        self.prefill_tokens = PREFILL_TOKENS.get(self.device.type, 2048)
         self.samples: list[Sample | None] = []
         self.starts: list[int] = []
         self.cache, logits = self._probe(dtype)
@@ -121,7 +122,7 @@ class Rows:
         for row, sample in zip(rows, samples, strict=True):
             sharing.setdefault(sample.prompt_ids + tuple(sample.tokens), []).append(row)
         texts = sorted(sharing, key=len, reverse=True)
-        for part in _parts(texts, PREFILL_TOKENS.get(self.device.type, 2048)):
+        for part in _parts(texts, self.prefill_tokens):
             self._prefill(part, [sharing[text] for text in part])
         self._see()
 
