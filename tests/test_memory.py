@@ -13,12 +13,14 @@ def test_it_is_some_and_not_more_than_there_is():
     assert 2**20 < memory.free_bytes(CPU) < 2**50
 
 
-def test_a_control_groups_limit_counts(monkeypatch):
-    files = {"/sys/fs/cgroup/memory.max": "5000\n", "/sys/fs/cgroup/memory.current": "2000\n"}
+def test_a_control_groups_limit_counts_and_files_it_has_read_do_not(monkeypatch):
+    folder = "/sys/fs/cgroup/memory"
+    files = {f"{folder}.max": "5000\n", f"{folder}.current": "4000\n"}
+    files[f"{folder}.stat"] = "anon 1500\ninactive_file 2000\nactive_file 500\n"
     read = Path.read_text
     monkeypatch.setattr(Path, "read_text", lambda path, *a: files.get(str(path)) or read(path, *a))
     assert memory.free_bytes(CPU) == 3000
-    files["/sys/fs/cgroup/memory.max"] = "max\n"
+    files[f"{folder}.max"] = "max\n"
     assert memory.free_bytes(CPU) > 2**20
 
 
