@@ -150,3 +150,17 @@ def test_what_pip_refuses_is_one_line_and_nothing_counts_as_done(tmp_path):
         done = vllm_env(environment)
         assert done.returncode
         assert done.stderr.count("\n") == 1 and "no matching distribution" in done.stderr
+
+
+@pytest.mark.slow
+def test_what_a_gpu_is_to_run_is_rehearsed_without_errors(tmp_path):
+    words = ["--small", "--device=cpu", f"--work={tmp_path}", "--only=logps,generation,sft,grpo"]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks/gpu/check.py"), *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert not [line for line in lines if "error" in line]
+    assert sum(line["what"] == "section done" for line in lines) == 4

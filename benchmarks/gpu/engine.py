@@ -137,7 +137,7 @@ def replay_and_pass(
     packed, times = PackedWeights(model, resolve(precision, bench.device)), bench.pick(20, 3)
     with torch.inference_mode(), arithmetic(precision, bench.device), packed.used():
         dtype = resolve(precision, bench.device)
-        rows = Rows(model, Sampling(), [-1], pad=0, width=4 * times + 16, dtype=dtype)
+        rows = Rows(model, Sampling(), [-1], width=4 * times + 16, dtype=dtype)
         prompts = random_prompts(bench, count, length)
         samples = [Sample(n, 0, ids, n, 4 * times + 8) for n, ids in enumerate(prompts)]
         rows.arrange([], count, length, length + 4 * times + 16)
