@@ -58,8 +58,8 @@ def teach(
 
     Each row is the prompt's own row plus response, sample, model, finish_reason, prompt_tokens and
     response_tokens. Rows that `out` already holds are kept. At the end the file is put in the
-    order of the prompts, so an interrupted run and an uninterrupted one leave the same file. The
-    teacher is loaded only if there is a question left for it.
+    order of the prompts, so an interrupted run and an uninterrupted one leave the same file, up to
+    the rounding of a teacher's logits. It is loaded only if there is a question left for it.
     `provenance` is what decides the responses besides model, seed and sampling; rows made in
     another way are refused. Raises TeacherError at the first failure beyond `max_failures`.
     """
