@@ -273,3 +273,19 @@ def test_a_budget_that_is_not_set_follows_from_the_free_memory(model, chat, requ
     with pytest.raises(ZeroDivisionError):
         list(generator.generate(requests, SAMPLING))
     assert budgets == [5000]
+
+
+def test_rows_that_have_finished_are_left_out_once_nobody_waits(model, chat, many, monkeypatch):
+    sizes, forward = [], Rows.forward
+
+    def spy(rows):
+        sizes.append((len(rows.busy), len(rows.samples), rows.cache.rows))
+        forward(rows)
+
+    monkeypatch.setattr(Rows, "forward", spy)
+    answers = in_order(LocalGenerator(model, chat).generate(many, SAMPLING), len(many))
+    assert all(busy == rows == of_cache for busy, rows, of_cache in sizes)
+    assert len({busy for busy, _, _ in sizes}) > 5
+    monkeypatch.setattr(Rows, "drop_idle", lambda _rows: None)
+    kept = in_order(LocalGenerator(model, chat).generate(many, SAMPLING), len(many))
+    assert tokens(answers) == tokens(kept)

@@ -87,6 +87,16 @@ class RowCache:
                     states[number] = torch.cat([state[kept], empty])
         self.rows, self.capacity, self.column = len(kept) + new, capacity, column
 
+    def shrink(self, rows: int, moved: Tensor, places: Tensor) -> None:
+        """Keep the first `rows` rows, after those that are `moved` are copied to other places."""
+        for layer in self.model_cache.layers:
+            if isinstance(layer, _Slab):
+                layer.slabs = tuple(_shrunk(slab, rows, moved, places) for slab in layer.slabs)
+            for states in _states(layer):
+                for number, state in states.items():
+                    states[number] = _shrunk(state, rows, moved, places)
+        self.rows = rows
+
     def write(self, rows: Tensor, prefilled: DynamicCache, owners: Tensor) -> None:
         """Write row `owners[i]` of a forward pass over prompts, padded left, to row `rows[i]`."""
         for layer, other in zip(self.model_cache.layers, prefilled.layers, strict=True):
@@ -108,8 +118,13 @@ class _Slab:
         width = old.stop - old.start
         arranged = []
         for slab, by_column in zip(self.slabs, (True, False), strict=True):
-            fresh = _zeros(slab, len(kept) + new, capacity, by_column and _reads_by_column(slab))
+            by_column = by_column and _reads_by_column(slab)
+            fresh = _empty(slab, len(kept) + new, capacity, by_column)
             fresh[: len(kept), :, column - width : column] = slab[kept, :, old]
+            # What is not written yet is hidden by a weight of 0, and NaN times 0 is NaN.
+            fresh[: len(kept), :, : column - width] = 0
+            fresh[: len(kept), :, column:] = 0
+            fresh[len(kept) :] = 0
             arranged.append(fresh)
         self.slabs = tuple(arranged)
 
@@ -170,12 +185,14 @@ def _reads_by_column(keys: Tensor) -> bool:
     return keys.device.type == "cpu" and keys.dtype == torch.float32
 
 
-def _zeros(slab: Tensor, rows: int, capacity: int, by_column: bool) -> Tensor:
-    """Return zeros (rows, heads, capacity, D), `by_column` with the columns last in memory.
-
-    Zeros, as what has not been written is hidden by a weight of 0, and NaN times 0 is NaN.
-    """
+def _empty(slab: Tensor, rows: int, capacity: int, by_column: bool) -> Tensor:
+    """Return (rows, heads, capacity, D), `by_column` with the columns last in memory."""
     _rows, heads, _columns, size = slab.shape
     if by_column:
-        return slab.new_zeros(rows, heads, size, capacity).transpose(2, 3)
-    return slab.new_zeros(rows, heads, capacity, size)
+        return slab.new_empty(rows, heads, size, capacity).transpose(2, 3)
+    return slab.new_empty(rows, heads, capacity, size)
+
+
+def _shrunk(state: Tensor, rows: int, moved: Tensor, places: Tensor) -> Tensor:
+    state[places] = state[moved]
+    return state[:rows]

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from uniapl_cli.generation.rows import Rows
 from uniapl_cli.generation.samples import Lengths, Sample
 
-# Columns that there are beyond those needed now: with fewer, slabs would be copied more often.
-ROOM, ROOM_SHARE = 64, 0.125
+# Share of columns that there are beyond those needed now.
+ROOM_SHARE = 0.125
 # Share of the rows that may be idle before others join: each time costs a pass over their prompts.
 IDLE_SHARE = 0.125
 
@@ -19,13 +19,22 @@ class Decoder:
     """Decodes samples in `rows`, at most `most_rows` at a time.
 
     budget: rows times columns that there may be; one row is always let in. look: tokens between two
-    looks at which rows have finished, each of which waits for the device.
+    looks at which rows have finished, each of which waits for the device. room: columns that there
+    are beyond those needed, at the least; with fewer, slabs are copied more often.
     """
 
     def __init__(
-        self, rows: Rows, samples: Iterable[Sample], *, budget: int, most_rows: int, look: int
+        self,
+        rows: Rows,
+        samples: Iterable[Sample],
+        *,
+        budget: int,
+        most_rows: int,
+        look: int,
+        room: int,
     ) -> None:
-        self.rows, self.budget, self.most_rows, self.look = rows, budget, most_rows, look
+        self.rows, self.budget, self.most_rows = rows, budget, most_rows
+        self.look, self.room = look, room
         # The longest first: begun last, they would be decoded alone in the end.
         order = sorted(samples, key=lambda s: (s.limit, s.length), reverse=True)
         self.waiting = deque(order)
@@ -44,6 +53,8 @@ class Decoder:
         until = time.monotonic() + seconds
         while not self.ended:
             if self._to_run:  # tokens that nobody has to wait for: the answers are out
+                if self.rows.idle and not self.waiting and self.rows.graph is None:
+                    self.rows.drop_idle()
                 self.rows.forward()
             if full := self.rows.cache.column == self.rows.cache.capacity:
                 finished = self._finished()
@@ -96,14 +107,14 @@ class Decoder:
         """
         rows = self.rows
         kept, waited = rows.busy, len(self.waiting)
-        while len(kept) > 1 and len(kept) * _with_room(rows.columns(kept)) > self.budget:
+        while len(kept) > 1 and len(kept) * self._with_room(rows.columns(kept)) > self.budget:
             row = min(kept, key=lambda row: rows.columns([row]))
             kept.remove(row)
             self.waiting.extendleft(rows.release([row]))
         column = rows.columns(kept)
         joining = [] if len(self.waiting) > waited else self._joining(len(kept), column)
         column = max([column, *(sample.length for sample in joining)])
-        rows.arrange(kept, len(joining), column, _with_room(column))
+        rows.arrange(kept, len(joining), column, self._with_room(column))
         if joining:
             rows.admit(range(len(kept), len(kept) + len(joining)), joining)
 
@@ -114,12 +125,11 @@ class Decoder:
             first = self.waiting[0]
             column = max(column, first.length)
             to_come = self.lengths.left([], [(len(first.tokens), first.limit)])
-            columns = max(_with_room(column), column + to_come)
+            columns = max(self._with_room(column), column + to_come)
             if (busy + len(joining) + 1) * columns > self.budget and busy + len(joining) > 0:
                 break
             joining.append(self.waiting.popleft())
         return sorted(joining, key=lambda sample: -sample.length)
 
-
-def _with_room(columns: int) -> int:
-    return columns + max(ROOM, int(ROOM_SHARE * columns))
+    def _with_room(self, columns: int) -> int:
+        return columns + max(self.room, int(ROOM_SHARE * columns))

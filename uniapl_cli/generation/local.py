@@ -11,10 +11,11 @@ from pydantic import Field, PositiveInt
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.errors import ModelError
+from uniapl_cli.generation.context import context_of
 from uniapl_cli.generation.decoder import Decoder
 from uniapl_cli.generation.generator import Request, generators
 from uniapl_cli.generation.packing import PackedWeights
-from uniapl_cli.generation.rows import Rows, context_of
+from uniapl_cli.generation.rows import Rows
 from uniapl_cli.generation.samples import Sample
 from uniapl_cli.memory import free_bytes
 from uniapl_cli.precision import Precision, arithmetic, resolve
@@ -22,6 +23,8 @@ from uniapl_cli.types import Completion, FinishReason, Progress, Sampling
 
 # Tokens between two looks at who has finished, each of which waits for a GPU.
 LOOK = {"cpu": 1, "cuda": 8}
+# Columns beyond those needed. When they are full slabs are copied, and on CUDA a graph is recorded.
+ROOM = {"cpu": 32, "cuda": 128}
 # More rows at a time no longer make the products faster.
 MOST_ROWS = {"cpu": 128, "cuda": 1024}
 # Share of the free memory that the logits of all rows may take; top-p needs ten times as much.
@@ -129,7 +132,8 @@ class LocalGenerator:
             budget = int(share * free) // max(1, rows.cache.bytes_a_token)
         rows.prefill_tokens = min(rows.prefill_tokens, max(1, int(PREFILL_SHARE * budget)))
         most = max(1, min(most, int(LOGITS_SHARE * free) // (4 * rows.logits.shape[1])))
-        return Decoder(rows, samples, budget=budget, most_rows=most, look=look)
+        room = ROOM.get(device.type, 32)
+        return Decoder(rows, samples, budget=budget, most_rows=most, look=look, room=room)
 
     @contextmanager
     def _computing(self, weights: PackedWeights) -> Iterator[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from uniapl_cli.errors import ModelError
 from uniapl_cli.generation.attention import chooses_attention, decoding
 from uniapl_cli.generation.cache import RowCache, new_cache
+from uniapl_cli.generation.context import context_of
 from uniapl_cli.generation.graph import Graph
 from uniapl_cli.generation.samples import Sample
 from uniapl_cli.generation.sampling import draw, uniforms
@@ -21,6 +21,9 @@ from uniapl_cli.types import Sampling
 
 # Tokens of prompts, padding included, in one forward pass.
 PREFILL_TOKENS = {"cpu": 2048, "cuda": 32768}
+# Of each row: the logits of its next token, what was drawn and how likely it was, its numbers to
+# draw with, how many it has drawn and may draw, whether it has come to its end.
+STATE = ("logits", "tokens", "logps", "noise", "drawn", "limits", "done")
 
 
 class Rows:
@@ -53,8 +56,6 @@ class Rows:
         self.takes_bias = self.cache.plain and chooses_attention(model)
         graphs = self.takes_bias and self.device.type == "cuda"
         self.graph: Graph | None = Graph() if graphs else None
-        # Of each row: the logits of its next token, what was drawn and how likely it was, its
-        # numbers to draw with, how many it has drawn and may draw, whether it has come to its end.
         self.logits = logits[:0]
         self.tokens = torch.zeros(0, width, dtype=torch.long, device=self.device)
         self.logps = logits.new_zeros(0, width)
@@ -98,12 +99,28 @@ class Rows:
         self.cache.arrange(index, new, self.columns(kept), column, capacity)
         self.samples = [self.samples[row] for row in kept] + [None] * new
         self.starts = [self.starts[row] + moved for row in kept] + [column] * new
-        for name in ("logits", "tokens", "logps", "noise", "drawn", "limits", "done"):
+        for name in STATE:
             state: Tensor = getattr(self, name)
             fresh = state.new_zeros(new, *state.shape[1:])
             setattr(self, name, torch.cat([state[index], fresh]))
         self._allocate()
         self._see()
+
+    def drop_idle(self) -> None:
+        """Leave out idle rows: the last of the busy ones take their places."""
+        busy = self.busy
+        moved = [row for row in busy if row >= len(busy)]
+        places = [row for row in self.idle if row < len(busy)]
+        source = torch.tensor(moved, dtype=torch.long, device=self.device)
+        target = torch.tensor(places, dtype=torch.long, device=self.device)
+        self.cache.shrink(len(busy), source, target)
+        for name in (*STATE, "ids", "_mask", "_starts"):
+            state: Tensor = getattr(self, name)
+            state[target] = state[source]
+            setattr(self, name, state[: len(busy)])
+        for row, place in zip(moved, places, strict=True):
+            self.samples[place], self.starts[place] = self.samples[row], self.starts[row]
+        self.samples, self.starts = self.samples[: len(busy)], self.starts[: len(busy)]
 
     def admit(self, rows: Sequence[int], samples: Sequence[Sample]) -> None:
         """Put samples, whose prompts fit before the present column, into idle rows."""
@@ -232,22 +249,6 @@ class Rows:
         columns = torch.arange(self.cache.capacity, device=self.device)
         seen = (columns >= self._starts.unsqueeze(1)) & (columns < self.cache.column)
         self._mask.fill_(self._hidden).view(seen.shape).masked_fill_(seen, self._shown)
-
-
-def context_of(model: Any) -> int:
-    """Return how many tokens of a row the model can be sampled with; very many if it has no end.
-
-    Where rotations change at a length for all rows at once (longrope), as soon as one gets there,
-    rows would depend on each other from that length on.
-    """
-    config = model.config.get_text_config()
-    rope = getattr(config, "rope_parameters", None) or {}
-    name = "max_position_embeddings"
-    if rope.get("rope_type") == "longrope":
-        name = f"original_{name}"
-        if name in rope:
-            return int(rope[name])
-    return getattr(config, name, None) or sys.maxsize
 
 
 def _parts(texts: Sequence[tuple[int, ...]], most: int) -> Iterator[Sequence[tuple[int, ...]]]:
