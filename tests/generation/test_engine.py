@@ -176,6 +176,18 @@ def test_weights_that_have_changed_are_those_that_are_sampled_from(model, chat, 
     assert tokens(other) == tokens(fresh) != tokens(first) == tokens(again)
 
 
+def test_progress_is_estimated_now_and_then(model, chat, requests):
+    """Not at every answer, which with many waiting would take longer than the answers."""
+    one_after_the_other = [replace(requests[0], max_new_tokens=n) for n in range(1, 41)]
+    reports = []
+    generator = LocalGenerator(model, chat)
+    generator.stop_ids = {-1}
+    answers = generator.generate(one_after_the_other, SAMPLING, lambda *now: reports.append(now))
+    total = sum(len(c.token_ids) for _, completions in answers for c in completions)
+    assert len(reports) < 20
+    assert reports[-1] == (total, 0)
+
+
 def test_progress_counts_tokens(model, chat, many, monkeypatch):
     monkeypatch.setattr("uniapl_cli.generation.local.PROGRESS_SECONDS", 0.0)
     reports = []

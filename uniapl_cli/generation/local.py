@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -85,11 +86,14 @@ class LocalGenerator:
         with self._computing(weights):
             decoder = self._decoder(samples, sampling)
         incomplete: dict[int, dict[int, Completion]] = {}
+        due = time.monotonic()
         while not decoder.ended:
             with self._computing(weights):  # not while the caller has the answers
                 finished = decoder.advance(PROGRESS_SECONDS)
-            if progress is not None:
+            # Not at every answer: an estimate looks at all that wait.
+            if progress is not None and (decoder.ended or time.monotonic() >= due):
                 progress(decoder.drawn, decoder.left())
+                due = time.monotonic() + PROGRESS_SECONDS
             for sample in finished:
                 done = incomplete.setdefault(sample.index, {})
                 done[sample.number] = self._completion(sample)
