@@ -128,18 +128,31 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Grade:
+    """Whether an answer is right, what was read as the answer, and the reason in one line.
+
+    `read` is None where no answer could be found in the response, which is then not right.
+    """
+
+    correct: bool
+    read: str | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a response follows each of its constraints, in their order.
 
     `strict` judges the response as it is; `loose` accepts it when any of IFEval's eight light edits
     of it (markdown asterisks, first line, last line removed) passes; it is empty where it was not
     asked for. `errors` holds the reason where a verifier could not judge; its verdicts are then
-    False.
+    False. `grades` holds what graders of answers say more, None for a plain instruction.
     """
 
     strict: tuple[bool, ...]
     loose: tuple[bool, ...]
     errors: tuple[str | None, ...] = ()
+    grades: tuple[Grade | None, ...] = field(default=(), compare=False)
 
     @property
     def passed(self) -> bool:

@@ -32,11 +32,11 @@ def box():
 
 @pytest.fixture
 def judging(box):
-    return Judge(lambda: box)
+    return Judge(lambda packages: box)
 
 
 def test_trusted_constraints_are_judged_as_one_by_one_and_start_no_sandbox():
-    def refuse():
+    def refuse(packages):
         raise AssertionError("no sandbox is needed")
 
     texts = ["a", "a, b", '"a"', "", "x\n**a**", '<think>\n\n</think>\n\n"a"']

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from uniapl_cli.generation import Generator, generators
 from uniapl_cli.generation.agreement import check_agreement
 from uniapl_cli.loading import check_vocabulary, hub_file, load_tokenizer, read_model_config
 from uniapl_cli.runs.directory import RunDirectory
-from uniapl_cli.sandbox import Sandbox, package_folders
+from uniapl_cli.sandbox import Sandbox, SandboxOptions, package_folders
 from uniapl_cli.seeding import derive
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.adapter import adapt, adapted_layers
@@ -219,21 +219,26 @@ def discriminator(config: Config, device: str) -> Discriminator:
         return options.make(location, device, config.precision)
 
 
-def sandbox(config: Config, workers: int | None = None) -> Callable[[], Sandbox]:
-    """Return a picklable function that starts the sandbox."""
+def sandbox(config: Config, workers: int | None = None) -> Callable[[Sequence[str]], Sandbox]:
+    """Return a picklable function that starts the sandbox of code that may import some packages."""
     options = config.sandbox
     with config.blaming("sandbox.packages"):
-        packages = package_folders(options.packages)
-    return partial(
-        Sandbox,
+        package_folders(options.packages)
+    return partial(start_sandbox, options, workers or options.workers)
+
+
+def start_sandbox(options: SandboxOptions, workers: int, packages: Sequence[str]) -> Sandbox:
+    """Start a sandbox whose code may import these packages and those that the user allows."""
+    allowed = [*dict.fromkeys([*packages, *options.packages])]
+    return Sandbox(
         options,
-        workers or options.workers,
+        workers,
         require=options.require,
-        packages=packages,
-        preload=options.packages,
+        packages=package_folders(allowed),
+        preload=allowed,
     )
 
 
 def judge(config: Config) -> Judge:
-    """Return the judge of responses. Its sandbox starts when it first runs a data set's code."""
+    """Return the judge of responses. Its sandboxes start when it first runs code in them."""
     return Judge(sandbox(config))

@@ -172,7 +172,7 @@ def judged_chunks(
     reader: RowReader,
     mode: Mode,
     with_pairs: bool,
-    start: Callable[[], Sandbox],
+    start: Callable[[Sequence[str]], Sandbox],
     plugins: Sequence[Path] = (),
 ) -> Iterator[Iterator[list[JudgedRow]]]:
     """Judge rows in `workers` processes while the block runs; with one worker, in this process.

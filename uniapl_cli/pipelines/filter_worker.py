@@ -115,7 +115,11 @@ class Worker:
     """Judges chunks of rows with its own sandbox, which `start` makes when it is first needed."""
 
     def __init__(
-        self, reader: RowReader, mode: Mode, with_pairs: bool, start: Callable[[], Sandbox]
+        self,
+        reader: RowReader,
+        mode: Mode,
+        with_pairs: bool,
+        start: Callable[[Sequence[str]], Sandbox],
     ) -> None:
         self.reader, self.mode, self.with_pairs, self.judge = reader, mode, with_pairs, Judge(start)
 
@@ -131,7 +135,7 @@ def judging(
     reader: RowReader,
     mode: Mode,
     with_pairs: bool,
-    start: Callable[[], Sandbox],
+    start: Callable[[Sequence[str]], Sandbox],
     plugins: Sequence[Path],
     warned: Flag,
 ) -> Iterator[Worker]:

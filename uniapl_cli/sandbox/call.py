@@ -52,23 +52,26 @@ class SandboxOptions(Limits):
 class Call:
     """Run `source`, then call its `function` with `args`, which are values of JSON.
 
-    The verdict is what the function returns, as `as_verdict` reads it.
+    The verdict is what the function returns, as `as_verdict` reads it. `limits` are those of this
+    call, None for the sandbox's own.
     """
 
     source: str
     function: str = "evaluate"
     args: tuple[object, ...] = ()
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
     """Run `source` as `__main__`. True: it ran to its end. False: an AssertionError ended it.
 
-    Any other way to end, `sys.exit(0)` included, is an error.
+    Any other way to end, `sys.exit(0)` included, is an error. `limits` as in Call.
     """
 
     source: str
     stdin: str = ""
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,7 @@ class Worker:
         )
 
     def _spawn(self, mechanisms: list[str]) -> dict[str, Any]:
-        limits = self._limits.model_dump(include=set(Limits.model_fields))
-        config = {**limits, "mechanisms": mechanisms, **self._imports}
+        config = {**_numbers(self._limits), "mechanisms": mechanisms, **self._imports}
         # No -I: it would ignore PYTHONHASHSEED, and a function over a set would not repeat itself.
         options = ["-s", "-S", "-P", "-B", "-X", "utf8"]
         self._process = subprocess.Popen(
@@ -105,9 +104,11 @@ class Worker:
         """Hand over a call."""
         kind = "program" if isinstance(call, Program) else "call"
         self._call, self._sent = call, time.monotonic()
-        self._due = self._sent + self._limits.seconds + GRACE_SECONDS
+        limits = call.limits or self._limits
+        self._due = self._sent + limits.seconds + GRACE_SECONDS
+        request = {"stdin": "", **asdict(call), "kind": kind, "limits": _numbers(limits)}
         with suppress(BrokenPipeError):  # `take` notices
-            send(self._pipe("stdin"), {"stdin": "", **asdict(call), "kind": kind})
+            send(self._pipe("stdin"), request)
 
     def take(self) -> Outcome:
         """Wait for the outcome; it is an error when a second worker dies or hangs over the call."""
@@ -179,3 +180,7 @@ class Worker:
 
     def _pipe(self, name: str) -> int:
         return int(getattr(self._process, name).fileno())
+
+
+def _numbers(limits: Limits) -> dict[str, Any]:
+    return limits.model_dump(include=set(Limits.model_fields))

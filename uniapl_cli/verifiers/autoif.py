@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from uniapl_cli.sandbox import Call
 from uniapl_cli.verifiers.kwargs import Text
-from uniapl_cli.verifiers.registry import verifiers
+from uniapl_cli.verifiers.registry import Trial, verifiers
 
 
 @verifiers.register("autoif:evaluate", sandboxed=True)
-def evaluate(response: str, *, source: Text) -> bool:
+def evaluate(response: str, *, source: Text) -> Trial:
     """AutoIF: the function `evaluate(response)` that `source` defines returns True."""
-    raise AssertionError("untrusted code runs in the sandbox only: judge through Judge")
+    return Trial(Call(source, args=(response,)))

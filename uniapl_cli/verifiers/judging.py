@@ -12,20 +12,37 @@ from functools import cached_property
 
 from uniapl_cli.chat.thinking import strip_thinking, strip_wrapping
 from uniapl_cli.errors import UniAPLError
-from uniapl_cli.sandbox import Call, Outcome, Sandbox
-from uniapl_cli.types import Constraint, Verdict
-from uniapl_cli.verifiers.registry import verifiers
+from uniapl_cli.sandbox import Outcome, Sandbox, package_folders
+from uniapl_cli.types import Constraint, Grade, Verdict
+from uniapl_cli.verifiers.registry import Trial, verifiers
 from uniapl_cli.verifiers.verdict import Text
 
 log = logging.getLogger("uniapl")
 
-# strict, loose, and the error if there is no verdict.
-Opinion = tuple[bool, bool, str | None]
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """Of one constraint. error: why there is no verdict. grade: more of it, where there is."""
+
+    strict: bool = False
+    loose: bool = False
+    error: str | None = None
+    grade: Grade | None = None
+
 
 # Failures that are logged one by one; later ones are only counted.
 LOGGED_FAILURES = 5
 
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
+
+
+# Indices of a case and of one of its constraints.
+Place = tuple[int, int]
+
+
+def start_sandbox(packages: Sequence[str] = ()) -> Sandbox:
+    """Start a sandbox whose code may import these packages, which it finds loaded."""
+    return Sandbox(packages=package_folders(packages), preload=packages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,64 +55,64 @@ class Case:
 
 
 class Judge:
-    """Judges by all constraints. The sandbox starts with the first untrusted constraint.
+    """Judges by all constraints. `start(packages)` makes the sandbox of code that may import these.
 
-    A verifier that fails does not stop the run: its verdict is False, `Verdict.errors` says why,
-    the row is named, and `failures` counts it by instruction.
+    Each is started with the first constraint that needs it. A verifier that fails does not stop the
+    run: its verdict is False, `Verdict.errors` says why, the row is named, and `failures` counts it
+    by instruction.
     """
 
-    def __init__(self, start: Callable[[], Sandbox] = Sandbox) -> None:
+    def __init__(self, start: Callable[[Sequence[str]], Sandbox] = start_sandbox) -> None:
         self.start = start
         self.failures: Counter[str] = Counter()
-        self._box: Sandbox | None = None
+        self._boxes: dict[tuple[str, ...], Sandbox] = {}
 
     def __call__(self, cases: Sequence[Case], *, loose: bool = True) -> list[Verdict]:
         """Return a verdict a case, in their order. Without `loose`, `Verdict.loose` is empty."""
         readings = [Reading(case.response, loose) for case in cases]
-        calls = [
-            (row, column, Call(str(constraint.kwargs["source"]), args=(readings[row].answer,)))
-            for row, case in enumerate(cases)
-            for column, constraint in enumerate(case.constraints)
-            if sandboxed(constraint) and readings[row].answer.strip()
-        ]
-        outcomes = self._sandbox().run(call for _, _, call in calls) if calls else []
-        untrusted = {
-            (row, column): _opinion(outcome)
-            for (row, column, _), outcome in zip(calls, outcomes, strict=True)
-        }
-        return [
-            self._verdict(row, case, readings[row], untrusted) for row, case in enumerate(cases)
-        ]
+        opinions: dict[Place, Opinion] = {}
+        trials: dict[tuple[str, ...], dict[Place, Trial]] = {}
+        for row, (case, reading) in enumerate(zip(cases, readings, strict=True)):
+            for column, constraint in enumerate(case.constraints):
+                opinion = reading.judge(constraint)
+                if isinstance(opinion, Trial):
+                    trials.setdefault(packages_of(constraint), {})[row, column] = opinion
+                else:
+                    opinions[row, column] = opinion
+        for packages, by_place in trials.items():
+            outcomes = self._sandbox(packages).run(trial.run for trial in by_place.values())
+            for (place, trial), outcome in zip(by_place.items(), outcomes, strict=True):
+                opinions[place] = _opinion(trial, outcome)
+        return [self._verdict(row, case, opinions, loose) for row, case in enumerate(cases)]
 
     def _verdict(
-        self, row: int, case: Case, reading: Reading, untrusted: Mapping[tuple[int, int], Opinion]
+        self, row: int, case: Case, opinions: Mapping[Place, Opinion], loose: bool
     ) -> Verdict:
-        blank: Opinion = (False, False, None)
-        opinions = [
-            untrusted.get((row, column), blank) if sandboxed(one) else reading.judge(one)
-            for column, one in enumerate(case.constraints)
-        ]
-        for constraint, (_, _, error) in zip(case.constraints, opinions, strict=True):
-            if error is not None:
-                self._report(case.name, constraint.id, error)
-        strict, lenient, errors = zip(*opinions, strict=True) if opinions else ((), (), ())
-        return Verdict(strict, lenient if reading.loose else (), errors)
+        mine = [opinions[row, column] for column in range(len(case.constraints))]
+        for constraint, opinion in zip(case.constraints, mine, strict=True):
+            if opinion.error is not None:
+                self._report(case.name, constraint.id, opinion.error)
+        return Verdict(
+            tuple(opinion.strict for opinion in mine),
+            tuple(opinion.loose for opinion in mine) if loose else (),
+            tuple(opinion.error for opinion in mine),
+            tuple(opinion.grade for opinion in mine),
+        )
 
     def _report(self, name: str, id: str, error: str) -> None:
         self.failures[id] += 1
         if self.failures.total() <= LOGGED_FAILURES:
             log.warning("%s: '%s' could not judge the response: %s", name, id, error)
 
-    def _sandbox(self) -> Sandbox:
-        if self._box is None:
-            self._box = self.start()
-        return self._box
+    def _sandbox(self, packages: tuple[str, ...]) -> Sandbox:
+        if packages not in self._boxes:
+            self._boxes[packages] = self.start(packages)
+        return self._boxes[packages]
 
     def close(self) -> None:
-        """Stop the sandbox if it was started."""
-        if self._box is not None:
-            self._box.close()
-            self._box = None
+        """Stop the sandboxes that were started."""
+        while self._boxes:
+            self._boxes.popitem()[1].close()
 
 
 class Reading:
@@ -111,28 +128,39 @@ class Reading:
         text = strip_wrapping(self.answer)
         return self.whole if text == self.answer else Text(text)
 
-    def judge(self, constraint: Constraint) -> Opinion:
-        """Judge by one of our own verifiers; if it fails, the opinion says why."""
-        unwrap = constraint.unwrap or verifiers[constraint.id].traits.get("unwrap")
-        text = self.unwrapped if unwrap else self.whole
+    def judge(self, constraint: Constraint) -> Opinion | Trial:
+        """Judge by a verifier, or return what must run first; if it fails, the opinion says why."""
+        traits = verifiers[constraint.id].traits
+        text = self.unwrapped if constraint.unwrap or traits.get("unwrap") else self.whole
         try:
-            strict = text.follows(constraint)
-            return strict, strict or (self.loose and text.follows_edited(constraint)), None
+            found = text.judged(constraint)
+            if isinstance(found, Trial):
+                return found
+            if isinstance(found, Grade):
+                return Opinion(found.correct, found.correct, None, found)
+            return Opinion(found, found or (self.loose and text.follows_edited(constraint)))
         except UniAPLError as error:
-            return False, False, str(error)
+            return Opinion(error=str(error))
 
 
-def sandboxed(constraint: Constraint) -> bool:
-    """Whether a constraint is untrusted code."""
-    return bool(verifiers[constraint.id].traits.get("sandboxed"))
+def packages_of(constraint: Constraint) -> tuple[str, ...]:
+    """Return what the code of a constraint's trials may import, beside what the user allows."""
+    return tuple(verifiers[constraint.id].traits.get("packages", ()))
 
 
-def _opinion(outcome: Outcome) -> Opinion:
-    """Read what a data set's function returned; it judges strictly only."""
-    error = outcome.error
+def _opinion(trial: Trial, outcome: Outcome) -> Opinion:
+    """Read what a trial came to; it judges strictly only."""
+    right, error = bool(outcome.value), outcome.error
+    if trial.read is not None:
+        reason = error or ("" if right else _last_line(outcome.output) or "not equal")
+        return Opinion(right, right, None, Grade(right, trial.read, reason))
     if error and (module := _MISSING.match(error)) and module[1] not in sys.stdlib_module_names:
         error = (
             f"needs the package '{module[1]}'; if you trust it, allow it with "
             f"sandbox.packages=[{module[1]}]"
         )
-    return bool(outcome.value), bool(outcome.value), error
+    return Opinion(right, right, error)
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2][:200]

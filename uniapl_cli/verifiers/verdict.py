@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from uniapl_cli.errors import UniAPLError
-from uniapl_cli.types import Constraint, Verdict
-from uniapl_cli.verifiers.registry import verifiers
+from uniapl_cli.types import Constraint, Grade, Verdict
+from uniapl_cli.verifiers.registry import Trial, verifiers
 
 
 def judge(response: str, constraints: Sequence[Constraint], *, loose: bool = True) -> Verdict:
@@ -40,13 +40,19 @@ class Text:
         """The light edits."""
         return light_edits(self.text)
 
+    def judged(self, constraint: Constraint) -> bool | Grade | Trial:
+        """Return what a constraint's verifier says. Raises UniAPLError when it fails."""
+        return _judged(self.text, constraint)
+
     def follows(self, constraint: Constraint) -> bool:
-        """Whether the text follows a constraint. Raises UniAPLError when its verifier fails."""
-        return _follows(self.text, constraint)
+        """Whether the text follows a constraint that needs no sandbox. Raises UniAPLError."""
+        found = self.judged(constraint)
+        assert not isinstance(found, Trial), "it needs the sandbox: judge through Judge"
+        return found.correct if isinstance(found, Grade) else found
 
     def follows_edited(self, constraint: Constraint) -> bool:
         """Whether an edit of the text follows a constraint. Raises UniAPLError likewise."""
-        return any(_follows(edit, constraint) for edit in self.edits)
+        return any(_judged(edit, constraint) for edit in self.edits)
 
 
 def light_edits(response: str) -> tuple[str, ...]:
@@ -61,7 +67,7 @@ def light_edits(response: str) -> tuple[str, ...]:
     return tuple(text for text in variants if text != response and text.strip())
 
 
-def _follows(response: str, constraint: Constraint) -> bool:
+def _judged(response: str, constraint: Constraint) -> bool | Grade | Trial:
     if not response or response.isspace():
         return False
     verifier = verifiers[constraint.id].definition

@@ -74,7 +74,7 @@ def main(config: dict[str, Any]) -> None:
     gc.freeze()
     gc.disable()
     extra = refusals.call if refusals and needs_filter(report) else None
-    _Server(config, extra, "namespaces" in report, pipes).serve()
+    _Server(extra, "namespaces" in report, pipes).serve()
 
 
 def _become_first() -> None:
@@ -88,10 +88,8 @@ def _become_first() -> None:
 
 
 class _Server:
-    def __init__(
-        self, config: dict[str, Any], extra: Filter | None, first: bool, pipes: Pipes
-    ) -> None:
-        self.config, self.extra, self.first, self.pipes = config, extra, first, pipes
+    def __init__(self, extra: Filter | None, first: bool, pipes: Pipes) -> None:
+        self.extra, self.first, self.pipes = extra, first, pipes
 
     def serve(self) -> None:
         """Answer calls, one at a time, until the pool hangs up."""
@@ -120,10 +118,10 @@ class _Server:
                 os._exit(70)
         os.close(result_end)
         os.close(output_end)
-        seen = watch(result, output, self.pipes.requests, started, self.config)
+        seen = watch(result, output, self.pipes.requests, started, request["limits"])
         status = self._end(child)
         seconds = time.monotonic() - started
-        reply = conclude(seen, output, nonce, status, self.config)
+        reply = conclude(seen, output, nonce, status, request["limits"])
         os.close(result)
         os.close(output)
         return {**reply, "seconds": seconds}
@@ -154,7 +152,7 @@ class _Server:
             os._exit(70)
         os.setpgid(0, 0)  # not setsid: with autogroups, that costs as much as the fork
         _redirect(stdin, output, result)
-        limit = self.config
+        limit = request["limits"]
         memory, size = limit["memory_mb"] << 20, limit["file_mb"] << 20
         processor = limit["cpu_seconds"]
         _limit(resource.RLIMIT_CORE, 0)
