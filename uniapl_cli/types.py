@@ -128,6 +128,18 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How likely a text is behind another: the sum of its tokens' log-probabilities in nats.
+
+    `tokens` is their number. `greedy`: whether each is the most likely one.
+    """
+
+    logp: float
+    tokens: int
+    greedy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Grade:
     """Whether an answer is right, what was read as the answer, and the reason in one line.
 

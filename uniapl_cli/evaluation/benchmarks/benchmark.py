@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import ClassVar, Literal
 from uniapl_cli.evaluation.estimates import Column, Share, column
 from uniapl_cli.options import FilePath, Options, key
 from uniapl_cli.registry import Registry
-from uniapl_cli.types import Constraint, Message, Verdict
+from uniapl_cli.types import Constraint, Likelihood, Message, Verdict
 from uniapl_cli.upstream import Upstream
 
 Domain = Literal["I-Following", "English", "Coding", "Mathematics", "Chinese"]
@@ -111,6 +112,23 @@ class Benchmark(Options):
     def marks(self, item: Item, turn: int, verdict: Verdict) -> dict[str, Share]:
         """Return what an answer adds to each metric: for one that is right or wrong, `accuracy`."""
         return {"accuracy": (float(verdict.passed), 1.0)}
+
+    def scores(self, item: ChoiceItem, likelihoods: Sequence[Likelihood]) -> dict[str, list[float]]:
+        """Return for each metric a score an option; the highest is taken, of equals the first."""
+        return {"accuracy": [likelihood.logp for likelihood in likelihoods]}
+
+    def choose(self, item: ChoiceItem, likelihoods: Sequence[Likelihood]) -> Graded:
+        """Grade an item by the likelihoods of its options, in their order.
+
+        `read` is the option that the main metric takes. Where one is not a number, none is taken.
+        """
+        scores = self.scores(item, likelihoods)
+        if any(math.isnan(likelihood.logp) for likelihood in likelihoods):
+            wrong = dict.fromkeys(scores, (0.0, 1.0))
+            return Graded(item, 0, 0, wrong, None, "a log-probability is not a number")
+        taken = {name: values.index(max(values)) for name, values in scores.items()}
+        marks = {name: (float(index == item.gold), 1.0) for name, index in taken.items()}
+        return Graded(item, 0, 0, marks, item.options[taken[self.main]])
 
     def metrics(self, graded: Sequence[Graded]) -> dict[str, list[Column]]:
         """Return for each metric the columns whose ratios it is the mean of; usually one."""
