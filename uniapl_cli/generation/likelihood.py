@@ -18,19 +18,10 @@ from uniapl_cli.head import Head, backbone
 from uniapl_cli.precision import Precision, arithmetic, resolve
 from uniapl_cli.products import product
 from uniapl_cli.tensors import pad_ids
-from uniapl_cli.types import Progress
+from uniapl_cli.types import Likelihood, Progress
 
 # Elements of logits that exist at a time: 64 MiB in float32.
 LOGIT_BUDGET = 2**24
-
-
-@dataclass(frozen=True, slots=True)
-class Likelihood:
-    """The log-probability of a continuation, of how many tokens; whether each was the likeliest."""
-
-    logp: float
-    tokens: int
-    greedy: bool
 
 
 @dataclass(frozen=True, slots=True)
