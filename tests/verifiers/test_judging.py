@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from uniapl_cli.sandbox import Limits, Sandbox
-from uniapl_cli.types import Verdict
+from uniapl_cli.sandbox import Limits, Outcome, Program, Sandbox
+from uniapl_cli.types import Grade, Verdict
 from uniapl_cli.verifiers import Case, Judge, constraint, judge
-from uniapl_cli.verifiers.registry import verifiers
+from uniapl_cli.verifiers.registry import Trial, verifiers
 
 COMMA = constraint("punctuation:no_comma")
 QUOTED = constraint("startend:quotation")
@@ -129,3 +129,50 @@ def test_only_so_many_failures_are_told_but_all_are_counted(judging, caplog):
         judging([Case("x", [BROKEN], f"a.jsonl:{n}") for n in range(9)])
     assert len(caplog.records) == 5
     assert judging.failures.total() == 9
+
+
+@pytest.fixture
+def graded(monkeypatch):
+    """graded(program): the response's grade by a verifier that runs it, and how often it ran."""
+    kept = vars(verifiers[SHORT.id])
+    limits = Limits(seconds=0.5, cpu_seconds=1)
+
+    def grade(box, source, reads="read"):
+        trial = Trial(Program(source, limits=limits), reads)
+        monkeypatch.setitem(kept, "definition", lambda response, source: trial)
+        judge = Judge(lambda packages: box)
+        (verdict,) = judge([Case("text", [SHORT])])
+        return verdict, judge.repeated
+
+    return grade
+
+
+def test_an_answer_s_failure_is_a_reason_and_no_failure_of_the_verifier(box, graded):
+    for source, reason in [
+        ("assert 1 == 2", "assert 1 == 2"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
+    ]:
+        verdict, _ = graded(box, source)
+        assert verdict.errors == (None,) and verdict.strict == (False,)
+        assert verdict.grades == (Grade(False, "read", reason),)
+    assert graded(box, "1")[0].grades == (Grade(True, "read"),)
+
+
+def test_an_answer_that_waited_beyond_its_time_is_run_once_more(box, graded):
+    verdict, repeated = graded(box, "import time; time.sleep(1)")
+    assert repeated == 1 and verdict.grades[0].reason == "ran longer than 0.5 s, twice"
+    assert graded(box, "import time; time.sleep(1)", None)[1] == 0  # a row's own check
+
+    class Busy:
+        def __init__(self):
+            self.runs = []
+
+        def run(self, calls):
+            self.runs.append(len(list(calls)))
+            late = Outcome(None, "ran longer than 0.5 s", 0.5, waited=True)
+            return [late if len(self.runs) == 1 else Outcome(True, None, 0.1)]
+
+    busy = Busy()
+    verdict, repeated = graded(busy, "1")
+    assert (busy.runs, repeated, verdict.grades) == ([1, 1], 1, (Grade(True, "read"),))

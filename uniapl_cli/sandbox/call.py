@@ -64,14 +64,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Run `source` as `__main__`. True: it ran to its end. False: an AssertionError ended it.
+    """Run `source`. True: it ran to its end. False: an AssertionError ended it.
 
-    Any other way to end, `sys.exit(0)` included, is an error. `limits` as in Call.
+    Any other way to end, `sys.exit(0)` included, is an error. `limits` as in Call. `name` is what
+    it finds in `__name__`: with another than `__main__`, code that is kept for that does not run.
     """
 
     source: str
     stdin: str = ""
     limits: Limits | None = None
+    name: str = "__main__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,17 @@ class Outcome:
     """A verdict, or why there is none: `error` is None exactly when `value` is not.
 
     `output` is what was written to stdout and stderr, `seconds` what it took on the clock.
+    `reason`: the line of a program that an AssertionError came from, with its text. `waited`: it
+    ran out of time on the clock, and had no processor for a tenth of that, or more: it slept, or
+    the machine is busy.
     """
 
     value: bool | None
     error: str | None
     seconds: float
     output: str = ""
+    reason: str = ""
+    waited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from uniapl_cli.chat.thinking import strip_thinking, strip_wrapping
@@ -59,12 +59,14 @@ class Judge:
 
     Each is started with the first constraint that needs it. A verifier that fails does not stop the
     run: its verdict is False, `Verdict.errors` says why, the row is named, and `failures` counts it
-    by instruction.
+    by instruction. An answer's code that waited beyond its limit of time is run once more, alone;
+    `repeated` counts those.
     """
 
     def __init__(self, start: Callable[[Sequence[str]], Sandbox] = start_sandbox) -> None:
         self.start = start
         self.failures: Counter[str] = Counter()
+        self.repeated = 0
         self._boxes: dict[tuple[str, ...], Sandbox] = {}
 
     def __call__(self, cases: Sequence[Case], *, loose: bool = True) -> list[Verdict]:
@@ -80,10 +82,20 @@ class Judge:
                 else:
                     opinions[row, column] = opinion
         for packages, by_place in trials.items():
-            outcomes = self._sandbox(packages).run(trial.run for trial in by_place.values())
+            outcomes = self._run(self._sandbox(packages), list(by_place.values()))
             for (place, trial), outcome in zip(by_place.items(), outcomes, strict=True):
                 opinions[place] = _opinion(trial, outcome)
         return [self._verdict(row, case, opinions, loose) for row, case in enumerate(cases)]
+
+    def _run(self, box: Sandbox, trials: Sequence[Trial]) -> list[Outcome]:
+        outcomes = box.run(trial.run for trial in trials)
+        for index, trial in enumerate(trials):
+            if trial.read is not None and outcomes[index].waited:
+                self.repeated += 1
+                again = box.run([trial.run])[0]
+                error = f"{again.error}, twice" if again.waited else again.error
+                outcomes[index] = replace(again, error=error)
+        return outcomes
 
     def _verdict(
         self, row: int, case: Case, opinions: Mapping[Place, Opinion], loose: bool
@@ -152,7 +164,8 @@ def _opinion(trial: Trial, outcome: Outcome) -> Opinion:
     """Read what a trial came to; it judges strictly only."""
     right, error = bool(outcome.value), outcome.error
     if trial.read is not None:
-        reason = error or ("" if right else _last_line(outcome.output) or "not equal")
+        said = outcome.reason or _last_line(outcome.output) or "not equal"
+        reason = error or ("" if right else said)
         return Opinion(right, right, None, Grade(right, trial.read, reason))
     if error and (module := _MISSING.match(error)) and module[1] not in sys.stdlib_module_names:
         error = (

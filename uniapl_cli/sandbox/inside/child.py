@@ -44,7 +44,7 @@ def answer(request: Mapping[str, Any], result: int, nonce: bytes) -> NoReturn:
     """Run the request, write `nonce` and T, F or E with the reason to `result`, and exit."""
     stdout, stderr = sys.stdout, sys.stderr
     # A function's source is imported, not run: what it keeps for `__main__` is not for us.
-    module = ModuleType("__main__" if request["kind"] == "program" else "constraint")
+    module = ModuleType(request["name"] if request["kind"] == "program" else "constraint")
     sys.modules["__main__"] = sys.modules[module.__name__] = module
     random.seed(0)
     gc.enable()
@@ -56,7 +56,7 @@ def answer(request: Mapping[str, Any], result: int, nonce: bytes) -> NoReturn:
         if type(error) is MemoryError:
             error.__traceback__ = None
         failed = request["kind"] == "program" and type(error) is AssertionError
-        verdict = b"F" if failed else b"E" + _reason(error)
+        verdict = b"F" + _failure(error, request["source"]) if failed else b"E" + _reason(error)
     for stream in (stdout, stderr):
         try:  # noqa: SIM105 - contextlib's classes are everyone's, and can be patched
             stream.flush()
@@ -81,6 +81,22 @@ def _shown(value: object) -> str:
     if value is None or ((kind is int or kind is float) and -1e9 < value < 1e9):  # type: ignore[operator]
         return repr(value)
     return f"a value of type {_name(kind)[:100]}"
+
+
+def _failure(error: BaseException, source: str) -> bytes:
+    """Return the line of the source that raised an AssertionError, with the error's text."""
+    try:
+        number, trace = 0, error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == "<sandbox>":
+                number = trace.tb_lineno
+            trace = trace.tb_next
+        line = source.split("\n")[number - 1].strip()[:REASON]
+        text = str(error)[:REASON]
+        reason = f"{line} ({text})" if text and text not in line else line
+        return " ".join(reason.split())[:REASON].encode("utf-8", "backslashreplace")
+    except BaseException:  # noqa: BLE001
+        return b""
 
 
 def _reason(error: BaseException) -> bytes:

@@ -29,6 +29,8 @@ PRELOADED = (
     *("datetime", "unicodedata", "select", "struct", "encodings.idna", "locale"),
 )
 DESCRIPTORS = 64
+# A call that had the processor for less of its time waited.
+BUSY = 0.9
 
 
 @dataclass(frozen=True)
@@ -119,12 +121,13 @@ class _Server:
         os.close(result_end)
         os.close(output_end)
         seen = watch(result, output, self.pipes.requests, started, request["limits"])
-        status = self._end(child)
+        status, busy = self._end(child)
         seconds = time.monotonic() - started
         reply = conclude(seen, output, nonce, status, request["limits"])
         os.close(result)
         os.close(output)
-        return {**reply, "seconds": seconds}
+        waited = seen.overdue and busy < BUSY * request["limits"]["seconds"]
+        return {**reply, "seconds": seconds, "waited": waited}
 
     def _stdin(self, text: str) -> int:
         if not text:
@@ -165,21 +168,21 @@ class _Server:
             self.extra.install()
         answer(request, 3, nonce)
 
-    def _end(self, child: int) -> int:
-        """Kill the call's process and its children; return the process's status."""
+    def _end(self, child: int) -> tuple[int, float]:
+        """Kill the call's process and its children; return its status and processor seconds."""
         for target in (-1,) if self.first else (-child, child):
             try:
                 os.kill(target, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        status = 0
+        status, busy = 0, 0.0
         while True:
             try:
-                ended, how = os.waitpid(-1 if self.first else child, 0)
+                ended, how, used = os.wait4(-1 if self.first else child, 0)
             except ChildProcessError:
-                return status
+                return status, busy
             if ended == child:
-                status = how
+                status, busy = how, used.ru_utime + used.ru_stime
 
 
 def _limit(name: int, soft: int, hard: int | None = None) -> None:

@@ -20,6 +20,7 @@ class Seen:
     message: bytes
     output: bytearray
     stopped: str | None
+    overdue: bool = False
 
 
 def watch(result: int, output: int, hangup: int, started: float, limits: Mapping[str, Any]) -> Seen:
@@ -43,7 +44,7 @@ def watch(result: int, output: int, hangup: int, started: float, limits: Mapping
                 poller.unregister(output)
         if result in ready:
             return Seen(os.read(result, CHUNK), written, None)
-    return Seen(b"", written, f"ran longer than {limits['seconds']:g} s")
+    return Seen(b"", written, f"ran longer than {limits['seconds']:g} s", overdue=True)
 
 
 def conclude(
@@ -55,22 +56,22 @@ def conclude(
         written += chunk
         if len(written) > limits["output_bytes"]:
             stopped = _flooded(limits)
-    value, error = (None, stopped) if stopped else _read(seen.message, nonce, status, limits)
     text = bytes(written[: limits["output_bytes"]]).decode("utf-8", "replace")
-    return {"value": value, "error": error, "output": text}
+    if stopped:
+        return {"value": None, "error": stopped, "output": text}
+    return {**_read(seen.message, nonce, status, limits), "output": text}
 
 
-def _read(
-    message: bytes, nonce: bytes, status: int, limits: Mapping[str, Any]
-) -> tuple[bool | None, str | None]:
+def _read(message: bytes, nonce: bytes, status: int, limits: Mapping[str, Any]) -> dict[str, Any]:
     if not message:
-        return None, _death(status, limits)
+        return {"value": None, "error": _death(status, limits)}
     verdict = message.removeprefix(nonce)
     if verdict == message:
-        return None, "wrote to the pipe of the verdict"
-    if verdict in (b"T", b"F"):
-        return verdict == b"T", None
-    return None, verdict[1:].decode("utf-8", "replace")
+        return {"value": None, "error": "wrote to the pipe of the verdict"}
+    text = verdict[1:].decode("utf-8", "replace")
+    if verdict[:1] in (b"T", b"F"):
+        return {"value": verdict[:1] == b"T", "error": None, "reason": text}
+    return {"value": None, "error": text}
 
 
 def _death(status: int, limits: Mapping[str, Any]) -> str:
