@@ -1,8 +1,10 @@
 """Checks whether a response follows its row's instructions.
 
-`ifeval/` holds IFEval's 25 instructions, `ifevalg/` IFEvalG's 29 more, `autoif.py` AutoIF's code.
+`ifeval/` holds IFEval's 25 instructions, `ifevalg/` IFEvalG's 29 more, `autoif.py` AutoIF's code,
+`answers/` the graders of answers.
 """
 
+from uniapl_cli.verifiers import answers as answers
 from uniapl_cli.verifiers import autoif as autoif
 from uniapl_cli.verifiers import ifeval as ifeval
 from uniapl_cli.verifiers import ifevalg as ifevalg
