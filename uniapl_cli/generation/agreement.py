@@ -26,12 +26,10 @@ def check_agreement(
 ) -> None:
     """Refuse a model for which sampled log-probabilities are not those of its forward pass.
 
-    Such is one that keeps what it has read elsewhere than in the cache it is given. Told in float32
-    where the weights are, in which no rounding hides it. Raises ModelError.
+    Such is one that keeps what it has read elsewhere than in the cache it is given. Raises
+    ModelError.
     """
-    if all(weight.dtype is torch.float32 for weight in model.parameters()):
-        flash = "flash" in str(model.config._attn_implementation)  # of 16 bits alone
-        precision = precision if flash else "float32"
+    precision = tried_in(model, precision)
     try:
         answers = in_order(make(precision).generate(REQUESTS, SAMPLING), len(REQUESTS))
     except (AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as error:
@@ -47,6 +45,14 @@ def check_agreement(
         of = "as of a model that keeps what it has read outside its cache"
         off = f"the log-probabilities are {gap:.1g} a token off those of a plain forward pass"
         raise _refused(model, f"{off}, {of}")
+
+
+def tried_in(model: Any, precision: Precision) -> Precision:
+    """Return float32 where the weights are, in which no rounding hides a difference."""
+    flash = "flash" in str(model.config._attn_implementation)  # of 16 bits alone
+    if flash or any(weight.dtype is not torch.float32 for weight in model.parameters()):
+        return precision
+    return "float32"
 
 
 def _refused(model: Any, why: str) -> ModelError:

@@ -46,6 +46,11 @@ def new_cache(model: Any) -> DynamicCache:
     return cache
 
 
+def is_plain(cache: DynamicCache) -> bool:
+    """Whether all layers of a cache that was used are keys and values, without a sliding window."""
+    return all(type(layer).__name__ == "DynamicLayer" for layer in cache.layers)
+
+
 class RowCache:
     """A cache of `rows` rows and `capacity` columns, of which those before `column` are written.
 
@@ -58,8 +63,7 @@ class RowCache:
         self.rows = self.column = self.capacity = 0
         # The present column, where a CUDA graph reads it.
         self.index = torch.zeros(1, dtype=torch.long, device=device)
-        # Whether all layers are keys and values without a sliding window.
-        self.plain = all(type(layer).__name__ == "DynamicLayer" for layer in like.layers)
+        self.plain = is_plain(like)
         self.model_cache: Any = copy.copy(like)
         # Not in a circle, or slabs would outlive their use until Python looks for circles.
         clock = weakref.proxy(self)
