@@ -1,5 +1,10 @@
 """The benchmarks that `uniapl eval` knows, a file each; a decorated class is the registration."""
 
+from uniapl_cli.evaluation.benchmarks import ceval as ceval
+from uniapl_cli.evaluation.benchmarks import cmmlu as cmmlu
+from uniapl_cli.evaluation.benchmarks import gpqa as gpqa
+from uniapl_cli.evaluation.benchmarks import mmlu as mmlu
+from uniapl_cli.evaluation.benchmarks import mmlu_pro as mmlu_pro
 from uniapl_cli.evaluation.benchmarks.benchmark import (
     Benchmark,
     ChoiceItem,

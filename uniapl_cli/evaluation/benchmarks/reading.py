@@ -40,12 +40,16 @@ def rows(data: Path, *patterns: str) -> list[Row]:
 def headless(path: Path, columns: Sequence[str]) -> list[Row]:
     """Read a CSV file that has no header. Raises DataError with file and line."""
     found = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, values in enumerate(csv.reader(file), 1):
-            if len(values) != len(columns):
-                problem = f"{len(values)} columns, and {', '.join(columns)} are needed"
-                raise DataError(problem, where=f"{path}:{number}", got=len(values))
-            found.append(Row(f"{path}:{number}", dict(zip(columns, values, strict=True))))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for number, values in enumerate(csv.reader(file, strict=True), 1):
+                if len(values) != len(columns):
+                    problem = f"{len(values)} columns, and {', '.join(columns)} are needed"
+                    raise DataError(problem, where=f"{path}:{number}", got=len(values))
+                row = dict(zip(columns, values, strict=True))
+                found.append(Row(f"{path}:{number}", row))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"'{path}' is not CSV: {error}", got=str(path)) from None
     return found
 
 
