@@ -1,103 +1,31 @@
 """The multiple-choice benchmarks, on made-up rows in each layout and on the shared files."""
 
-import csv
-import hashlib
-import itertools
 import json
 import math
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from exam_files import (
+    BY_NAME,
+    as_csv,
+    as_gpqa,
+    as_mmlu_pro,
+    as_parquet,
+    row_of,
+    subjects_of,
+    write_csv,
+)
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.evaluation.benchmarks import ChoiceItem, Item, benchmarks
-from uniapl_cli.evaluation.benchmarks.gpqa import OPTIONS, order_of
 from uniapl_cli.evaluation.benchmarks.subject_names import CEVAL_NAMES, CMMLU_NAMES
 from uniapl_cli.evaluation.estimates import estimate
 from uniapl_cli.types import Likelihood
 from uniapl_cli.verifiers import Case, Judge
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data"
-BY_NAME = {
-    "mmlu": ("dev", "test"),
-    "cmmlu": ("dev", "test"),
-    "ceval": ("dev", "val"),
-}
-SUBJECTS = ("anatomy", "marketing")
-CEVAL_SUBJECTS = ("accountant", "physician")
 NAMES = [*BY_NAME, "mmlu_ll", "mmlu_cloze", "cmmlu_ll", "ceval_ll"]
-
-
-def _subjects(name: str) -> tuple[str, str]:
-    return CEVAL_SUBJECTS if name == "ceval" else SUBJECTS
-
-
-def _row(subject: str, split: str, number: int) -> dict:
-    """A made-up row, as the hub has those of cais/mmlu."""
-    return {
-        "question": f"{split} {number} of {subject}, {{braces}}?",
-        "subject": subject,
-        "choices": [f"{word} {number}" for word in ("one", "two", "three", "four")],
-        "answer": (number * 3 + len(subject)) % 4,
-    }
-
-
-def _rows(name: str, split: str, count: int = 5) -> list[dict]:
-    return [_row(s, split, number) for s in _subjects(name) for number in range(count)]
-
-
-def _write_csv(path: Path, rows: list[list], header: list | None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([*([header] if header else []), *rows])
-
-
-def as_csv(folder: Path, name: str) -> Path:
-    """Write the layout of the authors."""
-    for split, subject in itertools.product(BY_NAME[name], _subjects(name)):
-        rows = [
-            [row["question"], *row["choices"], "ABCD"[row["answer"]]]
-            for row in _rows(name, split)
-            if row["subject"] == subject
-        ]
-        header, stem = None, f"{subject}_{split}"
-        if name == "cmmlu":
-            header, stem = ["", "Question", *"ABCD", "Answer"], subject
-            rows = [[number, *row] for number, row in enumerate(rows)]
-        elif name == "ceval":
-            header = ["id", "question", *"ABCD", "answer"]
-            rows = [[number, *row] for number, row in enumerate(rows)]
-        _write_csv(folder / name / split / f"{stem}.csv", rows, header)
-    return folder / name
-
-
-def _parquet(path: Path, rows: list[dict]) -> None:
-    from pyarrow import Table
-    from pyarrow.parquet import write_table
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_table(Table.from_pylist(rows), path)
-
-
-def as_parquet(folder: Path, name: str, *, whole: bool) -> Path:
-    """Write the layout of the hub: all subjects in one file, or a folder a subject."""
-    for split in BY_NAME[name]:
-        rows = _rows(name, split)
-        if whole:
-            _parquet(folder / name / "all" / f"{split}-00000-of-00001.parquet", rows)
-        for subject in () if whole else _subjects(name):
-            columns = [
-                {
-                    "question": row["question"],
-                    **dict(zip("ABCD", row["choices"], strict=True)),
-                    "answer": "ABCD"[row["answer"]],
-                }
-                for row in rows
-                if row["subject"] == subject
-            ]
-            _parquet(folder / name / subject / f"{split}-00000-of-00001.parquet", columns)
-    return folder / name
 
 
 def folder_of(name: str) -> str:
@@ -121,7 +49,7 @@ def test_every_layout_yields_the_same_items(tmp_path, name):
     ]
     first, *others = ([plain(item) for item in benchmark.items(layout)] for layout in layouts)
     assert len(first) == 10 and len({item[0] for item in first}) == 10
-    assert {item[1] for item in first} == set(_subjects(files))
+    assert {item[1] for item in first} == set(subjects_of(files))
     assert others == [first, first]
 
 
@@ -132,12 +60,8 @@ def test_the_items_of_a_subject_have_the_same_shots_to_the_byte(tmp_path, name, 
     items = benchmarks.options(name, shots=shots).items(data)
     for subject in {item.subset for item in items}:
         contexts = [item.context for item in items if item.subset == subject]
-        starts = {
-            context[: context.rindex(f"{item.id.split('/')[1]} of")]
-            for context, item in zip(
-                contexts, [i for i in items if i.subset == subject], strict=True
-            )
-        }
+        asked = [item.id.partition("/")[2] + " of" for item in items if item.subset == subject]
+        starts = {text[: text.rindex(one)] for text, one in zip(contexts, asked, strict=True)}
         assert len(starts) == 1
         assert contexts[0].count("one ") == shots + 1
 
@@ -147,10 +71,10 @@ def test_the_shots_of_a_subject_are_turns_of_its_items(tmp_path, name):
     data = as_csv(tmp_path, name)
     none, two = (benchmarks.options(name, shots=shots).items(data) for shots in (0, 2))
     assert {item.shots for item in none} == {()}
-    for subject in _subjects(name):
+    for subject in subjects_of(name):
         (shots,) = {item.shots for item in two if item.subset == subject}
         assert [message.role for message in shots] == ["user", "assistant"] * 2
-        answers = ["ABCD"[_row(subject, "dev", number)["answer"]] for number in range(2)]
+        answers = ["ABCD"[row_of(subject, "dev", number)["answer"]] for number in range(2)]
         assert [message.content for message in shots[1::2]] == [f"答案：{one}" for one in answers]
         assert (CMMLU_NAMES | CEVAL_NAMES)[subject] in shots[0].content
     assert [item.turns[0].constraints for item in none] == [
@@ -208,81 +132,6 @@ def test_what_the_prompt_asks_for_is_graded_and_only_the_right_letter_passes(tmp
         assert any(f"{right}{mark} right" in question for mark in ".)") or name in BY_NAME
 
 
-def as_gpqa(folder: Path, name: str = "gpqa", count: int = 60) -> Path:
-    """Write made-up rows in the columns of gpqa_diamond.csv, with white space around texts."""
-    header = [*OPTIONS, "Question", "Explanation", "High-level domain", "Record ID"]
-    rows = [
-        [" right\n", "wrong 1 ", "wrong 2", "wrong 3", f"Made up {n}?\n", "-", "Physics", f"rec{n}"]
-        for n in range(count)
-    ]
-    _write_csv(folder / name / "gpqa_diamond.csv", rows, header)
-    return folder / name
-
-
-def test_the_order_of_gpqas_options_is_a_permutation_that_the_question_decides(tmp_path):
-    items = benchmarks.options("gpqa").items(as_gpqa(tmp_path))
-    again = benchmarks.options("gpqa").items(as_gpqa(tmp_path / "again"))
-    assert [plain(item) for item in items] == [plain(item) for item in again]
-    few = benchmarks.options("gpqa").items(as_gpqa(tmp_path / "few", count=7))
-    assert [plain(item) for item in few] == [plain(item) for item in items[:7]]
-    golds = Counter(item.turns[0].constraints[0].kwargs["answer"] for item in items)
-    assert set(golds) == set("ABCD") and max(golds.values()) < 30
-    for item in items:
-        lines = item.turns[0].question.splitlines()[-4:]
-        assert sorted(line[3:] for line in lines) == ["right", "wrong 1", "wrong 2", "wrong 3"]
-        assert f"{item.turns[0].constraints[0].kwargs['answer']}) right" in lines
-    assert {item.subset for item in items} == {"Physics"}
-    assert [item.id for item in items[:2]] == ["rec0", "rec1"]
-
-
-def test_the_order_is_of_the_sha256_of_the_question():
-    orders = list(itertools.permutations(range(4)))
-    for text in ("", "Why?", "为什么？"):
-        number = int(hashlib.sha256(text.encode()).hexdigest(), 16)
-        assert order_of(text) == orders[number % 24]
-
-
-def as_mmlu_pro(folder: Path, name: str = "mmlu_pro") -> Path:
-    """Write made-up rows of TIGER-Lab/MMLU-Pro, of one category with three to ten options."""
-
-    def row(split: str, number: int) -> dict:
-        options = [f"{word} {number}" for word in ("wrong", "right", "wrong", "wrong", "wrong")]
-        options = options * 2 if number % 2 else options[: 3 + number % 3]
-        options = [*options[:2], *(option.replace("right", "wrong") for option in options[2:])]
-        return {
-            "question_id": number + (1000 if split == "validation" else 0),
-            "question": f"{split} {number}?",
-            "options": [*options, "N/A"] if len(options) == 3 else options,
-            "answer": "B",
-            "answer_index": 1,
-            "cot_content": "A: Let's think step by step. The answer is (B).",
-            "category": "computer science",
-            "src": "made up",
-        }
-
-    for split in ("validation", "test"):
-        path = folder / name / "data" / f"{split}-00000-of-00001.parquet"
-        _parquet(path, [row(split, number) for number in range(5)])
-    return folder / name
-
-
-def test_the_shots_of_mmlu_pro_are_the_categorys_five_as_turns(tmp_path):
-    data = as_mmlu_pro(tmp_path)
-    none, five = (benchmarks.options("mmlu_pro", shots=shots).items(data) for shots in (0, 5))
-    header = "The following are multiple choice questions (with answers) about computer science."
-    assert all(item.turns[0].question.startswith(header) for item in none)
-    assert {len(item.shots) for item in none} == {0}
-    (shots,) = {item.shots for item in five}
-    assert len(shots) == 10 and shots[0].content.startswith(header)
-    assert sum(header in message.content for message in shots) == 1
-    assert {message.content for message in shots[1::2]} == {
-        "Let's think step by step. The answer is (B)."
-    }
-    assert all(item.turns[0].question.startswith("Question:\ntest ") for item in five)
-    assert [item.turns[0].constraints[0].kwargs["options"] for item in none] == [3, 10, 5, 10, 4]
-    assert not any("N/A" in item.turns[0].question for item in none)
-
-
 def test_cloze_divides_by_the_characters_of_an_option_without_its_space():
     benchmark = benchmarks.options("mmlu_cloze")
     item = ChoiceItem("row", "So", (" four", " eight letters", " "), gold=1)
@@ -327,14 +176,14 @@ def test_mistakes_are_named(tmp_path):
     assert refusal("mmlu", tmp_path / "nothing").got == str(tmp_path / "nothing")
     (data / "dev" / "anatomy_dev.csv").unlink()
     assert refusal("mmlu_ll", data).key == "shots"
-    _write_csv(one, [["Which?", *"abcd", "E"]], None)
+    write_csv(one, [["Which?", *"abcd", "E"]], None)
     assert refusal("mmlu", data).where == f"{one}:1"
-    _write_csv(one, [["Which?", *"abcd"]], None)
+    write_csv(one, [["Which?", *"abcd"]], None)
     assert refusal("mmlu", data).where == f"{one}:1"
     one.write_bytes(b"\xff\xfe,a,b,c,d,A\n")
     assert refusal("mmlu", data).got == str(one)
     path = tmp_path / "cmmlu" / "test" / "anatomie.csv"
-    _write_csv(path, [[0, "Which?", *"abcd", "A"]], ["", "Question", *"ABCD", "Answer"])
+    write_csv(path, [[0, "Which?", *"abcd", "A"]], ["", "Question", *"ABCD", "Answer"])
     assert refusal("cmmlu", tmp_path / "cmmlu").suggestion == "anatomy"
 
 
