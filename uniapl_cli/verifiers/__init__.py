@@ -1,11 +1,12 @@
 """Checks whether a response follows its row's instructions.
 
 `ifeval/` holds IFEval's 25 instructions, `ifevalg/` IFEvalG's 29 more, `autoif.py` AutoIF's code,
-`answers/` the graders of answers.
+`answers/` the graders of answers, `code/` those of programs.
 """
 
 from uniapl_cli.verifiers import answers as answers
 from uniapl_cli.verifiers import autoif as autoif
+from uniapl_cli.verifiers import code as code
 from uniapl_cli.verifiers import ifeval as ifeval
 from uniapl_cli.verifiers import ifevalg as ifevalg
 from uniapl_cli.verifiers.binding import constraint, constraints
