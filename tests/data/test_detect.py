@@ -19,6 +19,7 @@ KNOWN = {
     "sharegpt": ["id", "conversations", "system", "tools"],
     "alpaca": ["instruction", "input", "output", "history"],
     "question_answer": ["problem", "solution", "answer", "level"],
+    "mbpp": ["text", "code", "task_id", "test_list", "test_setup_code", "challenge_test_list"],
 }
 
 

@@ -6,6 +6,7 @@ from uniapl_cli.data.layouts import (
     if_multi,
     ifeval,
     instructions,
+    mbpp,
     multi_if,
     sharegpt,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "ifeval",
     "instructions",
     "layouts",
+    "mbpp",
     "multi_if",
     "sharegpt",
 ]

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from uniapl_cli.sandbox import Limits, Program
 from uniapl_cli.types import Grade
 
-# Of a text without a fence: a line that prose does not begin with.
+# Of a text without a fence: a line that prose does not begin with, or a body's first one.
 _STATEMENT = re.compile(
-    r"^[ \t]*(?:async def|def|class|import|return|yield|lambda)\b", re.MULTILINE
+    r"^[ \t]*(?:async def|def|class|import|return|yield|raise|lambda)\b|\A\n*(?: {4}|\t)[ \t]*\S",
+    re.MULTILINE,
 )
 _DEFINED = re.compile(r"^(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)|^(\w+)[ \t]*=(?!=)", re.MULTILINE)
 

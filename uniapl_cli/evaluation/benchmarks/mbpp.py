@@ -1,0 +1,72 @@
+"""MBPP: small tasks for Python, with three assertions each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from uniapl_cli.data.layouts.mbpp import mbpp
+from uniapl_cli.errors import DataError
+from uniapl_cli.evaluation.benchmarks.benchmark import (
+    Benchmark,
+    Domain,
+    Graded,
+    Item,
+    Turn,
+    benchmarks,
+)
+from uniapl_cli.evaluation.benchmarks.pass_at_k import pass_at_k
+from uniapl_cli.evaluation.benchmarks.reading import field, rows
+from uniapl_cli.evaluation.estimates import Column
+from uniapl_cli.options import key
+from uniapl_cli.upstream import Upstream
+from uniapl_cli.verifiers import constraints
+
+# The others are for few-shot prompts (1-10), validation and training.
+TEST_IDS = range(11, 511)
+FULL = ("mbpp.jsonl", "full/test*.parquet")
+SANITIZED = ("sanitized-mbpp.json", "sanitized/test*.parquet")
+FILES = [f"{name}/test-00000-of-00001.parquet" for name in ("full", "sanitized")]
+
+
+@benchmarks.register("mbpp")
+class MBPP(Benchmark):
+    """MBPP (500 tasks, ids 11 to 510), zero-shot: pass@1 by the three tests, within 10 s.
+
+    The official prompt has three solved tasks and [BEGIN] and [DONE] around the answer
+    (google-research/google-research: mbpp/README.md); this one shows the same three tests and asks
+    for a code block, as chat models answer. Prompt: data/layouts/mbpp.py, which training shares.
+    Extraction: verifiers/code/tests.py.
+    """
+
+    title: ClassVar[str] = "MBPP"
+    rule: ClassVar[str] = "block-0shot/1"
+    main: ClassVar[str] = "pass@1"
+    domain: ClassVar[Domain | None] = "Coding"
+    upstream: ClassVar[Upstream] = Upstream(
+        "dataset",
+        "google-research-datasets/mbpp",
+        "4bb6404fdc6cacfda99d4ac4205087b89d32030c",
+        {name: name for name in FILES},
+        "CC-BY-4.0",
+    )
+
+    sanitized: bool = key(False, "only the 257 tasks that were checked by hand, in their wording")
+
+    def items(self, data: Path) -> list[Item]:
+        """Read the rows of the test split, of Google's files or the hub's."""
+        found = []
+        for row in rows(data, *(SANITIZED if self.sanitized else FULL)):
+            number = field(row, "task_id")
+            if not str(number).isdecimal():
+                raise DataError("'task_id' must be a number", where=row.origin, got=number)
+            if int(number) in TEST_IDS:
+                example = mbpp(row, constraints)
+                turn = Turn(example.prompt[-1].content, example.constraints)
+                found.append(Item(str(number), (turn,), origin=row.origin))
+        return found
+
+    def metrics(self, graded: Sequence[Graded]) -> dict[str, list[Column]]:
+        """Return pass@k."""
+        return pass_at_k(graded)
