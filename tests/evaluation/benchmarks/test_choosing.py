@@ -16,10 +16,10 @@ def _choose(*logps: float) -> tuple[dict[str, tuple[float, float]], str | None]:
 
 
 def test_the_likeliest_option_is_taken_and_the_first_of_equals():
-    assert _choose(-3.0, -1.0, -2.0) == ({"accuracy": (1.0, 1.0)}, " 4")
-    assert _choose(-3.0, -2.0, -1.0) == ({"accuracy": (0.0, 1.0)}, " 5")
-    assert _choose(-1.0, -1.0, -1.0) == ({"accuracy": (0.0, 1.0)}, " 3")
-    assert _choose(-math.inf, -9.0, -math.inf) == ({"accuracy": (1.0, 1.0)}, " 4")
+    assert _choose(-3.0, -1.0, -2.0) == ({"accuracy": (1.0, 1.0)}, "4")
+    assert _choose(-3.0, -2.0, -1.0) == ({"accuracy": (0.0, 1.0)}, "5")
+    assert _choose(-1.0, -1.0, -1.0) == ({"accuracy": (0.0, 1.0)}, "3")
+    assert _choose(-math.inf, -9.0, -math.inf) == ({"accuracy": (1.0, 1.0)}, "4")
 
 
 def test_what_is_not_a_number_takes_no_option():

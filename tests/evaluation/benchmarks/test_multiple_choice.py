@@ -139,7 +139,7 @@ def test_cloze_divides_by_the_characters_of_an_option_without_its_space():
     scores = benchmark.scores(item, likelihoods)
     assert scores == {"accuracy": [-8, -13, -3], "accuracy_norm": [-2, -1, -3]}
     graded = benchmark.choose(item, likelihoods)
-    assert graded.read == " eight letters" and benchmark.main == "accuracy_norm"
+    assert graded.read == "eight letters" and benchmark.main == "accuracy_norm"
     assert graded.marks == {"accuracy": (0, 1), "accuracy_norm": (1, 1)}
 
 

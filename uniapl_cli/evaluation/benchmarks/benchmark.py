@@ -128,7 +128,7 @@ class Benchmark(Options):
             return Graded(item, 0, 0, wrong, None, "a log-probability is not a number")
         taken = {name: values.index(max(values)) for name, values in scores.items()}
         marks = {name: (float(index == item.gold), 1.0) for name, index in taken.items()}
-        return Graded(item, 0, 0, marks, item.options[taken[self.main]])
+        return Graded(item, 0, 0, marks, item.options[taken[self.main]].strip())
 
     def metrics(self, graded: Sequence[Graded]) -> dict[str, list[Column]]:
         """Return for each metric the columns whose ratios it is the mean of; usually one."""
