@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from uniapl_cli.errors import ConfigError as ConfigError
     from uniapl_cli.errors import DataError as DataError
     from uniapl_cli.errors import UniAPLError as UniAPLError
+    from uniapl_cli.evaluation.estimates import Share as Share
     from uniapl_cli.evaluation.metrics import Answer as Answer
-    from uniapl_cli.evaluation.metrics import Share as Share
     from uniapl_cli.evaluation.metrics import metrics
     from uniapl_cli.files import Row as Row
     from uniapl_cli.objectives import advantages, objectives, reductions
@@ -106,7 +106,7 @@ _PUBLIC = {
     "DiscriminatorOptions": "discriminators:DiscriminatorOptions",
     "Optimizer": "training.optim:Optimizer",
     "Answer": "evaluation.metrics:Answer",
-    "Share": "evaluation.metrics:Share",
+    "Share": "evaluation.estimates:Share",
     "Row": "files:Row",
     "Batch": "tensors:Batch",
     "TokenBatch": "tensors:TokenBatch",

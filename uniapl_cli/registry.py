@@ -189,12 +189,15 @@ class Named:
     """The type of a map whose entries choose by their own name: `{NAME: {option: value}}`.
 
     `Annotated[dict[str, Options], Named(Choice(registry))]`. An entry may have a `kind` of its own.
+    A list of names stands for a map of their defaults.
     """
 
     choice: Choice
 
     def spelt(self, value: Any) -> Any:
         """Return the map with the kind of each entry filled in."""
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            value = {name: {} for name in value}
         if not isinstance(value, dict):
             return value
         default = {name: name if name in self.choice.registry else None for name in value}

@@ -16,6 +16,6 @@ def test_a_draw_without_room_is_told_by_its_name(tiny_data, tmp_path, dry_run):
         evaluate(load_config(None, common), dry_run=dry_run)
     assert caught.value.key == "eval.draws.greedy.sampling.max_new_tokens"
     assert "eval.draws.greedy=null" in caught.value.advice
-    assert caught.value.got == 512
+    assert caught.value.got == 2048
     result = evaluate(load_config(None, [*common, "eval.draws.greedy=null"]))
     assert list(result["draws"]) == ["quick"]

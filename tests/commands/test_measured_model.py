@@ -4,7 +4,8 @@ import pytest
 
 from uniapl_cli import load_config
 from uniapl_cli.commands import components
-from uniapl_cli.commands.evaluate import evaluate, with_measured
+from uniapl_cli.commands.evaluate import evaluate
+from uniapl_cli.commands.measured import with_measured
 
 EVAL = ("eval.model=tiny:base", "eval.data=tiny:heldout", "eval.limit=2", "eval.metrics=[length]")
 SHORT = "eval.draws.greedy.sampling.max_new_tokens=4"

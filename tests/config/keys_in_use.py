@@ -138,6 +138,13 @@ USES: dict[str, Settings] = {
     "schedules": {"schedules.alpha": 1.0, "terms.imitation.weight": "alpha"},
     "terms": {**judged("verifier"), "schedules.alpha": 1.0, "terms.imitation.weight": "alpha"},
     "teacher.server": {"teacher.server.url": "http://127.0.0.1:1/v1"},
+    "eval.server": {
+        "eval.server.url": "http://127.0.0.1:1/v1", "eval.benchmarks": ["ifeval"],
+        "eval.data": None,
+    },
+    "eval.benchmark_data": {"eval.benchmarks": ["ifeval"]},
+    "eval.limit": {"eval.benchmarks": ["ifeval"]},
+    "eval.too_long": {"eval.benchmarks": ["ifeval"]},
     "filter.constraints": {"filter.responses": "bare.jsonl"},
 }  # fmt: skip
 # What a kind must be told, wherever it is chosen.

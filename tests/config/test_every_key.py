@@ -23,9 +23,12 @@ from pydantic.fields import FieldInfo
 
 from uniapl_cli import load_config
 from uniapl_cli.commands import (
+    benchmarks,
     components,
     evaluate,
     filter_gt,
+    heldout,
+    measured,
     pretrain_polar,
     score,
     teacher_gen,
@@ -36,6 +39,7 @@ from uniapl_cli.discriminators import embedding, local, reward_model
 from uniapl_cli.discriminators.polar import polar
 from uniapl_cli.discriminators.remote import servers as remote
 from uniapl_cli.errors import UniAPLError
+from uniapl_cli.evaluation.benchmarks import Item, Turn
 from uniapl_cli.options import Options
 from uniapl_cli.registry import Choice, NameOf
 from uniapl_cli.tiny.assets import resolve
@@ -50,7 +54,7 @@ OTHER: Mapping[str, Any] = {
     "model.path": "tiny:teacher",
     "model.adapter.targets": ["q_proj"],
     "teacher.path": "tiny:base",
-    "teacher.server.url": "http://127.0.0.1:2/v1",
+    "url": "http://127.0.0.1:2/v1",
     "discriminator.addresses": ["127.0.0.1:2"],
     "api_key_env": "UNIAPL_TEST_KEY",
     "attention": "eager",
@@ -110,6 +114,10 @@ REFUSED: Mapping[str, str] = {
 }
 
 
+# Of every benchmark's rows, which are none of its own.
+SUBSETS = ("other", "other", "mine", "mine")
+
+
 @pytest.fixture(scope="module")
 def files(rows: Path) -> Iterator[Path]:
     """The folder of the settings' rows, the present one."""
@@ -153,6 +161,10 @@ def built(files: Path) -> Iterator[list[Any]]:
         noted.append(((rows, load(), *arguments), options))
         return {}
 
+    def reading(*arguments: Any) -> Any:
+        noted.append((arguments, {}))
+        return [Item(str(n), (Turn("Why?", ()),), subset) for n, subset in enumerate(SUBSETS)]
+
     def saving(folder: Path, *arguments: Any) -> None:
         noted.append((arguments, {}))
         link(folder)
@@ -182,7 +194,11 @@ def built(files: Path) -> Iterator[list[Any]]:
         patch.setattr(filter_gt, "judged_chunks", judging)
         patch.setattr(filter_gt, "filter_rows", note({}))
         patch.setattr(filter_gt, "ALONE", 0)
-        patch.setattr(evaluate, "estimate", note(({}, [])))
+        patch.setattr(measured, "load_tokenizer", copied(measured.load_tokenizer))
+        patch.setattr(heldout, "evaluate", note(({}, [])))
+        patch.setattr(benchmarks, "read_items", reading)
+        patch.setattr(benchmarks, "ask", note({}))
+        patch.setattr(benchmarks, "grade", note([]))
         patch.setattr(evaluate, "environment", lambda **_: {})
         patch.setattr(score, "score_rows", note({}))
         # The file itself holds the time of its last write.

@@ -14,7 +14,8 @@ FILES = (
     "run.dir", "model.path", "teacher.path", "chat.template", "data.demonstrations",
     "data.prompts", "data.preferences", "data.bad_rows", "teach.prompts", "teach.out",
     "filter.responses", "filter.constraints", "filter.out", "filter.rejected", "filter.pairs",
-    "eval.model", "eval.data", "eval.out", "score.input", "score.out", "polar.init",
+    "eval.model", "eval.data", "eval.benchmark_data", "eval.out", "score.input", "score.out",
+    "polar.init",
     "polar.trajectories", "polar.heldout", "discriminator.path",
 )  # fmt: skip
 LISTS = ("polar.trajectories", "polar.heldout")
@@ -46,4 +47,14 @@ def test_all_keys_that_name_files_are_tried():
     words = ("JSONL", "folder", ".jinja", "hub name", "D_SFT", "D_PREF")
     named = {k.name for k in describe(Config) if any(word in k.help for word in words)}
     texts = {k.name for k in describe(Config) if k.type.startswith(("str", "list[str"))}
-    assert sorted((named & texts) - {*FILES, "data.split"}) == []
+    others = {"data.split", "eval.benchmarks.<name>.data"}
+    assert sorted((named & texts) - {*FILES, *others}) == []
+
+
+def test_the_files_of_a_benchmark_are_named_so_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = load_config(None, ["eval.benchmarks.ifeval.data=~/rows"])
+    assert config.eval.benchmarks["ifeval"].data == str(tmp_path / "rows")
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, [f"eval.benchmarks.ifeval.data={json.dumps('a' * 300)}"])
+    assert caught.value.key == "eval.benchmarks.ifeval.data"

@@ -8,12 +8,13 @@ from uniapl_cli import load_config
 from uniapl_cli.chat.thinking import strip_thinking
 from uniapl_cli.commands.evaluate import evaluate as evaluate_model
 from uniapl_cli.data import BadRows, open_rows, read_examples
-from uniapl_cli.data.encode import encode
 from uniapl_cli.errors import DataError
-from uniapl_cli.evaluation.evaluate import SamplingRun, evaluate
-from uniapl_cli.evaluation.metrics import Estimate
+from uniapl_cli.evaluation.answers import Draw
+from uniapl_cli.evaluation.estimates import Estimate
+from uniapl_cli.evaluation.evaluate import evaluate
 from uniapl_cli.files import read_rows
 from uniapl_cli.seeding import derive
+from uniapl_cli.teachers import LocalTeacher
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.types import Sampling
 from uniapl_cli.verifiers import Judge, constraints, judge
@@ -129,9 +130,8 @@ def test_metrics_see_the_answers_in_the_order_of_the_prompts(example, echo, chat
         seen.extend(answer.example.id for answer in answers)
         return {"ones": [(1.0, 1.0)] * len(answers)}
 
-    run = SamplingRun("sampled", 2, Sampling())
-    prompts = encode(chat, examples, ())
-    estimates, rows = evaluate(prompts, echo(), run, [metric], Judge(), seed=0)
+    run = Draw("sampled", 2, Sampling())
+    estimates, rows = evaluate(examples, LocalTeacher(echo(), chat), run, [metric], Judge())
     assert seen == [row["key"] for row in rows] == ["a", "a", "b", "b", "c", "c"]
     seeds = [derive(0, "eval", "sampled", id, i) for id in "abc" for i in range(2)]
     assert [row["response"].split()[-1] for row in rows] == list(map(str, seeds))

@@ -9,12 +9,15 @@ import pytest
 
 from uniapl_cli.discriminators import coefficient
 from uniapl_cli.errors import DataError
-from uniapl_cli.evaluation.metrics import Answer, Estimate, check_graded, estimate, metrics
-from uniapl_cli.types import Completion, Verdict
+from uniapl_cli.evaluation.estimates import Estimate
+from uniapl_cli.evaluation.metrics import Answer, check_graded, metrics
+from uniapl_cli.evaluation.metrics import estimate_of as estimate
+from uniapl_cli.teachers import Answer as Response
+from uniapl_cli.types import Verdict
 
 
-def completion(text="So.", tokens=3, reason="stop") -> Completion:
-    return Completion(text, tuple(range(tokens)), (0.0,) * tokens, reason)
+def completion(text="So.", tokens=3, reason="stop") -> Response:
+    return Response(text, reason, 5, tokens)
 
 
 @pytest.fixture

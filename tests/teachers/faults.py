@@ -53,10 +53,10 @@ MEANT: Mapping[str, Reply] = {
     "ended by content_filter": completion("", "content_filter"),
     "ended by tool_calls": completion(None, "tool_calls"),
     "ended by repetition": completion("so so so", "repetition"),
-    "unusable text": spelt("\\ud800"),
-    "empty answer": completion(""),
     "HTTP 400": error(400),
     "HTTP 401": error(401),
     "HTTP 413": error(413),
     "HTTP 307": Reply(307, headers={"Location": "http://127.0.0.1:1/"}),
 }
+# What is said, and cannot be learnt from; by the name teacher-gen counts it under.
+FLAWED: Mapping[str, Reply] = {"unusable text": spelt("\\ud800"), "empty answer": completion("")}

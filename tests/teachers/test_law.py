@@ -9,14 +9,14 @@ from dataclasses import replace
 import pytest
 from echo import new_example
 from fake_server import Reply, echo
-from faults import MEANT, PASSING
+from faults import FLAWED, MEANT, PASSING
 
 from uniapl_cli.files import read_rows
 from uniapl_cli.pipelines.teach import teach
 from uniapl_cli.types import Sampling
 
 PROMPTS, SAMPLES = 100, 3
-FAULTS = {**PASSING, **MEANT, "slow": None}
+FAULTS = {**PASSING, **MEANT, **FLAWED, "slow": None}
 
 
 @pytest.mark.slow
@@ -58,7 +58,7 @@ def test_every_row_is_there_once(serve, teacher, tmp_path, seed):
     )
     run(serve().url, "whole.jsonl")
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert interrupted >= 3 and set(failed) <= set(MEANT)
+    assert interrupted >= 3 and set(failed) <= {*MEANT, *FLAWED}
     print(interrupted, "interruptions,", met.total(), "faults:", dict(met))
     assert len(met) >= 28
 

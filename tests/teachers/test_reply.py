@@ -8,6 +8,7 @@ from uniapl_cli.chat.thinking import read_thoughts, with_thoughts
 from uniapl_cli.http import RequestFailed
 from uniapl_cli.teachers import Answer
 from uniapl_cli.teachers.reply import read
+from uniapl_cli.teachers.teacher import Failure, flaw
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3}
 
@@ -21,6 +22,13 @@ def failure(*arguments, **fields) -> RequestFailed:
     with pytest.raises(RequestFailed) as caught:
         read(reply(*arguments, **fields), 9)
     return caught.value
+
+
+def flawed(*arguments, **fields) -> Failure:
+    answer = read(reply(*arguments, **fields), 9)
+    found = flaw(answer.text, answer.finish_reason)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize(
@@ -80,19 +88,18 @@ def test_a_stop_that_calls_a_tool_or_refuses_is_no_answer(name):
 @pytest.mark.parametrize("text", ["a\ud800", "\udfffa", "<think>\n\ud800\n</think>\n\nSo."])
 @pytest.mark.parametrize("end", ["stop", "length"])
 def test_what_is_no_text_is_one_failure(text, end):
-    error = failure(text, end)
-    assert (error.kind, error.repeatable) == ("unusable text", False)
-    assert "\ud800" not in error.message and error.message.isprintable()
-    assert failure("So.", end, reasoning_content=text).kind == "unusable text"
+    error = flawed(text, end)
+    assert error.kind == "unusable text"
+    assert "\ud800" not in error.reason and error.reason.isprintable()
+    assert flawed("So.", end, reasoning_content=text).kind == "unusable text"
 
 
 @pytest.mark.parametrize(
     "text", ["", None, " \n", "<think>\n\n</think>\n\n", "<think>\nHm.\n</think>"]
 )
 def test_a_stop_that_says_nothing_is_one_failure(text):
-    error = failure(text)
-    assert (error.kind, error.repeatable) == ("empty answer", False)
-    assert failure(text, reasoning_content="Hm.").kind == "empty answer"
+    assert flawed(text).kind == "empty answer"
+    assert flawed(text, reasoning_content="Hm.").kind == "empty answer"
 
 
 @pytest.mark.parametrize("text", ["", None])

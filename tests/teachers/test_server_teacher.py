@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 from fake_server import FakeServer, Reply, completion, echo
-from faults import MEANT, PASSING, error
+from faults import FLAWED, MEANT, PASSING, error
 
 from uniapl_cli.http.retries import LONGEST_PAUSE
 from uniapl_cli.teachers import Answer, Question
+from uniapl_cli.teachers.teacher import flaw
 from uniapl_cli.types import Message, Sampling
 
 SEED = 2**62 + 12345
@@ -107,6 +108,13 @@ def test_what_the_server_means_is_one_failure_with_its_name(serve, teacher, kind
     assert failed.kind == kind and failed.reason.startswith(server.url)
     assert answer == Answer("b 5", "stop", 7, 3)
     assert (len(server.bodies), run.pauses) == (2, [])
+
+
+@pytest.mark.parametrize("kind", FLAWED)
+def test_what_cannot_be_learnt_from_is_an_answer_all_the_same(serve, teacher, kind):
+    ((_, _, answer),) = teacher(serve(first(FLAWED[kind])).url).ask("a")
+    assert isinstance(answer, Answer)
+    assert flaw(answer.text, answer.finish_reason).kind == kind
 
 
 def test_counts_of_tokens_may_be_missing(serve, teacher):

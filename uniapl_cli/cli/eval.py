@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 import uniapl_cli
 from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
 from uniapl_cli.cli.session import print_result, session
+
+GradeOnly = Annotated[
+    bool,
+    typer.Option(
+        "--grade-only", help="Grade the answers that eval.out keeps; no model is looked for."
+    ),
+]
 
 
 def evaluate(
@@ -17,20 +26,30 @@ def evaluate(
     plugin: Plugins = None,
     debug: Debug = False,
     dry_run: DryRun = False,
+    grade_only: GradeOnly = False,
 ) -> None:
-    """Measure a model on held-out prompts.
+    """Measure a model on benchmarks and on held-out prompts; what is answered is kept.
 
-    Example: uniapl eval --config tiny:eval eval.model=tiny:base eval.out=work/base
+    Example: uniapl eval eval.model=Qwen/Qwen3-0.6B eval.benchmarks=[ifeval,gsm8k] eval.out=out
     """
     with session(debug, plugin):
         settings = uniapl_cli.load_config(config, overrides or ())
-        result = uniapl_cli.evaluate(settings, dry_run=dry_run)
-        print_result(result, json, None if dry_run else _table)
+        result = uniapl_cli.evaluate(settings, dry_run=dry_run, grade_only=grade_only)
+        print_result(result, json, None if dry_run else _tables)
 
 
-def _table(result: Mapping[str, Any]) -> Any:
-    from uniapl_cli.evaluation.report import one_model
+def _tables(result: Mapping[str, Any]) -> Any:
+    from rich.console import Group
+
+    from uniapl_cli.evaluation.report import means, one_model, scores
     from uniapl_cli.runs.console import table
 
-    title = f"{result['name']} on {result['data']} -> {result['out']}"
-    return table(title, *one_model(result))
+    name, out = result["name"], result["out"]
+    shown = []
+    if result["draws"]:
+        shown.append(table(f"{name} on {result['data']} -> {out}", *one_model(result)))
+    if result["benchmarks"]:
+        title = f"{name} -> {out}: percent ± standard error"
+        shown.append(table(title, *scores(result), figures=False))
+        shown += [table("the paper's means", *means(result))] if means(result)[1] else []
+    return Group(*shown)

@@ -1,131 +1,125 @@
-"""uniapl eval: a config to the figures of a model on held-out prompts."""
+"""uniapl eval: a config to the figures of a model on benchmarks and on held-out prompts."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
-from uniapl_cli.commands.device import announce_arithmetic, arithmetic, use_device
-from uniapl_cli.commands.inputs import data_input, model_input, template_input
+from uniapl_cli.commands.benchmarks import Task, find_tasks, measure_tasks
+from uniapl_cli.commands.device import arithmetic
+from uniapl_cli.commands.heldout import measure_heldout, read_heldout
+from uniapl_cli.commands.inputs import data_input
+from uniapl_cli.commands.measured import Measured
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
-from uniapl_cli.commands.streams import bad_rows, encoded_prompts, examples
 from uniapl_cli.config.schema import Config
 from uniapl_cli.config.secrets import safe_arguments
-from uniapl_cli.data.encode import Encoded
-from uniapl_cli.evaluation.evaluate import BoundMetric, SamplingRun, plain
-from uniapl_cli.evaluation.evaluate import evaluate as estimate
-from uniapl_cli.evaluation.metrics import check_graded, metrics
-from uniapl_cli.evaluation.results import RESPONSES, write_evaluation
-from uniapl_cli.files import dump, replacing
-from uniapl_cli.loading import context_length
-from uniapl_cli.pipelines.teach import unique_ids
+from uniapl_cli.errors import ConfigError
+from uniapl_cli.evaluation.benchmarks import benchmarks
+from uniapl_cli.evaluation.results import RESPONSES, SAMPLES, write_evaluation
+from uniapl_cli.files import replacing
 from uniapl_cli.runs.environment import environment
 from uniapl_cli.runs.signals import on_stop
+from uniapl_cli.types import Example
 
 
-def evaluate(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
-    """Measure eval.model on eval.data; write eval.json and responses.jsonl to eval.out."""
+def evaluate(config: Config, *, dry_run: bool = False, grade_only: bool = False) -> dict[str, Any]:
+    """Measure eval.model on eval.data and eval.benchmarks; write the results to eval.out.
+
+    What the model has answered of the benchmarks in a former call is not asked again. With
+    `grade_only` the kept answers are graded, and no model is looked for.
+    """
     config.require("eval")
     config.require_filled(*SECTIONS["eval"])
-    options = config.eval
+    check_asked(config, grade_only)
     check_outputs(config, "eval")
-    with bad_rows(config, dry_run=dry_run) as bad:
-        rows = examples(config, "eval.data", options.data, bad)[: options.limit]
-        unique_ids(rows)
-        check_graded(rows, [metrics.entry(metric).name for metric in options.metrics])
-        if any(metrics.wants(metric, "discriminator") for metric in options.metrics):
-            components.find_discriminator(config, "a metric of eval.metrics")
-        location = components.locate(config, "eval.model", options.model)
-        measured = with_measured(config)
-        chat = components.policy_chat(measured, location, "eval.model")
-        prompts = encoded_prompts(chat, rows, bad)
-    with config.blaming("eval.model"):
-        context = context_length(location, measured.model.revision)
-    check_room(config, prompts, context)
+    tasks = find_tasks(config)
+    model = cache(partial(Measured, config))
+    rows = [] if grade_only else read_heldout(config, model, dry_run=dry_run)
+    measured = None if grade_only else model()
     if dry_run:
-        return describe(config, prompts)
-    inputs = {
-        "eval.data": data_input(config, options.data),
-        "eval.model": model_input(options.model, measured.model.revision),
-        "chat.template": template_input(chat.tokenizer, config.chat.template),
-    }
-    device = use_device(config)
-    model = components.model(measured, location, device, key="eval.model")
-    generator = components.generator(config, model, chat, "eval.model")
-    bound, judge = bind_metrics(config, chat, device), components.judge(config)
+        return describe(config, tasks, rows)
+    return _measure(config, tasks, rows, measured)
+
+
+def _measure(
+    config: Config, tasks: Sequence[Task], rows: Sequence[Example], measured: Measured | None
+) -> dict[str, Any]:
+    options, out = config.eval, Path(config.eval.out)
     result: dict[str, Any] = {
         "name": options.name or options.model,
         "model": options.model,
         "data": options.data,
         "draws": {},
+        "benchmarks": {},
+        "domains": {},
     }
-    out = Path(options.out)
-    with on_stop(f"'{out}' is as it was: eval starts anew"), replacing(out / RESPONSES) as file:
-        announce_arithmetic(config)
-        for name, draws in options.draws.items():
-            run = SamplingRun(name, draws.samples, draws.sampling)
-            figures, written = estimate(prompts, generator, run, bound, judge, seed=config.seed)
-            result["draws"][name] = plain(figures)
-            file.writelines(map(dump, written))
-        file.flush()  # so that a full disk leaves both files as they were
+    inputs = measured.inputs() if measured is not None else {}
+    anew = f"'{out}' is as it was: eval starts anew"
+    kept = f"the same command goes on from the answers in '{out}'"
+    with (
+        on_stop(kept if tasks else anew),
+        closing(components.judge(config)) as judge,
+        ExitStack() as files,  # put in their places together, at the end
+    ):
+        if rows and measured is not None:
+            inputs["eval.data"] = data_input(config, str(options.data))
+            file = files.enter_context(replacing(out / RESPONSES))
+            result["draws"] = measure_heldout(config, rows, measured, judge, file)
+        if tasks:
+            file = files.enter_context(replacing(out / SAMPLES))
+            result |= measure_tasks(config, tasks, measured, judge, out, file)
         provenance = environment(command=safe_arguments(sys.argv[1:], Config), seed=config.seed)
         write_evaluation(out, {**result, "inputs": inputs, "environment": provenance})
     return {**result, "out": str(out)}
 
 
-def describe(config: Config, prompts: Sequence[Encoded]) -> dict[str, Any]:
-    """Return what would be measured, for --dry-run."""
-    return {
-        "model": config.eval.model,
-        "computed in": arithmetic(config),
-        "prompts": len(prompts),
-        "draws": list(config.eval.draws),
-    }
-
-
-def check_room(config: Config, prompts: Sequence[Encoded], context: int) -> None:
-    """Refuse draws whose responses may not fit behind the longest prompt. Raises ConfigError."""
-    longest = max(prompts, key=lambda item: len(item.prompt))
-    for name, draws in config.eval.draws.items():
-        new = draws.sampling.max_new_tokens
-        if len(longest.prompt) + new > context:
-            key = f"eval.draws.{name}.sampling.max_new_tokens"
-            raise config.error(
-                key,
-                f"draw '{name}' has no room: {len(longest.prompt)} prompt tokens "
-                f"({longest.example.origin}) + {new} new ones exceed the model's context of "
-                f"{context}",
-                f"Lower {key}, or take the draw out with eval.draws.{name}=null",
-                got=new,
-            )
-
-
-def with_measured(config: Config) -> Config:
-    """Return the config with eval.model as its model, to load by model.attention.
-
-    model.revision is one of model.path's, and no other model's.
-    """
-    path, model = config.eval.model, config.model
-    revision = config.eval.revision or (model.revision if path == model.path else None)
-    values = {"path": path, "revision": revision, "adapter": None}
-    return config.model_copy(update={"model": model.model_copy(update=values)})
-
-
-def bind_metrics(config: Config, chat: Any, device: str) -> list[BoundMetric]:
-    """Return the config's metrics, each with the chat or discriminator that it takes."""
-    supplies: dict[str, Callable[[], Any]] = {
-        "chat": lambda: chat,
-        "discriminator": cache(lambda: components.discriminator(config, device)),
-    }
-    return [
-        metrics.bind(
-            metric,
-            **{name: make() for name, make in supplies.items() if metrics.wants(metric, name)},
+def check_asked(config: Config, grade_only: bool) -> None:
+    """Refuse a config that names nothing to measure by. Raises ConfigError."""
+    if not config.eval.benchmarks and config.eval.data is None:
+        raise ConfigError(
+            "there is nothing to measure by",
+            "Set eval.benchmarks=[gsm8k, ...] or eval.data=FILE",
+            key="eval.benchmarks",
+            allowed=sorted(benchmarks),
         )
-        for metric in config.eval.metrics
-    ]
+    if grade_only and config.eval.data is not None:
+        raise config.error(
+            "eval.data",
+            "--grade-only grades the kept answers to benchmarks; those to eval.data are not kept",
+            "Set eval.data=null",
+            got=config.eval.data,
+        )
+
+
+def describe(config: Config, tasks: Sequence[Task], rows: Sequence[Example]) -> dict[str, Any]:
+    """Return what would be measured, for --dry-run."""
+    options = config.eval
+    where = {} if options.server is not None else {"computed in": arithmetic(config)}
+    samples = sum(draw.samples for draw in options.draws.values())
+    return {
+        "model": options.model,
+        **where,
+        "prompts": len(rows),
+        "draws": list(options.draws),
+        "benchmarks": {
+            task.name: {
+                "rule": task.rule,
+                "rows": f"{len(task.items)} of {task.total}",
+                "answers": _answers(task, samples),
+                "licence": task.benchmark.upstream.licence,
+            }
+            for task in tasks
+        },
+    }
+
+
+def _answers(task: Task, samples: int) -> int:
+    if task.compares_options:
+        return sum(len(item.options) for item in task.items)
+    return samples * sum(len(item.turns) for item in task.items if not item.refused)

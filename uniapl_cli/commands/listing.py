@@ -9,6 +9,7 @@ from uniapl_cli.data.layouts import layouts
 from uniapl_cli.discriminators import discriminators
 from uniapl_cli.discriminators.remote import engines
 from uniapl_cli.errors import unknown
+from uniapl_cli.evaluation.benchmarks import benchmarks
 from uniapl_cli.evaluation.metrics import metrics
 from uniapl_cli.generation import generators
 from uniapl_cli.objectives import advantages, objectives, reductions
@@ -30,6 +31,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "reductions": reductions,
     "schedules": schedules,
     "optimizers": optimizers,
+    "benchmarks": benchmarks,
     "metrics": metrics,
     "layouts": layouts,
     "generators": generators,

@@ -10,7 +10,7 @@ from typing import Any
 from uniapl_cli.appending import check_appended
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import DataError
-from uniapl_cli.evaluation.results import NAME, RESPONSES
+from uniapl_cli.evaluation.results import NAME, RESPONSES, SAMPLES
 from uniapl_cli.options import MISSING
 from uniapl_cli.outputs import Output, check_folder, check_output, find_output
 from uniapl_cli.plugins import loaded_files
@@ -45,10 +45,10 @@ VERBS: Mapping[str, Files] = {
     ),
     "score": Files(("score.input",), ("discriminator.path",), resumed=("score.out",), streams=True),
     "eval": Files(
-        ("eval.data",),
+        ("eval.data", "eval.benchmark_data"),
         ("eval.model", "discriminator.path"),
         folder="eval.out",
-        names=(NAME, RESPONSES),
+        names=(NAME, RESPONSES, SAMPLES),
     ),
     "train": Files(
         ("data.demonstrations", "data.prompts", "data.preferences"),

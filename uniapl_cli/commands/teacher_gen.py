@@ -15,14 +15,12 @@ from uniapl_cli.commands.device import announce_arithmetic, arithmetic, use_devi
 from uniapl_cli.commands.inputs import model_input, template_input, without_path
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
+from uniapl_cli.commands.servers import server_model, server_record
 from uniapl_cli.commands.streams import bad_rows, encoded_prompts, examples
-from uniapl_cli.config.render import recorded
 from uniapl_cli.config.schema import Config
 from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.pipelines.teach import teach, unique_ids
-from uniapl_cli.registry import KIND
-from uniapl_cli.teachers import LocalTeacher, ServerTeacher, Teacher, dialects
-from uniapl_cli.teachers.server import server_key
+from uniapl_cli.teachers import LocalTeacher, Teacher
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.policy import load_model
 
@@ -106,23 +104,8 @@ def server_teacher(config: Config) -> Teacher | None:
     server = config.teacher.server
     if server is None:
         return None
-    with config.blaming("teacher.server.api_key_env"):
-        key = server_key(server.api_key_env)
-    dialect = dialects.bind(server.dialect)
-    with config.blaming("teacher.server.dialect"):
-        dialect(config.teach.sampling, config.chat.thinking)  # whether it can say these
-    return ServerTeacher(
-        url=server.url,
-        model=resolve(teacher_name(config)),
-        dialect=dialect,
-        key=key,
-        thinking=config.chat.thinking,
-        system=config.chat.system,
-        concurrency=server.concurrency,
-        timeout=server.timeout,
-        retries=server.retries,
-        extra=dict(server.extra),
-    )
+    name = resolve(teacher_name(config))
+    return server_model(config, "teacher.server", server, name, [config.teach.sampling])
 
 
 def teacher_name(config: Config) -> str:
@@ -137,10 +120,7 @@ def provenance(config: Config) -> dict[str, Any]:
     server = config.teacher.server
     if server is None:
         return {**settings, **local_inputs(config)}
-    # Not the url: the same model may be served elsewhere tomorrow.
-    dialect = getattr(server.dialect, KIND)
-    extra = recorded(config, server, ("teacher", "server"))["extra"]
-    return {**settings, "server": {"dialect": dialect, "extra": extra}}
+    return {**settings, "server": server_record(config, "teacher.server", server)}
 
 
 def local_inputs(config: Config) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from uniapl_cli.config.load import Root
 from uniapl_cli.data.options import DataOptions
 from uniapl_cli.discriminators import discriminators
 from uniapl_cli.discriminators.discriminator import DiscriminatorOptions
-from uniapl_cli.evaluation.evaluate import EvalOptions
+from uniapl_cli.evaluation.options import EvalOptions
 from uniapl_cli.generation import generators
 from uniapl_cli.options import MISSING, FilePath, Options, key, section
 from uniapl_cli.pipelines.filter import FilterOptions

@@ -1,19 +1,19 @@
-"""The metrics of an evaluation, a function each, and the standard error of their means."""
+"""The metrics of answers to prompts of one's own, a function each."""
 
 from __future__ import annotations
 
 import logging
-import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.discriminators import Discriminator, anchor_scores, compare
 from uniapl_cli.errors import DataError
+from uniapl_cli.evaluation.estimates import Estimate, Share, estimate, total_by_id
 from uniapl_cli.registry import Registry
+from uniapl_cli.teachers import Answer as Response
 from uniapl_cli.tiny.topics import on_topic
-from uniapl_cli.types import Completion, Example, Verdict
+from uniapl_cli.types import Example, Verdict
 
 log = logging.getLogger("uniapl")
 
@@ -23,21 +23,10 @@ class Answer:
     """An evaluated response."""
 
     example: Example
-    completion: Completion
+    completion: Response
     verdict: Verdict
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A mean, its standard error with prompts as the unit, and the number of prompts."""
-
-    mean: float
-    se: float
-    n: int
-
-
-# An answer's contribution to a mean: what it adds to the total, and to the count.
-Share = tuple[float, float]
 Metric = Callable[..., dict[str, list[Share]]]
 metrics: Registry[Metric] = Registry("metric", supplied=("chat", "discriminator"))
 
@@ -82,7 +71,11 @@ def ifeval(answers: Sequence[Answer]) -> dict[str, list[Share]]:
 @metrics.register("length")
 def length(answers: Sequence[Answer], *, chat: Chat) -> dict[str, list[Share]]:
     """Tokens a response, the share cut off, and the length over the teacher's, if there is one."""
-    tokens = [float(len(a.completion.token_ids)) for a in answers]
+    if uncounted := next((a for a in answers if a.completion.response_tokens is None), None):
+        problem = "metric 'length': the server does not tell how many tokens a response has"
+        advice = "Take 'length' out of eval.metrics"
+        raise DataError(problem, advice, where=uncounted.example.origin)
+    tokens = [float(a.completion.response_tokens or 0) for a in answers]
     shares: dict[str, list[Share]] = {
         "length": [(count, 1.0) for count in tokens],
         "truncated": [(float(a.completion.finish_reason == "length"), 1.0) for a in answers],
@@ -125,21 +118,7 @@ def discriminator(
     }
 
 
-def estimate(answers: Sequence[Answer], shares: Sequence[Share]) -> Estimate:
-    """Return sum(total) / sum(count) with its standard error, answers of a prompt kept together.
-
-    The error is the ratio estimator's: for one answer a prompt and counts of 1 it is s / sqrt(n).
-    A prompt that counts nothing is none of the n.
-    """
-    clusters: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for answer, (total, count) in zip(answers, shares, strict=True):
-        cluster = clusters[answer.example.id]
-        cluster[0] += total
-        cluster[1] += count
-    counted = [(total, count) for total, count in clusters.values() if count]
-    n, whole = len(counted), sum(count for _, count in counted)
-    mean = sum(total for total, _ in counted) / whole if whole else math.nan
-    if n < 2:
-        return Estimate(mean, math.nan, n)
-    squares = sum((t - mean * c) ** 2 for t, c in counted)
-    return Estimate(mean, math.sqrt(n / (n - 1) * squares) / whole, n)
+def estimate_of(answers: Sequence[Answer], shares: Sequence[Share]) -> Estimate:
+    """Return sum(total) / sum(count) with its standard error, answers of a prompt kept together."""
+    ids = (answer.example.id for answer in answers)
+    return estimate([total_by_id(zip(ids, shares, strict=True))])

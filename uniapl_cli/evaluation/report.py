@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.errors import DataError, unknown
-from uniapl_cli.evaluation.results import VERSION
+from uniapl_cli.evaluation.results import VERSION, draws_of, mains_of
 
 Columns = list[str]
 Rows = list[list[str]]
@@ -27,6 +27,7 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         result = json.loads(file.read_text(encoding="utf-8"))
         read = {key: result[key] for key in ("name", "model", "data", "draws")}
+        read |= {key: result[key] for key in ("benchmarks", "domains") if key in result}
     except OSError as error:
         raise DataError(f"cannot read '{file}': {error.strerror}", got=str(file)) from None
     except (ValueError, KeyError, TypeError):
@@ -47,13 +48,16 @@ def compare(results: Sequence[Mapping[str, Any]], show: Sequence[str]) -> tuple[
     measured = {
         f"{draws}/{metric}": 0
         for result in results
-        for draws, metrics in result["draws"].items()
+        for draws, metrics in draws_of(result).items()
         for metric in metrics
     }
     for name in show:
         if name not in measured:
             raise unknown("column", name, measured, DataError)
-    chosen = list(show) or [name for name in measured if name.partition("/")[2] in DEFAULT]
+    mains = {main for result in results for main in (*mains_of(result), *result.get("mains", ()))}
+    chosen = list(show) or [
+        name for name in measured if name.partition("/")[2] in DEFAULT or name in mains
+    ]
     rows = [[result["name"], *(_cell(result, name) for name in chosen)] for result in results]
     return ["model", *(name.replace("/", " ").replace("_", " ") for name in chosen)], rows
 
@@ -80,12 +84,64 @@ def one_model(result: Mapping[str, Any]) -> tuple[Columns, Rows]:
     return ["", *draws], rows
 
 
-def _cell(result: Mapping[str, Any], name: str) -> str:
-    draws, _, metric = name.partition("/")
-    estimate = result["draws"].get(draws, {}).get(metric)
+def scores(result: Mapping[str, Any]) -> tuple[Columns, Rows]:
+    """Return a row a benchmark and draw, with its rule and the shares not read or cut off."""
+    columns = ["benchmark", "draw", "score", "rows", "unread", "cut off", "rule"]
+    rows = [
+        [
+            measured["title"],
+            draw,
+            figure(found["metrics"].get(measured["main"])),
+            _count(measured, found),
+            share(found["unread"]),
+            share(found["cut"]),
+            measured["rule"],
+        ]
+        for measured in result["benchmarks"].values()
+        for draw, found in measured["draws"].items()
+    ]
+    return columns, rows
+
+
+def means(result: Mapping[str, Any]) -> tuple[Columns, Rows]:
+    """Return a row a draw, with those of the paper's means that all their benchmarks are in."""
+    draws = result["domains"]
+    every = dict.fromkeys(name for found in draws.values() for name in found)
+    names = [n for n in every if any(found[n]["mean"] is not None for found in draws.values())]
+    if not names:
+        return [], []
+    rows = [[draw, *(figure(found[name]) for name in names)] for draw, found in draws.items()]
+    return ["draw", *names], rows
+
+
+def _count(measured: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    part = "" if measured["rows"] == measured["of"] else f" of {measured['of']}"
+    refused = sum(measured["refused"].values())
+    more = [f"{refused} refused"] if refused else []
+    more += [f"{found['errors']} not judged"] if found["errors"] else []
+    return f"{measured['rows']}{part}" + (f" ({', '.join(more)})" if more else "")
+
+
+def figure(estimate: Mapping[str, Any] | None) -> str:
+    """Return a share in percent with its standard error."""
     if estimate is None or estimate["mean"] is None:
         return "-"
-    scale, digits = (100, 1) if metric in PERCENT else (1, 2)
+    error = "" if estimate["se"] is None else f" ± {estimate['se'] * 100:.1f}"
+    return f"{estimate['mean'] * 100:.1f}{error}"
+
+
+def share(value: float | None) -> str:
+    """Return a share in percent."""
+    return "-" if value is None else f"{value * 100:.1f}%"
+
+
+def _cell(result: Mapping[str, Any], name: str) -> str:
+    draws, _, metric = name.rpartition("/")
+    estimate = draws_of(result).get(draws, {}).get(metric)
+    if estimate is None or estimate["mean"] is None:
+        return "-"
+    of_benchmark = "/" in draws
+    scale, digits = (100, 1) if of_benchmark or metric in PERCENT else (1, 2)
     mean = f"{estimate['mean'] * scale:.{digits}f}"
     spread = _spread(estimate)
     cell = mean if spread is None else f"{mean} ± {spread * scale:.{digits}f}"

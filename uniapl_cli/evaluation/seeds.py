@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from uniapl_cli.errors import DataError
+from uniapl_cli.evaluation.results import draws_of, mains_of
 
 LEVEL = 0.95
 
@@ -44,15 +45,17 @@ def _row(name: str, group: Mapping[str | None, Mapping[str, Any]]) -> dict[str, 
     names = {
         (draw, metric): 0
         for result in results
-        for draw, metrics in result["draws"].items()
+        for draw, metrics in draws_of(result).items()
         for metric in metrics
     }
     draws: dict[str, dict[str, Any]] = {}
     for draw, metric in names:
-        estimates = [result["draws"].get(draw, {}).get(metric) for result in results]
+        estimates = [draws_of(result).get(draw, {}).get(metric) for result in results]
         values = [None if estimate is None else estimate["mean"] for estimate in estimates]
         draws.setdefault(draw, {})[metric] = summary(values)
-    return {"name": name, "data": results[0]["data"], "seeds": list(group), "draws": draws}
+    row = {"name": name, "data": results[0]["data"], "seeds": list(group), "draws": draws}
+    mains = list(dict.fromkeys(main for result in results for main in mains_of(result)))
+    return {**row, "mains": mains} if mains else row
 
 
 def summary(values: Sequence[float | None]) -> dict[str, Any]:

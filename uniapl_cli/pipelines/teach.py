@@ -19,7 +19,7 @@ from uniapl_cli.options import MISSING, Count, FilePath, Options, key, section
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
 from uniapl_cli.teachers import Answer, Failure, Question, Teacher
-from uniapl_cli.teachers.teacher import Results
+from uniapl_cli.teachers.teacher import Results, flaw
 from uniapl_cli.types import Example, Progress, Sampling
 
 log = logging.getLogger("uniapl")
@@ -78,6 +78,8 @@ def teach(
         ):
             for index, sample, result in results:
                 example, missing = unanswered[index]
+                if isinstance(result, Answer):
+                    result = flaw(result.text, result.finish_reason) or result
                 counts.add(result, example.origin)
                 if isinstance(result, Answer):
                     file.add(_row(example, missing[sample], result, model))

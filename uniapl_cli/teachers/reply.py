@@ -17,7 +17,7 @@ from typing import Any
 
 from uniapl_cli.chat.thinking import FIELDS, OPEN, read_thoughts, with_thoughts
 from uniapl_cli.http import RequestFailed, one_line
-from uniapl_cli.teachers.teacher import Answer, flaw
+from uniapl_cli.teachers.teacher import Answer
 from uniapl_cli.types import FINISHED, FinishReason
 
 CUT_OFF = ("length", "max_tokens", "model_length")
@@ -30,7 +30,7 @@ def read(reply: Any, max_new_tokens: int | None) -> Answer:
     """Return the answer in a server's reply to a request for `max_new_tokens`, None for no limit.
 
     Raises RequestFailed: where a part is missing, which another try may bring, and where the
-    response ended in a way, or has a text, that cannot be learnt from, which none will change.
+    response ended in a way that leaves no text, which none will change.
     """
     try:
         choice = reply["choices"][0]
@@ -44,8 +44,6 @@ def read(reply: Any, max_new_tokens: int | None) -> Answer:
     response_tokens = _count(usage, "completion_tokens")
     end = _end(reason, response_tokens, max_new_tokens)
     text = _joined(thoughts, content, end)
-    if failure := flaw(text, end):
-        raise RequestFailed(failure.kind, failure.reason, repeatable=False)
     return Answer(text, end, _count(usage, "prompt_tokens"), response_tokens)
 
 

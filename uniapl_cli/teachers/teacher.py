@@ -66,7 +66,7 @@ def flaw(text: str, finish_reason: FinishReason) -> Failure | None:
 
 
 class Teacher(Protocol):
-    """Answers questions."""
+    """Answers questions, whatever it says: whether that can be learnt from, `flaw` tells."""
 
     def answer(
         self,

@@ -4,6 +4,7 @@ from uniapl_cli.evaluation.benchmarks import ceval as ceval
 from uniapl_cli.evaluation.benchmarks import cmmlu as cmmlu
 from uniapl_cli.evaluation.benchmarks import gpqa as gpqa
 from uniapl_cli.evaluation.benchmarks import humaneval as humaneval
+from uniapl_cli.evaluation.benchmarks import ifeval as ifeval
 from uniapl_cli.evaluation.benchmarks import mbpp as mbpp
 from uniapl_cli.evaluation.benchmarks import mmlu as mmlu
 from uniapl_cli.evaluation.benchmarks import mmlu_pro as mmlu_pro

@@ -72,6 +72,7 @@ class Graded:
 
     turn, sample: which answer of the item it is. read: what was read as the answer; None where
     nothing could be read. reason: of a verdict, in one line. cut: whether the response was cut off.
+    failed: whether a verifier could not judge it. row: what samples.jsonl has of it.
     """
 
     item: Item | ChoiceItem
@@ -81,6 +82,7 @@ class Graded:
     read: str | None
     reason: str = ""
     cut: bool = False
+    failed: bool = False
     row: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -89,20 +91,26 @@ class Benchmark(Options):
 
     rule: prompt, extraction and metric in a name; the number behind it grows whenever a score could
     change. main: the metric that the tables show. over_subsets: whether that is the mean of the
-    subsets' means; `_rows` behind its name is then the mean over all rows.
+    subsets' means; `_rows` behind its name is then the mean over all rows. extracts: whether an
+    answer is read out of the response, so that it may be unread. domain: the paper's mean that it
+    enters; instead_of: the benchmark in whose place it does, where that one is not measured.
     """
 
     title: ClassVar[str]
     rule: ClassVar[str]
     main: ClassVar[str] = "accuracy"
     domain: ClassVar[Domain | None] = None
+    instead_of: ClassVar[str] = ""
     over_subsets: ClassVar[bool] = False
+    extracts: ClassVar[bool] = True
     upstream: ClassVar[Upstream]
 
     data: FilePath | None = key(
         None, "folder or file of its rows; null is the folder of its name in eval.benchmark_data"
     )
-    limit: int | None = key(None, "only the first rows of each subset; null takes all", ge=1)
+    limit: int | None = key(
+        None, "only so many rows, of each subset alike; null is eval.limit", ge=1
+    )
     subsets: list[str] = key([], "only these subjects, languages or levels; [] takes all")
 
     def items(self, data: Path) -> list[Item] | list[ChoiceItem]:

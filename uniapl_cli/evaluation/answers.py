@@ -1,0 +1,164 @@
+"""The evaluated model's answers, kept in a file as they come, so that a restart goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.appending import AppendOnlyRows
+from uniapl_cli.errors import DataError, TeacherError
+from uniapl_cli.files import Row
+from uniapl_cli.runs.console import bar
+from uniapl_cli.runs.fingerprint import of_text
+from uniapl_cli.seeding import derive
+from uniapl_cli.teachers import Answer, Failure, Question, Teacher
+from uniapl_cli.teachers.local import TOO_LONG
+from uniapl_cli.types import Message, Progress, Sampling
+
+OTHERWISE = "Delete the file, or set another eval.out"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of an item, the `turn`-th of its conversation, to be answered by each sample.
+
+    Samples are numbers; of a conversation's later turns each has a question of its own, behind its
+    own answers. `origin` is for messages.
+    """
+
+    id: str
+    turn: int
+    samples: tuple[int, ...]
+    messages: tuple[Message, ...]
+    origin: str = ""
+
+    @property
+    def digest(self) -> str:
+        """A digest of the conversation, by which a restart knows that it is the same."""
+        said = [[message.role, message.content] for message in self.messages]
+        return of_text(json.dumps(said))
+
+
+# An item's id, the turn of its conversation, the number of the sample.
+Place = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One way of sampling the model, with `samples` answers a question, seeded by `seed`."""
+
+    name: str
+    samples: int
+    sampling: Sampling
+    seed: int = 0
+
+
+class AnswerFile:
+    """A benchmark's answers by one draw.
+
+    `provenance`: what decides them; a file of other answers is refused. A prompt that fills the
+    model's context is an error, or with `long_is_wrong` an answer that says nothing.
+    """
+
+    def __init__(
+        self, path: Path, provenance: Mapping[str, Any], draw: Draw, *, long_is_wrong: bool = False
+    ) -> None:
+        self.path, self.draw, self.long_is_wrong = path, draw, long_is_wrong
+        self.rows = AppendOnlyRows(path, provenance, "eval.out")
+
+    def answers(
+        self, asked: Sequence[Asked], load: Callable[[], Teacher], title: str
+    ) -> dict[Place, Answer]:
+        """Return all samples of the questions; those that the file lacks are asked for.
+
+        The model is loaded only for these. Raises TeacherError for a question that it fails to
+        answer; the answers so far are kept.
+        """
+        with self.rows as file:
+            known = self._known(asked)
+            missing = [
+                replace(one, samples=lacking)
+                for one in asked
+                if (lacking := tuple(n for n in one.samples if (one.id, one.turn, n) not in known))
+            ]
+            total, left = (sum(len(one.samples) for one in some) for some in (asked, missing))
+            with bar(title, total, total - left) as shown:
+                for one, sample, answer in self._ask(missing, load, shown.tokens):
+                    file.add(self._row(one, sample, answer))
+                    known[one.id, one.turn, sample] = answer
+                    shown.advance()
+        return known
+
+    def kept(self) -> Iterator[Row]:
+        """Yield the rows of answers that the file holds."""
+        return self.rows.rows()
+
+    def _known(self, asked: Sequence[Asked]) -> dict[Place, Answer]:
+        """Return the answers that the file has. Raises DataError where a question has changed."""
+        digests = {(one.id, one.turn, n): one.digest for one in asked for n in one.samples}
+        known: dict[Place, Answer] = {}
+        for row in self.kept():
+            place, digest, answer = read_answer(row)
+            if digests.get(place, digest) != digest:
+                problem = f"the question of '{place[0]}' has changed since it was answered"
+                raise DataError(problem, OTHERWISE, where=row.origin, got=place[0])
+            if place in digests:
+                known[place] = answer
+        return known
+
+    def _ask(
+        self, missing: Sequence[Asked], load: Callable[[], Teacher], progress: Progress
+    ) -> Iterator[tuple[Asked, int, Answer]]:
+        if not missing:
+            return
+        questions = [
+            Question(one.messages, tuple(self._seed(one, n) for n in one.samples), one.origin)
+            for one in missing
+        ]
+        with closing(load().answer(questions, self.draw.sampling, progress)) as results:
+            for index, number, result in results:
+                one = missing[index]
+                yield one, one.samples[number], self._accepted(one, result)
+
+    def _seed(self, one: Asked, sample: int) -> int:
+        return derive(self.draw.seed, "eval", self.draw.name, one.id, one.turn, sample)
+
+    def _accepted(self, one: Asked, result: Answer | Failure) -> Answer:
+        """Return the answer, of a prompt that is too long an empty one. Raises TeacherError."""
+        if isinstance(result, Answer):
+            return result
+        if result.kind == TOO_LONG and self.long_is_wrong:
+            return Answer("", "length", None, 0)
+        advice = "All answers so far are kept: repeat the command to go on"
+        if result.kind == TOO_LONG:
+            advice = "Ask for fewer shots, or count it as wrong with eval.too_long=wrong"
+        raise TeacherError(result.reason, advice, where=one.origin or one.id)
+
+    def _row(self, one: Asked, sample: int, answer: Answer) -> dict[str, Any]:
+        return {
+            "id": one.id,
+            "turn": one.turn,
+            "sample": sample,
+            "question": one.digest,
+            # Half of a surrogate pair is no text, and could not be written.
+            "response": answer.text.encode("utf-8", "replace").decode(),
+            "finish_reason": answer.finish_reason,
+            "prompt_tokens": answer.prompt_tokens,
+            "response_tokens": answer.response_tokens,
+        }
+
+
+def read_answer(row: Row) -> tuple[Place, str, Answer]:
+    """Return an answer's place, its question's digest and itself. Raises DataError."""
+    names = ("id", "turn", "sample", "question", "response", "finish_reason")
+    try:
+        id, turn, sample, digest, text, reason = (row.values[name] for name in names)
+        tokens = [row.values.get(name) for name in ("prompt_tokens", "response_tokens")]
+    except KeyError as error:
+        problem = f"no row of an answer that eval wrote: it has no {error}"
+        raise DataError(problem, OTHERWISE, where=row.origin, got=list(row.values)) from None
+    return (str(id), int(turn), int(sample)), digest, Answer(text, reason, tokens[0], tokens[1])

@@ -1,0 +1,56 @@
+"""IFEval: 541 prompts whose instructions programs can check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from uniapl_cli.data.layouts.ifeval import ifeval as read
+from uniapl_cli.evaluation.benchmarks.benchmark import Benchmark, Item, Turn, benchmarks
+from uniapl_cli.evaluation.benchmarks.reading import rows
+from uniapl_cli.evaluation.estimates import Share
+from uniapl_cli.types import Verdict
+from uniapl_cli.upstream import Upstream
+from uniapl_cli.verifiers import constraints
+
+
+def rates(verdict: Verdict) -> dict[str, Share]:
+    """Return IFEval's four rates of one answer: prompt- and instruction-level, strict and loose."""
+    shares: dict[str, Share] = {}
+    for mode, followed in (("strict", verdict.strict), ("loose", verdict.loose)):
+        shares[f"prompt_{mode}"] = (float(all(followed)), 1.0)
+        shares[f"inst_{mode}"] = (float(sum(followed)), float(len(followed)))
+    return shares
+
+
+@benchmarks.register("ifeval")
+class IFEval(Benchmark):
+    """IFEval (arXiv 2311.07911): does a response follow its prompt's instructions?
+
+    The prompt as it is, no system turn; the response without thoughts, as a whole. Main: the share
+    of prompts all of whose instructions are followed, strictly (google-research/google-research:
+    instruction_following_eval/evaluation_lib.py).
+    """
+
+    title = "IFEval"
+    rule = "official/1"
+    main = "prompt_strict"
+    domain = "I-Following"
+    extracts = False
+    upstream = Upstream(
+        host="dataset",
+        repo="google/IFEval",
+        revision="966cd89545d6b6acfd7638bc708b98261ca58e84",
+        files={"ifeval_input_data.jsonl": "ifeval_input_data.jsonl"},
+        licence="Apache-2.0",
+    )
+
+    def items(self, data: Path) -> list[Item]:
+        """Read the rows of Google's file, or the hub's."""
+        examples = [read(row, constraints) for row in rows(data, "*input_data.jsonl", "*.parquet")]
+        return [
+            Item(e.id, (Turn(e.prompt_text, e.constraints),), origin=e.origin) for e in examples
+        ]
+
+    def marks(self, item: Item, turn: int, verdict: Verdict) -> dict[str, Share]:
+        """Return the four rates."""
+        return rates(verdict)
