@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-# What is fetched, and nothing else: data, weights and descriptions. No pickles, no code.
+# What is fetched, and nothing else: data, weights and descriptions; no code. Of .bin, which POLAR's
+# weights are, nothing but tensors is read.
 SUFFIXES = (
     *(".jsonl", ".json", ".csv", ".tsv", ".parquet", ".jsonl.gz", ".csv.gz"),
-    *(".safetensors", ".txt", ".jinja", ".model", ".md"),
+    *(".safetensors", ".bin", ".txt", ".jinja", ".model"),
 )
 
 
@@ -20,10 +21,12 @@ class Upstream:
     host: "dataset" and "model" are the hub's; "github" is a repository there. revision: the full
     commit; None where no source names one: the first fetch finds and records it, and later ones
     hold to that. files: name here -> path in the repository; of the hub, a path with a * stands for
-    all that match, under their own names. sha256: of the files whose content is known, by name
-    here. bytes: of all files together, None where that is not known. gated: whether the hub asks
-    for a login that has accepted its terms. folder: where they lie in the folder of benchmarks, ""
-    for that of the benchmark's name; benchmarks that share their files name the same.
+    all that match, under their own names, and with a | for the first alternative that matches.
+    archive: the .zip in the repository whose members the paths are, "" where they are files of it.
+    sha256: of the files whose content is known, by name here, or of the archive. bytes: of all that
+    is downloaded, None where that is not known. gated: whether the hub asks for a login that has
+    accepted its terms. folder: where they lie in the folder of benchmarks, "" for that of the
+    benchmark's name; benchmarks that share their files name the same.
     """
 
     host: Literal["dataset", "model", "github"]
@@ -35,6 +38,7 @@ class Upstream:
     bytes: int | None = None
     gated: bool = False
     folder: str = ""
+    archive: str = ""
 
     @property
     def commercial(self) -> bool:

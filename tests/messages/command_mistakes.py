@@ -108,6 +108,8 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
         "teacher.server.concurrency=1",
         PLACED,
     ),
+    "data fetch, a name that is not there": ("data fetch gsm8k_trian", ("got", "allowed")),
+    "data fetch, a hub that is not to be asked": ("data fetch if_multi --out .", ()),
     "filter-gt, a package that is not installed": (f"{FILTER} sandbox.packages=[nltkk]", ("got",)),
     "filter-gt, an output that is a folder": (f"{FILTER} filter.out=.", KEYED),
     "filter-gt, an output that is an input": (f"{FILTER} filter.rejected=./demo.jsonl", KEYED),

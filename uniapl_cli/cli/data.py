@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import uniapl_cli
-from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, Overrides, Plugins
+from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
 from uniapl_cli.cli.session import lines, print_result, session
 
-app = typer.Typer(help="Look at data.", no_args_is_help=True)
+app = typer.Typer(help="Look at data, or fetch it.", no_args_is_help=True)
 
 
 @app.command()
@@ -41,5 +42,46 @@ def inspect(
             return Group(
                 Text(lines(result)), Text("\nthe first row; what carries loss is green:"), example
             )
+
+        print_result(result, json, human)
+
+
+@app.command()
+def fetch(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="benchmarks, training, models, or single names."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where a folder of each name is made.")
+    ] = Path("data"),
+    dry_run: DryRun = False,
+    json: AsJson = False,
+    plugin: Plugins = None,
+    debug: Debug = False,
+) -> None:
+    """Fetch benchmarks, the paper's training sets and models, at fixed commits and checked.
+
+    Without a name it lists what there is. A repeated command goes on where it was interrupted.
+
+    Example: uniapl data fetch benchmarks --out data --dry-run
+    """
+    with session(debug, plugin):
+        from uniapl_cli.commands import fetch_data as run
+        from uniapl_cli.runs.console import table
+
+        chosen = run.choose(names or ())
+        if names and not dry_run:
+            result = run.fetch_all(chosen, out)
+        else:
+            result = run.listing(out if names else None, chosen if names else None)
+        title = "What can be fetched" if not names else f"In {out}"
+        if names and dry_run:
+            title = f"Into {out}: {run.total(result)}"
+
+        def human(_: Mapping[str, Any]) -> Any:
+            there = [] if not names else ["there"] if dry_run else ["new"]
+            columns = ["name", "group", "files", "size", *there, "licence", "note"]
+            return table(title, columns, list(run.shown(result)), figures=False)
 
         print_result(result, json, human)

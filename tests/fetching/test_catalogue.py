@@ -1,0 +1,57 @@
+"""Everything that can be fetched is pinned as far as it can be, and named once."""
+
+import re
+
+import pytest
+
+from uniapl_cli.commands import fetch_data
+from uniapl_cli.evaluation.benchmarks import benchmarks
+from uniapl_cli.fetching import MODELS, TEACHERS, TRAINING
+from uniapl_cli.fetching.parts import is_pattern, safe, wanted
+
+ITEMS = fetch_data.items()
+
+
+@pytest.fixture(params=sorted(ITEMS))
+def item(request):
+    return ITEMS[request.param]
+
+
+def test_names_are_unique_and_are_no_groups():
+    groups = {"benchmarks", "training", "models", "teachers"}
+    folders = {benchmarks[name].definition.upstream.folder or name for name in benchmarks}
+    assert len(ITEMS) == len(folders) + len(TRAINING) + len(MODELS) + len(TEACHERS)
+    assert not groups & set(ITEMS)
+    assert {item.group for item in ITEMS.values()} <= groups
+
+
+def test_benchmarks_in_one_folder_have_the_same_files():
+    for name in benchmarks:
+        upstream = benchmarks[name].definition.upstream
+        assert ITEMS[upstream.folder or name].upstream == upstream, name
+
+
+def test_commits_and_checksums_are_whole(item):
+    upstream = item.upstream
+    assert upstream.revision is None or re.fullmatch(r"[0-9a-f]{40}", upstream.revision)
+    assert all(re.fullmatch(r"[0-9a-f]{64}", sum) for sum in upstream.sha256.values())
+    assert set(upstream.sha256) <= set(wanted(upstream))
+    assert re.fullmatch(r"[\w.-]+/[\w.-]+", upstream.repo) and upstream.licence
+    for name in upstream.files:
+        if not is_pattern(name):
+            safe(name)
+
+
+def test_files_of_github_and_archives_are_pinned_by_content(item):
+    """A commit fixes them too, but here nothing else says what they must be."""
+    upstream = item.upstream
+    if upstream.host == "github" or upstream.archive:
+        assert upstream.revision is not None
+        assert set(upstream.sha256) == set(wanted(upstream))
+        assert not any(is_pattern(path) for path in wanted(upstream).values())
+
+
+def test_fully_pinned_ones_say_how_much_they_are(item):
+    upstream = item.upstream
+    if set(upstream.sha256) == set(wanted(upstream)):
+        assert upstream.bytes is not None
