@@ -10,6 +10,16 @@ from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row, parse_json
 from uniapl_cli.types import Example, Message
 
+# How the file says that there is none; null is an empty cell.
+ABSENT = (None, "", "None")
+# What Multi-IF checks by the response's language, and IFEval does not.
+OWN = {
+    "length_constraints:number_sentences": "multi_if:number_sentences",
+    "length_constraints:number_words": "multi_if:number_words",
+    "startend:quotation": "multi_if:quotation",
+    "keywords:frequency": "multi_if:frequency",
+}
+
 
 @layouts.register("multi_if", columns=[{"turn_1_prompt", "turn_1_instruction_id_list"}])
 def multi_if(row: Row, build: columns.Build) -> Example:
@@ -22,15 +32,19 @@ def multi_if(row: Row, build: columns.Build) -> Example:
     turn = len(answers) + 1
     prompt: list[Message] = []
     for number in range(1, turn + 1):
-        prompt.append(Message("user", _user_turn(row, number)))
+        prompt.append(Message("user", question(row, number)))
         if number < turn:
             prompt.append(Message("assistant", str(answers[number - 1])))
-    ids = _json(row, f"turn_{turn}_instruction_id_list")
-    kwargs = [_object(row, text) for text in _json(row, f"turn_{turn}_kwargs")]
-    return columns.answered(row, tuple(prompt), None, build(ids, kwargs, row.origin))
+    return columns.answered(row, tuple(prompt), None, build(*instructions(row, turn), row.origin))
 
 
-def _user_turn(row: Row, number: int) -> str:
+def has(row: Row, name: str) -> bool:
+    """Whether a row has a value in one of the columns. Raises DataError if that is no text."""
+    return columns.text(row, name) not in ABSENT
+
+
+def question(row: Row, number: int) -> str:
+    """Return the user's text of a turn, counted from 1. Raises DataError if there is none."""
     message = _json(row, f"turn_{number}_prompt")
     if not isinstance(message, dict) or not isinstance(message.get("content"), str):
         problem = f"turn_{number}_prompt must be a message as JSON"
@@ -38,10 +52,24 @@ def _user_turn(row: Row, number: int) -> str:
     return message["content"]
 
 
+def instructions(row: Row, number: int) -> tuple[list[Any], list[Any]]:
+    """Return the ids and kwargs of a turn, those of the turns before among them."""
+    ids = _listed(row, f"turn_{number}_instruction_id_list")
+    kwargs = [_object(row, text) for text in _listed(row, f"turn_{number}_kwargs")]
+    return [OWN.get(id, id) if isinstance(id, str) else id for id in ids], kwargs
+
+
+def _listed(row: Row, name: str) -> list[Any]:
+    values = _json(row, name)
+    if not isinstance(values, list):
+        raise DataError(f"'{name}' must be a list as JSON", where=row.origin, got=values)
+    return values
+
+
 def _json(row: Row, name: str) -> Any:
-    text = columns.text(row, name)
-    if not text or text == "None":
+    if not has(row, name):
         raise DataError(f"'{name}' is needed, and this row has none", where=row.origin)
+    text = str(row.values[name])
     try:
         return parse_json(text)
     except (ValueError, RecursionError) as error:

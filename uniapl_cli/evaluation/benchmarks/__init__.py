@@ -8,6 +8,7 @@ from uniapl_cli.evaluation.benchmarks import ifeval as ifeval
 from uniapl_cli.evaluation.benchmarks import mbpp as mbpp
 from uniapl_cli.evaluation.benchmarks import mmlu as mmlu
 from uniapl_cli.evaluation.benchmarks import mmlu_pro as mmlu_pro
+from uniapl_cli.evaluation.benchmarks import multi_if as multi_if
 from uniapl_cli.evaluation.benchmarks.benchmark import (
     Benchmark,
     ChoiceItem,
