@@ -158,7 +158,8 @@ class Verdict:
     `strict` judges the response as it is; `loose` accepts it when any of IFEval's eight light edits
     of it (markdown asterisks, first line, last line removed) passes; it is empty where it was not
     asked for. `errors` holds the reason where a verifier could not judge; its verdicts are then
-    False. `grades` holds what graders of answers say more, None for a plain instruction.
+    False. `grades` holds what graders of answers say more, None for a plain instruction unless the
+    response is blank.
     """
 
     strict: tuple[bool, ...]

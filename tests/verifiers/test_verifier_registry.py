@@ -95,7 +95,7 @@ def test_a_verifier_is_typed_keyword_only_and_has_a_summary():
         assert code.co_varnames[: code.co_argcount] == ("response",)
         assert all(field.annotation not in (None, Any) for field in entry.takes().values())
         assert entry.summary.endswith(".")
-        assert set(entry.traits) <= {"sensible", "sandboxed", "unwrap"}
+        assert set(entry.traits) <= {"sensible", "sandboxed", "packages", "unwrap"}
         assert bool(entry.traits.get("unwrap")) is (entry.name in IFEVALG)
 
 

@@ -17,6 +17,7 @@ from uniapl_cli.options import MISSING, Options, key
 from uniapl_cli.registry import Choice, Named
 from uniapl_cli.rewards.functions import FunctionValues, RewardFunctionOptions, reward_functions
 from uniapl_cli.types import Example, Rollout
+from uniapl_cli.verifiers import check_packages
 
 ZeroVariance = Literal["keep", "drop", "resample"]
 # The traits of reward functions that say what they need.
@@ -212,8 +213,10 @@ def check_examples(examples: Sequence[Example], needs: Collection[str], why: str
             )
         if "constraints" in needs and not example.constraints:
             problem = f"no constraints, so {why} has nothing to verify"
-            advice = "Use rows with instruction_id_list and kwargs"
+            advice = "Use rows with instruction_id_list and kwargs" + _layouts(example)
             raise DataError(problem, advice, where=example.origin)
+    if "constraints" in needs:
+        check_packages(c for example in examples for c in example.constraints)
 
 
 def _cure(example: Example) -> str:
@@ -221,6 +224,12 @@ def _cure(example: Example) -> str:
     column = next((name for name in ANSWERS if example.row.get(name)), None)
     other = f", or set data.layout to one that reads '{column}'" if column else ""
     return f"Run uniapl teacher-gen on these prompts{other}"
+
+
+def _layouts(example: Example) -> str:
+    """Return which layouts read the columns of a question and its answer as a task to verify."""
+    asks = {"question", "problem"} & example.row.keys()
+    return ", or data.layout=gsm8k or math" if asks else ""
 
 
 def row_of(rollout: Rollout) -> str:

@@ -13,6 +13,7 @@ from uniapl_cli.verifiers import ifevalg as ifevalg
 from uniapl_cli.verifiers import multi_if as multi_if
 from uniapl_cli.verifiers.binding import constraint, constraints
 from uniapl_cli.verifiers.judging import Case, Judge
+from uniapl_cli.verifiers.packages import check_packages
 from uniapl_cli.verifiers.registry import verifiers
 from uniapl_cli.verifiers.text import download_punkt, splitter_name
 from uniapl_cli.verifiers.verdict import judge
@@ -20,6 +21,7 @@ from uniapl_cli.verifiers.verdict import judge
 __all__ = [
     "Case",
     "Judge",
+    "check_packages",
     "constraint",
     "constraints",
     "download_punkt",

@@ -14,6 +14,7 @@ from uniapl_cli.chat.thinking import strip_thinking, strip_wrapping
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.sandbox import Outcome, Sandbox, package_folders
 from uniapl_cli.types import Constraint, Grade, Verdict
+from uniapl_cli.verifiers.packages import check_packages, packages_of
 from uniapl_cli.verifiers.registry import Trial, verifiers
 from uniapl_cli.verifiers.verdict import Text
 
@@ -78,10 +79,12 @@ class Judge:
             for column, constraint in enumerate(case.constraints):
                 opinion = reading.judge(constraint)
                 if isinstance(opinion, Trial):
-                    trials.setdefault(packages_of(constraint), {})[row, column] = opinion
+                    trials.setdefault(packages_of(constraint.id), {})[row, column] = opinion
                 else:
                     opinions[row, column] = opinion
         for packages, by_place in trials.items():
+            if packages not in self._boxes:
+                check_packages(cases[row].constraints[column] for row, column in by_place)
             outcomes = self._run(self._sandbox(packages), list(by_place.values()))
             for (place, trial), outcome in zip(by_place.items(), outcomes, strict=True):
                 opinions[place] = _opinion(trial, outcome)
@@ -142,6 +145,8 @@ class Reading:
 
     def judge(self, constraint: Constraint) -> Opinion | Trial:
         """Judge by a verifier, or return what must run first; if it fails, the opinion says why."""
+        if not self.answer.strip():
+            return Opinion(grade=Grade(False, None, "the response is blank"))
         traits = verifiers[constraint.id].traits
         text = self.unwrapped if constraint.unwrap or traits.get("unwrap") else self.whole
         try:
@@ -153,11 +158,6 @@ class Reading:
             return Opinion(found, found or (self.loose and text.follows_edited(constraint)))
         except UniAPLError as error:
             return Opinion(error=str(error))
-
-
-def packages_of(constraint: Constraint) -> tuple[str, ...]:
-    """Return what the code of a constraint's trials may import, beside what the user allows."""
-    return tuple(verifiers[constraint.id].traits.get("packages", ()))
 
 
 def _opinion(trial: Trial, outcome: Outcome) -> Opinion:

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from uniapl_cli.sandbox.inside import kernel
 from uniapl_cli.sandbox.inside.child import answer
 from uniapl_cli.sandbox.inside.confine import Unavailable, confine, needs_filter, protections
+from uniapl_cli.sandbox.inside.preload import preload
 from uniapl_cli.sandbox.inside.seccomp import Filter
 from uniapl_cli.sandbox.inside.watch import conclude, watch
 from uniapl_cli.sandbox.inside.wire import receive, send
@@ -59,13 +60,9 @@ def main(config: dict[str, Any]) -> None:
         return
     if "namespaces" in report:
         _become_first()
-    for name in config["preload"]:
-        try:
-            importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001  whatever the package does, it is of no use
-            why = f"{type(error).__name__}: {error}"
-            send(pipes.replies, {"unimportable": name, "why": why})
-            return
+    if failure := preload(config["preload"]):
+        send(pipes.replies, failure)
+        return
     os.dup2(pipes.nothing, 2)  # until here, the pool could read why the start failed
     send(pipes.replies, {"mechanisms": report, "protections": protections(report)})
     os.environ.clear()

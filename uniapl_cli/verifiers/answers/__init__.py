@@ -1,3 +1,9 @@
-"""answer:*: whether the answer that is read out of a response is right."""
+"""Graders of answers: what a response gives as its answer, and whether that is right.
 
-from uniapl_cli.verifiers.answers import choice as choice
+`answer:number` is in number.py. `plain.py` reads numbers, `arithmetic.py` what can be computed,
+`letters.py` letters; none evaluates text as code.
+"""
+
+from uniapl_cli.verifiers.answers import choice, math, number, theoremqa
+
+__all__ = ["choice", "math", "number", "theoremqa"]

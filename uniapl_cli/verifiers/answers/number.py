@@ -1,0 +1,80 @@
+"""answer:number, a number as in GSM8K."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from uniapl_cli.boxed import last_boxed
+from uniapl_cli.types import Grade
+from uniapl_cli.verifiers.answers.plain import LONGEST, as_number, compared, unread
+from uniapl_cli.verifiers.registry import verifiers
+
+_MARKED = re.compile(
+    r"####[\s\\$]*([-+\N{MINUS SIGN}]?[\\$]*\d[\d,]*(?:\.\d+)?|[-+\N{MINUS SIGN}]?\.\d+)"
+)
+# A minus behind a digit, a letter or a bracket takes away.
+_NUMBER = re.compile(r"(?:(?<![\w.)\]}])[-+\N{MINUS SIGN}])?\\?\$?(?:\d[\d,]*(?:\.\d+)?|\.\d+)")
+_WORDS = re.compile(r"\\(?:text|mathrm|mbox|textbf|mathbf)\s*\{([^{}]*)\}(?:\^\{?\d\}?)?")
+_SYMBOLS = re.compile(r"\\(?:left|right|,|;|!|:| |quad|qquad)")
+
+
+def _is_number(text: str) -> str:
+    if as_number(text) is None:
+        raise ValueError("is no number")
+    return text
+
+
+Number = Annotated[str, AfterValidator(_is_number)]
+
+
+@verifiers.register("answer:number")
+def number(response: str, *, answer: Number) -> Grade:
+    r"""The number in the last \boxed{}, else behind `####`, else the last one, is the answer's.
+
+    Signs of money and percent, commas and a final point do not count; 18.0 is 18.
+    """
+    read = _read(response)
+    if isinstance(read, Grade):
+        return read
+    gold = as_number(answer)
+    return compared(read == gold, f"{read:f}", answer)
+
+
+def _read(response: str) -> Decimal | Grade:
+    box = last_boxed(response)
+    if box is not None:
+        return _in_box(box)
+    found = _MARKED.search(response)
+    written = found[1] if found else None
+    if written is None:
+        for found in _NUMBER.finditer(response):
+            written = found[0]
+    if written is None:
+        return unread("there is no number in the response")
+    read = _plain(written)
+    if read is None:
+        return unread(f"'{written[:40]}' is no number of at most {LONGEST} digits")
+    return read
+
+
+def _in_box(box: str) -> Decimal | Grade:
+    """Return a box's number: the box itself, or the only number behind its last `=`."""
+    if len(box) > LONGEST:
+        return unread(f"the boxed answer has {len(box)} characters, over {LONGEST}")
+    if (whole := as_number(box)) is not None:
+        return whole
+    side = _SYMBOLS.sub(" ", _WORDS.sub(" ", box)).rpartition("=")[2]
+    if (whole := as_number(side)) is not None:
+        return whole
+    numbers = [found[0] for found in _NUMBER.finditer(side)]
+    read = _plain(numbers[0]) if len(numbers) == 1 else None
+    return unread(f"the boxed answer '{box[:40]}' is not one number") if read is None else read
+
+
+def _plain(written: str) -> Decimal | None:
+    """Read a number that was found in a text, where any comma is one of thousands."""
+    return as_number(written.replace(",", ""))
