@@ -17,30 +17,37 @@ def encode(tokenizer: Any, context: str, options: Sequence[str]) -> tuple[list[i
     HFLM without a chat template (EleutherAI/lm-evaluation-harness, lm_eval/api/model.py:
     `_encode_pair`, `loglikelihood`; lm_eval/models/huggingface.py: `tok_encode`).
     """
-    first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     if context == "":
-        return _behind_nothing(tokenizer, first, options)
+        first = _beginning(tokenizer)
+        found = tokenizer(list(options), add_special_tokens=False)["input_ids"]
+        return [first], [ids[1:] if ids[:1] == [first] else ids for ids in found]
     stripped = context.rstrip()
-    moved = context[len(stripped) :]
-    begins = first is not None and stripped.startswith(tokenizer.decode(first))
-    texts = [stripped, *(stripped + moved + option for option in options)]
-    added = {"add_special_tokens": False} if begins else {}
-    alone, *whole = tokenizer(texts, **added)["input_ids"]
-    behind = [ids[len(alone) :] for ids in whole]
-    return alone or [_needed(tokenizer, first)], behind
+    alone, *whole = _encoded(tokenizer, [stripped, *(context + option for option in options)])
+    return alone or [_beginning(tokenizer)], [ids[len(alone) :] for ids in whole]
 
 
-def _behind_nothing(
-    tokenizer: Any, first: int | None, options: Sequence[str]
-) -> tuple[list[int], list[Any]]:
-    """Return the ids of options without a context: behind the token that a text begins with."""
-    first = _needed(tokenizer, first)
-    found = tokenizer(list(options), add_special_tokens=False)["input_ids"]
-    return [first], [ids[1:] if ids[:1] == [first] else ids for ids in found]
+def text_ids(tokenizer: Any, text: str) -> list[int]:
+    """Return the ids of a plain text, with special tokens as `encode` adds them."""
+    return _encoded(tokenizer, [text])[0] or [_beginning(tokenizer)]
 
 
-def _needed(tokenizer: Any, first: int | None) -> int:
-    if first is None:
+def _encoded(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    """Return the ids of texts that begin as the first one does."""
+    first = _first(tokenizer)
+    begins = first is not None and texts[0].startswith(tokenizer.decode(first))
+    found: list[list[int]] = tokenizer(
+        list(texts), **({"add_special_tokens": False} if begins else {})
+    )["input_ids"]
+    return found
+
+
+def _first(tokenizer: Any) -> int | None:
+    return tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id
+
+
+def _beginning(tokenizer: Any) -> int:
+    """Return the token that a text without a token is read behind. Raises ModelError."""
+    if (first := _first(tokenizer)) is None:
         kind = type(tokenizer).__name__
         raise ModelError(f"{kind} has neither a BOS nor an EOS token to read an empty text behind")
     return first
