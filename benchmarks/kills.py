@@ -43,6 +43,9 @@ VERBS = {
     "discriminator.path=tiny:polar score.out=scored.jsonl score.chunk=8",
     "filter-gt": "filter-gt filter.responses=../in.jsonl filter.out=kept.jsonl "
     "filter.rejected=rejected.jsonl filter.pairs=pairs.jsonl",
+    "eval": "eval eval.model=tiny:teacher eval.benchmarks.ifeval.data=../in.jsonl eval.out=out "
+    "run.threads=1 eval.draws.greedy.sampling.max_new_tokens=24 eval.draws.drawn.samples=2 "
+    "eval.draws.drawn.sampling.max_new_tokens=24",
     "train sft": f"train sft --config tiny:sft {TRAIN}",
     "train grpo": f"train grpo --config tiny:grpo {TRAIN}",
 }
@@ -127,6 +130,11 @@ def content(folder: Path) -> Mapping[str, bytes | list]:
         if path.name == "metrics.jsonl":
             rows = map(json.loads, path.read_text().splitlines())
             found[name] = [{k: v for k, v in r.items() if not k.startswith(COST)} for r in rows]
+        elif path.name == "eval.json":
+            found[name] = [line for line in path.read_text().split("\n") if '"seconds"' not in line]
+            found[name] = found[name][: found[name].index(' "inputs": {')]
+        elif path.parent.name == "answers":  # as they came, which depends on those that came before
+            found[name] = sorted(path.read_text().splitlines())
     return found
 
 

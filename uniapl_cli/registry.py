@@ -195,8 +195,15 @@ class Named:
     choice: Choice
 
     def spelt(self, value: Any) -> Any:
-        """Return the map with the kind of each entry filled in."""
+        """Return the map with the kind of each entry filled in.
+
+        Raises ValueError(UniAPLError) for a list with an unknown name.
+        """
         if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            registry = self.choice.registry
+            for name in value:
+                if name not in registry:
+                    raise ValueError(unknown(registry.kind, name, registry))
             value = {name: {} for name in value}
         if not isinstance(value, dict):
             return value

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 KILLS = Path(__file__).parents[2] / "benchmarks" / "kills.py"
-VERBS = ("score", "filter-gt", "train sft")
+VERBS = ("score", "filter-gt", "eval", "train sft")
 
 
 @pytest.mark.slow

@@ -1,0 +1,149 @@
+"""`uniapl eval` on benchmarks: what is written, gone on with, graded again, refused."""
+
+import json
+import shutil
+
+import pytest
+
+from uniapl_cli import load_config
+from uniapl_cli.commands import measured
+from uniapl_cli.commands.evaluate import evaluate
+from uniapl_cli.errors import ConfigError, DataError, ModelError
+from uniapl_cli.evaluation.report import read_evaluations, scores
+from uniapl_cli.files import read_rows
+
+SHORT = "eval.draws.greedy.sampling.max_new_tokens=16"
+
+
+@pytest.fixture
+def run(tiny_data, tmp_path):
+    """run(*overrides, **how): a shipped model on eight rows in IFEval's layout."""
+
+    def make(*overrides, out=tmp_path / "out", **how):
+        benchmark = json.dumps({"ifeval": {"data": str(tiny_data["eight"])}})
+        common = [f"eval.benchmarks={benchmark}", f"eval.out={out}", SHORT]
+        return evaluate(load_config(None, [*common, "eval.model=tiny:base", *overrides]), **how)
+
+    return make
+
+
+def samples(out):
+    return [row.values for row in read_rows(out / "samples.jsonl")]
+
+
+def test_every_answer_stands_in_the_samples_with_its_verdict(run, tmp_path, tiny_data):
+    sampled = "eval.draws.drawn={samples: 2, sampling: {max_new_tokens: 16}}"
+    result = run(sampled)
+    rows = samples(tmp_path / "out")
+    keys = [row.values["key"] for row in read_rows(tiny_data["eight"])]
+    for draw, count in (("greedy", 1), ("drawn", 2)):
+        mine = [row for row in rows if row["draws"] == draw]
+        assert [row["id"] for row in mine] == [key for key in keys for _ in range(count)]
+        found = result["benchmarks"]["ifeval"]["draws"][draw]
+        assert found["metrics"]["prompt_strict"]["n"] == 8
+        strict = [all(row["strict"]) for row in mine]
+        assert found["metrics"]["prompt_strict"]["mean"] == pytest.approx(sum(strict) / len(strict))
+        assert found["cut"] == pytest.approx(
+            sum(row["finish_reason"] == "length" for row in mine) / len(mine)
+        )
+    assert result["benchmarks"]["ifeval"]["rule"] == "ifeval/official/1"
+    (read,) = read_evaluations([tmp_path / "out" / "eval.json"])
+    assert [row[0] for row in scores(read)[1]] == ["IFEval", "IFEval"]
+
+
+def test_kept_answers_are_graded_again_without_a_model(run, tmp_path, monkeypatch):
+    whole = run()
+    before = samples(tmp_path / "out")
+    monkeypatch.setattr(measured, "Measured", None)
+    again = run("eval.model=./gone", grade_only=True)
+    assert samples(tmp_path / "out") == before
+    figures = [r["benchmarks"]["ifeval"]["draws"]["greedy"]["metrics"] for r in (whole, again)]
+    assert figures[0] == figures[1]
+
+
+def test_answers_that_are_missing_cannot_be_graded(run, tmp_path):
+    run("eval.limit=3")
+    with pytest.raises(ConfigError) as caught:
+        run(grade_only=True)
+    assert caught.value.got == "ifeval"
+    assert len(samples(tmp_path / "out")) == 3
+
+
+def test_a_limit_that_grows_goes_on_from_what_there_is(run, tmp_path, monkeypatch):
+    asked = []
+    answer = measured.LocalTeacher.answer
+
+    def counting(self, questions, *arguments):
+        asked.append(len(questions))
+        yield from answer(self, questions, *arguments)
+
+    monkeypatch.setattr(measured.LocalTeacher, "answer", counting)
+    part = run("eval.limit=3")["benchmarks"]["ifeval"]
+    run()
+    assert asked == [3, 5] and (part["rows"], part["of"]) == (3, 8)
+    whole = samples(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out")
+    run()
+    assert samples(tmp_path / "out") == whole
+
+
+def test_answers_of_another_model_are_not_mixed_in(run):
+    run("eval.limit=2")
+    with pytest.raises(DataError) as caught:
+        run("eval.limit=2", "eval.model=tiny:teacher")
+    assert "eval.out" in caught.value.advice
+
+
+def test_plain_prompts_need_no_chat_template(run, tmp_path, tokenizer):
+    rendered = measured.PlainChat(tokenizer)
+    config = load_config(None, ["eval.model=tiny:base", "eval.prompts=plain"])
+    assert isinstance(measured.Measured(config).chat, type(rendered))
+    run("eval.prompts=plain", "eval.limit=2")
+    record = json.loads((tmp_path / "out/answers/ifeval.greedy.jsonl.meta.json").read_text())
+    assert record["prompts"] == "plain" and "chat.template" not in record
+
+
+def test_a_prompt_beyond_the_context_is_told_or_counted(run, tiny_data, tmp_path):
+    rows = [row.values for row in read_rows(tiny_data["eight"])][:2]
+    rows[0]["prompt"] *= 30
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = f"eval.benchmarks.ifeval.data={tmp_path / 'rows.jsonl'}"
+    with pytest.raises(Exception) as caught:
+        run(data)
+    assert caught.value.line == 1
+    found = run(data, "eval.too_long=wrong")["benchmarks"]["ifeval"]["draws"]["greedy"]
+    assert found["cut"] >= 0.5
+    assert [row["response"] for row in samples(tmp_path / "out")][0] == ""
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key"),
+    [
+        (["eval.benchmarks.ifeval=null"], "eval.benchmarks"),
+        (["eval.benchmarks=[mmul]"], "eval.benchmarks"),
+        (["eval.benchmarks={mmul: {}}"], "eval.benchmarks.mmul"),
+        (["eval.benchmarks.ifeval.subsets=[French]"], "eval.benchmarks.ifeval.subsets"),
+        (["eval.benchmarks=[ifeval]", "eval.benchmark_data=./none"], "eval.benchmark_data"),
+        (["eval.benchmarks.ifeval.data=./none"], "eval.benchmarks.ifeval.data"),
+    ],
+)
+def test_a_mistake_is_told_before_a_model_is_looked_for(run, overrides, key):
+    with pytest.raises((ConfigError, DataError)) as caught:
+        run("eval.model=./gone", *overrides)
+    assert str(caught.value.key).startswith(key)
+
+
+def test_two_rows_of_one_id_are_refused(run, tiny_data, tmp_path):
+    text = tiny_data["eight"].read_text()
+    (tmp_path / "twice.jsonl").write_text(text + text)
+    with pytest.raises(DataError) as caught:
+        run(f"eval.benchmarks.ifeval.data={tmp_path / 'twice.jsonl'}")
+    assert caught.value.line == 9
+
+
+def test_a_dry_run_counts_and_writes_nothing(run, tmp_path):
+    told = run("eval.limit=3", dry_run=True)["benchmarks"]["ifeval"]
+    assert told["rows"] == "3 of 8" and told["answers"] == 3
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ModelError):
+        run("eval.model=./not/there", dry_run=True)

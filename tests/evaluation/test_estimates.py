@@ -1,0 +1,74 @@
+"""Means of several ratios and their errors, against closed forms and draws."""
+
+import math
+import random
+import statistics
+
+import pytest
+
+from uniapl_cli.evaluation.estimates import Estimate, estimate, total_by_id
+
+
+def column(values, prefix=""):
+    return {f"{prefix}{n}": (float(value), 1.0) for n, value in enumerate(values)}
+
+
+def test_one_column_is_the_sample_mean_with_the_textbook_error():
+    values = [random.Random(1).random() for _ in range(40)]
+    found = estimate([column(values)])
+    assert found.mean == pytest.approx(statistics.mean(values))
+    assert found.se == pytest.approx(statistics.stdev(values) / math.sqrt(40))
+
+
+def test_columns_without_a_common_prompt_are_independent():
+    """Subjects of 3 and 12 rows: the variance of the mean of means is a quarter of their sum."""
+    subjects = [[0, 1, 1], [1, 0, 0, 0] * 3]
+    found = estimate([column(values, str(n)) for n, values in enumerate(subjects)])
+    parts = [statistics.variance(values) / len(values) for values in subjects]
+    assert found.mean == pytest.approx((2 / 3 + 1 / 4) / 2)
+    assert found.se == pytest.approx(math.sqrt(sum(parts)) / 2)
+    assert found.n == 15
+
+
+def test_equal_columns_over_the_same_prompts_gain_nothing():
+    """Three turns that always agree say no more than one."""
+    values = [1, 0, 0, 1, 1]
+    one, three = estimate([column(values)]), estimate([column(values)] * 3)
+    assert three == Estimate(pytest.approx(one.mean), pytest.approx(one.se), one.n)
+
+
+def test_opposite_columns_over_the_same_prompts_have_no_error():
+    values = [1, 0, 0, 1]
+    found = estimate([column(values), column([1 - value for value in values])])
+    assert (found.mean, found.se) == (0.5, pytest.approx(0.0))
+
+
+def test_the_error_of_a_mean_of_ratios_is_what_repeated_draws_show():
+    rng = random.Random(2)
+
+    def draw(n=60):
+        turns = [{}, {}]
+        for id in range(n):
+            easy = rng.random()
+            for turn in turns:
+                count = rng.choice([1, 2, 3])
+                turn[str(id)] = (sum(rng.random() < easy for _ in range(count)), count)
+        return estimate(turns)
+
+    drawn = [draw() for _ in range(600)]
+    spread = statistics.stdev(one.mean for one in drawn)
+    assert statistics.mean(one.se for one in drawn) == pytest.approx(spread, rel=0.1)
+
+
+def test_a_prompt_that_counts_nothing_is_none_of_them():
+    with_empty = {**column([1, 0, 1]), "empty": (0.0, 0.0)}
+    assert estimate([with_empty]) == estimate([column([1, 0, 1])])
+
+
+@pytest.mark.parametrize("columns", [[], [{}], [{"a": (1.0, 1.0)}], [{"a": (0.0, 0.0)}]])
+def test_what_cannot_be_told_is_null(columns):
+    assert estimate(columns).plain()["se"] is None
+
+
+def test_shares_of_one_id_are_added():
+    assert total_by_id([("a", (1, 2)), ("b", (0, 1)), ("a", (1, 1))]) == {"a": (2, 3), "b": (0, 1)}
