@@ -40,6 +40,15 @@ def test_blocks(text, found):
         ("    return x", "    return x"),
         ("I cannot do that. The f(x) is hard, class.", None),
         ("", None),
+        # Nobody opened it; and prose before a text without a fence.
+        ("def f(x):\n    2\n```\nThe function f:\n```\nf(1)\n```", "def f(x):\n    2\n"),
+        ("So:\nimport re\ndef f(x): 2\n```\nIt is", "import re\ndef f(x): 2\n"),
+        ("So:\n\nA, B = 3, 4\n\ndef f(x):\n    return A", "A, B = 3, 4\n\ndef f(x):\n    return A"),
+        ("def f(x): 1\n```python\ndef f(x): 2\n```", "def f(x): 1\n"),
+        ("def g(x): 1\n```python\ndef f(x): 2\n```", "def f(x): 2\n"),
+        ("def f(x): 1```", "def f(x): 1"),
+        ("    return x\n```\nIt returns x.", "    return x\n"),
+        ("    return x\n\ndef g(): pass", "    return x\n\ndef g(): pass"),
     ],
 )
 def test_code_is_the_first_block_that_defines_the_function_or_the_first_or_the_text(text, code):
@@ -79,6 +88,7 @@ def test_what_defines_a_name(code, expected):
         "a",
         "def ",
         "f =",
+        "a,",
         "\r",
     ],
 )

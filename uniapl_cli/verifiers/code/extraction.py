@@ -9,11 +9,18 @@ from dataclasses import dataclass
 from uniapl_cli.sandbox import Limits, Program
 from uniapl_cli.types import Grade
 
-# Of a text without a fence: a line that prose does not begin with, or a body's first one.
-_STATEMENT = re.compile(
-    r"^[ \t]*(?:async def|def|class|import|return|yield|raise|lambda)\b|\A\n*(?: {4}|\t)[ \t]*\S",
+# Lines that code may begin with, unindented; a heading of Markdown is a comment of Python.
+_BEGINS = re.compile(
+    r"^(?:(?:async def|def|class|import|from)\b|[@#]|\"{3}|'{3}|\w[\w.]*\(|"
+    r"\w+(?:,[ \t]*\w+)*[ \t]*=(?!=))",
     re.MULTILINE,
 )
+# Of a text without a fence: a line that prose does not begin with.
+_STATEMENT = re.compile(
+    r"^[ \t]*(?:async def|def|class|import|return|yield|raise|lambda)\b", re.MULTILINE
+)
+# The body of a function, without its first line.
+_BODY = re.compile(r"\n*(?: {4}|\t)[ \t]*[^ \t\n]")
 _DEFINED = re.compile(r"^(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)|^(\w+)[ \t]*=(?!=)", re.MULTILINE)
 
 FUTURE = "from __future__ import"
@@ -23,12 +30,37 @@ NO_CODE = Grade(False, None, "there is no code in it")
 def code_in(response: str, names: Collection[str]) -> str | None:
     """Return the first fenced block that defines one of `names`, else the first block.
 
-    Without a fence it is the whole text, or None where nothing in it looks like code.
+    A text before the first fence that defines one, or is a function's body, is a block that nobody
+    opened: models forget to, or go on where the prompt opened it. Without a fence it is the whole
+    text, or None where nothing in it looks like code.
     """
     text = response.replace("\r\n", "\n")
-    if found := blocks(text):
-        return next((block for block in found if defines(block, names)), found[0])
-    return text if _STATEMENT.search(text) else None
+    before = _before_fences(text)
+    start = _start(before, names)
+    if before == text:
+        return text[start or 0 :] if start is not None or _STATEMENT.search(text) else None
+    if start is not None:
+        text = f"```\n{text[start:]}"
+    found = blocks(text)
+    return next((block for block in found if defines(block, names)), found[0] if found else None)
+
+
+def _before_fences(text: str) -> str:
+    before = []
+    for line in text.split("\n"):
+        if fence := _fence(line):
+            before.append(fence.before)
+            break
+        before.append(line)
+    return "\n".join(before)
+
+
+def _start(text: str, names: Collection[str]) -> int | None:
+    """Return where code begins in a text that defines one of `names`, or is a body."""
+    if _BODY.match(text):
+        return 0
+    begins = _BEGINS.search(text) if defines(text, names) else None
+    return begins.start() if begins else None
 
 
 def defines(code: str, names: Collection[str]) -> bool:
