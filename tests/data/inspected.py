@@ -17,6 +17,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERB
 sys.path.append(str(Path(__file__).parent.parent))
 
 from chat_templates import MARKS, chat  # noqa: E402
+from layout_cases import NAMED  # noqa: E402
 
 from uniapl_cli.data import BadRows, open_rows, read_examples  # noqa: E402
 from uniapl_cli.data.encode import encode  # noqa: E402
@@ -32,9 +33,10 @@ DATE = "2026-07-01"
 def shown(name: str, template: str, *, thinking: bool) -> str:
     """The first row of a file under a template, or why it is refused."""
     under = chat(template, thinking=thinking, date=DATE)
+    layout = name if name in NAMED else "auto"
     try:
         examples = read_examples(
-            open_rows(str(FOLDER / f"{name}.jsonl")), "auto", constraints, BadRows(0)
+            open_rows(str(FOLDER / f"{name}.jsonl")), layout, constraints, BadRows(0)
         )
         text = render(encode(under, examples[:1], ("response",))[0], under)
     except DataError as error:

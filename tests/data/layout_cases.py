@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.data import BadRows, open_rows, read_examples
+from uniapl_cli.data.layouts import layouts
 from uniapl_cli.types import Example, Message
 from uniapl_cli.verifiers import constraints
 
 HERE = Path(__file__).parent
 NAMES = sorted(path.stem for path in (HERE / "layouts").glob("*.jsonl"))
+# Layouts that no column tells from others: their files have their names.
+NAMED = {name for name in layouts if not layouts[name].traits["columns"]}
 
 
 def turn(message: Message) -> dict[str, Any]:
@@ -40,11 +43,12 @@ def described(example: Example) -> dict[str, Any]:
 def golden(name: str) -> str:
     """The text of golden/NAME.json: what the rows become, and with every turn learnt."""
     rows = open_rows(str(HERE / "layouts" / f"{name}.jsonl"))
+    layout = name if name in NAMED else "auto"
     last, each = (
         [
             described(example)
             for example in read_examples(
-                rows, "auto", constraints, BadRows(0), learnt=True, every_turn=every
+                rows, layout, constraints, BadRows(0), learnt=True, every_turn=every
             )
         ]
         for every in (False, True)

@@ -51,9 +51,9 @@ def _best(present: frozenset[str], names: tuple[str, ...]) -> list[str]:
     return [name for name, count in fits.items() if count == most]
 
 
-def columns(layout: str) -> Iterable[frozenset[str]]:
+def columns(layout: str) -> list[frozenset[str]]:
     """Return the sets of columns, each of which is enough for a layout."""
-    return map(frozenset, layouts[layout].traits["columns"])
+    return [frozenset(needed) for needed in layouts[layout].traits["columns"]]
 
 
 def _of_no_layout(row: Row) -> DataError:
@@ -89,6 +89,7 @@ def _likeness(needed: Iterable[str], present: list[str]) -> tuple[int, float]:
 
 def _wanted() -> str:
     return "; ".join(
-        f"{' or '.join(' + '.join(sorted(s)) for s in list(columns(name))[:2])} ({name})"
+        f"{' or '.join(' + '.join(sorted(s)) for s in columns(name)[:2])} ({name})"
         for name in layouts
+        if columns(name)
     )
