@@ -8,7 +8,8 @@ import pytest
 from uniapl_cli.commands import components
 from uniapl_cli.commands.inputs import data_input
 from uniapl_cli.commands.method import plan
-from uniapl_cli.commands.streams import make_streams
+from uniapl_cli.commands.streams import examples, make_streams
+from uniapl_cli.data import BadRows
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import write_rows
 
@@ -96,3 +97,17 @@ def test_the_files_of_a_pattern_are_what_a_run_has_read(tiny_config, tmp_path):
     assert data_input(config, name) == before and before["digest"]
     write_rows(tmp_path / "part-2.jsonl", [{"prompt": "3"}])
     assert data_input(config, name) != before
+
+
+def test_an_instruction_for_evaluation_only_is_measured_and_not_trained_on(streams, tiny_config):
+    own = {"instruction_id_list": ["words:vowel"], "kwargs": [{}]}
+    rows = [{"prompt": "Hi", "response": "So.", **kind} for kind in (NO_COMMA, own)]
+    write_rows(Path() / "rows.jsonl", rows)
+    files = ["data.demonstrations=rows.jsonl", "data.prompts=rows.jsonl"]
+    for method in ("sft", "grpo"):
+        with pytest.raises(DataError) as caught:
+            streams(method, *files)
+        assert caught.value.where == "rows.jsonl:2"
+        assert (caught.value.key, caught.value.got) == ("instruction_id_list", "words:vowel")
+    read = examples(tiny_config("sft", "run"), "eval.data", "rows.jsonl", BadRows(0))
+    assert read[1].constraints[0].id == "words:vowel"

@@ -4,16 +4,17 @@ import logging
 import math
 import random
 import statistics
+from dataclasses import replace
 
 import pytest
 
 from uniapl_cli.discriminators import coefficient
-from uniapl_cli.errors import DataError
+from uniapl_cli.errors import DataError, UniAPLError
 from uniapl_cli.evaluation.estimates import Estimate
 from uniapl_cli.evaluation.metrics import Answer, check_graded, metrics
 from uniapl_cli.evaluation.metrics import estimate_of as estimate
 from uniapl_cli.teachers import Answer as Response
-from uniapl_cli.types import Verdict
+from uniapl_cli.types import Constraint, Verdict
 
 
 def completion(text="So.", tokens=3, reason="stop") -> Response:
@@ -170,3 +171,17 @@ def test_the_discriminator_needs_the_teachers_response(answer):
     with pytest.raises(DataError) as caught:
         shares("discriminator", [answer("1")], discriminator=Lengths())
     assert caught.value.where == "rows.jsonl:1"
+
+
+def test_an_instruction_that_cannot_be_judged_here_is_in_no_rate_of_ifeval(answer, monkeypatch):
+    lacking = {"b": UniAPLError("a tagger is missing")}
+    monkeypatch.setattr("uniapl_cli.verifiers.needs.lacking", lacking.get)
+    both = answer("1", (True, False), (True, False))
+    alone = answer("2", (False,), (False,))
+    answers = [
+        replace(one, example=replace(one.example, constraints=tuple(map(Constraint, ids))))
+        for one, ids in ((both, "ab"), (alone, "b"), (alone, "a"))
+    ]
+    counted = shares("ifeval", answers)
+    assert counted["inst_loose"] == [(1.0, 1.0), (0.0, 0.0), (0.0, 1.0)]
+    assert counted["prompt_strict"] == [(0.0, 0.0), (0.0, 0.0), (0.0, 1.0)]

@@ -11,7 +11,7 @@ from mistake import PLACED, Mistake, logged, write
 from uniapl_cli.data import BadRows, open_rows, read_examples
 from uniapl_cli.data.encode import encode
 from uniapl_cli.data.limits import Limits, fit
-from uniapl_cli.verifiers import constraints
+from uniapl_cli.verifiers import constraints, trainable
 
 GOOD: dict[str, Any] = {"key": "a", "prompt": "Hi", "response": "So."}
 USER, SYSTEM = {"role": "user", "content": "Hi"}, {"role": "system", "content": "Be brief."}
@@ -155,6 +155,11 @@ GOOD_OF = {
 }  # fmt: skip
 
 
+def a_benchmarks() -> None:
+    write(Path(NAME), [GOOD, ruled("words:vowel")])
+    read_examples(open_rows(NAME), "ifeval", trainable, BadRows(0))
+
+
 def too_many() -> None:
     write(Path(NAME), ["{", "{", GOOD])
     read(tolerance=1)
@@ -224,6 +229,7 @@ MISTAKES: dict[str, Mistake] = {
     **{f"line, {name}": of_line("ifeval", line) for name, line in LINES.items()},
     "line, not UTF-8": Mistake(not_utf8, PLACED),
     **{f"row, {name}": of_line(layout, row) for name, (layout, row) in ROWS.items()},
+    "row of a benchmark": Mistake(a_benchmarks, PLACED),
     "row, one more than is tolerated": Mistake(too_many, PLACED),
     "row, of a list in JSON": Mistake(of_a_json, PLACED),
     "row, a prompt too long": Mistake(lambda: fitted(prompt=20), (*PLACED, "key")),

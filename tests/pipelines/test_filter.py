@@ -217,3 +217,9 @@ def test_other_processes_judge_alike(mixed, tmp_path):
         judged_chunks(mixed, 2, *options) as there,
     ):
         assert list(here) == list(there)
+
+
+def test_a_row_with_an_instruction_for_evaluation_only_is_bad(mixed, tmp_path):
+    with pytest.raises(DataError) as caught:
+        run([*mixed, row("own", "So.", COMMA, "words:vowel")], tmp_path / "kept")
+    assert (caught.value.where, caught.value.got) == ("rows.jsonl:own", "words:vowel")

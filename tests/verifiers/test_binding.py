@@ -4,7 +4,7 @@ import pytest
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.types import Constraint
-from uniapl_cli.verifiers import constraint, constraints
+from uniapl_cli.verifiers import constraint, constraints, trainable, verifiers
 
 WORDS = "length_constraints:number_words"
 NTH = "length_constraints:nth_paragraph_first_word"
@@ -133,3 +133,21 @@ def test_what_is_no_list_is_refused(ids, kwargs):
     with pytest.raises(DataError) as caught:
         constraints(ids, kwargs, "rows.jsonl:7")
     assert (caught.value.line, caught.value.got) == (7, (ids, kwargs))
+
+
+def test_what_is_for_evaluation_only_is_refused_where_rows_are_trained_on():
+    ids, kwargs = ["punctuation:no_comma", "words:vowel"], [{}, {}]
+    assert [one.id for one in constraints(ids, kwargs)] == ids
+    with pytest.raises(DataError) as caught:
+        trainable(ids, kwargs, "rows.jsonl:2")
+    assert (caught.value.where, caught.value.got) == ("rows.jsonl:2", "words:vowel")
+    assert "\n" not in str(caught.value)
+    assert [one.id for one in trainable(ids[:1], kwargs[:1])] == ids[:1]
+
+
+def test_no_instruction_that_is_trained_on_is_for_evaluation_only():
+    marked = {id for id in verifiers if verifiers[id].traits.get("evaluation")}
+    assert {id.partition(":")[0] for id in marked} == {
+        "count", "custom", "format", "ratio", "repeat", "sentence", "words",
+    }  # fmt: skip
+    assert not {"count:count_unique", "copy:copy", "keywords:existence"} & marked

@@ -66,7 +66,7 @@ def test_a_response_that_loops_does_not_stall_a_run(loop):
 
 
 def test_tables_in_a_zip_file_are_read(folder, tmp_path, monkeypatch):
-    packed = tmp_path / "zipped" / text.PACKED
+    packed = tmp_path / "zipped" / "tokenizers" / "punkt_tab.zip"
     packed.parent.mkdir(parents=True)
     with zipfile.ZipFile(packed, "w") as file:
         for name in TABLES:

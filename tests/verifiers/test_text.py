@@ -4,8 +4,7 @@ import sys
 
 import pytest
 
-from uniapl_cli.errors import DataError
-from uniapl_cli.verifiers import download_punkt, splitter_name, text
+from uniapl_cli.verifiers import nltk_data, splitter_name, text
 
 TITLED = "Dr. No came. He left."
 
@@ -20,7 +19,7 @@ def _look_anew():
 @pytest.fixture
 def without_tables(monkeypatch, tmp_path):
     monkeypatch.setattr("nltk.data.path", [str(tmp_path)])
-    monkeypatch.setattr(text, "_bundled", lambda: None)
+    monkeypatch.setattr(nltk_data, "_bundled", lambda: None)
 
 
 @pytest.fixture
@@ -54,43 +53,14 @@ def test_tables_on_nltks_search_path_are_used(monkeypatch, tables, caplog):
 
 def test_tables_of_an_installed_package_are_used(monkeypatch, tables, caplog):
     monkeypatch.setattr("nltk.data.path", [])
-    monkeypatch.setattr(text, "_bundled", lambda: tables)
+    monkeypatch.setattr(nltk_data, "_bundled", lambda: tables)
     assert text.sentences(TITLED) == ("Dr. No came.", "He left.")
     assert splitter_name().startswith("punkt (")
     assert not caplog.records
 
 
-def test_the_package_is_found_without_being_imported(monkeypatch, tmp_path):
-    core = tmp_path / "llama_index" / "core"
-    (core / "_static" / "nltk_cache" / text.TABLES).mkdir(parents=True)
-    (core / "__init__.py").write_text("raise AssertionError('imported')")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert text._bundled() == core / "_static" / "nltk_cache"
-
-
-def test_a_failed_download_is_an_error(monkeypatch, tmp_path):
-    monkeypatch.setattr("nltk.download", lambda *args, **kwargs: False)
-    with pytest.raises(DataError) as caught:
-        download_punkt(tmp_path)
-    assert str(tmp_path) in caught.value.problem
-
-
-def test_a_failed_download_says_why(monkeypatch, tmp_path):
-    def fail(*args, **kwargs):
-        raise ValueError("no route to host")
-
-    monkeypatch.setattr("nltk.download", fail)
-    with pytest.raises(DataError) as caught:
-        download_punkt(tmp_path)
-    assert "no route to host" in caught.value.problem
-
-
-def test_downloaded_tables_are_used_at_once(monkeypatch, without_tables, tables):
-    assert splitter_name() == "untrained"
-    monkeypatch.setattr("nltk.download", lambda *args, **kwargs: True)
-    monkeypatch.setattr("nltk.data.path", [str(tables)])
-    download_punkt(tables)
-    assert splitter_name().startswith("punkt (")
+def test_equal_sentences_are_split_into_equal_words():
+    assert text.words("It is. So. It is.") == ["It", "is", ".", "So", ".", "It", "is", "."]
 
 
 def test_splitting_does_not_import_nltk():

@@ -68,6 +68,8 @@ IFEVALG = [
     "punctuation:punctuation_exclamation",
 ]
 
+TRAITS = {"sensible", "sandboxed", "packages", "needs", "unwrap", "evaluation"}
+
 
 def test_all_of_ifevals_and_ifevalgs_instructions_are_registered():
     assert (len(IFEVAL), len(IFEVALG)) == (25, 29)
@@ -95,7 +97,7 @@ def test_a_verifier_is_typed_keyword_only_and_has_a_summary():
         assert code.co_varnames[: code.co_argcount] == ("response",)
         assert all(field.annotation not in (None, Any) for field in entry.takes().values())
         assert entry.summary.endswith(".")
-        assert set(entry.traits) <= {"sensible", "sandboxed", "packages", "unwrap"}
+        assert set(entry.traits) <= TRAITS
         assert bool(entry.traits.get("unwrap")) is (entry.name in IFEVALG)
 
 

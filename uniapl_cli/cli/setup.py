@@ -12,7 +12,7 @@ from uniapl_cli.cli.session import session
 
 
 def setup(
-    what: Annotated[str, typer.Argument(help="nltk: the English sentence-splitting tables.")],
+    what: Annotated[str, typer.Argument(help="nltk: its English sentences, stop words and tags.")],
     target: Annotated[
         Path, typer.Option("--to", help="Folder to download to; name it in NLTK_DATA later.")
     ] = Path("~/nltk_data"),
@@ -24,10 +24,10 @@ def setup(
     """
     with session(debug):
         from uniapl_cli.errors import unknown
-        from uniapl_cli.verifiers import download_punkt
+        from uniapl_cli.verifiers import download
 
         if what != "nltk":
             raise unknown("thing to set up", what, ["nltk"])
         folder = target.expanduser()
-        download_punkt(folder)
+        download(folder)
         typer.echo(str(folder))

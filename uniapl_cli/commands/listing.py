@@ -50,11 +50,16 @@ def catalogue(kind: str | None = None) -> dict[str, list[dict[str, str]]]:
     chosen = REGISTRIES if kind is None else {kind: REGISTRIES[kind]}
     return {
         plural: [
-            {"name": name, "takes": takes(registry[name]), "does": registry[name].summary}
-            for name in registry
+            {"name": name, "takes": takes(entry), "does": does(entry)}
+            for name, entry in ((name, registry[name]) for name in registry)
         ]
         for plural, registry in chosen.items()
     }
+
+
+def does(entry: Entry[Any]) -> str:
+    """Return an entry's first docstring line, marked where nobody trains on it."""
+    return f"{entry.summary} (evaluation only)" if entry.traits.get("evaluation") else entry.summary
 
 
 def takes(entry: Entry[Any]) -> str:

@@ -22,7 +22,7 @@ from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan, Term
 from uniapl_cli.types import Example
-from uniapl_cli.verifiers import constraints
+from uniapl_cli.verifiers import constraints, trainable
 
 log = logging.getLogger("uniapl")
 
@@ -36,7 +36,8 @@ def examples(
     """Read the data set that `key` names. Wrong rows are added to `bad`. Raises DataError.
 
     `stream` is the one whose rows it holds, if it is a file that the section `data` names. Where
-    responses are `learnt`, an empty one is a bad row.
+    responses are `learnt`, an empty one is a bad row. So is a row with an instruction that is for
+    evaluation only, but where `key` is of the section `eval`.
     """
     data = config.data
     with config.blaming(key):
@@ -45,7 +46,7 @@ def examples(
             good = read_examples(
                 rows,
                 data.layout_of(stream),
-                constraints,
+                constraints if key.startswith("eval.") else trainable,
                 bad,
                 progress,
                 ignore=data.ignore,

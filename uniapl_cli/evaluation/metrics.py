@@ -14,6 +14,7 @@ from uniapl_cli.registry import Registry
 from uniapl_cli.teachers import Answer as Response
 from uniapl_cli.tiny.topics import on_topic
 from uniapl_cli.types import Example, Verdict
+from uniapl_cli.verifiers import judgeable
 
 log = logging.getLogger("uniapl")
 
@@ -58,12 +59,18 @@ def check_graded(examples: Sequence[Example], names: Iterable[str]) -> None:
 def ifeval(answers: Sequence[Answer]) -> dict[str, list[Share]]:
     """IFEval's four: prompt- and instruction-level, strict and loose.
 
-    An answer to a prompt without constraints is not graded.
+    An answer to a prompt without constraints is not graded, nor is an instruction that cannot be
+    judged here, nor its prompt.
     """
     shares: dict[str, list[Share]] = {}
+    judged = [judgeable(answer.example.constraints, answer.verdict) for answer in answers]
+    whole = [len(v.strict) == len(a.verdict.strict) for v, a in zip(judged, answers, strict=True)]
     for mode in ("strict", "loose"):
-        verdicts = [getattr(answer.verdict, mode) for answer in answers]
-        shares[f"prompt_{mode}"] = [(float(bool(v) and all(v)), float(bool(v))) for v in verdicts]
+        verdicts = [getattr(verdict, mode) for verdict in judged]
+        shares[f"prompt_{mode}"] = [
+            (float(all(v)), 1.0) if v and complete else (0.0, 0.0)
+            for v, complete in zip(verdicts, whole, strict=True)
+        ]
         shares[f"inst_{mode}"] = [(float(sum(v)), float(len(v))) for v in verdicts]
     return shares
 

@@ -22,7 +22,7 @@ from uniapl_cli.plugins import load_plugins
 from uniapl_cli.sandbox import Sandbox
 from uniapl_cli.sandbox.folder import remove_own
 from uniapl_cli.types import Example, Verdict
-from uniapl_cli.verifiers import Case, Judge, constraints
+from uniapl_cli.verifiers import Case, Judge, trainable
 from uniapl_cli.verifiers.text import Flag, share_warning
 
 Mode = Literal["strict", "loose"]
@@ -126,7 +126,7 @@ class Worker:
     def __call__(self, rows: list[Row | BadRow]) -> list[JudgedRow]:
         """Judge some rows."""
         return judge_rows(
-            rows, self.reader, constraints, self.judge, self.mode, with_pairs=self.with_pairs
+            rows, self.reader, trainable, self.judge, self.mode, with_pairs=self.with_pairs
         )
 
 

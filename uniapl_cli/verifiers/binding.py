@@ -56,6 +56,25 @@ def constraints(
     return tuple(constraint(id, values, where) for id, values in zip(ids, kwargs, strict=True))
 
 
+def trainable(
+    ids: Sequence[str],
+    kwargs: Sequence[Mapping[str, object] | None],
+    where: str = "",
+) -> tuple[Constraint, ...]:
+    """Build constraints as `constraints` does, and refuse those that are for evaluation only."""
+    built = constraints(ids, kwargs, where)
+    for id in (one.id for one in built if verifiers[one.id].traits.get("evaluation")):
+        raise DataError(
+            f"instruction '{id}' is for evaluation only: it is part of a benchmark, which nobody "
+            "trains on",
+            "Leave the row out, or measure with it by uniapl eval",
+            where=where or None,
+            key="instruction_id_list",
+            got=id,
+        )
+    return built
+
+
 def _values(options: type[Options], kwargs: Mapping[str, object]) -> dict[str, object]:
     """Drop what is None, and make integral floats ints where the verifier takes an int."""
     values = {name: value for name, value in kwargs.items() if value is not None}

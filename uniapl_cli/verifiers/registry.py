@@ -42,9 +42,10 @@ is read out of the response first.
 
 The signature says which kwargs there are, of which type and within which bounds (`checks.py`).
 Traits: `sensible`, which of them go together; `sandboxed=True`, that it returns a Trial where code
-must run that nobody has read, and `packages`, what that code may import; `unwrap=True`, that it
-judges a response without `<answer>` tags, as open-instruct does; `evaluation=True`, that it is a
-benchmark's own, and nothing is trained on it.
+must run that nobody has read, and `packages`, what that code may import; `needs`, a package or data
+that may be absent, without which it cannot judge (`needs.py`); `unwrap=True`, that it judges a
+response without `<answer>` tags, as open-instruct does; `evaluation=True`, that it is a benchmark's
+own, and nothing is trained on it.
 """
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.types import Constraint, Grade, Verdict
+from uniapl_cli.verifiers.needs import lacking
 from uniapl_cli.verifiers.registry import Trial, verifiers
 
 
@@ -70,6 +71,8 @@ def light_edits(response: str) -> tuple[str, ...]:
 def _judged(response: str, constraint: Constraint) -> bool | Grade | Trial:
     if not response or response.isspace():
         return False
+    if (reason := lacking(constraint.id)) is not None:
+        raise reason
     verifier = verifiers[constraint.id].definition
     try:
         return verifier(response, **constraint.kwargs)

@@ -5,6 +5,7 @@ from uniapl_cli.evaluation.benchmarks import cmmlu as cmmlu
 from uniapl_cli.evaluation.benchmarks import gpqa as gpqa
 from uniapl_cli.evaluation.benchmarks import gsm8k as gsm8k
 from uniapl_cli.evaluation.benchmarks import humaneval as humaneval
+from uniapl_cli.evaluation.benchmarks import ifbench as ifbench
 from uniapl_cli.evaluation.benchmarks import ifeval as ifeval
 from uniapl_cli.evaluation.benchmarks import math as math
 from uniapl_cli.evaluation.benchmarks import mbpp as mbpp
