@@ -11,9 +11,14 @@ from uniapl_cli.errors import ConfigError, DataError
 from uniapl_cli.rewards import reward_functions
 from uniapl_cli.rewards.functions import coef, coef_gt, polar, polar_gt
 from uniapl_cli.rewards.functions import verifier as verifier_function
-from uniapl_cli.verifiers import Judge
+from uniapl_cli.verifiers import Judge, constraint, verifiers
 
-verifier = partial(verifier_function, judge=Judge())
+told = partial(verifier_function, judge=Judge())
+
+
+def verifier(rollouts, **options):
+    return told(rollouts, **options).values
+
 
 TEXTS = ["all is well.", "All is well.", "all, all is well.", "All, all is well."]
 
@@ -47,6 +52,31 @@ def test_the_verifier_makes_no_light_edits(monkeypatch):
 def test_a_cut_off_response_earns_nothing_where_a_stop_is_required(require_stop, earned):
     rollouts = [rollout("all is well.", finish=finish) for finish in ("stop", "length")]
     assert verifier(rollouts, require_stop=require_stop) == earned
+
+
+def test_the_verifier_tells_of_each_rollout_what_was_read_and_why_it_is_wrong():
+    constraints = tuple(
+        constraint(*one) for one in [("punctuation:no_comma",), ("answer:number", {"answer": "18"})]
+    )
+    of = replace(example("a"), constraints=constraints)
+    notes = told([rollout(text, of=of) for text in ("#### 18", "#### 17", "none", "")]).notes
+    comma = {"id": "punctuation:no_comma", "correct": True}
+    said = [[(one["correct"], one["read"]) for one in note["verdict"][1:]] for note in notes]
+    assert said == [[(True, "18")], [(False, "17")], [(False, None)], [(False, None)]]
+    assert [note["verdict"][0] for note in notes[:3]] == [comma] * 3
+    reasons = [note["verdict"][1]["reason"] for note in notes]
+    assert reasons[0] == "" and all(reasons[1:])
+    assert "17" in reasons[1] and "18" in reasons[1]
+
+
+def test_the_verifier_tells_why_there_is_no_verdict(monkeypatch):
+    def crash(response):
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setitem(vars(verifiers["punctuation:no_comma"]), "definition", crash)
+    (note,) = told([rollout("all is well.")]).notes
+    assert not note["verdict"][0]["correct"] and "oh" in note["verdict"][0]["error"]
+    assert "error" not in note["verdict"][1]
 
 
 def test_the_candidate_is_compared_with_the_teacher_of_its_own_row():

@@ -20,6 +20,7 @@ from uniapl_cli.rewards import (
     needs,
 )
 from uniapl_cli.rewards.reward import equal_within_group
+from uniapl_cli.rewards.values import Values
 
 GROUPS = [0, 0, 1, 1]
 ROLLOUTS = [rollout(group=group, of=example(f"row{index}")) for index, group in enumerate(GROUPS)]
@@ -45,6 +46,25 @@ def test_the_rule_is_applied_within_each_prompts_rollouts():
     rewarded = reward("centred", x=(2.0, [1.0, 3, 10, 10])).compute(ROLLOUTS)
     assert rewarded.rewards.tolist() == [2, 6, 20, 20]
     assert rewarded.advantages.tolist() == [-2, 2, 0, 0]
+
+
+def test_what_functions_note_of_each_rollout_is_kept_in_order_and_joined():
+    def noting(name):
+        return lambda rollouts: FunctionValues(
+            [0.0] * len(rollouts), notes=[{name: r.example.id} for r in rollouts]
+        )
+
+    parts = [WeightedFunction(n, 1.0, noting(n), early=n == "x") for n in "xy"]
+    worth = Reward("worth", parts, advantages["raw"].definition)
+    early = Values()
+    for pair in (ROLLOUTS[:2], ROLLOUTS[2:]):
+        early.extend(worth.early_values(pair))
+    notes = worth.compute(ROLLOUTS, early).notes
+    assert notes == [{"x": f"row{n}", "y": f"row{n}"} for n in range(4)]
+    chosen = Values()
+    chosen.extend(early, [3, 1])
+    assert [chosen.note(n) for n in range(2)] == [{"x": "row3"}, {"x": "row1"}]
+    assert reward(x=(1.0, [1.0] * 4)).compute(ROLLOUTS).notes == [{}] * 4
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -109,7 +129,12 @@ def test_a_function_that_cannot_go_on_speaks_for_itself():
 
 
 @pytest.mark.parametrize(
-    ("numbers", "got"), [([1.0], 1), (FunctionValues([1.0] * 4, {"r": [0.0] * 3}), 3)]
+    ("numbers", "got"),
+    [
+        ([1.0], 1),
+        (FunctionValues([1.0] * 4, {"r": [0.0] * 3}), 3),
+        (FunctionValues([1.0] * 4, notes=[{}] * 3), 3),
+    ],
 )
 def test_a_function_gives_one_number_a_rollout(numbers, got):
     assert failure(lambda _: numbers).got == got

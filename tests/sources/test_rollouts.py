@@ -128,6 +128,24 @@ def test_what_is_logged_of_rollouts(rollouts, rows):
     assert [row["worth"] for row in samples] == lengths.tolist()
 
 
+@pytest.mark.parametrize("zero_variance", ["keep", "resample"])
+@pytest.mark.parametrize("early", [True, False])
+def test_what_a_function_notes_stands_in_its_rollout_s_row(
+    chat, rollouts, rows, zero_variance, early
+):
+    def noting(rollouts):
+        texts = [{"seen": r.completion.text} for r in rollouts]
+        return FunctionValues([float(alike(r)) for r in rollouts], notes=texts)
+
+    function = WeightedFunction("score", 1.0, noting, early)
+    worth = Reward("worth", [function], advantages["group"].definition, zero_variance)
+    further = Further(chat, ["bb", "bb"])
+    source = rollouts(rewards={"worth": worth}, max_resamples=1)
+    batch = drawn(source, rows, rewards=["worth"], more=further)
+    assert len(batch.samples) == 9
+    assert all(row["seen"] == row["response"] for row in batch.samples)
+
+
 def test_what_is_logged_of_each_function_and_of_what_it_came_from(rollouts, rows):
     def score(rollouts):
         r = [float(len(x.completion.token_ids)) for x in rollouts]

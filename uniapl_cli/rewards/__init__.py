@@ -1,6 +1,6 @@
 """Rollouts to rewards: the functions, their weighted sum, and its advantages."""
 
-from uniapl_cli.rewards.functions import FunctionValues, RewardFunctionOptions, reward_functions
+from uniapl_cli.rewards.functions import RewardFunctionOptions, reward_functions
 from uniapl_cli.rewards.reference import Reference, RolloutLogps
 from uniapl_cli.rewards.reward import (
     Reward,
@@ -11,6 +11,7 @@ from uniapl_cli.rewards.reward import (
     make_reward,
     needs,
 )
+from uniapl_cli.rewards.values import FunctionValues
 
 __all__ = [
     "FunctionValues",

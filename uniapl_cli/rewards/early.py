@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from uniapl_cli.rewards.reward import Reward, ValuesByFunction
+from uniapl_cli.rewards.reward import Reward
+from uniapl_cli.rewards.values import Values
 from uniapl_cli.types import Rollout
 
-ValuesByReward = dict[str, ValuesByFunction]
+ValuesByReward = dict[str, Values]
 
 
 class EarlyValues:
@@ -25,11 +26,10 @@ class EarlyValues:
 
     def collect(self) -> ValuesByReward:
         """Return, of each reward, the values of all groups in order, once they are there."""
-        values: ValuesByReward = {name: {} for name in self.rewards}
+        values: ValuesByReward = {name: Values() for name in self.rewards}
         for group in sorted(self._values):
-            for name, by_function in self._values[group].result().items():
-                for function, numbers in by_function.items():
-                    values[name].setdefault(function, []).extend(numbers)
+            for name, of_group in self._values[group].result().items():
+                values[name].extend(of_group)
         return values
 
     def _compute(self, rollouts: Sequence[Rollout]) -> ValuesByReward:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -20,7 +19,8 @@ from uniapl_cli.errors import ConfigError, DataError
 from uniapl_cli.objectives.kl import Estimator, estimate
 from uniapl_cli.options import Options, key
 from uniapl_cli.registry import Registry
-from uniapl_cli.types import Comparison, Rollout
+from uniapl_cli.rewards.values import FunctionValues
+from uniapl_cli.types import Comparison, Constraint, Rollout, Verdict
 from uniapl_cli.verifiers import Case, Judge
 
 
@@ -28,14 +28,6 @@ class RewardFunctionOptions(Options):
     """The options that every reward function has."""
 
     weight: float = key(1.0, "its share in the reward, which is the weighted sum")
-
-
-@dataclass(frozen=True)
-class FunctionValues:
-    """One value a rollout; and by name other numbers, one a rollout, to be logged beside them."""
-
-    values: list[float]
-    logged: Mapping[str, list[float]] = field(default_factory=dict)
 
 
 # (rollouts, *, options) -> one finite number a rollout, or FunctionValues where there is more to
@@ -62,7 +54,7 @@ def verifier(
     mode: Literal["all", "fraction"] = "all",
     errors: Literal["fail", "skip"] = "fail",
     require_stop: bool = False,
-) -> list[float]:
+) -> FunctionValues:
     """1 when all verification functions pass, else 0 (the paper); or the fraction that passes.
 
     `mode` says which. A function that fails counts as not passed, or is left out with
@@ -73,14 +65,28 @@ def verifier(
         Case(r.completion.text, r.example.constraints, r.example.origin or r.example.id)
         for r in rollouts
     ]
-    values = []
-    for rollout, verdict in zip(rollouts, judge(cases, loose=False), strict=True):
+    values, verdicts = [], judge(cases, loose=False)
+    for rollout, verdict in zip(rollouts, verdicts, strict=True):
         judged = zip(verdict.strict, verdict.errors, strict=True)
         passed = [ok for ok, error in judged if error is None or errors == "fail"] or [False]
         share = sum(passed) / len(passed) if mode == "fraction" else float(all(passed))
         cut_off = require_stop and rollout.completion.finish_reason != "stop"
         values.append(0.0 if cut_off else share)
-    return values
+    judged_by = [(r.example.constraints, v) for r, v in zip(rollouts, verdicts, strict=True)]
+    return FunctionValues(values, notes=[{"verdict": _told(*one)} for one in judged_by])
+
+
+def _told(constraints: Sequence[Constraint], verdict: Verdict) -> list[dict[str, object]]:
+    """Return a verdict as JSON: of each constraint what was read, and why it is not followed."""
+    told: list[dict[str, object]] = []
+    for index, constraint in enumerate(constraints):
+        one: dict[str, object] = {"id": constraint.id, "correct": verdict.strict[index]}
+        if grade := verdict.grades[index]:
+            one |= {"read": grade.read, "reason": grade.reason}
+        if error := verdict.errors[index]:
+            one["error"] = error
+        told.append(one)
+    return told
 
 
 @reward_functions.register("length")

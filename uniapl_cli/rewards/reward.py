@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Annotated, Any, Literal, Self
 
 import torch
@@ -15,7 +16,8 @@ from uniapl_cli.errors import DataError, TrainingError, UniAPLError
 from uniapl_cli.objectives.advantages import Advantage, advantages
 from uniapl_cli.options import MISSING, Options, key
 from uniapl_cli.registry import Choice, Named
-from uniapl_cli.rewards.functions import FunctionValues, RewardFunctionOptions, reward_functions
+from uniapl_cli.rewards.functions import RewardFunctionOptions, reward_functions
+from uniapl_cli.rewards.values import FunctionValues, Note, Values, ValuesByFunction
 from uniapl_cli.types import Example, Rollout
 from uniapl_cli.verifiers import check_packages
 
@@ -61,10 +63,6 @@ class RewardOptions(Options):
         return self
 
 
-# One number a rollout, by name: `coef`, a function's value; `coef_r`, what else it logs.
-ValuesByFunction = dict[str, list[float]]
-
-
 @dataclass(frozen=True)
 class WeightedFunction:
     """A reward function and its share in a reward."""
@@ -74,7 +72,7 @@ class WeightedFunction:
     function: Callable[[Sequence[Rollout]], list[float] | FunctionValues]
     early: bool = False
 
-    def __call__(self, rollouts: Sequence[Rollout]) -> ValuesByFunction:
+    def __call__(self, rollouts: Sequence[Rollout]) -> Values:
         """Call the function on rollouts. Raises TrainingError, with the row, where it fails."""
         try:
             result = self.function(rollouts)
@@ -91,16 +89,21 @@ class WeightedFunction:
         by_name = {self.name: result.values, **logged}
         for name, numbers in by_name.items():
             self._check(name, numbers, rollouts)
-        return by_name
+        if result.notes:
+            self._check_count("notes", len(result.notes), len(rollouts))
+        return Values(by_name, {self.name: list(result.notes)} if result.notes else {})
+
+    def _check_count(self, what: str, count: int, rollouts: int) -> None:
+        if count != rollouts:
+            raise TrainingError(
+                f"reward function '{self.name}' gave {count} {what} for {rollouts} rollouts: one "
+                "each is needed",
+                got=count,
+            )
 
     def _check(self, name: str, numbers: Sequence[float], rollouts: Sequence[Rollout]) -> None:
         """Refuse numbers that are too few, too many or not finite. Raises TrainingError."""
-        if len(numbers) != len(rollouts):
-            raise TrainingError(
-                f"reward function '{self.name}' gave {len(numbers)} numbers ('{name}') for "
-                f"{len(rollouts)} rollouts: one each is needed",
-                got=len(numbers),
-            )
+        self._check_count(f"numbers ('{name}')", len(numbers), len(rollouts))
         for number, rollout in zip(numbers, rollouts, strict=True):
             if not math.isfinite(number):
                 problem = f"reward function '{name}' gave {number}"
@@ -120,12 +123,14 @@ class WeightedFunction:
 class RolloutRewards:
     """The rewards of a step's rollouts, and their advantages: both (N,) float32.
 
-    row_mask: (N,) bool, the rollouts that count in the reward's terms; None where all do.
+    row_mask: (N,) bool, the rollouts that count in the reward's terms; None where all do. notes:
+    what else samples.jsonl says of each rollout.
     """
 
     rewards: Tensor
     advantages: Tensor
     functions: ValuesByFunction
+    notes: Sequence[Note]
     row_mask: Tensor | None = None
 
 
@@ -142,35 +147,36 @@ class Reward:
     advantage: Advantage
     zero_variance: ZeroVariance = "keep"
 
-    def early_values(self, rollouts: Sequence[Rollout]) -> ValuesByFunction:
+    def early_values(self, rollouts: Sequence[Rollout]) -> Values:
         """Call the functions that may see some rollouts before the others are there."""
-        return {n: v for part in self.functions if part.early for n, v in part(rollouts).items()}
+        return _of_all(part(rollouts) for part in self.functions if part.early)
 
-    def values(
-        self, rollouts: Sequence[Rollout], early: ValuesByFunction | None = None
-    ) -> ValuesByFunction:
+    def values(self, rollouts: Sequence[Rollout], early: Values | None = None) -> Values:
         """Call every function on the rollouts, but those whose values are `early`.
 
         Raises TrainingError where a value is not finite.
         """
-        known = early or {}
-        new = [part(rollouts) for part in self.functions if part.name not in known]
-        return {**known, **{name: values for part in new for name, values in part.items()}}
+        known = early or Values()
+        new = [part for part in self.functions if part.name not in known.numbers]
+        return known.joined(_of_all(part(rollouts) for part in new))
 
     def total(self, values: ValuesByFunction) -> Tensor:
         """Return the weighted sums of the functions' values, (N,) float64."""
         columns = [[part.weight * value for value in values[part.name]] for part in self.functions]
         return torch.tensor([sum(row) for row in zip(*columns, strict=True)], dtype=torch.float64)
 
-    def compute(
-        self, rollouts: Sequence[Rollout], values: ValuesByFunction | None = None
-    ) -> RolloutRewards:
-        """Return the rewards of rollouts; `values` that are known are not computed again."""
-        values = self.values(rollouts, values)
-        rewards, groups = self.total(values), groups_of(rollouts)
+    def compute(self, rollouts: Sequence[Rollout], known: Values | None = None) -> RolloutRewards:
+        """Return the rewards of rollouts; values that are known are not computed again."""
+        values = self.values(rollouts, known)
+        rewards, groups = self.total(values.numbers), groups_of(rollouts)
         row_mask = ~equal_within_group(rewards, groups) if self.zero_variance == "drop" else None
         advantages = self.advantage(rewards, groups).float()
-        return RolloutRewards(rewards.float(), advantages, values, row_mask)
+        notes = [values.note(index) for index in range(len(rollouts))]
+        return RolloutRewards(rewards.float(), advantages, values.numbers, notes, row_mask)
+
+
+def _of_all(parts: Iterable[Values]) -> Values:
+    return reduce(Values.joined, parts, Values())
 
 
 def make_reward(

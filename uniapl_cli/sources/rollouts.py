@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from statistics import fmean, pstdev
 from typing import Any
 
 import torch
@@ -16,14 +15,10 @@ from uniapl_cli.data.encode import Encoded
 from uniapl_cli.generation import Generator, Request
 from uniapl_cli.options import Count, key
 from uniapl_cli.rewards.early import EarlyValues
-from uniapl_cli.rewards.reward import (
-    Reward,
-    RolloutRewards,
-    ValuesByFunction,
-    equal_within_group,
-    groups_of,
-)
+from uniapl_cli.rewards.reward import Reward, RolloutRewards, equal_within_group, groups_of
+from uniapl_cli.rewards.values import Values
 from uniapl_cli.seeding import derive
+from uniapl_cli.sources.recording import rollout_metrics, sample_rows
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Rollout, Sampling
@@ -118,7 +113,7 @@ class Rollouts:
         """
         self.generator.follow(self.policy)
         deciding = [n for n in context.rewards if self.rewards[n].zero_variance == "resample"]
-        kept = KeptRollouts([], {name: {} for name in context.rewards}, {})
+        kept = KeptRollouts([], {name: Values() for name in context.rewards}, {})
         items, sampled, resamples = context.items, 0, 0
         while items:
             rollouts, early = self._sample(items, context, sampled)
@@ -137,16 +132,16 @@ class Rollouts:
         return kept
 
     def _equal_for_all(
-        self, rollouts: Sequence[Rollout], values: Mapping[str, ValuesByFunction]
+        self, rollouts: Sequence[Rollout], values: Mapping[str, Values]
     ) -> torch.Tensor:
         """Return, (N,) bool, the rollouts whose group is equal for each of the rewards."""
         groups = groups_of(rollouts)
-        totals = [self.rewards[name].total(by_function) for name, by_function in values.items()]
+        totals = [self.rewards[name].total(own.numbers) for name, own in values.items()]
         return torch.stack([equal_within_group(total, groups) for total in totals]).all(0)
 
     def _sample(
         self, items: Sequence[Encoded], context: StepContext, first: int
-    ) -> tuple[list[Rollout], dict[str, ValuesByFunction]]:
+    ) -> tuple[list[Rollout], dict[str, Values]]:
         """Sample responses to prompts, whose numbers within the step begin with `first`.
 
         Also returns, of each reward, the values that were computed while others were sampled.
@@ -190,71 +185,17 @@ class KeptRollouts:
     """The rollouts that a step trains on, with the values of the rewards' functions so far."""
 
     rollouts: list[Rollout]
-    values: dict[str, ValuesByFunction]
+    values: dict[str, Values]
     metrics: dict[str, float]
 
     def add(
         self,
         rollouts: Sequence[Rollout],
-        values: Mapping[str, ValuesByFunction],
+        values: Mapping[str, Values],
         keep: torch.Tensor,
     ) -> None:
         """Add the rollouts that are to be kept. keep: (N,) bool."""
         indices = keep.nonzero().flatten().tolist()
         self.rollouts += [rollouts[index] for index in indices]
-        for name, by_function in values.items():
-            for function, numbers in by_function.items():
-                self.values[name].setdefault(function, []).extend(numbers[i] for i in indices)
-
-
-def rollout_metrics(
-    rollouts: Sequence[Rollout], rewards: Mapping[str, RolloutRewards]
-) -> dict[str, float]:
-    """Return the metrics of a step's rollouts, under TRL's names.
-
-    completions/clipped_ratio: the share cut off at sampling.max_new_tokens. entropy: the mean of
-    -log p of the sampled tokens at the sampling temperature, in nats a token.
-    REWARD/frac_reward_zero_std: the share of prompts whose rollouts all earn the same.
-    """
-    lengths = [len(r.completion.token_ids) for r in rollouts]
-    logps = [logp for r in rollouts for logp in r.completion.logps]
-    metrics = {
-        "completions/mean_length": fmean(lengths),
-        "completions/max_length": float(max(lengths)),
-        "completions/clipped_ratio": fmean(
-            r.completion.finish_reason == "length" for r in rollouts
-        ),
-        "entropy": -fmean(logps),
-    }
-    groups = groups_of(rollouts)
-    for name, result in rewards.items():
-        metrics[f"{name}/mean"] = float(result.rewards.mean())
-        metrics[f"{name}/std"] = float(result.rewards.std(correction=0))
-        equal = groups[equal_within_group(result.rewards, groups)]
-        metrics[f"{name}/frac_reward_zero_std"] = len(equal.unique()) / len(groups.unique())
-        for function, numbers in result.functions.items():
-            metrics[f"{name}/{function}"] = fmean(numbers)
-            metrics[f"{name}/{function}_std"] = pstdev(numbers)
-    return metrics
-
-
-def sample_rows(
-    rollouts: Sequence[Rollout], rewards: Mapping[str, RolloutRewards]
-) -> list[dict[str, Any]]:
-    """Return the rollouts as rows for samples.jsonl."""
-    return [
-        {
-            "id": rollout.example.id,
-            "prompt": rollout.example.prompt_text,
-            "response": rollout.completion.text,
-            "finish_reason": rollout.completion.finish_reason,
-            "tokens": len(rollout.completion.token_ids),
-            **{name: float(result.rewards[index]) for name, result in rewards.items()},
-            **{
-                f"{name}/{function}": numbers[index]
-                for name, result in rewards.items()
-                for function, numbers in result.functions.items()
-            },
-        }
-        for index, rollout in enumerate(rollouts)
-    ]
+        for name, own in values.items():
+            self.values[name].extend(own, indices)
