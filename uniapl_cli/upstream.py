@@ -23,10 +23,11 @@ class Upstream:
     hold to that. files: name here -> path in the repository; of the hub, a path with a * stands for
     all that match, under their own names, and with a | for the first alternative that matches.
     archive: the .zip in the repository whose members the paths are, "" where they are files of it.
-    sha256: of the files whose content is known, by name here, or of the archive. bytes: of all that
-    is downloaded, None where that is not known. gated: whether the hub asks for a login that has
-    accepted its terms. folder: where they lie in the folder of benchmarks, "" for that of the
-    benchmark's name; benchmarks that share their files name the same.
+    sha256: of the files whose content is known, by name here, or of the archive; under "*" that of
+    all files together, which is of the lines that sha256sum prints of them in the order of names.
+    bytes: of all that is downloaded, None where that is not known. gated: whether the hub asks for
+    a login that has accepted its terms. folder: where they lie in the folder of benchmarks, "" for
+    that of the benchmark's name; benchmarks that share their files name the same.
     """
 
     host: Literal["dataset", "model", "github"]

@@ -66,8 +66,9 @@ def test_a_list_and_a_dry_run_ask_no_network(no_network, tmp_path):
 
 
 def test_a_dry_run_says_what_is_there(no_network, tmp_path):
-    (tmp_path / "gsm8k_train").mkdir()
-    (tmp_path / "gsm8k_train" / "train.jsonl").write_bytes(ROWS)
+    folder = tmp_path / "training" / "gsm8k_train"
+    folder.mkdir(parents=True)
+    (folder / "train.jsonl").write_bytes(ROWS)
     result = uniapl("gsm8k_train", "--dry-run", "--json", "--out", str(tmp_path))
     assert [item["there"] for item in json.loads(result.stdout)["items"]] == [1]
 
@@ -148,13 +149,13 @@ def test_kills_cost_nothing_but_what_was_under_way(tmp_path):
             wait_until(lambda n=number: came(tmp_path) > n * 300_000)
             process.send_signal(kind)
             process.communicate(timeout=30)
-            assert not (tmp_path / "mine" / "test.jsonl").exists()
+            assert not (tmp_path / "training" / "mine" / "test.jsonl").exists()
         site.slow = 0.0
         assert subprocess.run(command, env=environment, timeout=60).returncode == 0
     starts = [int((asked.range or "bytes=0-")[6:-1]) for asked in site.asked]
     assert starts == sorted(starts) and starts[1] > 300_000 and starts[2] > 600_000
-    assert (tmp_path / "mine" / "test.jsonl").read_bytes() == LARGE
-    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["test.jsonl"]
+    assert (tmp_path / "training" / "mine" / "test.jsonl").read_bytes() == LARGE
+    assert [path.name for path in (tmp_path / "training" / "mine").iterdir()] == ["test.jsonl"]
 
 
 def came(folder):

@@ -141,6 +141,27 @@ def test_a_wrong_checksum_names_both_and_leaves_nothing(of, get, site, host, tmp
     assert get(upstream)[0].new == 1
 
 
+def test_many_files_have_one_checksum(of, get, site, tmp_path):
+    """As sha256sum prints them, in the order of their names."""
+    lines = "".join(
+        f"{download.hashlib.sha256(FILES[name]).hexdigest()}  {name}\n" for name in sorted(FILES)
+    )
+    known = of("github", FILES)
+    pinned = {"*": download.hashlib.sha256(lines.encode()).hexdigest()}
+    upstream = Upstream("github", known.repo, known.revision, known.files, "MIT", pinned)
+    site.cut = lambda number: 0 if number > 1 else None
+    with pytest.raises(DataError):
+        get(upstream)
+    site.cut = lambda number: None
+    site.asked.clear()
+    assert get(upstream)[0].new == 1 and len(site.asked) == 1
+    assert get(upstream)[0].new == 0 and len(site.asked) == 1
+    site.repos["owner/repo"]["train.csv"] = b"else\n"
+    with pytest.raises(DataError) as caught:
+        get(upstream, "other")
+    assert caught.value.allowed == (pinned["*"],) and caught.value.got in str(caught.value)
+
+
 def test_what_the_hub_says_of_a_file_is_checked_where_nothing_is_pinned(of, get, site):
     """Small files by git's SHA-1, large ones by their sha256."""
     for large in (set(), set(FILES)):

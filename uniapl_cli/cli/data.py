@@ -53,7 +53,8 @@ def fetch(
         typer.Argument(metavar="[NAME]...", help="benchmarks, training, models, or single names."),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Where a folder of each name is made.")
+        Path,
+        typer.Option("--out", metavar="DIR", help="Where benchmarks/, models/ ... are made."),
     ] = Path("data"),
     dry_run: DryRun = False,
     json: AsJson = False,

@@ -23,11 +23,15 @@ SINGLE = "teachers"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something that can be fetched, into the folder of its name."""
+    """Something that can be fetched, into the folder of its name in that of its group."""
 
     name: str
     group: str
     upstream: Upstream
+
+    def folder(self, out: Path) -> Path:
+        """Return where it lies."""
+        return out / ("models" if self.group == SINGLE else self.group) / self.name
 
 
 def items() -> dict[str, Item]:
@@ -69,7 +73,7 @@ def choose(names: Sequence[str]) -> list[Item]:
 
 
 def fetch_all(chosen: Sequence[Item], out: Path) -> dict[str, Any]:
-    """Fetch the chosen into the folders of their names in `out`, and say what lies there.
+    """Fetch the chosen into folders in `out`, and say what lies there.
 
     What needs a login that there is none for is left out, and named at the end. Raises DataError.
     """
@@ -79,7 +83,7 @@ def fetch_all(chosen: Sequence[Item], out: Path) -> dict[str, Any]:
         for item in chosen:
             _say_licence(item)
             try:
-                fetched = fetch(item.name, item.upstream, out / item.name, Records(out), web)
+                fetched = fetch(item.name, item.upstream, item.folder(out), Records(out), web)
             except AccessDenied as error:
                 refused.append((item.name, error))
                 log.warning("%s is left out: it needs a login", item.name)
@@ -115,7 +119,7 @@ def _row(item: Item, out: Path | None) -> dict[str, Any]:
         "repository": upstream.url,
         "commit": upstream.revision,
         "pinned": upstream.revision is not None,
-        **({} if out is None else {"there": present(upstream, out / item.name)}),
+        **({} if out is None else {"there": present(upstream, item.folder(out))}),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +18,9 @@ from uniapl_cli.outputs import cannot_write
 from uniapl_cli.upstream import Upstream
 
 log = logging.getLogger("uniapl")
+
+# Under this name an upstream has the sha256 of all files together.
+ALL = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,16 @@ def fetch(name: str, upstream: Upstream, folder: Path, records: Records, web: We
     What is there in full, as the record says, is checked without a network.
     """
     commit = records.revision(name, upstream)
-    held = {**records.sums(name, commit), **upstream.sha256}
+    pinned = {one: sum for one, sum in upstream.sha256.items() if one != ALL}
+    held = {**records.sums(name, commit), **pinned}
     if commit and records.complete(name, commit) and _is_there(upstream, folder, held):
         for one, sum in held.items():
             _verify(Part(one, "", sha256=sum), folder / one)
+        _check_all(upstream, folder, held)
         return _report(commit, folder, list(held), 0)
     commit, parts = resolve(upstream, commit, web)
     records.write(name, upstream, commit, records.sums(name, commit))
-    sums: dict[str, str] = {}
-    new = 0
+    sums, new = dict[str, str](), 0
     for part in parts:
         path = folder / part.name
         if part.sha256 is None and part.blob is None:
@@ -54,8 +59,11 @@ def fetch(name: str, upstream: Upstream, folder: Path, records: Records, web: We
         log.info("%s: %s", name, part.name)
         sums[part.name] = download(part, path, web)
         new += 1
+        if part.sha256 is None:  # the next command has nothing else to check it by
+            records.write(name, upstream, commit, {**held, **sums})
     if upstream.archive:
         sums |= _unpacked(folder, upstream)
+    _check_all(upstream, folder, sums)
     records.write(name, upstream, commit, sums, complete=True)
     return _report(commit, folder, list(sums), new)
 
@@ -64,6 +72,16 @@ def present(upstream: Upstream, folder: Path) -> int:
     """Return how many of the files that are downloaded lie in a folder, unchecked."""
     patterns = [one for name in wanted(upstream) for one in name.split("|")]
     return len({path for one in patterns for path in folder.glob(one) if path.is_file()})
+
+
+def _check_all(upstream: Upstream, folder: Path, sums: Mapping[str, str]) -> None:
+    """Raise DataError where the files together are not those that are pinned."""
+    lines = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
+    got, expected = hashlib.sha256(lines.encode()).hexdigest(), upstream.sha256.get(ALL)
+    if expected is not None and got != expected:
+        problem = f"the sha256 of all files in '{folder}' is {got}, and {expected} was expected"
+        advice = "Remove the folder, and repeat the command"
+        raise DataError(problem, advice, got=got, allowed=[expected])
 
 
 def _is_there(upstream: Upstream, folder: Path, held: Mapping[str, str]) -> bool:

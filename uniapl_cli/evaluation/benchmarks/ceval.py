@@ -18,10 +18,15 @@ CEVAL = Exam(
 UPSTREAM = Upstream(
     host="dataset",
     repo="ceval/ceval-exam",
-    revision=None,
-    files={name: name for name in ("*/dev-*.parquet", "*/val-*.parquet")},
+    revision="3923b519fd180e689d0961bf3a032ece929742f3",
+    files={name: name for name in ("dev/*.csv", "val/*.csv")},
     licence="CC-BY-NC-SA-4.0",
+    sha256={
+        "ceval-exam.zip": "68786deeea68ff089c56563ee48fab8160da857b77b913437bb504d681fd8e20",
+    },
+    bytes=1_548_171,
     folder="ceval",
+    archive="ceval-exam.zip",
 )
 
 

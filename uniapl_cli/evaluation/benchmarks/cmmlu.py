@@ -26,6 +26,7 @@ UPSTREAM = Upstream(
         for subject in CMMLU_NAMES
     },
     licence="CC-BY-NC-SA-4.0",
+    sha256={"*": "cf814f71c963a9db7cceb7d694ef738c91c4b6b4e93f89aead254421f6954bd1"},
     bytes=2_461_504,
     folder="cmmlu",
 )

@@ -32,9 +32,13 @@ class Gpqa(Choices):
     upstream = Upstream(
         host="dataset",
         repo="Idavidrein/gpqa",
-        revision=None,
+        revision="633f5ee89ab8ad4522a9f850766b73f62147ffdd",
         files={"gpqa_diamond.csv": "gpqa_diamond.csv"},
         licence="CC-BY-4.0",
+        sha256={
+            "gpqa_diamond.csv": "41d1213cd7a4998605a26c2798500652572007161b3a92817ba46b35befcd305",
+        },
+        bytes=1_373_492,
         gated=True,
     )
 

@@ -37,11 +37,15 @@ class IFEval(Benchmark):
     domain = "I-Following"
     extracts = False
     upstream = Upstream(
-        host="dataset",
-        repo="google/IFEval",
-        revision="966cd89545d6b6acfd7638bc708b98261ca58e84",
-        files={"ifeval_input_data.jsonl": "ifeval_input_data.jsonl"},
+        host="github",
+        repo="google-research/google-research",
+        revision="041338718b4e8151372fd63677104c65b73a0a4e",
+        files={"input_data.jsonl": "instruction_following_eval/data/input_data.jsonl"},
         licence="Apache-2.0",
+        sha256={
+            "input_data.jsonl": "67ffeee0fcb87c317c5b08a2de85557b4a7e96ada6178aa645b4954fe4b53d49",
+        },
+        bytes=207_111,
     )
 
     def items(self, data: Path) -> list[Item]:

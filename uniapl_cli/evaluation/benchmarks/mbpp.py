@@ -27,7 +27,10 @@ from uniapl_cli.verifiers import constraints
 TEST_IDS = range(11, 511)
 FULL = ("mbpp.jsonl", "full/test*.parquet")
 SANITIZED = ("sanitized-mbpp.json", "sanitized/test*.parquet")
-FILES = [f"{name}/test-00000-of-00001.parquet" for name in ("full", "sanitized")]
+SUMS = {
+    "mbpp.jsonl": "ccf64ceae9c5403bf50a044cb6d505bfd2a2963ee58338ba268fd65beab92a9f",
+    "sanitized-mbpp.json": "ca95deaa9a01ef0a6f439f88bcf0dd3db3563d22f22aad6cae04ebb9a8d8c8e9",
+}
 
 
 @benchmarks.register("mbpp")
@@ -45,11 +48,13 @@ class MBPP(Benchmark):
     main: ClassVar[str] = "pass@1"
     domain: ClassVar[Domain | None] = "Coding"
     upstream: ClassVar[Upstream] = Upstream(
-        "dataset",
-        "google-research-datasets/mbpp",
-        "4bb6404fdc6cacfda99d4ac4205087b89d32030c",
-        {name: name for name in FILES},
+        "github",
+        "google-research/google-research",
+        "041338718b4e8151372fd63677104c65b73a0a4e",
+        {name: f"mbpp/{name}" for name in SUMS},
         "CC-BY-4.0",
+        SUMS,
+        818_796,
     )
 
     sanitized: bool = key(False, "only the 257 tasks that were checked by hand, in their wording")

@@ -34,6 +34,11 @@ UPSTREAM = Upstream(
         name: name for name in ("all/dev-00000-of-00001.parquet", "all/test-00000-of-00001.parquet")
     },
     licence="MIT",
+    sha256={
+        "all/test-00000-of-00001.parquet": (
+            "74a41822ce7d3def56e1682f958469c04642a5336a5ce912fa375fdb90fb25d7"
+        )
+    },
     folder="mmlu",
 )
 

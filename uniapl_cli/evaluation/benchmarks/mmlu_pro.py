@@ -33,7 +33,7 @@ class MmluPro(Choices):
     upstream = Upstream(
         host="dataset",
         repo="TIGER-Lab/MMLU-Pro",
-        revision="3373e0b32277875b8db2aa555a333b78a08477ea",
+        revision="b189ec765aa7ed75c8acfea42df31fdae71f97be",
         files={
             name: name
             for name in (
@@ -42,6 +42,11 @@ class MmluPro(Choices):
             )
         },
         licence="MIT",
+        sha256={
+            "data/test-00000-of-00001.parquet": (
+                "0e24a191921c2f453518a537a8b2117bd137e7714d4ef1565e9ba06c1ecb9ad8"
+            )
+        },
     )
 
     shots: int = key(0, "solved questions of its category before each, as turns", ge=0, le=5)

@@ -48,7 +48,7 @@ class MultiIF(Benchmark):
     upstream: ClassVar[Upstream] = Upstream(
         host="dataset",
         repo="facebook/Multi-IF",
-        revision=None,
+        revision="0ab97ce0b45c7f57772e8ba2ac1616f4b00bd3aa",
         files={"multiIF_20241018.csv": "multiIF_20241018.csv"},
         licence="CC-BY-NC-2.0",
     )
