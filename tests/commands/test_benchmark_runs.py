@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.util import find_spec
 
 import pytest
 
@@ -114,6 +115,13 @@ def test_a_prompt_beyond_the_context_is_told_or_counted(run, tiny_data, tmp_path
     found = run(data, "eval.too_long=wrong")["benchmarks"]["ifeval"]["draws"]["greedy"]
     assert found["cut"] >= 0.5
     assert [row["response"] for row in samples(tmp_path / "out")][0] == ""
+
+
+@pytest.mark.skipif(find_spec("lm_eval") is not None, reason="lm_eval is installed")
+def test_the_harness_is_named_where_it_is_not_installed(run):
+    with pytest.raises(ModelError) as caught:
+        run("eval.model=./gone", "eval.harness={tasks: [hellaswag]}")
+    assert caught.value.key == "eval.harness" and "uniapl[lm-eval]" in caught.value.advice
 
 
 @pytest.mark.parametrize(

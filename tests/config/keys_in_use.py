@@ -142,6 +142,7 @@ USES: dict[str, Settings] = {
         "eval.server.url": "http://127.0.0.1:1/v1", "eval.benchmarks": ["ifeval"],
         "eval.data": None,
     },
+    "eval.harness": {"eval.harness.tasks": ["a"]},
     "eval.benchmark_data": {"eval.benchmarks": ["ifeval"]},
     "eval.limit": {"eval.benchmarks": ["ifeval"]},
     "eval.too_long": {"eval.benchmarks": ["ifeval"]},

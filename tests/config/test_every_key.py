@@ -27,6 +27,7 @@ from uniapl_cli.commands import (
     components,
     evaluate,
     filter_gt,
+    harness,
     heldout,
     measured,
     pretrain_polar,
@@ -88,6 +89,7 @@ OTHER: Mapping[str, Any] = {
     "eval.model": "tiny:teacher",
     "eval.data": "others.jsonl",
     "eval.metrics": ["length"],
+    "eval.harness.tasks": ["b"],
     "score.input": "others.jsonl",
     "score.prompt": "topic",
     "score.reference": "topic",
@@ -196,6 +198,9 @@ def built(files: Path) -> Iterator[list[Any]]:
         patch.setattr(filter_gt, "ALONE", 0)
         patch.setattr(measured, "load_tokenizer", copied(measured.load_tokenizer))
         patch.setattr(heldout, "evaluate", note(({}, [])))
+        patch.setattr(harness, "check_installed", lambda: None)
+        patch.setattr(harness, "model_class", note)
+        patch.setattr(harness, "run_tasks", note({}))
         patch.setattr(benchmarks, "read_items", reading)
         patch.setattr(benchmarks, "ask", note({}))
         patch.setattr(benchmarks, "grade", note([]))

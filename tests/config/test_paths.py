@@ -47,7 +47,7 @@ def test_all_keys_that_name_files_are_tried():
     words = ("JSONL", "folder", ".jinja", "hub name", "D_SFT", "D_PREF")
     named = {k.name for k in describe(Config) if any(word in k.help for word in words)}
     texts = {k.name for k in describe(Config) if k.type.startswith(("str", "list[str"))}
-    others = {"data.split", "eval.benchmarks.<name>.data"}
+    others = {"data.split", "eval.benchmarks.<name>.data", "eval.harness.include_path"}
     assert sorted((named & texts) - {*FILES, *others}) == []
 
 

@@ -52,4 +52,7 @@ def _tables(result: Mapping[str, Any]) -> Any:
         title = f"{name} -> {out}: percent ± standard error"
         shown.append(table(title, *scores(result), figures=False))
         shown += [table("the paper's means", *means(result))] if means(result)[1] else []
+    for task, metrics in result.get("harness", {}).items():
+        rows = [[metric, f"{value:.4g}"] for metric, value in metrics.items()]
+        shown.append(table(f"{name} on {task} by lm-evaluation-harness", ["metric", "value"], rows))
     return Group(*shown)

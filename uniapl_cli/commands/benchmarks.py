@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +19,15 @@ from uniapl_cli.evaluation.benchmarks import Benchmark, ChoiceItem, Graded, benc
 from uniapl_cli.evaluation.likelihoods import LIKELIHOOD, LikelihoodFile, choose
 from uniapl_cli.evaluation.measure import ask, chosen, grade
 from uniapl_cli.evaluation.results import ANSWERS
-from uniapl_cli.evaluation.scores import domains, refusals, score
+from uniapl_cli.evaluation.scores import domains, doubts, refusals, score
 from uniapl_cli.files import dump
 from uniapl_cli.options import Options
 from uniapl_cli.registry import KIND
 from uniapl_cli.runs.fingerprint import of_text
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.verifiers import Judge
+
+log = logging.getLogger("uniapl")
 
 # Options of a benchmark that decide which rows are measured, and no answer.
 OF_ROWS = (KIND, "data", "limit", "subsets")
@@ -146,6 +149,8 @@ def measure_tasks(
         for draw, started, graded in _graded(config, task, measured, judge, out):
             scores[draw] = score(task.benchmark, graded)
             scores[draw]["seconds"] = round(time.monotonic() - started, 1)
+            for doubt in doubts(task.benchmark, scores[draw]):
+                log.warning("%s %s: %s", task.benchmark.title, draw, doubt)
             about = {"benchmark": task.name, "draws": draw}
             samples.writelines(dump({**about, **one.row}) for one in graded)
             samples.flush()  # so that a full disk leaves the results as they were

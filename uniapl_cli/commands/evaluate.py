@@ -12,6 +12,7 @@ from typing import Any
 from uniapl_cli.commands import components
 from uniapl_cli.commands.benchmarks import Task, find_tasks, measure_tasks
 from uniapl_cli.commands.device import arithmetic
+from uniapl_cli.commands.harness import check_harness, measure_harness
 from uniapl_cli.commands.heldout import measure_heldout, read_heldout
 from uniapl_cli.commands.inputs import data_input
 from uniapl_cli.commands.measured import Measured
@@ -38,6 +39,7 @@ def evaluate(config: Config, *, dry_run: bool = False, grade_only: bool = False)
     config.require_filled(*SECTIONS["eval"])
     check_asked(config, grade_only)
     check_outputs(config, "eval")
+    check_harness(config)
     tasks = find_tasks(config)
     model = cache(partial(Measured, config))
     rows = [] if grade_only else read_heldout(config, model, dry_run=dry_run)
@@ -74,6 +76,8 @@ def _measure(
         if tasks:
             file = files.enter_context(replacing(out / SAMPLES))
             result |= measure_tasks(config, tasks, measured, judge, out, file)
+        if options.harness is not None and measured is not None:
+            result["harness"] = measure_harness(config, measured, out)
         provenance = environment(command=safe_arguments(sys.argv[1:], Config), seed=config.seed)
         write_evaluation(out, {**result, "inputs": inputs, "environment": provenance})
     return {**result, "out": str(out)}
@@ -81,20 +85,21 @@ def _measure(
 
 def check_asked(config: Config, grade_only: bool) -> None:
     """Refuse a config that names nothing to measure by. Raises ConfigError."""
-    if not config.eval.benchmarks and config.eval.data is None:
+    options = config.eval
+    if not options.benchmarks and options.data is None and options.harness is None:
         raise ConfigError(
             "there is nothing to measure by",
             "Set eval.benchmarks=[gsm8k, ...] or eval.data=FILE",
             key="eval.benchmarks",
             allowed=sorted(benchmarks),
         )
-    if grade_only and config.eval.data is not None:
-        raise config.error(
-            "eval.data",
-            "--grade-only grades the kept answers to benchmarks; those to eval.data are not kept",
-            "Set eval.data=null",
-            got=config.eval.data,
-        )
+    for name in ("data", "harness") if grade_only else ():
+        if getattr(options, name) is not None:
+            raise config.error(
+                f"eval.{name}",
+                f"--grade-only grades the kept answers to benchmarks; of eval.{name} none are kept",
+                f"Set eval.{name}=null",
+            )
 
 
 def describe(config: Config, tasks: Sequence[Task], rows: Sequence[Example]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from uniapl_cli.commands.inputs import model_input, template_input, without_path
 from uniapl_cli.commands.servers import server_model, server_record
 from uniapl_cli.config.schema import Config
 from uniapl_cli.evaluation.benchmarks import ChoiceItem
+from uniapl_cli.generation import Generator
 from uniapl_cli.generation.likelihood import ChoiceRequest, LikelihoodScorer
 from uniapl_cli.loading import context_length, load_tokenizer
 from uniapl_cli.precision import resolve
@@ -70,7 +71,8 @@ class Measured:
         return model
 
     @cached_property
-    def _generator(self) -> Any:
+    def generator(self) -> Generator:
+        """What samples the model."""
         return components.generator(self.config, self.model, self.chat, "eval.model")
 
     def teacher(self, *, cut: bool = True) -> Teacher:
@@ -81,19 +83,25 @@ class Measured:
         if self.server is not None:
             return self.server
         until = (NEXT,) if self.options.prompts == "plain" else ()
-        return LocalTeacher(self._generator, self.chat, self.context if cut else None, until)
+        return LocalTeacher(self.generator, self.chat, self.context if cut else None, until)
+
+    @cached_property
+    def scorer(self) -> LikelihoodScorer:
+        """What tells how likely the model finds a text."""
+        budget = getattr(self.config.generation, "batch_tokens", None)
+        return LikelihoodScorer(
+            self.model,
+            self.chat.tokenizer,
+            precision=self.config.precision,
+            batch_tokens=budget,
+        )
 
     def score(
         self, items: Sequence[ChoiceItem], progress: Progress
     ) -> Iterator[tuple[int, list[Likelihood]]]:
         """Yield (index of the item, a Likelihood an option); contexts are plain text."""
-        budget = getattr(self.config.generation, "batch_tokens", None)
-        precision = self.config.precision
-        scorer = LikelihoodScorer(
-            self.model, self.chat.tokenizer, precision=precision, batch_tokens=budget
-        )
         requests = [ChoiceRequest(i.context, i.options, i.origin or i.id) for i in items]
-        yield from scorer.score(requests, progress)
+        yield from self.scorer.score(requests, progress)
 
     def inputs(self) -> dict[str, Any]:
         """Return the records of the model and its template."""

@@ -26,6 +26,18 @@ class SamplingRunOptions(Options):
     sampling: Sampling = section(Sampling, "how tokens are drawn")
 
 
+class HarnessOptions(Options):
+    """Tasks of lm-evaluation-harness, by its own rules."""
+
+    tasks: list[str] = key(MISSING, "names, such as [hellaswag, arc_easy]", min_length=1)
+    include_path: FilePath | None = key(
+        None, "folder of the tasks' YAML files; null takes the harness's own"
+    )
+    shots: int | None = key(
+        None, "solved examples; null takes each task's own number", ge=0, le=100
+    )
+
+
 class EvalOptions(Options):
     """uniapl eval: measure a model on benchmarks, and on held-out prompts of one's own."""
 
@@ -40,8 +52,9 @@ class EvalOptions(Options):
         {}, "[gsm8k, mmlu] or {gsm8k: {limit: 20}}; see `uniapl list benchmarks`"
     )
     benchmark_data: FilePath = key(
-        "data/benchmarks", "folder with a folder a benchmark, as uniapl data fetch makes it"
+        "data", "folder with a folder a benchmark, as uniapl data fetch makes it"
     )
+    harness: HarnessOptions | None = key(None, "tasks of lm-evaluation-harness; null: none")
     data: FilePath | None = key(None, "rows with prompts of one's own, graded by eval.metrics")
     limit: int | None = key(
         None, "only so many rows, of each benchmark and of eval.data; null takes all", ge=1

@@ -12,6 +12,8 @@ from uniapl_cli.files import replacing
 VERSION = 3
 # The figures; the responses to prompts of one's own; the graded answers to benchmarks.
 NAME, RESPONSES, SAMPLES = "eval.json", "responses.jsonl", "samples.jsonl"
+# All that lm-evaluation-harness reports of its tasks.
+HARNESS = "harness.json"
 # The folder of the benchmarks' answers as they came.
 ANSWERS = "answers"
 

@@ -48,6 +48,26 @@ def _by_subset(benchmark: Benchmark, graded: Sequence[Graded]) -> dict[str, Any]
     return {subset: estimate(mine).plain() for subset, mine in sorted(columns.items())}
 
 
+# Shares of answers beyond which a score says little of what a model can do.
+MOST_UNREAD, MOST_CUT = 0.2, 0.2
+
+
+def doubts(benchmark: Benchmark, scores: Mapping[str, Any]) -> list[str]:
+    """Return in a line each what speaks against a score."""
+    main = scores["metrics"][benchmark.main]["mean"]
+    found = []
+    for name, most, cure in (
+        ("unread", MOST_UNREAD, "read some of them in samples.jsonl"),
+        ("cut", MOST_CUT, "a larger sampling.max_new_tokens lets them end"),
+    ):
+        if (share := scores[name] or 0.0) > most:
+            said = {"unread": "could not be read", "cut": "were cut off"}[name]
+            found.append(f"{share:.0%} of the answers {said}: {cure}")
+    if main == 0.0 and not found:
+        found.append("not one answer is right: read some of them in samples.jsonl")
+    return found
+
+
 def refusals(items: Sequence[Any]) -> dict[str, int]:
     """Count the items that are not asked, by the reason."""
     refused = [item.refused for item in items if isinstance(item, Item) and item.refused]
