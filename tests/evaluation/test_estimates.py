@@ -72,3 +72,32 @@ def test_what_cannot_be_told_is_null(columns):
 
 def test_shares_of_one_id_are_added():
     assert total_by_id([("a", (1, 2)), ("b", (0, 1)), ("a", (1, 1))]) == {"a": (2, 3), "b": (0, 1)}
+
+
+def test_the_interval_is_wilsons_where_each_prompt_is_one_answer():
+    """7 of 10, by hand: (0.3968, 0.8922) with z = 1.96."""
+    found = estimate([column([1] * 7 + [0] * 3)])
+    plain = Estimate(found.mean, math.sqrt(0.7 * 0.3 / 10), 10)
+    assert plain.interval() == pytest.approx((0.3968, 0.8922), abs=1e-4)
+    wider = found.interval()
+    assert wider[0] < plain.interval()[0] and wider[1] > plain.interval()[1]
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_few_answers_that_are_all_alike_prove_little(value):
+    low, high = estimate([column([value] * 20)]).interval()
+    assert high - low > 0.15 and 0 <= low <= value <= high <= 1
+
+
+def test_the_interval_holds_the_share_as_often_as_it_says():
+    rng = random.Random(3)
+    inside = 0
+    for _ in range(2000):
+        low, high = estimate([column([rng.random() < 0.08 for _ in range(40)])]).interval()
+        inside += low <= 0.08 <= high
+    assert inside / 2000 > 0.93
+
+
+def test_what_is_no_share_or_has_no_error_has_no_interval():
+    assert Estimate(3.0, 0.1, 9).interval() is None
+    assert Estimate(0.5, math.nan, 1).interval() is None

@@ -47,7 +47,10 @@ def test_the_mean_over_subjects_counts_each_alike():
 
 
 def test_a_benchmark_none_of_whose_rows_were_asked_has_no_score():
-    assert score(Quiz(), [])["metrics"]["accuracy"] == {"mean": None, "se": None, "n": 0}
+    assert score(Quiz(), [])["metrics"]["accuracy"] == {
+        **dict.fromkeys(("mean", "se", "interval")),
+        "n": 0,
+    }
     items = [Item("1", (), refused="no package"), Item("2", (), refused="no package")]
     assert refusals(items) == {"no package": 2}
 

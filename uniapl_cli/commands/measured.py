@@ -99,9 +99,17 @@ class Measured:
     def score(
         self, items: Sequence[ChoiceItem], progress: Progress
     ) -> Iterator[tuple[int, list[Likelihood]]]:
-        """Yield (index of the item, a Likelihood an option); contexts are plain text."""
+        """Yield (index of the item, a Likelihood an option); contexts are plain text.
+
+        With eval.too_long=wrong, one that does not fit the model has none.
+        """
         requests = [ChoiceRequest(i.context, i.options, i.origin or i.id) for i in items]
-        yield from self.scorer.score(requests, progress)
+        fitting = list(range(len(requests)))
+        if self.options.too_long == "wrong":
+            fitting = [index for index in fitting if self.scorer.fits(requests[index])]
+            yield from ((index, []) for index in sorted({*range(len(requests))} - {*fitting}))
+        found = self.scorer.score([requests[index] for index in fitting], progress)
+        yield from ((fitting[number], likelihoods) for number, likelihoods in found)
 
     def inputs(self) -> dict[str, Any]:
         """Return the records of the model and its template."""

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+# Of the 95% interval of a normal distribution.
+Z = 1.959964
+
 # An answer's contribution to a mean: what it adds to the total, and to the count.
 Share = tuple[float, float]
 # What each prompt, by its id, adds to a ratio of total and count.
@@ -25,6 +28,21 @@ class Estimate:
         """Return it as JSON holds it: NaN is null."""
         finite = (value if math.isfinite(value) else None for value in (self.mean, self.se))
         return {**dict(zip(("mean", "se"), finite, strict=True)), "n": self.n}
+
+    def interval(self) -> tuple[float, float] | None:
+        """Return the 95% interval of a share; None where its error is not known.
+
+        Wilson's, with as many prompts as would give a plain share this error: unlike mean ± 1.96 se
+        it stays within 0 and 1, and is none of no width where all of few answers are alike.
+        """
+        p, n = self.mean, float(self.n)
+        if not (math.isfinite(p) and math.isfinite(self.se)) or not 0 <= p <= 1:
+            return None
+        if self.se > 0:
+            n = p * (1 - p) / self.se**2
+        middle, width = p + Z**2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + (Z / (2 * n)) ** 2)
+        low, high = (end / (1 + Z**2 / n) for end in (middle - width, middle + width))
+        return max(0.0, low), min(1.0, high)
 
 
 class Marked(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -77,18 +78,22 @@ def read_likelihoods(row: Row) -> tuple[str, str, list[Likelihood]]:
 def choose(
     benchmark: Benchmark, items: Sequence[ChoiceItem], known: dict[str, list[Likelihood]]
 ) -> list[Graded]:
-    """Grade the items, in their order."""
-    return [_with_row(benchmark.choose(item, known[item.id]), item, known) for item in items]
+    """Grade the items, in their order; one without likelihoods did not fit the model."""
+    return [_graded(benchmark, item, known[item.id]) for item in items]
 
 
-def _with_row(graded: Graded, item: ChoiceItem, known: dict[str, list[Likelihood]]) -> Graded:
+def _graded(benchmark: Benchmark, item: ChoiceItem, known: Sequence[Likelihood]) -> Graded:
     """Return a graded item with its row of samples.jsonl."""
+    unknown = [Likelihood(math.nan, 0, False)] * len(item.options)
+    graded = benchmark.choose(item, known or unknown)
+    if not known:
+        graded = replace(graded, reason="its context does not fit the model", cut=True)
     row = {
         "id": item.id,
         "subset": item.subset,
         "prompt": item.context,
         "options": list(item.options),
-        "logps": [likelihood.logp for likelihood in known[item.id]],
+        "logps": [likelihood.logp for likelihood in known],
         "correct": {name: bool(total) for name, (total, _) in graded.marks.items()},
         "read": graded.read,
         "gold": item.options[item.gold],

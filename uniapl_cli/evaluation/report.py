@@ -86,12 +86,13 @@ def one_model(result: Mapping[str, Any]) -> tuple[Columns, Rows]:
 
 def scores(result: Mapping[str, Any]) -> tuple[Columns, Rows]:
     """Return a row a benchmark and draw, with its rule and the shares not read or cut off."""
-    columns = ["benchmark", "draw", "score", "rows", "unread", "cut off", "rule"]
+    columns = ["benchmark", "draw", "score", "95%", "rows", "unread", "cut off", "rule"]
     rows = [
         [
             measured["title"],
             draw,
             figure(found["metrics"].get(measured["main"])),
+            interval(found["metrics"].get(measured["main"])),
             _count(measured, found),
             share(found["unread"]),
             share(found["cut"]),
@@ -128,6 +129,14 @@ def figure(estimate: Mapping[str, Any] | None) -> str:
         return "-"
     error = "" if estimate["se"] is None else f" ± {estimate['se'] * 100:.1f}"
     return f"{estimate['mean'] * 100:.1f}{error}"
+
+
+def interval(estimate: Mapping[str, Any] | None) -> str:
+    """Return a share's 95% interval in percent."""
+    if estimate is None or not estimate.get("interval"):
+        return "-"
+    low, high = (end * 100 for end in estimate["interval"])
+    return f"{low:.1f} to {high:.1f}"
 
 
 def share(value: float | None) -> str:

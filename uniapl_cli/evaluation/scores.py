@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from uniapl_cli.evaluation.benchmarks import Benchmark, Domain, Graded, Item, benchmarks
-from uniapl_cli.evaluation.estimates import Column, estimate, total_by_id
+from uniapl_cli.evaluation.estimates import Column, Estimate, estimate, total_by_id
 
 AVERAGE = "Average"
 
@@ -19,7 +19,7 @@ def score(benchmark: Benchmark, graded: Sequence[Graded]) -> dict[str, Any]:
     errors: answers that a verifier could not judge.
     """
     columns = {benchmark.main: [], **benchmark.metrics(graded)}
-    metrics = {name: estimate(mine).plain() for name, mine in columns.items()}
+    metrics = {name: _with_interval(estimate(mine)) for name, mine in columns.items()}
     return {
         "metrics": metrics,
         "unread": _share(graded, [float(one.read is None) for one in graded]),
@@ -27,6 +27,11 @@ def score(benchmark: Benchmark, graded: Sequence[Graded]) -> dict[str, Any]:
         "errors": sum(one.failed for one in graded),
         "subsets": _by_subset(benchmark, graded),
     }
+
+
+def _with_interval(found: Estimate) -> dict[str, Any]:
+    interval = found.interval()
+    return {**found.plain(), "interval": interval and list(interval)}
 
 
 def _share(graded: Sequence[Graded], values: Sequence[float]) -> float | None:

@@ -103,6 +103,12 @@ class LikelihoodScorer:
                         del parts[row.request]
                         yield row.request, [options[number] for number in sorted(options)]
 
+    def fits(self, request: ChoiceRequest) -> bool:
+        """Whether the model's context holds the context of a request with each of its options."""
+        context, options = encode(self.tokenizer, request.context, request.options)
+        longest = max((len(ids) for ids in options), default=0)
+        return len(context) + longest - 1 <= context_of(self.model)
+
     def _rows(self, index: int, request: ChoiceRequest) -> list[Row]:
         """Return the rows in which the options of a request are read. Raises ModelError."""
         if not request.options:
