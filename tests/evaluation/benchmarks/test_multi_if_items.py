@@ -79,6 +79,11 @@ def test_the_turns_of_a_conversation_come_with_the_models_own_answers(items):
     assert [[c.id for c in turn.constraints] for turn in item.turns] == [ids[:1], ids[:2], ids]
 
 
+def test_earlier_answers_stand_without_thoughts_and_white_space(items):
+    (item,) = items(_row("1:1:es", "Spanish", [COMMA], [COMMA]))
+    assert item.messages(["<think>\nQué?\n</think>\n\n sí \n"])[1].content == "sí"
+
+
 def test_its_layout_reads_the_same_constraints(items):
     row = _row("1:1:hi", "Hindi", [COMMA], [COMMA, QUOTED, SENTENCES])
     (item,) = items(row)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from uniapl_cli.chat.thinking import strip_thinking
 from uniapl_cli.evaluation.estimates import Column, Share, column
 from uniapl_cli.options import FilePath, Options, key
 from uniapl_cli.registry import Registry
@@ -41,11 +42,17 @@ class Item:
     origin: str = ""
 
     def messages(self, answers: Sequence[str]) -> tuple[Message, ...]:
-        """Return the conversation up to the question behind `answers`, the model's own so far."""
+        """Return the conversation up to the question behind `answers`, the model's own so far.
+
+        They stand there without thoughts, and without white space around them.
+        """
         said = [
             message
             for turn, answer in zip(self.turns, answers, strict=False)
-            for message in (Message("user", turn.question), Message("assistant", answer))
+            for message in (
+                Message("user", turn.question),
+                Message("assistant", strip_thinking(answer).strip()),
+            )
         ]
         return (*self.shots, *said, Message("user", self.turns[len(answers)].question))
 

@@ -44,6 +44,7 @@ class MultiIF(Benchmark):
     title: ClassVar[str] = "Multi-IF"
     rule: ClassVar[str] = "own-answers-4rates/1"
     main: ClassVar[str] = "overall"
+    extracts: ClassVar[bool] = False
     domain: ClassVar[Domain | None] = "I-Following"
     upstream: ClassVar[Upstream] = Upstream(
         host="dataset",
