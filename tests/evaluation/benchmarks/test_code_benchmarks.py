@@ -31,8 +31,8 @@ def lines(rows):
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
-def items(name, data, **options):
-    return benchmarks[name].definition(**options).items(data)
+def items(name, data):
+    return benchmarks[name].definition().items(data)
 
 
 def parquet(path, rows):
@@ -56,18 +56,16 @@ def test_humaneval_is_read_as_github_and_the_hub_have_it(tmp_path):
     assert item.id == "HumanEval/0" and TASK["prompt"].strip() in item.turns[0].question
 
 
-@pytest.mark.parametrize("sanitized", [False, True])
-def test_mbpp_takes_its_test_split_as_google_and_the_hub_have_it(tmp_path, sanitized):
+@pytest.mark.parametrize("name", ["mbpp", "mbpp_sanitized"])
+def test_mbpp_takes_its_test_split_as_google_and_the_hub_have_it(tmp_path, name):
     (tmp_path / "google").mkdir()
     (tmp_path / "google" / "mbpp.jsonl").write_bytes(lines(ROWS))
     (tmp_path / "google" / "sanitized-mbpp.json").write_text(json.dumps(CHECKED))
     parquet(tmp_path / "hub" / "full" / "test-00000-of-00001.parquet", ROWS[2:4])
     parquet(tmp_path / "hub" / "sanitized" / "test-00000-of-00001.parquet", CHECKED[2:3])
-    google, hub = (
-        items("mbpp", tmp_path / name, sanitized=sanitized) for name in ("google", "hub")
-    )
+    google, hub = (items(name, tmp_path / folder) for folder in ("google", "hub"))
     assert [item.id for item in google] == ["11", "510"]
-    assert [item.id for item in hub] == (["11"] if sanitized else ["11", "510"])
+    assert [item.id for item in hub] == (["11", "510"] if name == "mbpp" else ["11"])
     assert google[0].turns == hub[0].turns
     assert "assert one()" in google[0].turns[0].question
 
@@ -112,4 +110,4 @@ def test_the_benchmarks_have_their_known_sizes():
     mbpp = items("mbpp", SHARED / "mbpp")
     assert len(items("humaneval", SHARED / "humaneval")) == 164
     assert ([len(mbpp), mbpp[0].id, mbpp[-1].id]) == [500, "11", "510"]
-    assert len(items("mbpp", SHARED / "mbpp", sanitized=True)) == 257
+    assert len(items("mbpp_sanitized", SHARED / "mbpp")) == 257

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
 from uniapl_cli.evaluation.benchmarks.benchmark import (
     Benchmark,
-    Domain,
     Graded,
     Item,
     Turn,
@@ -30,11 +28,11 @@ class HumanEval(Benchmark):
     human_eval/execution.py and evaluation.py. Extraction: verifiers/code/humaneval.py.
     """
 
-    title: ClassVar[str] = "HumanEval"
-    rule: ClassVar[str] = "block-0shot/1"
-    main: ClassVar[str] = "pass@1"
-    domain: ClassVar[Domain | None] = "Coding"
-    upstream: ClassVar[Upstream] = Upstream(
+    title = "HumanEval"
+    rule = "block-0shot/1"
+    main = "pass@1"
+    domain = "Coding"
+    upstream = Upstream(
         "github",
         "openai/human-eval",
         "6d43fb980f9fee3c892a914eda09951f772ad10d",
