@@ -12,6 +12,7 @@ from uniapl_cli.commands.evaluate import evaluate
 from uniapl_cli.errors import ConfigError, DataError, ModelError
 from uniapl_cli.evaluation.report import read_evaluations, scores
 from uniapl_cli.files import read_rows
+from uniapl_cli.tiny.assets import resolve
 
 SHORT = "eval.draws.greedy.sampling.max_new_tokens=16"
 
@@ -115,6 +116,29 @@ def test_a_prompt_beyond_the_context_is_told_or_counted(run, tiny_data, tmp_path
     found = run(data, "eval.too_long=wrong")["benchmarks"]["ifeval"]["draws"]["greedy"]
     assert found["cut"] >= 0.5
     assert [row["response"] for row in samples(tmp_path / "out")][0] == ""
+
+
+def test_what_a_run_was_trained_on_is_looked_for_in_the_benchmark(run, tiny_data, tmp_path):
+    """The run's own rows hold all eight questions, the others none."""
+    made = tmp_path / "run"
+    shutil.copytree(resolve("tiny:base"), made / "final")
+
+    def contamination(rows, model):
+        settings = {"method": "sft", "data": {"demonstrations": str(tiny_data[rows])}}
+        (made / "config.yaml").write_text(json.dumps({**settings, "model": {"path": "tiny:base"}}))
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        return run(f"eval.model={model}")["benchmarks"]["ifeval"]["contamination"]
+
+    found = contamination("few", made)
+    assert (found["found"], found["questions"], found["n"]) == (8, 8, 13)
+    assert found["files"] == [str(tiny_data["few"])]
+    assert contamination("few", made / "final") == found
+    assert contamination("others", made)["found"] == 0
+    assert run("eval.limit=1")["benchmarks"]["ifeval"]["contamination"] is None
+    given = [f"eval.contamination.files=[{tiny_data['few']}]", "eval.contamination.n=5"]
+    shutil.rmtree(tmp_path / "out")
+    named = run("eval.limit=3", *given)["benchmarks"]["ifeval"]["contamination"]
+    assert (named["found"], named["n"]) == (3, 5)
 
 
 @pytest.mark.skipif(find_spec("lm_eval") is not None, reason="lm_eval is installed")

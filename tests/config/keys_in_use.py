@@ -143,6 +143,9 @@ USES: dict[str, Settings] = {
         "eval.data": None,
     },
     "eval.harness": {"eval.harness.tasks": ["a"]},
+    "eval.contamination": {
+        "eval.benchmarks": ["ifeval"], "eval.contamination.files": ["rows.jsonl"],
+    },
     "eval.benchmark_data": {"eval.benchmarks": ["ifeval"]},
     "eval.limit": {"eval.benchmarks": ["ifeval"]},
     "eval.too_long": {"eval.benchmarks": ["ifeval"]},

@@ -90,6 +90,7 @@ OTHER: Mapping[str, Any] = {
     "eval.data": "others.jsonl",
     "eval.metrics": ["length"],
     "eval.harness.tasks": ["b"],
+    "eval.contamination.files": ["others.jsonl"],
     "score.input": "others.jsonl",
     "score.prompt": "topic",
     "score.reference": "topic",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from uniapl_cli.appending import read_record
+from uniapl_cli.commands.contamination import TrainingRows
 from uniapl_cli.commands.measured import Measured
 from uniapl_cli.config.keys import plain
 from uniapl_cli.config.schema import Config
@@ -144,6 +145,7 @@ def measure_tasks(
     Without a model, the answers that are kept are graded again, and all must be there.
     """
     results: dict[str, Any] = {}
+    trained = TrainingRows(config)
     for task in tasks:
         scores: dict[str, Any] = {}
         for draw, started, graded in _graded(config, task, measured, judge, out):
@@ -154,7 +156,13 @@ def measure_tasks(
             about = {"benchmark": task.name, "draws": draw}
             samples.writelines(dump({**about, **one.row}) for one in graded)
             samples.flush()  # so that a full disk leaves the results as they were
-        results[task.name] = {**task.describe(), "draws": scores}
+        shared = trained.overlap(task.items)
+        if shared and shared["found"]:
+            log.warning(
+                "%s: %d of %d questions share %d words in a row with the training rows",
+                *(task.benchmark.title, shared["found"], shared["compared"], shared["n"]),
+            )
+        results[task.name] = {**task.describe(), "contamination": shared, "draws": scores}
     means = {draw: domains(mains(results, draw)) for draw in config.eval.draws}
     return {"benchmarks": results, "domains": means if results else {}}
 

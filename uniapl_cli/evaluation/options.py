@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from uniapl_cli.evaluation.benchmarks import benchmarks
+from uniapl_cli.evaluation.contamination import ContaminationOptions
 from uniapl_cli.evaluation.metrics import metrics
 from uniapl_cli.options import MISSING, Count, FilePath, Options, key, section
 from uniapl_cli.registry import Choice, Named
@@ -71,6 +72,9 @@ class EvalOptions(Options):
     )
     prompts: Literal["chat", "plain"] = key(
         "chat", "through the chat template, or as plain text for a model that knows none"
+    )
+    contamination: ContaminationOptions = section(
+        ContaminationOptions, "how much of the benchmarks stands in the training rows"
     )
     too_long: Literal["error", "wrong"] = key(
         "error", "a benchmark's prompt that fills the model's context; wrong ones are counted"
