@@ -1,9 +1,11 @@
 """N-gram overlap of training rows with questions: copies are found, and nothing else."""
 
+import json
 import random
 import time
 import tracemalloc
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +26,9 @@ PARAPHRASE = (
 )
 CHINESE = "一个农夫有十二只羊，星期一在市场上卖了五只；星期二又生了两只小羊，还剩几只羊？"
 THAI = "ชาวนามีแกะสิบสองตัว วันจันทร์ขายไปห้าตัวที่ตลาด วันอังคารมีลูกแกะเกิดสองตัว เหลือกี่ตัว"
+
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
 def found(question: str, *texts: str, n: int = 13) -> int:
@@ -110,6 +115,18 @@ def test_the_prompts_own_wording_is_no_copy():
     few = dict(list(questions.items())[:3])
     assert overlap(few, [PROMPT]).found == 0
     assert overlap({"0": questions["0"], "1": questions["1"]}, [PROMPT]).found == 2
+
+
+@pytest.mark.parametrize("frame", ["{}", "{} In one box.", "Now solve: {}", "Now: {} In one box."])
+def test_what_all_questions_begin_and_end_with_hides_no_short_one(frame):
+    plain = {"a": "What is 7 times 8?", "b": "Why do cats sleep so long?", "c": QUESTION}
+    framed = {id: frame.format(question) for id, question in plain.items()}
+    assert overlap(framed, plain.values()).found == 3
+    assert overlap(framed, [frame.format("Other words")] * 3).found == 0
+
+
+def test_questions_that_are_all_alike_keep_their_words():
+    assert overlap({"a": "one two", "b": "one two", "c": "one two"}, ["one two"]).found == 3
 
 
 def test_a_question_that_stands_twice_is_found_twice():
@@ -209,3 +226,21 @@ def test_n_has_bounds(n):
     with pytest.raises(ValidationError):
         ContaminationOptions(n=n)
     assert ContaminationOptions().n == 13 and ContaminationOptions().files == []
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.exists(), reason="the reference data are not beside this checkout")
+def test_real_questions_are_found_where_they_were_trained_on():
+    def column(file: str, name: str) -> dict[str, str]:
+        lines = (SHARED / file).read_text().splitlines()
+        return {str(i): json.loads(line)[name] for i, line in enumerate(lines)}
+
+    questions = column("math500/test.jsonl", "problem")
+    boxed = {id: f"{q}\nPut your answer within \\boxed{{}}." for id, q in questions.items()}
+    other = column("gsm8k/test.jsonl", "question")
+    assert overlap(boxed, [*questions.values(), *other.values()]).found == 500
+    assert overlap(boxed, other.values()).found == overlap(other, questions.values()).found == 0
+    trained = column("ifeval_like/layout_example.jsonl", "prompt")
+    ifeval = column("ifeval/input_data.jsonl", "prompt")
+    copies = {id: prompt for id, prompt in ifeval.items() if prompt in trained.values()}
+    assert overlap(copies, trained.values()).share == 1.0 and len(copies) == 60

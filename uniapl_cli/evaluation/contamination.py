@@ -65,7 +65,8 @@ def overlap(questions: Mapping[str, str], texts: Iterable[str], n: int = 13) -> 
     """Look for the n-grams of questions, by their ids, in the prompts and responses of training.
 
     A question of fewer words than n is one n-gram. The n-grams of more than ten questions, or of
-    most where there are three or more, are not looked for: they are the prompt's own wording. The
+    most where there are three or more, and what all of those begin and end with, are not looked
+    for: they are the prompt's own wording. The
     texts are read once, and not kept; neither their order nor that of the questions matters, but
     for which ids are the first.
     """

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import repeat
+from os.path import commonprefix
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,11 +81,12 @@ class Index:
     """The n-grams of questions, and which of them were seen in texts.
 
     A question of fewer words than n is one n-gram. What more than COMMON questions share, or most
-    of three or more, is left out: it is the prompt's own wording.
+    of three or more, is left out, and so is what all of those begin and end with: it is the
+    prompt's own wording.
     """
 
     def __init__(self, questions: Sequence[str], n: int) -> None:
-        split = [words(question) for question in questions]
+        split = _without_frame([words(question) for question in questions])
         self.n, self.count = n, len(split)
         self.known = Vocabulary(word for question in split for word in question)
         lengths = np.array([len(question) for question in split], dtype=np.int64)
@@ -108,6 +110,14 @@ class Index:
         for table in self.tables.values():
             found[table.owners[table.seen[table.places]]] = True
         return [bool(one) for one in found]
+
+
+def _without_frame(questions: Sequence[list[str]]) -> list[list[str]]:
+    """Take off the words that three or more questions all begin and end with, if others stay."""
+    begin = len(commonprefix(questions))
+    end = len(commonprefix([question[begin:][::-1] for question in questions]))
+    split = [question[begin : len(question) - end] for question in questions]
+    return split if len(split) > 2 and all(split) else list(questions)
 
 
 class _Table:
