@@ -26,7 +26,8 @@ JSON = {
     "tiny world": "tiny world world --train 2 --heldout 2 --practice 1500 --json",
 }
 # tiny pack needs all that the recipe makes, and demo makes it all: test_recipe.py, test_demo.py.
-ELSEWHERE = {"tiny pack", "demo"}
+# compare needs benchmarks: test_compare.py.
+ELSEWHERE = {"tiny pack", "demo", "compare"}
 
 
 def having(option: str) -> set[str]:

@@ -10,6 +10,7 @@ from uniapl_cli import load_config
 from uniapl_cli.commands import measured
 from uniapl_cli.commands.evaluate import evaluate
 from uniapl_cli.errors import ConfigError, DataError, ModelError
+from uniapl_cli.evaluation.compare import compare, read
 from uniapl_cli.evaluation.report import read_evaluations, scores
 from uniapl_cli.files import read_rows
 from uniapl_cli.tiny.assets import resolve
@@ -179,3 +180,21 @@ def test_a_dry_run_counts_and_writes_nothing(run, tmp_path):
     assert not (tmp_path / "out").exists()
     with pytest.raises(ModelError):
         run("eval.model=./not/there", dry_run=True)
+
+
+def test_two_models_are_compared_by_what_was_written(run, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    run(out=first)
+    run("eval.model=tiny:teacher", out=second)
+    found = compare(read(first), read(second))["benchmarks"]["ifeval/greedy"]
+    means = [
+        json.loads((out / "eval.json").read_text())["benchmarks"]["ifeval"]["draws"]["greedy"]
+        for out in (first, second)
+    ]
+    differ = [one["metrics"]["prompt_strict"]["mean"] for one in means]
+    assert found["difference"] == pytest.approx(differ[1] - differ[0]) and found["n"] == 8
+    longer = tmp_path / "longer"
+    run("eval.draws.greedy.sampling.max_new_tokens=17", out=longer)
+    with pytest.raises(DataError) as caught:
+        compare(read(first), read(longer))
+    assert caught.value.key == "decoding"

@@ -6,6 +6,7 @@ import typer
 
 import uniapl_cli
 from uniapl_cli.cli import (
+    compare,
     config,
     data,
     demo,
@@ -57,6 +58,7 @@ for name, function, panel in (
     ("eval", eval.evaluate, PIPELINE),
     ("score", score.score, PIPELINE),
     ("report", report.report, LOOK),
+    ("compare", compare.compare, LOOK),
     ("list", listing.listing, LOOK),
     ("pretrain-polar", pretrain_polar.pretrain_polar, MAKE),
     ("setup", setup.setup, MAKE),

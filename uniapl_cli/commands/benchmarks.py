@@ -154,7 +154,7 @@ def measure_tasks(
             for doubt in doubts(task.benchmark, scores[draw]):
                 log.warning("%s %s: %s", task.benchmark.title, draw, doubt)
             about = {"benchmark": task.name, "draws": draw}
-            samples.writelines(dump({**about, **one.row}) for one in graded)
+            samples.writelines(dump({**about, **one.row, "marks": one.marks}) for one in graded)
             samples.flush()  # so that a full disk leaves the results as they were
         shared = trained.overlap(task.items)
         if shared and shared["found"]:

@@ -89,13 +89,25 @@ def domains(measured: Main) -> dict[str, Any]:
     Where a benchmark is missing, or a part of its rows, there is no mean: `why` says so. The
     benchmarks' errors are independent.
     """
+    return {mean: _mean(columns, measured) for mean, columns in _means().items()}
+
+
+def members(measured: Main) -> dict[str, list[str]]:
+    """Return the benchmarks that enter each mean, of those that were measured."""
+    return {
+        mean: [name for names in columns.values() if (name := _present(names, measured))]
+        for mean, columns in _means().items()
+    }
+
+
+def _means() -> dict[str, dict[str, list[str]]]:
+    """Return the columns of each mean, with the benchmarks that may be one."""
     columns = _columns()
-    means: dict[str, Any] = {}
-    for domain in get_args(Domain):
-        members = {name: own for name, (of, own) in columns.items() if of == domain}
-        means[domain] = _mean(members, measured)
-    means[AVERAGE] = _mean({name: own for name, (_, own) in columns.items()}, measured)
-    return means
+    by_domain = {
+        domain: {name: own for name, (of, own) in columns.items() if of == domain}
+        for domain in get_args(Domain)
+    }
+    return {**by_domain, AVERAGE: {name: own for name, (_, own) in columns.items()}}
 
 
 def _columns() -> dict[str, tuple[str, list[str]]]:
@@ -111,8 +123,12 @@ def _columns() -> dict[str, tuple[str, list[str]]]:
     return columns
 
 
+def _present(names: Sequence[str], measured: Main) -> str | None:
+    return next((name for name in names if name in measured), None)
+
+
 def _mean(members: Mapping[str, Sequence[str]], measured: Main) -> dict[str, Any]:
-    found = [next((n for n in names if n in measured), None) for names in members.values()]
+    found = [_present(names, measured) for names in members.values()]
     missing = [name for name, there in zip(members, found, strict=True) if there is None]
     present = [name for name in found if name is not None]
     partial = [name for name in present if measured[name][1]]
