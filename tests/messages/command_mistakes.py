@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from mistake import KEYED, PLACED, Mistake, of_command
 
+from uniapl_cli.evaluation.results import VERSION
 from uniapl_cli.tiny.assets import resolve
 
 THREADS = "run.device=cpu run.threads=1"
@@ -135,6 +136,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "list, a kind that is not known": ("list objective", ("got", "suggestion")),
     "report, a file that is not there": ("report absent.json", ("got",)),
     "report, another file": ("report demo.jsonl", ("got",)),
+    "compare, nothing there": ("compare absent absent", ("got",)),
     "setup, something else": ("setup punkt", ("got",)),
     "tiny pack, nothing to pack": ("tiny pack absent assets", ("got",)),
     "tiny halve, no model": ("tiny halve absent out", ("got",)),
@@ -259,7 +261,7 @@ def older_run() -> None:
 def evaluated(options: str = "", **fields: Any) -> None:
     """Report the same evaluation twice."""
     draws = {"greedy": {"length": {"mean": 1.0, "se": 0.0}}}
-    written = {"version": 2, "name": "a", "model": "a", "data": "a", "draws": draws, **fields}
+    written = {"version": VERSION, "name": "a", "model": "a", "data": "a", "draws": draws, **fields}
     Path("eval.json").write_text(json.dumps(written))
     of_command(f"report eval.json eval.json {options}").provoke()
 

@@ -77,6 +77,7 @@ class MATH500(_Problems):
         revision="6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be",
         files={"test.jsonl": "test.jsonl"},
         licence="MIT",
+        sha256={"test.jsonl": "35dc41080a3680858b27fa7e0533d2d547825316fc5dafe5d316f4ccc5a06132"},
     )
 
     def items(self, data: Path) -> list[Item]:
