@@ -128,3 +128,14 @@ def test_a_worker_that_is_killed_takes_its_call_along():
             time.sleep(0.01)
         os.kill(box.pids[0], signal.SIGKILL)
         assert calls and end(calls)
+
+
+def test_what_math_verify_builds_at_its_first_use_is_there_before_a_call():
+    pytest.importorskip("math_verify")
+    source = (
+        "def evaluate():\n    import math_verify.parser as p\n"
+        "    return p.lazy_latex_regex.cache_info().currsize > 0"
+    )
+    folders = package_folders(["math_verify"])
+    with Sandbox(workers=1, packages=folders, preload=["math_verify"], require=()) as box:
+        assert box.run([Call(source)])[0].value is True

@@ -20,7 +20,8 @@ ASKED = (
     "number without a unit, numbers in round brackets such as (1, 2.5), True, False, or the letter "
     "of an option such as (a)."
 )
-TEXT, PICTURE = "text", "picture"
+# Ends the ids of questions that need one.
+PICTURE = "-picture"
 
 
 @benchmarks.register("theoremqa")
@@ -56,14 +57,17 @@ class TheoremQA(Benchmark):
         for number, row in enumerate(rows(data, "theoremqa_test.json", "test*.json*"), 1):
             answer = constraint("answer:theoremqa", {"answer": _answer(row)}, row.origin)
             turn = Turn(f"{str(field(row, 'Question')).strip()}\n\n{ASKED}", (answer,))
-            subset = PICTURE if row.values.get("Picture") else TEXT
-            items.append(Item(str(number), (turn,), subset, origin=row.origin))
+            id = f"{number}{PICTURE if row.values.get('Picture') else ''}"
+            items.append(Item(id, (turn,), origin=row.origin))
         return items
 
     def marks(self, item: Item, turn: int, verdict: Verdict) -> dict[str, Share]:
         """Return the accuracy, and that of questions without a picture."""
         share = (float(verdict.passed), 1.0)
-        return {"accuracy": share, **({"accuracy_text": share} if item.subset == TEXT else {})}
+        return {
+            "accuracy": share,
+            **({} if item.id.endswith(PICTURE) else {"accuracy_text": share}),
+        }
 
 
 def _answer(row: Row) -> Any:
