@@ -22,6 +22,12 @@ def chooses_attention(model: Any) -> bool:
     return bool(getattr(model, "_supports_attention_backend", False))
 
 
+def takes_masks(model: Any) -> bool:
+    """Whether any mask will do, such as one that hides what stands in the middle of a row."""
+    attention = model.config.get_text_config()._attn_implementation
+    return attention in ("sdpa", "eager") and chooses_attention(model)
+
+
 @contextmanager
 def decoding(model: Any) -> Iterator[None]:
     """Have the model use `attend` while the block runs, if it lets one choose."""

@@ -101,14 +101,22 @@ class RowCache:
                     states[number] = _shrunk(state, rows, moved, places)
         self.rows = rows
 
-    def write(self, rows: Tensor, prefilled: DynamicCache, owners: Tensor) -> None:
-        """Write row `owners[i]` of a forward pass over prompts, padded left, to row `rows[i]`."""
+    def write(self, rows: Tensor, prefilled: DynamicCache, owners: Tensor, shared: int = 0) -> None:
+        """Write row `owners[i]` of a forward pass over prompts, padded left, to row `rows[i]`.
+
+        The first `shared` columns are left to `write_prefix`.
+        """
         for layer, other in zip(self.model_cache.layers, prefilled.layers, strict=True):
             if isinstance(layer, _Slab):
-                layer.write(rows, other, owners, self.column)
+                layer.write(rows, other, owners, self.column, shared)
             for states, theirs in zip(_states(layer), _states(other), strict=True):
                 for number, state in states.items():
                     state[rows] = theirs[number][owners]
+
+    def write_prefix(self, rows: Tensor, prefix: DynamicCache, behind: int) -> None:
+        """Write the one row of a plain cache to `rows`, in front of their last `behind` columns."""
+        for layer, other in zip(self.model_cache.layers, prefix.layers, strict=True):
+            layer.write(rows, other, torch.zeros_like(rows), self.column - behind)
 
 
 class _Slab:
@@ -132,9 +140,10 @@ class _Slab:
             arranged.append(fresh)
         self.slabs = tuple(arranged)
 
-    def write(self, rows: Tensor, other: Any, owners: Tensor, column: int) -> None:
+    def write(self, rows: Tensor, other: Any, owners: Tensor, column: int, shared: int = 0) -> None:
         """See RowCache.write."""
-        for slab, states in zip(self.slabs, (other.keys, other.values), strict=True):
+        for slab, whole in zip(self.slabs, (other.keys, other.values), strict=True):
+            states = whole[:, :, shared:]
             # A sliding window has kept its last columns only; it never looks farther back.
             slab[rows, :, column - states.shape[2] : column] = states[owners].to(slab.dtype)
 

@@ -18,7 +18,7 @@ from uniapl_cli.generation.context import context_of
 from uniapl_cli.generation.continuations import encode
 from uniapl_cli.generation.local import MEMORY_SHARE
 from uniapl_cli.generation.packing import PackedWeights
-from uniapl_cli.generation.passes import Group, Row, batches, groups, rows_of
+from uniapl_cli.generation.passes import PASS_COST, Group, Row, batches, groups, rows_of
 from uniapl_cli.generation.prefixes import can_branch, can_share, repeated, size_of
 from uniapl_cli.generation.rows import PREFILL_TOKENS
 from uniapl_cli.head import Head, backbone
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 # Elements of logits that exist at a time: 64 MiB in float32.
 LOGIT_BUDGET = 2**24
-# Tokens that take as long as a further pass does, beside what it reads.
-PASS_COST = {"cpu": 32, "cuda": 1024}
 # Longest row whose options stand behind one another: a mask grows with its square.
 LONGEST_FORKED = 4096
 

@@ -134,7 +134,8 @@ class LocalGenerator:
         if budget is None:
             share = MEMORY_SHARE.get(device.type, 0.25)
             budget = int(share * free) // max(1, rows.cache.bytes_a_token)
-        rows.prefill_tokens = min(rows.prefill_tokens, max(1, int(PREFILL_SHARE * budget)))
+        rows.prefill_held = max(1, int(PREFILL_SHARE * budget))
+        rows.prefill_tokens = min(rows.prefill_tokens, rows.prefill_held)
         most = max(1, min(most, int(LOGITS_SHARE * free) // (4 * rows.logits.shape[1])))
         room = ROOM.get(device.type, 32)
         return Decoder(rows, samples, budget=budget, most_rows=most, look=look, room=room)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+# Tokens that take as long as a further pass does, beside what it reads.
+PASS_COST = {"cpu": 32, "cuda": 1024}
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

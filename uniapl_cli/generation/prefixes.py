@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from uniapl_cli.errors import ModelError
-from uniapl_cli.generation.attention import chooses_attention
+from uniapl_cli.generation.attention import takes_masks
 from uniapl_cli.generation.branching import branches
 from uniapl_cli.generation.cache import is_plain, new_cache
 from uniapl_cli.generation.passes import Row
@@ -70,8 +70,7 @@ def can_branch(model: Any, backbone: Any) -> bool:
 
     A mask that is given whole takes the place of a sliding window's.
     """
-    attention = model.config.get_text_config()._attn_implementation
-    if attention not in ("sdpa", "eager") or not chooses_attention(model):
+    if not takes_masks(model):
         return False
 
     def forked(ids: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,9 +14,9 @@ from uniapl_cli.generation.attention import chooses_attention, decoding
 from uniapl_cli.generation.cache import RowCache, new_cache
 from uniapl_cli.generation.context import context_of
 from uniapl_cli.generation.graph import Graph
+from uniapl_cli.generation.prefill import prefill
 from uniapl_cli.generation.samples import Sample
 from uniapl_cli.generation.sampling import draw, uniforms
-from uniapl_cli.tensors import pad_ids
 from uniapl_cli.types import Sampling
 
 # Tokens of prompts, padding included, in one forward pass.
@@ -48,7 +48,7 @@ class Rows:
         self.stops = torch.tensor(sorted(stop_ids), device=self.device)
         # An idle row goes on until its place is taken; there may be no embedding of what follows.
         self.last_position = context_of(model) - 1
-        self.prefill_tokens = PREFILL_TOKENS.get(self.device.type, 2048)
+        self.prefill_tokens = self.prefill_held = PREFILL_TOKENS.get(self.device.type, 2048)
         self.samples: list[Sample | None] = []
         self.starts: list[int] = []
         self.cache, logits = self._probe(dtype)
@@ -138,30 +138,10 @@ class Rows:
         sharing: dict[tuple[int, ...], list[int]] = {}
         for row, sample in zip(rows, samples, strict=True):
             sharing.setdefault(sample.prompt_ids + tuple(sample.tokens), []).append(row)
-        texts = sorted(sharing, key=len, reverse=True)
-        for part in _parts(texts, self.prefill_tokens):
-            self._prefill(part, [sharing[text] for text in part])
+        budget = {"tokens": self.prefill_tokens, "held": self.prefill_held}
+        for written, logits in prefill(self.model, self.cache, sharing, **budget):
+            self.logits[written] = logits
         self._see()
-
-    def _prefill(self, texts: Sequence[tuple[int, ...]], sharing: Sequence[list[int]]) -> None:
-        """Run each text once, and share it out to its rows."""
-        # Padded with a token that any vocabulary has: a tokenizer's own may be beyond the model's.
-        ids, attention = pad_ids(texts, 0, left=True)
-        ids, attention = ids.to(self.device), attention.to(self.device)
-        cache = new_cache(self.model)
-        output = self.model(
-            input_ids=ids,
-            attention_mask=attention,
-            position_ids=(attention.cumsum(1) - 1).clamp(min=0),
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        rows = torch.tensor([row for group in sharing for row in group], device=self.device)
-        shares = torch.tensor([len(group) for group in sharing], device=self.device)
-        owners = torch.arange(len(texts), device=self.device).repeat_interleave(shares)
-        self.cache.write(rows, cache, owners)
-        self.logits[rows] = output.logits[owners, -1].float()
 
     def finished(self) -> list[Sample]:
         """Return the samples that have come to their end; their rows become idle."""
@@ -249,12 +229,3 @@ class Rows:
         columns = torch.arange(self.cache.capacity, device=self.device)
         seen = (columns >= self._starts.unsqueeze(1)) & (columns < self.cache.column)
         self._mask.fill_(self._hidden).view(seen.shape).masked_fill_(seen, self._shown)
-
-
-def _parts(texts: Sequence[tuple[int, ...]], most: int) -> Iterator[Sequence[tuple[int, ...]]]:
-    """Split texts, the longest first, into parts of at most `most` tokens, padding included."""
-    first = 0
-    while first < len(texts):
-        last = first + max(1, most // len(texts[first]))
-        yield texts[first:last]
-        first = last
