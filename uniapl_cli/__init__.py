@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from uniapl_cli.errors import ConfigError as ConfigError
     from uniapl_cli.errors import DataError as DataError
     from uniapl_cli.errors import UniAPLError as UniAPLError
+    from uniapl_cli.evaluation.benchmarks import Benchmark as Benchmark
+    from uniapl_cli.evaluation.benchmarks import Item as Item
+    from uniapl_cli.evaluation.benchmarks import Turn as Turn
+    from uniapl_cli.evaluation.benchmarks import benchmarks
     from uniapl_cli.evaluation.estimates import Share as Share
     from uniapl_cli.evaluation.metrics import Answer as Answer
     from uniapl_cli.evaluation.metrics import metrics
@@ -69,6 +73,7 @@ if TYPE_CHECKING:
     register_discriminator = discriminators.register
     register_verifier = verifiers.register
     register_metric = metrics.register
+    register_benchmark = benchmarks.register
     register_layout = layouts.register
 
 # Where each name is: `module:attribute`. tests/test_public_api.py holds this against the above.
@@ -93,6 +98,7 @@ _PUBLIC = {
     "register_discriminator": "discriminators:discriminators.register",
     "register_verifier": "verifiers:verifiers.register",
     "register_metric": "evaluation.metrics:metrics.register",
+    "register_benchmark": "evaluation.benchmarks:benchmarks.register",
     "register_layout": "data.layouts:layouts.register",
     # What definitions are made of.
     "Options": "options:Options",
@@ -106,6 +112,9 @@ _PUBLIC = {
     "DiscriminatorOptions": "discriminators:DiscriminatorOptions",
     "Optimizer": "training.optim:Optimizer",
     "Answer": "evaluation.metrics:Answer",
+    "Benchmark": "evaluation.benchmarks:Benchmark",
+    "Item": "evaluation.benchmarks:Item",
+    "Turn": "evaluation.benchmarks:Turn",
     "Share": "evaluation.estimates:Share",
     "Row": "files:Row",
     "Batch": "tensors:Batch",

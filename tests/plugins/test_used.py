@@ -32,6 +32,7 @@ ADDED = {
     "my_optimizer": ("optimizers", "sgd"),
     "my_metric": ("metrics", "shouting"),
     "my_layout": ("layouts", "quiz"),
+    "my_benchmark": ("benchmarks", "sums"),
 }
 SMALL = (
     "model.path=tiny:base", "training.steps=2", "sampling.max_new_tokens=8", "run.dir=run",
@@ -158,6 +159,24 @@ def test_a_layout_is_told_by_its_columns(uniapl: Run, tmp_path: Path) -> None:
     (tmp_path / "quiz.jsonl").write_text('{"quiz": "What is old?", "solution": "The harbour."}\n')
     words = ["data", "inspect", "quiz.jsonl", "model.path=tiny:base"]
     assert uniapl(words, added("layout"))["rows"] == 1
+
+
+@pytest.mark.slow
+def test_a_benchmark_of_ones_own_is_measured_like_the_others(uniapl: Run, tmp_path: Path) -> None:
+    rows = [{"sum": f"{n} + 1", "answer": str(n + 1)} for n in range(4)]
+    (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["eval", "eval.model=tiny:base", "eval.out=out", "eval.benchmarks.sums.most=3"]
+    words += ["eval.benchmarks.sums.data=sums.jsonl", "eval.draws.greedy.sampling.max_new_tokens=8"]
+    (measured,) = uniapl(words, added("benchmark"))["benchmarks"].values()
+    assert (measured["rule"], measured["rows"], measured["licence"]) == (
+        "sums/last-number/1",
+        3,
+        None,
+    )
+    assert measured["draws"]["greedy"]["metrics"]["accuracy"]["n"] == 3
+    assert [json.loads(line)["benchmark"] for line in (tmp_path / "out/samples.jsonl").open()] == [
+        *("sums", "sums", "sums")
+    ]
 
 
 NAMED = {

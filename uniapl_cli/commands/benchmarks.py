@@ -54,6 +54,12 @@ class Task:
         return f"{benchmarks.entry(self.benchmark).name}/{self.benchmark.rule}"
 
     @property
+    def licence(self) -> str | None:
+        """The licence of its rows; None where that is not known."""
+        upstream = self.benchmark.upstream
+        return None if upstream is None else upstream.licence
+
+    @property
     def options(self) -> dict[str, Any]:
         """The options that decide its questions."""
         return {n: v for n, v in plain(self.benchmark).items() if n not in OF_ROWS}
@@ -69,7 +75,7 @@ class Task:
             "rows": len(self.items),
             "of": self.total,
             "digest": of_text(repr([_content(item) for item in self.items])),
-            "licence": self.benchmark.upstream.licence,
+            "licence": self.licence,
             "refused": refusals(self.items),
         }
 
@@ -123,8 +129,8 @@ def data_of(config: Config, options: Benchmark) -> Path:
     """Return the file or folder of a benchmark's rows."""
     if options.data is not None:
         return Path(resolve(options.data))
-    folder = options.upstream.folder or benchmarks.entry(options).name
-    return Path(config.eval.benchmark_data) / folder
+    shared = "" if options.upstream is None else options.upstream.folder
+    return Path(config.eval.benchmark_data) / (shared or benchmarks.entry(options).name)
 
 
 def _content(item: Any) -> Any:

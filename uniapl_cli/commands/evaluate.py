@@ -131,7 +131,7 @@ def describe(config: Config, tasks: Sequence[Task], rows: Sequence[Example]) -> 
                 "rule": task.rule,
                 "rows": f"{len(task.items)} of {task.total}",
                 "answers": _answers(task, samples),
-                "licence": task.benchmark.upstream.licence,
+                "licence": task.licence,
             }
             for task in tasks
         },

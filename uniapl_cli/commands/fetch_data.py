@@ -37,7 +37,11 @@ class Item:
 def items() -> dict[str, Item]:
     """Return all that can be fetched, by name; benchmarks that share their files are one."""
     groups: dict[str, Mapping[str, Upstream]] = {
-        "benchmarks": {_folder(name): _upstream(name) for name in benchmarks},
+        "benchmarks": {
+            _folder(name): upstream
+            for name in benchmarks
+            if (upstream := benchmarks[name].definition.upstream) is not None
+        },
         "training": TRAINING,
         "models": MODELS,
         SINGLE: TEACHERS,
@@ -128,12 +132,9 @@ def _say_licence(item: Item) -> None:
         log.warning("%s: %s, for non-commercial use only", item.name, item.upstream.licence)
 
 
-def _upstream(name: str) -> Upstream:
-    return benchmarks[name].definition.upstream
-
-
 def _folder(name: str) -> str:
-    return _upstream(name).folder or name
+    upstream = benchmarks[name].definition.upstream
+    return upstream.folder or name if upstream is not None else name
 
 
 def shown(result: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -53,7 +53,7 @@ class EvalOptions(Options):
         {}, "[gsm8k, mmlu] or {gsm8k: {limit: 20}}; see `uniapl list benchmarks`"
     )
     benchmark_data: FilePath = key(
-        "data", "folder with a folder a benchmark, as uniapl data fetch makes it"
+        "data/benchmarks", "folder with a folder a benchmark, as uniapl data fetch makes it"
     )
     harness: HarnessOptions | None = key(None, "tasks of lm-evaluation-harness; null: none")
     data: FilePath | None = key(None, "rows with prompts of one's own, graded by eval.metrics")

@@ -101,6 +101,7 @@ class Benchmark(Options):
     subsets' means; `_rows` behind its name is then the mean over all rows. extracts: whether an
     answer is read out of the response, so that it may be unread. domain: the paper's mean that it
     enters; instead_of: the benchmark in whose place it does, where that one is not measured.
+    upstream: where its rows are fetched from.
     """
 
     title: ClassVar[str]
@@ -110,7 +111,7 @@ class Benchmark(Options):
     instead_of: ClassVar[str] = ""
     over_subsets: ClassVar[bool] = False
     extracts: ClassVar[bool] = True
-    upstream: ClassVar[Upstream]
+    upstream: ClassVar[Upstream | None] = None
 
     data: FilePath | None = key(
         None, "folder or file of its rows; null is the folder of its name in eval.benchmark_data"
