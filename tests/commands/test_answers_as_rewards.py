@@ -11,7 +11,16 @@ from uniapl_cli.files import write_rows
 
 GSM8K = [{"question": f"What is {n} + 1?", "answer": f"It is.\n#### {n + 1}"} for n in range(6)]
 MATH = [{"problem": f"Halve ${n}$.", "answer": f"\\frac{{{n}}}{{2}}"} for n in range(6)]
-ROWS = {"gsm8k": (GSM8K, "answer:number"), "math": (MATH, "answer:math")}
+MBPP = [
+    {"text": f"Add {n}.", "code": f"def f(x): return x + {n}", "test_list": [f"assert f(0) == {n}"]}
+    for n in range(6)
+]
+DEMONSTRATIONS = ("gsm8k", "math")
+ROWS = {
+    "gsm8k": (GSM8K, "answer:number"),
+    "math": (MATH, "answer:math"),
+    "mbpp": (MBPP, "code:tests"),
+}
 
 
 @pytest.fixture
@@ -37,7 +46,7 @@ def test_samples_say_what_was_read_of_each_rollout_and_why_it_is_wrong(train_tin
         assert said["correct"] or (said["reason"] and "error" not in said)
 
 
-@pytest.mark.parametrize("layout", ROWS)
+@pytest.mark.parametrize("layout", DEMONSTRATIONS)
 def test_rows_that_are_read_as_demonstrations_say_which_layout_asks_them(
     tiny_config, prompts, layout
 ):
