@@ -13,7 +13,15 @@ from uniapl_cli.verifiers.stopwords import stopwords
 from uniapl_cli.verifiers.tagger import NAME, load_tagger
 
 # Of a few features: a word is a noun, but one behind which "home" comes is a verb.
-WEIGHTS = {"bias": {"NN": 0.5}, "i+1 word home": {"VB": 1.0}, "i word home": {"NN": 2.0}}
+WEIGHTS = {
+    "bias": {"NN": 0.5},
+    "i+1 word home": {"VB": 1.0},
+    "i word home": {"NN": 2.0},
+    "i word !YEAR": {"JJ": 3.0},
+    "i word !HYPHEN": {"VBD": 3.0},
+    "i+1 word !DIGITS": {"VB": 0.7, "VBD": 0.7},
+    "i+2 word -x": {"JJ": 0.9},
+}
 
 
 def forget() -> None:

@@ -1,4 +1,4 @@
-"""Long and degenerate responses: every instruction judges them in linear time."""
+"""Long and degenerate responses: every instruction judges them, in time that grows as they do."""
 
 import time
 
@@ -7,9 +7,7 @@ from ifbench_cases import CASES
 
 from uniapl_cli.verifiers import constraint, judge
 
-LENGTH = 1_000_000
-# Ways to begin with which some instruction looks further than at the first line.
-PRODUCTS = "ProductID,Category,Brand,Price,Stock\n"
+# What a response that loops repeats.
 UNITS = {
     "letters": "a",
     "words": "a ",
@@ -31,42 +29,59 @@ UNITS = {
     "japanese": "猫 ",
     "names": "Emma Zimbabwe\n",
 }
-HOSTILE = {
-    **{name: unit * (LENGTH // len(unit)) + "x" for name, unit in UNITS.items()},
-    "nested brackets": "(" * 100_000 + ")" * 100_000,
-    "a question behind newlines": "Question 1" + "\n" * LENGTH + "x",
-    "a field of marks": PRODUCTS + '"' + "!" * 130_000 + "\n" * 14,
-    "marks between tabs": "ProductID," + "\t" * LENGTH + "x",
-}
-
-
-# Seconds of this process; a quadratic step would take minutes.
+PRODUCTS = "ProductID,Category,Brand,Price,Stock\n"
+# By the processor of this process. A quadratic step in a million characters would take minutes.
 SECONDS = 6.0
+
+
+def hostile(length: int) -> dict[str, str]:
+    """Responses of about that many characters."""
+    return {
+        **{name: unit * (length // len(unit)) + "x" for name, unit in UNITS.items()},
+        "nested brackets": "(" * (length // 2) + ")" * (length // 2),
+        "newlines behind a question": "Question 1" + "\n" * length + "x",
+        "marks in a field": PRODUCTS + '"' + "!" * min(length, 130_000) + "\n" * 14,
+        "tabs in a header": "ProductID," + "\t" * length + "x",
+    }
+
+
+def took(id: str, response: str) -> float:
+    """Return the seconds that a verdict takes."""
+    instruction = [constraint(id, CASES[id].kwargs)]
+    start = time.process_time()
+    judge(response, instruction, loose=False)
+    return time.process_time() - start
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("made_up_nltk_data")
-@pytest.mark.parametrize("id", CASES)
-def test_a_million_characters_are_judged_at_once(id):
-    instruction = [constraint(id, CASES[id].kwargs)]
-    judge("x", instruction)  # loads what the instruction needs
-    slow = {}
-    for name, response in HOSTILE.items():
-        start = time.process_time()
-        judge(response, instruction, loose=False)
-        if (took := time.process_time() - start) > SECONDS:
-            slow[name] = took
+def test_every_instruction_judges_what_loops():
+    slow = {
+        (id, name): seconds
+        for name, response in hostile(150_000).items()
+        for id in CASES
+        if (seconds := took(id, response)) > SECONDS
+    }
     assert slow == {}
 
 
-QUADRATIC = ("blank lines", "a question behind newlines", "a field of marks", "open brackets")
-
-
-@pytest.mark.parametrize("name", QUADRATIC)
+@pytest.mark.usefixtures("made_up_nltk_data")
 @pytest.mark.parametrize(
-    "id", ["format:line_indent", "format:newline", "custom:mcq_count_length", "format:parentheses"]
+    ("id", "name"),
+    [
+        ("custom:csv_special_character", "marks in a field"),
+        ("custom:mcq_count_length", "newlines behind a question"),
+        ("format:line_indent", "blank lines"),
+        ("format:newline", "blank lines"),
+        ("format:no_bullets_bullets", "lines"),
+        ("format:parentheses", "nested brackets"),
+        ("format:quotes", "quotes"),
+        ("ratio:overlap", "letters"),
+        ("ratio:stop_words", "words"),
+        ("words:odd_even_syllables", "letters"),
+        ("format:title_case", "interrobangs"),
+        ("words:start_verb", "tags"),
+    ],
 )
-def test_what_the_official_code_takes_minutes_for_is_judged_at_once(id, name):
-    start = time.process_time()
-    judge(HOSTILE[name], [constraint(id, {})], loose=False)
-    assert time.process_time() - start < SECONDS
+def test_a_million_characters_are_judged(id, name):
+    assert took(id, hostile(1_000_000)[name]) < SECONDS
