@@ -58,7 +58,9 @@ def test_kept_answers_are_graded_again_without_a_model(run, tmp_path, monkeypatc
     whole = run()
     before = samples(tmp_path / "out")
     monkeypatch.setattr(measured, "Measured", None)
-    again = run("eval.model=./gone", grade_only=True)
+    again = run("eval.model=./gone", "chat.thinking=true", grade_only=True)
+    decoding = [r["benchmarks"]["ifeval"]["draws"]["greedy"]["decoding"] for r in (whole, again)]
+    assert decoding[0] == decoding[1] and decoding[0]["sampling"]["max_new_tokens"] == 16
     assert samples(tmp_path / "out") == before
     figures = [r["benchmarks"]["ifeval"]["draws"]["greedy"]["metrics"] for r in (whole, again)]
     assert figures[0] == figures[1]

@@ -33,8 +33,8 @@ def evaluation(tmp_path):
 
     def make(folder, names=("gsm8k",), *, seed=0, rows=40, samples=1, change=None):
         result = {"name": folder, "model": folder, "data": None, "draws": {}, "domains": {}}
-        result |= {"decoding": {"greedy": {"samples": samples, "temperature": 0.0}}}
         result["benchmarks"], lines = {}, []
+        decoding = {"samples": samples, "sampling": {"temperature": 0.0}}
         for name in names:
             benchmark = benchmarks.options(name, kind=name)
             answers = graded(name, seed, rows, samples)
@@ -47,7 +47,7 @@ def evaluation(tmp_path):
                 "of": rows,
                 "digest": "abc",
                 "refused": {},
-                "draws": {"greedy": score(benchmark, answers)},
+                "draws": {"greedy": {**score(benchmark, answers), "decoding": dict(decoding)}},
             }
             lines += [
                 {
@@ -125,7 +125,8 @@ def test_what_was_measured_otherwise_is_refused_by_its_name(evaluation, key, val
 
 def test_another_decoding_is_refused(evaluation):
     def change(result, _):
-        result["decoding"]["greedy"]["temperature"] = 0.7
+        decoding = result["benchmarks"]["gsm8k"]["draws"]["greedy"]["decoding"]
+        decoding["sampling"] = {"temperature": 0.7}
 
     with pytest.raises(DataError) as caught:
         compare(read(evaluation("a")), read(evaluation("b", change=change)))

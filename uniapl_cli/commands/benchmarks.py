@@ -34,6 +34,10 @@ log = logging.getLogger("uniapl")
 OF_ROWS = (KIND, "data", "limit", "subsets")
 
 
+# What of an answers' record says how they were drawn.
+DECODING = ("prompts", "thinking", "system", "sampling")
+
+
 @dataclass(frozen=True)
 class Task:
     """A benchmark with the items that are measured, of `total` that there are."""
@@ -157,6 +161,7 @@ def measure_tasks(
         for draw, started, graded in _graded(config, task, measured, judge, out):
             scores[draw] = score(task.benchmark, graded)
             scores[draw]["seconds"] = round(time.monotonic() - started, 1)
+            scores[draw]["decoding"] = decoding(out, task.name, draw, graded)
             for doubt in doubts(task.benchmark, scores[draw]):
                 log.warning("%s %s: %s", task.benchmark.title, draw, doubt)
             about = {"benchmark": task.name, "draws": draw}
@@ -171,6 +176,15 @@ def measure_tasks(
         results[task.name] = {**task.describe(), "contamination": shared, "draws": scores}
     means = {draw: domains(mains(results, draw)) for draw in config.eval.draws}
     return {"benchmarks": results, "domains": means if results else {}}
+
+
+def decoding(out: Path, name: str, draw: str, graded: Sequence[Graded]) -> dict[str, Any]:
+    """Return how answers were drawn, as their file says; {} where options were compared."""
+    if draw == LIKELIHOOD:
+        return {}
+    record = read_record(out / ANSWERS / f"{name}.{draw}.jsonl")
+    samples = len({one.sample for one in graded})
+    return {**{key: record.get(key) for key in DECODING}, "samples": samples}
 
 
 def mains(results: Mapping[str, Any], draw: str) -> dict[str, tuple[Mapping[str, Any], bool]]:

@@ -57,7 +57,6 @@ def _measure(
         "name": options.name or options.model,
         "model": options.model,
         "data": options.data,
-        "decoding": decoding(config),
         "draws": {},
         "benchmarks": {},
         "domains": {},
@@ -82,19 +81,6 @@ def _measure(
         provenance = environment(command=safe_arguments(sys.argv[1:], Config), seed=config.seed)
         write_evaluation(out, {**result, "inputs": inputs, "environment": provenance})
     return {**result, "out": str(out)}
-
-
-def decoding(config: Config) -> dict[str, Any]:
-    """Return how answers are drawn, by draw: two models are compared where that is the same."""
-    chat = {
-        "prompts": config.eval.prompts,
-        "thinking": config.chat.thinking,
-        "system": config.chat.system,
-    }
-    return {
-        name: {**chat, "samples": draw.samples, **draw.sampling.model_dump()}
-        for name, draw in config.eval.draws.items()
-    }
 
 
 def check_asked(config: Config, grade_only: bool) -> None:

@@ -20,7 +20,7 @@ from uniapl_cli.evaluation.scores import domains, members
 from uniapl_cli.files import Row, read_rows
 from uniapl_cli.registry import KIND
 
-# What of a benchmark decides its scores beside the model; `decoding` decides them by the draw.
+# What of a benchmark decides its scores beside the model and the decoding.
 ALIKE = ("rule", "options", "digest", "rows", "refused")
 ANEW = "Grade the answers again with uniapl eval --grade-only"
 
@@ -153,7 +153,7 @@ def _check_alike(first: Evaluation, second: Evaluation, places: Sequence[tuple[s
             (what, *(one.result["benchmarks"][name].get(what) for one in (first, second)))
             for what in ALIKE
         )
-        decoding = [one.result.get("decoding", {}).get(draw) for one in (first, second)]
+        decoding = [one.draws()[name, draw].get("decoding") for one in (first, second)]
         for what, ours, theirs in (*pairs, ("decoding", *decoding)):
             if ours != theirs:
                 raise DataError(
