@@ -114,6 +114,41 @@ def test_an_answer_of_the_row_that_cannot_be_read_says_so(grades):
     assert not grade.correct and grade.reason
 
 
+def test_nothing_but_numerals_of_an_answer_reaches_what_sympy_evaluates(judge):
+    """sympy makes a number of a numeral by `eval`. math-verify's default would have it do more."""
+    watched = f"""{SOURCE}
+def evaluate(answer):
+    import re
+    import math_verify.parser as reader, sympy.parsing.sympy_parser as parser
+
+    seen, own = [], parser.eval_expr
+    reader.parse_expr = lambda text, **kwargs: seen.append(text)
+    parser.eval_expr = lambda code, *args: seen.append(code) or own(code, *args)
+    equal("2", answer, "")
+    return all(re.fullmatch("(Integer|Float) [(]'?[0-9.]+' ?[)]|Integer [(][0-9]+ [)]", one)
+        for one in seen)
+"""
+    answers = [
+        *(
+            "} 9**9 + 1 {",
+            "3 + 4 &",
+            "1/2",
+            "3.50",
+            "1e5",
+            "\\frac{ 1 + 1",
+            "\\text{__import__}(1)",
+        ),
+        *('__import__("os").getpid()', "x^{print(1)}", "\\operatorname{eval}(1)", "x_{exit(1)}"),
+    ]
+    outcomes = judge._sandbox(("math_verify",)).run(Call(watched, args=(a,)) for a in answers)
+    assert [outcome.value for outcome in outcomes] == [True] * len(answers)
+
+
+def test_what_math_verify_cannot_read_says_so(grades):
+    (grade,) = grades([("2", "3 + 4 &")])
+    assert "cannot read" in grade.reason and "3 + 4 &" in grade.reason
+
+
 def test_what_hangs_or_crashes_is_wrong_with_a_reason_and_the_next_call_works(judge, monkeypatch):
     """The limit itself is 5 s; it is shorter here."""
     short = Limits(seconds=1, cpu_seconds=1, memory_mb=1024)

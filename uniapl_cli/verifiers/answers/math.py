@@ -14,7 +14,8 @@ from uniapl_cli.verifiers.registry import Trial, verifiers
 LIMITS = Limits(seconds=5, cpu_seconds=5, memory_mb=1024)
 _WHOLE = re.compile(r"[-+]?\d+")
 
-# Only LaTeX is extracted: math-verify's other way, for plain expressions, ends in sympy's eval.
+# Only LaTeX is extracted: from it nothing but numerals reaches sympy's `eval`, to which
+# math-verify's other way, for plain expressions, hands whole texts.
 # Its own limits of time are alarms, and off: the sandbox has limits.
 SOURCE = r"""
 def equal(gold, answer, reason):
@@ -29,7 +30,9 @@ def equal(gold, answer, reason):
     expected, given = read(f"${gold}$"), read(f"\\boxed{{{answer}}}")
     if not expected:
         raise ValueError("math-verify cannot read the row's answer")
-    print(reason if given else f"math-verify cannot read the answer; {reason}")
+    if all(isinstance(one, str) for one in given):
+        reason = f"math-verify cannot read it; {reason}"
+    print(reason)
     return verify(expected, given, timeout_seconds=None)
 """
 
