@@ -91,7 +91,8 @@ def _behind(
     owners = torch.arange(len(part), device=device).repeat_interleave(shares)
     cache.write(rows, past, owners, shared)
     if prefix is not None:  # at last, as it covers the padding
-        lengths = own.sum(1)[owners]
-        for length in lengths.unique().tolist():
-            cache.write_prefix(rows[lengths == length], prefix, length)
+        lengths = [len(text) - shared for text, rows in part for _ in rows]
+        for length in set(lengths):
+            places = [place for place, own_length in enumerate(lengths) if own_length == length]
+            cache.write_prefix(rows[places], prefix, length)
     return rows, output.logits[owners, -1].float()
