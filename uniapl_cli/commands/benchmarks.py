@@ -54,8 +54,10 @@ class Task:
 
     @property
     def rule(self) -> str:
-        """The benchmark's rule by its full name."""
-        return f"{benchmarks.entry(self.benchmark).name}/{self.benchmark.rule}"
+        """The benchmark's rule by its full name, with the options that are not its defaults."""
+        fields = type(self.benchmark).model_fields
+        changed = [f" {n}={v}" for n, v in self.options.items() if v != fields[n].default]
+        return f"{benchmarks.entry(self.benchmark).name}/{self.benchmark.rule}{''.join(changed)}"
 
     @property
     def licence(self) -> str | None:
