@@ -11,6 +11,9 @@ from uniapl_cli.errors import UniAPLError
 from uniapl_cli.types import Constraint, Verdict
 from uniapl_cli.verifiers.registry import verifiers
 
+# Brings every package that a grader needs.
+INSTALL = "pip install 'uniapl[eval]'"
+
 
 class NotGraded(UniAPLError):
     """An instruction cannot be judged here, whatever the response: its verifier lacks something."""
@@ -27,8 +30,7 @@ class Need:
 
 def package(name: str) -> Need:
     """Return the need of an optional package."""
-    advice = 'Install it with pip install "uniapl[eval]"'
-    return Need(f"the package '{name}'", lambda: _installed(name), advice)
+    return Need(f"the package '{name}'", lambda: installed(name), f"Type: {INSTALL}")
 
 
 def data(name: str, found: Callable[[], bool]) -> Need:
@@ -56,5 +58,6 @@ def judgeable(constraints: Sequence[Constraint], verdict: Verdict) -> Verdict:
 
 
 @cache
-def _installed(name: str) -> bool:
+def installed(name: str) -> bool:
+    """Whether a package can be imported; it is not."""
     return importlib.util.find_spec(name) is not None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.util import find_spec
 
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.types import Constraint
+from uniapl_cli.verifiers.needs import INSTALL, installed
 from uniapl_cli.verifiers.registry import verifiers
 
 
@@ -19,9 +19,9 @@ def check_packages(constraints: Iterable[Constraint]) -> None:
     """Refuse constraints that cannot be judged for want of a package. Raises ConfigError."""
     for id in dict.fromkeys(constraint.id for constraint in constraints):
         for package in packages_of(id):
-            if find_spec(package) is None:
+            if not installed(package):
                 raise ConfigError(
                     f"'{id}' needs the package '{package}', which is not installed",
-                    "Type: pip install 'uniapl[eval]'",
+                    f"Type: {INSTALL}",
                     got=package,
                 )

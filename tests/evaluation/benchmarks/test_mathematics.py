@@ -67,7 +67,7 @@ def test_math_reads_a_file_of_each_subject_with_ids_of_their_own(tmp_path):
 
 @pytest.mark.parametrize("name", ["math", "math500"])
 def test_math_is_refused_without_math_verify_before_anything_is_asked(file, monkeypatch, name):
-    monkeypatch.setattr("uniapl_cli.verifiers.packages.find_spec", lambda package: None)
+    monkeypatch.setattr("uniapl_cli.verifiers.packages.installed", lambda package: False)
     with pytest.raises(ConfigError) as caught:
         items(name, file([{**PROBLEM, "type": "Algebra"}]))
     assert caught.value.got == "math_verify" and "uniapl[eval]" in caught.value.advice

@@ -175,7 +175,7 @@ def test_what_hangs_or_crashes_is_wrong_with_a_reason_and_the_next_call_works(ju
 
 
 def test_without_the_package_rows_are_refused_before_anything_is_sampled(monkeypatch):
-    monkeypatch.setattr("uniapl_cli.verifiers.packages.find_spec", lambda name: None)
+    monkeypatch.setattr("uniapl_cli.verifiers.packages.installed", lambda name: False)
     mathematical = constraint("answer:math", {"answer": "\\frac12"})
     example = Example("1", (Message("user", "?"),), (mathematical,))
     for refused in (

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from importlib.util import find_spec
 
 from uniapl_cli.errors import UniAPLError
+from uniapl_cli.verifiers.needs import INSTALL, installed
 
 # A module to the name that pip knows it by.
 PACKAGES: Mapping[str, str] = {
@@ -22,18 +21,12 @@ NEEDS: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 
 
-@cache
-def installed(module: str) -> bool:
-    """Whether a module can be imported; it is not."""
-    return find_spec(module) is not None
-
-
 def missing(*modules: str) -> str:
     """Return in a line which packages are not installed, and how they are; "" if all are."""
     names = [PACKAGES[module] for module in modules if not installed(module)]
     if not names:
         return ""
-    return f"needs {' and '.join(names)}: pip install 'uniapl[eval]'"
+    return f"needs {' and '.join(names)}: {INSTALL}"
 
 
 def require(*modules: str) -> None:
