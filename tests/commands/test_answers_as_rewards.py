@@ -59,7 +59,7 @@ def test_rows_that_are_read_as_demonstrations_say_which_layout_asks_them(
 
 
 def test_without_math_verify_nothing_is_begun(tiny_config, prompts, tmp_path, monkeypatch):
-    monkeypatch.setattr("uniapl_cli.verifiers.packages.find_spec", lambda name: None)
+    monkeypatch.setattr("uniapl_cli.verifiers.packages.installed", lambda name: False)
     config = tiny_config("grpo", "run", *prompts("math"), "data.layout=math")
     with pytest.raises(ConfigError) as caught:
         train(config)
