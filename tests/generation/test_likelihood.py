@@ -74,6 +74,19 @@ def test_so_they_are_for_any_architecture(family, tokenizer):
     assert all(one.tokens and one.logp < 0 for row in found for one in row)
 
 
+@pytest.mark.parametrize("family", USUAL)
+def test_beginnings_are_shared_whatever_the_layers_keep(family, tokenizer):
+    """And options stand in one row where no layer has a window or a state."""
+    scorer = LikelihoodScorer(family_checks.new_policy(family, tokenizer).model, tokenizer)
+    assert scorer.shares
+    assert scorer.forks == (family in ("llama", "deepseek_v3"))
+
+
+def test_a_model_that_keeps_what_it_read_elsewhere_shares_nothing(tokenizer):
+    scorer = LikelihoodScorer(family_checks.new_policy("mamba2", tokenizer).model, tokenizer)
+    assert not scorer.shares and not scorer.forks
+
+
 @pytest.mark.parametrize("budget", [1, 150, 400])
 @pytest.mark.parametrize("shares", [True, False])
 @pytest.mark.parametrize("forks", [True, False])
@@ -175,6 +188,15 @@ def test_progress_counts_the_tokens_that_are_read(shipped, tokenizer, monkeypatc
 def test_while_the_caller_has_an_answer_the_model_is_as_it_was(shipped, tokenizer):
     for _ in LikelihoodScorer(shipped, tokenizer).score(REQUESTS):
         assert not any("forward" in vars(module) for module in shipped.modules())
+
+
+def test_likelihoods_that_are_not_numbers_are_an_error(tokenizer):
+    model = load_model(resolve("tiny:base"), "cpu")
+    scorer = LikelihoodScorer(model, tokenizer)
+    with torch.no_grad():
+        model.get_decoder().norm.weight.fill_(torch.nan)
+    with pytest.raises(ModelError, match="not numbers"):
+        scored(scorer)
 
 
 def test_requests_without_options_are_answered(shipped, tokenizer):

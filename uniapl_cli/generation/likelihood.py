@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from uniapl_cli.generation.packing import PackedWeights
 from uniapl_cli.generation.passes import PASS_COST, Group, Row, batches, groups, rows_of
 from uniapl_cli.generation.prefixes import can_branch, can_share, repeated, size_of
 from uniapl_cli.generation.rows import PREFILL_TOKENS
+from uniapl_cli.generation.sampling import not_numbers
 from uniapl_cli.head import Head, backbone
 from uniapl_cli.memory import free_bytes
 from uniapl_cli.precision import Precision, arithmetic, resolve
@@ -182,6 +184,8 @@ class LikelihoodScorer:
             chosen = logits.gather(1, ids.unsqueeze(1)).squeeze(1)
             logps += (chosen - logits.logsumexp(1)).tolist()
             greedy += (logits.argmax(1) == ids).tolist()
+        if any(map(math.isnan, logps)):
+            raise not_numbers("no option is likelier than another")
         return logps, greedy
 
     @contextmanager

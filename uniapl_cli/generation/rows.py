@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uniapl_cli.errors import ModelError
 from uniapl_cli.generation.attention import chooses_attention, decoding
 from uniapl_cli.generation.cache import RowCache, new_cache
 from uniapl_cli.generation.context import context_of
 from uniapl_cli.generation.graph import Graph
 from uniapl_cli.generation.prefill import prefill
 from uniapl_cli.generation.samples import Sample
-from uniapl_cli.generation.sampling import draw, uniforms
+from uniapl_cli.generation.sampling import draw, not_numbers, uniforms
 from uniapl_cli.types import Sampling
 
 # Tokens of prompts, padding included, in one forward pass.
@@ -168,10 +167,7 @@ class Rows:
             sample.tokens = ids[:end]
             sample.logps = logps[number][: len(sample.tokens)]
             if any(map(math.isnan, sample.logps)):
-                raise ModelError(
-                    "the model's logits are not numbers: there is no token to sample",
-                    "Look for NaN or infinite weights, or for an overflow: try precision=float32",
-                )
+                raise not_numbers("there is no token to sample")
             released.append(sample)
         return released
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from uniapl_cli.errors import ModelError
 from uniapl_cli.types import Sampling
 
 
@@ -82,3 +83,11 @@ def cut(logps: Tensor, sampling: Sampling) -> Tensor:
         outside = ordered.cumsum(-1) - ordered >= sampling.top_p
         logps = logps.masked_fill(outside.scatter(1, order, outside), -torch.inf)
     return logps
+
+
+def not_numbers(so: str) -> ModelError:
+    """Return the error that logits are NaN, and what cannot be done."""
+    return ModelError(
+        f"the model's logits are not numbers: {so}",
+        "Look for NaN or infinite weights, or for an overflow: try precision=float32",
+    )
