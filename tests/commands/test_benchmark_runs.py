@@ -121,6 +121,28 @@ def test_a_prompt_beyond_the_context_is_told_or_counted(run, tiny_data, tmp_path
     assert [row["response"] for row in samples(tmp_path / "out")][0] == ""
 
 
+def test_a_hub_name_is_fetched_as_a_folder(run, tiny_data, tmp_path, monkeypatch):
+    """The stand-in for the hub's client has the repository's layout, with the rows in a folder."""
+    asked = []
+
+    def download(name, **how):
+        asked.append((name, how["repo_type"]))
+        (tmp_path / "snapshot" / "data").mkdir(parents=True)
+        shutil.copy(tiny_data["eight"], tmp_path / "snapshot" / "data" / "my_input_data.jsonl")
+        return str(tmp_path / "snapshot")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    found = run("eval.benchmarks.ifeval.data=owner/rows", "eval.limit=2")
+    assert asked == [("owner/rows", "dataset")]
+    assert (found["benchmarks"]["ifeval"]["rows"], found["benchmarks"]["ifeval"]["of"]) == (2, 8)
+
+
+def test_a_hub_that_is_not_there_is_one_line(run):
+    with pytest.raises(DataError) as caught:
+        run("eval.benchmarks.ifeval.data=owner/rows")
+    assert (caught.value.key, caught.value.got) == ("eval.benchmarks.ifeval.data", "owner/rows")
+
+
 def test_what_a_run_was_trained_on_is_looked_for_in_the_benchmark(run, tiny_data, tmp_path):
     """The run's own rows hold all eight questions, the others none."""
     made = tmp_path / "run"

@@ -21,6 +21,7 @@ from uniapl_cli.evaluation.likelihoods import LIKELIHOOD, LikelihoodFile, choose
 from uniapl_cli.evaluation.measure import ask, chosen, grade
 from uniapl_cli.evaluation.results import ANSWERS
 from uniapl_cli.evaluation.scores import domains, doubts, refusals, score
+from uniapl_cli.fetching.snapshot import dataset_folder, is_hub_name
 from uniapl_cli.files import dump
 from uniapl_cli.options import Options
 from uniapl_cli.registry import KIND
@@ -95,7 +96,8 @@ def _task(config: Config, name: str, options: Options) -> Task:
     assert isinstance(options, Benchmark), "the base of all benchmarks"
     key = f"eval.benchmarks.{name}"
     with config.blaming(f"{key}.data" if options.data else "eval.benchmark_data"):
-        items = read_items(options, data_of(config, options))
+        data = data_of(config, options)
+        items = read_items(options, data)
     known = {item.subset: 0 for item in items}
     for subset in options.subsets:
         if subset not in known:
@@ -108,7 +110,7 @@ def _task(config: Config, name: str, options: Options) -> Task:
     limit = options.limit if options.limit is not None else config.eval.limit
     task = Task(name, options, chosen(options, items, limit), len(items))
     if not task.items:
-        raise DataError(f"{options.title} has no rows in '{data_of(config, options)}'")
+        raise DataError(f"{options.title} has no rows in '{data}'", got=str(data))
     if task.compares_options and config.eval.server is not None:
         raise config.error(
             "eval.server",
@@ -132,9 +134,10 @@ def read_items(options: Benchmark, data: Path) -> Sequence[Any]:
 
 
 def data_of(config: Config, options: Benchmark) -> Path:
-    """Return the file or folder of a benchmark's rows."""
+    """Return the file or folder of a benchmark's rows; those of a hub name are fetched."""
     if options.data is not None:
-        return Path(resolve(options.data))
+        name = resolve(options.data)
+        return dataset_folder(name) if is_hub_name(name) else Path(name)
     shared = "" if options.upstream is None else options.upstream.folder
     return Path(config.eval.benchmark_data) / (shared or benchmarks.entry(options).name)
 

@@ -114,7 +114,7 @@ class Benchmark(Options):
     upstream: ClassVar[Upstream | None] = None
 
     data: FilePath | None = key(
-        None, "folder or file of its rows; null is the folder of its name in eval.benchmark_data"
+        None, "folder, file or hub name; null is the folder of its name in eval.benchmark_data"
     )
     limit: int | None = key(
         None, "only so many rows, of each subset alike; null is eval.limit", ge=1

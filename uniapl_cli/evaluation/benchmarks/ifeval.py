@@ -17,7 +17,8 @@ def rates(verdict: Verdict) -> dict[str, Share]:
     """Return IFEval's four rates of one answer: prompt- and instruction-level, strict and loose."""
     shares: dict[str, Share] = {}
     for mode, followed in (("strict", verdict.strict), ("loose", verdict.loose)):
-        shares[f"prompt_{mode}"] = (float(all(followed)), 1.0)
+        # A row without instructions is not graded.
+        shares[f"prompt_{mode}"] = (float(bool(followed) and all(followed)), float(bool(followed)))
         shares[f"inst_{mode}"] = (float(sum(followed)), float(len(followed)))
     return shares
 

@@ -15,6 +15,7 @@ from uniapl_cli.files import Row
 def find(data: Path, *patterns: str) -> list[Path]:
     """Return the files of the first pattern that a folder has any of; a file is that one.
 
+    Where it has none, its subfolders are looked through, as in a copy of the hub's repository.
     Raises DataError for a folder without any, and for what does not exist.
     """
     if data.is_file():
@@ -25,7 +26,7 @@ def find(data: Path, *patterns: str) -> list[Path]:
             "Fetch it with uniapl data fetch, or name what there is with the benchmark's data=...",
             got=str(data),
         )
-    for pattern in patterns:
+    for pattern in (*patterns, *(f"**/{pattern}" for pattern in patterns)):
         if found := sorted(path for path in data.glob(pattern) if path.is_file()):
             return found
     names = ", ".join(patterns)

@@ -54,7 +54,9 @@ class TheoremQA(Benchmark):
     def items(self, data: Path) -> list[Item]:
         """Read the authors' file, or rows of the hub, whose answers are texts."""
         items = []
-        for number, row in enumerate(rows(data, "theoremqa_test.json", "test*.json*"), 1):
+        for number, row in enumerate(
+            rows(data, "theoremqa_test.json", "test*.json*", "test*.parquet"), 1
+        ):
             answer = constraint("answer:theoremqa", {"answer": _answer(row)}, row.origin)
             turn = Turn(f"{str(field(row, 'Question')).strip()}\n\n{ASKED}", (answer,))
             id = f"{number}{PICTURE if row.values.get('Picture') else ''}"
