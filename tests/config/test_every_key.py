@@ -32,6 +32,7 @@ from uniapl_cli.commands import (
     measured,
     pretrain_polar,
     score,
+    tasks,
     teacher_gen,
     train,
 )
@@ -202,7 +203,7 @@ def built(files: Path) -> Iterator[list[Any]]:
         patch.setattr(harness, "check_installed", lambda: None)
         patch.setattr(harness, "model_class", note)
         patch.setattr(harness, "run_tasks", note({}))
-        patch.setattr(benchmarks, "read_items", reading)
+        patch.setattr(tasks, "read_items", reading)
         patch.setattr(benchmarks, "ask", note({}))
         patch.setattr(benchmarks, "grade", note([]))
         patch.setattr(evaluate, "environment", lambda **_: {})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
-from uniapl_cli.commands.benchmarks import Task, find_tasks, measure_tasks
+from uniapl_cli.commands.benchmarks import measure_tasks
 from uniapl_cli.commands.device import arithmetic
 from uniapl_cli.commands.harness import check_harness, measure_harness
 from uniapl_cli.commands.heldout import measure_heldout, read_heldout
@@ -18,6 +18,7 @@ from uniapl_cli.commands.inputs import data_input
 from uniapl_cli.commands.measured import Measured
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
+from uniapl_cli.commands.tasks import Task, find_tasks
 from uniapl_cli.config.schema import Config
 from uniapl_cli.config.secrets import safe_arguments
 from uniapl_cli.errors import ConfigError
