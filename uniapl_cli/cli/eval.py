@@ -30,7 +30,7 @@ def evaluate(
 ) -> None:
     """Measure a model on benchmarks and on held-out prompts; what is answered is kept.
 
-    Example: uniapl eval eval.model=Qwen/Qwen3-0.6B eval.benchmarks=[ifeval,gsm8k] eval.out=out
+    Example: uniapl eval eval.model=Qwen/Qwen3-0.6B eval.benchmarks.gsm8k.limit=100 eval.out=out
     """
     with session(debug, plugin):
         settings = uniapl_cli.load_config(config, overrides or ())
