@@ -95,6 +95,18 @@ def test_each_file_is_there(path):
     assert [span for span in named if not (ROOT / span).exists()] == []
 
 
+def is_test(file, name):
+    path = ROOT / file
+    return path.exists() and re.search(rf"^def {name}\(", path.read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", CURRENT, ids=lambda path: path.name)
+def test_each_test_that_is_named_is_one(path):
+    named = re.findall(r"(tests/[\w/]+\.py)::(\w+)", " ".join(spans(path)))
+    assert len(named) >= (30 if path.name == "paper.md" else 0)
+    assert ["::".join(one) for one in named if not is_test(*one)] == []
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_each_link_leads_somewhere(path):
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text("utf-8"))
