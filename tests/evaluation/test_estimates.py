@@ -60,6 +60,20 @@ def test_the_error_of_a_mean_of_ratios_is_what_repeated_draws_show():
     assert statistics.mean(one.se for one in drawn) == pytest.approx(spread, rel=0.1)
 
 
+def test_subjects_of_one_row_each_vary_as_their_rows_do():
+    """With a row a subject, the mean over subjects is the mean over rows, and so is its error."""
+    values = [1, 0, 0, 1, 1, 0]
+    apart = estimate([column([value], str(n)) for n, value in enumerate(values)])
+    together = estimate([column(values)])
+    assert apart == Estimate(pytest.approx(together.mean), pytest.approx(together.se), 6)
+
+
+def test_a_subject_of_one_row_beside_others_has_no_error_of_its_own():
+    assert math.isnan(estimate([column([1, 0, 1]), column([1], "b")]).se)
+    some = estimate([column([1, 0, 1]), column([1], "b"), column([0], "c")])
+    assert some.se == pytest.approx(math.sqrt(1 / 9 + 2 * 0.5) / 3)
+
+
 def test_a_prompt_that_counts_nothing_is_none_of_them():
     with_empty = {**column([1, 0, 1]), "empty": (0.0, 0.0)}
     assert estimate([with_empty]) == estimate([column([1, 0, 1])])

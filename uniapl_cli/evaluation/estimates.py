@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 # Of the 95% interval of a normal distribution.
@@ -76,20 +77,35 @@ def estimate(columns: Sequence[Column]) -> Estimate:
 
     The error is the ratio estimator's: for one answer a prompt and counts of 1 it is s / sqrt(n).
     Columns may share prompts, as the turns of a conversation do, or not, as subjects. A prompt that
-    counts nothing is none of the n.
+    counts nothing is none of the n. Columns of one prompt each, as of subjects with a row each,
+    vary as much as they differ from one another, which is rather too much than too little.
     """
+    counted = [{id: share for id, share in c.items() if share[1]} for c in columns]
+    means = [_ratio(column) for column in counted]
+    deviations = [_deviations(c, mean) for c, mean in zip(counted, means, strict=True)]
+    alone = [number for number, column in enumerate(counted) if len(column) == 1]
+    if len(alone) > 1:
+        values = {str(number): (means[number], 1.0) for number in alone}
+        apart = _deviations(values, _ratio(values))
+        for number in alone:
+            (id,) = counted[number]
+            deviations[number] = {id: apart[str(number)] * len(alone)}
     errors: dict[str, float] = {}
-    means: list[float] = []
-    defined = True
-    for shares in columns:
-        counted = {id: share for id, share in shares.items() if share[1]}
-        n, whole = len(counted), sum(count for _, count in counted.values())
-        means.append(sum(total for total, _ in counted.values()) / whole if whole else math.nan)
-        defined = defined and n > 1
-        for id, (total, count) in counted.items() if n > 1 else ():
-            deviation = math.sqrt(n / (n - 1)) * (total - means[-1] * count) / whole
+    for column in deviations:
+        for id, deviation in column.items():
             errors[id] = errors.get(id, 0.0) + deviation / len(columns)
-    ids = {id for shares in columns for id, (_, count) in shares.items() if count}
     mean = math.fsum(means) / len(means) if means else math.nan
-    se = math.sqrt(math.fsum(error**2 for error in errors.values())) if defined else math.nan
-    return Estimate(mean, se if columns else math.nan, len(ids))
+    se = math.sqrt(math.fsum(error**2 for error in errors.values()))
+    return Estimate(mean, se if all(deviations) and columns else math.nan, len({*chain(*counted)}))
+
+
+def _ratio(column: Column) -> float:
+    whole = sum(count for _, count in column.values())
+    return sum(total for total, _ in column.values()) / whole if whole else math.nan
+
+
+def _deviations(column: Column, mean: float) -> dict[str, float]:
+    """Return by how much each prompt moves a ratio; none where there is one prompt."""
+    n, whole = len(column), sum(count for _, count in column.values())
+    scale = math.sqrt(n / (n - 1)) / whole if n > 1 else 0.0
+    return {id: scale * (total - mean * count) for id, (total, count) in column.items() if n > 1}

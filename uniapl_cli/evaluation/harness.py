@@ -1,6 +1,6 @@
 """Tasks of lm-evaluation-harness on a model of ours. Needs uniapl[lm-eval].
 
-Its interface is that of lm_eval 0.4.10 to 0.4.13 (EleutherAI/lm-evaluation-harness:
+Its interface is that of lm_eval 0.4.13 (EleutherAI/lm-evaluation-harness:
 lm_eval/api/model.py, lm_eval/api/instance.py).
 """
 
@@ -130,12 +130,6 @@ class HarnessModel:
     def tokenizer_name(self) -> str:
         """What the harness knows the tokenizer by."""
         return str(self.tokenizer.name_or_path).replace("/", "__")
-
-
-def _choice(requests: Sequence[Any]) -> ChoiceRequest:
-    """Return requests of one context as a request."""
-    options = tuple(request.args[1] for request in requests)
-    return ChoiceRequest(requests[0].args[0], options, _name(requests[0]))
 
 
 def _name(request: Any) -> str:
