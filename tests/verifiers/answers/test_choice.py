@@ -41,6 +41,10 @@ MMLU_PRO = Path(__file__).parents[3].parent / "shared" / "data" / "mmlu_pro"
         "Answer: A\nNo, that is wrong.\nAnswer: B",
         "Answer: B\nAnswer: unclear",
         "Answer: B\r\n",
+        "Answer:\nB",
+        "**Answer:**\n\n**B) the second**",
+        "### Answer:\r\n$\\boxed{B}$\n",
+        "Answer: B\n\nAnswer:\nA good one is hard to find",
     ],
 )
 def test_the_last_announced_letter_is_the_answer(text):
@@ -63,6 +67,9 @@ def test_the_last_announced_letter_is_the_answer(text):
         "Answers: B",
         "noanswer: B",
         "Answer:\n",
+        "Answer:\nb",
+        "Answer:\n\n\nB",
+        "Answer:\nA dog is what B says",
         "Answer: $LETTER",
         "Answer: 市B",
     ],

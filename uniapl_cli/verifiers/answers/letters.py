@@ -23,14 +23,17 @@ _TEN = "ABCDEFGHIJ"
 
 @cache
 def _announced(word: str, letters: str) -> re.Pattern[str]:
-    """Return the pattern of a word, a colon and a letter; in group 1 or 2.
+    """Return the pattern of a word, a colon and a letter; in group 1, 2 or 3.
 
-    A small letter must end its line, as "a" may be a word.
+    A small letter must end its line, as "a" may be a word; a letter below its colon too, or stand
+    before a point, a colon or a bracket.
     """
     small = letters.lower()
+    below = rf"[ \t*_`\"']{{0,8}}(?:\r?\n[ \t]{{0,8}}){{1,2}}{_OPENING}"
     return re.compile(
-        rf"(?<![A-Za-z]){word}[ \t*_`\"']{{0,8}}[:：]{_OPENING}"
-        rf"(?:([{letters}]){_END}|([{small}])(?=[^\w\n]{{0,8}}$))",
+        rf"(?<![A-Za-z]){word}[ \t*_`\"']{{0,8}}[:：]"
+        rf"(?:{_OPENING}(?:([{letters}]){_END}|([{small}])(?=[^\w\n]{{0,8}}$))"
+        rf"|{below}([{letters}])(?=[*]{{0,2}}[.):：]|[^\w\n]{{0,8}}$))",
         re.MULTILINE,
     )
 
@@ -38,7 +41,7 @@ def _announced(word: str, letters: str) -> re.Pattern[str]:
 def announced(text: str, letters: str, word: str = "(?i:answer)") -> str | None:
     r"""Return the letter of the last "Answer: X", where X may stand in stars, brackets, \boxed."""
     last = _last(_announced(word, letters).finditer(text.translate(_NARROW)))
-    return (last[1] or last[2].upper()) if last else None
+    return (last[1] or last[3] or last[2].upper()) if last else None
 
 
 def first_level(text: str) -> str | None:
