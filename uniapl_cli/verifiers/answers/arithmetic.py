@@ -25,7 +25,9 @@ _REWRITES: tuple[tuple[str, str], ...] = (
     (r"\\pi|π", " pi "),
     (r"\\(sin|cos|tan|ln|exp)\b", r"\1"),
     (r"\\log\b", "log10"),
+    ("√", "sqrt"),
 )
+_RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+(?!\w))?)"
     r"|(?P<name>\\frac|\\sqrt|log10|sqrt|sin|cos|tan|log|ln|exp|factorial|pi|[eE])(?![a-zA-Z])"
@@ -52,6 +54,7 @@ class _Stop(Exception):
 
 def rewrite(text: str) -> str:
     """Return a text whose LaTeX and units of angles, money and heat are rewritten or dropped."""
+    text = re.sub("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda found: f"^{found[0].translate(_RAISED)}", text)
     for pattern, by in _REWRITES:
         text = re.sub(pattern, by, text)
     return text.strip()

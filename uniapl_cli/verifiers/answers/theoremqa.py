@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from uniapl_cli.boxed import last_boxed
 from uniapl_cli.types import Grade
 from uniapl_cli.verifiers.answers import arithmetic
 from uniapl_cli.verifiers.answers.plain import compared, short, unread
@@ -23,7 +24,10 @@ TRIGGERS = ("The answer is:", "The answer is", "the answer is")
 _TRIGGER = re.compile("|".join(TRIGGERS))
 _LAST = re.compile(r"-?(?:\d+\.\d+|\.\d+|\d+)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_UNIT = re.compile(r"\s+(?:\D+|\S+)|\W*")
+_UNIT = re.compile(r"(?:\s+|(?=\\(?:text|math)))(?:\D+|\S+)|\W*")
+# What a number follows. Models that chat also set it in bold, in quotes or in a box.
+_EQUALS = re.compile(r"=|≈|\\approx|\b(?:approximately|about)\b")
+_AROUND = " \t*_`\"'"
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -129,9 +133,11 @@ def _value(said: str) -> float | None:
 
 
 def _first_line(said: str) -> str:
-    """Return the first line behind the last `=`, without LaTeX."""
-    line = said.rpartition("=")[2].strip().partition("\n")[0][: 4 * arithmetic.LONGEST]
-    return arithmetic.rewrite(line.rstrip(" .`"))
+    """Return the first line behind the last `=`, without LaTeX and what sets it off."""
+    said = last_boxed(said.partition("\n")[0]) or said
+    line = _EQUALS.split(said)[-1].strip(_AROUND + "\n").partition("\n")[0]
+    line = line[: 4 * arithmetic.LONGEST].lstrip(_AROUND).rstrip(_AROUND + ".")
+    return arithmetic.rewrite(line)
 
 
 def _close(found: float, answer: float) -> bool:
