@@ -9,6 +9,7 @@ ASKED = "Please reason step by step, and put your final answer within \\boxed{}.
 
 # A box that opens, a character that a backslash makes harmless, and braces.
 _MARK = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|\\.|(?P<open>\{)|(?P<close>\})", re.DOTALL)
+_BLANK = re.compile(r"\s*+\}")
 _BARE = re.compile(r"\\boxed\s+([^\s${}][^\n$]*)")
 
 
@@ -20,8 +21,9 @@ def ask(question: str) -> str:
 def last_boxed(text: str) -> str | None:
     r"""Return what stands in the last box whose braces are balanced, in linear time; else None.
 
-    The last is the one that begins last: of boxes within each other the inner one. A box without
-    braces (`\boxed 4$`) counts where there is no other.
+    The last is the one that begins last: of boxes within each other the inner one. A blank one is
+    none: the question itself has one, and responses repeat it. A box without braces (`\boxed 4$`)
+    counts where there is no other.
     """
     opened: list[tuple[int, int] | None] = []
     last = (-1, -1, -1)
@@ -30,7 +32,7 @@ def last_boxed(text: str) -> str | None:
             opened.append((mark.start(), mark.end()))
         elif mark["open"]:
             opened.append(None)
-        elif mark["close"] and opened and (box := opened.pop()):
+        elif mark["close"] and opened and (box := opened.pop()) and not _BLANK.match(text, box[1]):
             last = max(last, (*box, mark.start()))
     if last[0] >= 0:
         return text[last[1] : last[2]].strip()

@@ -20,6 +20,8 @@ from uniapl_cli.boxed import ASKED, ask, last_boxed
         ("\\fboxed{x} \\boxed 9$ or", "9"),
         ("$\\boxed 4$", "4"),
         ("\\fbox{1}", "1"),
+        ("within \\boxed{}: \\boxed{4}. As asked, in \\boxed{ }.", "4"),
+        ("\\boxed{} 4", None),
         ("boxed{4} and \\boxed", None),
         ("", None),
     ],
@@ -30,7 +32,13 @@ def test_the_last_balanced_box_counts(text, box):
 
 @pytest.mark.parametrize(
     "text",
-    ["\\boxed{" * 140_000, "{" * 10**6, "\\boxed" + " " * 10**6, "\\boxed{" + "9" * 10**6 + "}"],
+    [
+        *("\\boxed{ " * 70_000 + " }" * 70_000, "\\boxed{ }" * 100_000),
+        "\\boxed{" * 140_000,
+        "{" * 10**6,
+        "\\boxed" + " " * 10**6,
+        "\\boxed{" + "9" * 10**6 + "}",
+    ],
 )
 def test_a_megabyte_takes_no_second(text):
     start = time.monotonic()

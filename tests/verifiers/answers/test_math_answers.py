@@ -81,6 +81,9 @@ def sandboxed(judge):
         ("11,\\! 111", "11111", True),
         ("4", "+4.0", True),
         ("4", "5", False),
+        ("-4", "- 4", True),
+        ("4", "- 4", False),
+        ("0.0000002", "0.0000001", False),
         ("12345678901234567890", "12345678901234567891", False),
     ],
 )
@@ -107,6 +110,16 @@ def test_equal_expressions_are_right_and_others_say_what_was_read(grades):
     assert [grade.correct for grade in found] == [True] * 4 + [False] * 4
     assert [grade.read for grade in found] == [answer for _, answer in right + wrong]
     assert all(gold in grade.reason for (gold, _), grade in zip(wrong, found[4:], strict=True))
+
+
+def test_what_is_no_latex_is_read_as_it_is_meant(grades):
+    right = [
+        *(("90^\\circ", "90°"), ("\\sqrt{2}", "√2"), ("2\\sqrt{3}", "2√3"), ("\\frac12", "½")),
+        *(("(-\\infty,2)", "(-∞,2)"), ("-x", "\N{EN DASH}x"), ("x^2", "x²"), ("6x", "2·3x")),
+        *(("\\sqrt{x+1}", "√(x+1)"), ("(1,2)", "（1，2）")),
+    ]
+    wrong = [("4", "√13"), ("3", "√13"), ("2", "x²")]
+    assert [grade.correct for grade in grades(right + wrong)] == [True] * 10 + [False] * 3
 
 
 def test_an_answer_of_the_row_that_cannot_be_read_says_so(grades):

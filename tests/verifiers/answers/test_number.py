@@ -28,6 +28,15 @@ shared = [
         ("\\boxed{x = 3 + 15 = 18}", "18"),
         ("\\boxed{5 \\text{ m}^2}", "5"),
         ("\\boxed{ -3. }", "-3"),
+        ("\\boxed{- 3}", "-3"),
+        ("\\boxed{x = - \\$3 \\text{ in all}}", "-3"),
+        ("\\boxed{\N{EN DASH}3}", "-3"),
+        ("\\boxed{\\textbf{18}}", "18"),
+        ("\\boxed{\\text{18 apples}}", "18"),
+        ("within \\boxed{}? I count 18", "18"),
+        ("\\boxed{18}, in a \\boxed{} as asked", "18"),
+        ("#### 1. Count\nThere are 7.\n#### 2. **Add**\n18 in all", "18"),
+        ("#### 12: Count\n#### 18.", "18"),
         ("#### 1,234 and then 5", "1234"),
         ("#### $-12.50", "-12.50"),
         ("that makes $29.00.", "29.00"),
@@ -48,7 +57,8 @@ def test_what_is_read(response, read):
 @pytest.mark.parametrize(
     "response",
     [
-        *("no digits", "\\boxed{} 4", "\\boxed{\\frac{1}{2}}", "\\boxed{between 3 and 4}"),
+        *("no digits", "\\boxed{}", "\\boxed{\\frac{1}{2}}", "\\boxed{between 3 and 4}"),
+        *("\\boxed{\\sqrt{4}}", "\\boxed{4\\pi}", "\\boxed{\\text{4 and 5}}"),
         *("9" * 10**6, f"\\boxed{{{'9' * 301}}}", "#### none"),
     ],
 )

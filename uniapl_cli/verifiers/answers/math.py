@@ -12,7 +12,15 @@ from uniapl_cli.verifiers.kwargs import Text
 from uniapl_cli.verifiers.registry import Trial, verifiers
 
 LIMITS = Limits(seconds=5, cpu_seconds=5, memory_mb=1024)
-_WHOLE = re.compile(r"[-+]?\d+")
+_ROOT = re.compile(r"√\s*(?:\(([^()]*)\)|(\d+|\w))")
+# Characters that math-verify's reader does not know, as LaTeX writes them.
+_LATEX = str.maketrans(
+    {
+        **{"\N{EN DASH}": "-", "\N{FULLWIDTH COMMA}": ",", "（": "(", "）": ")"},
+        **{"°": "^\\circ ", "∞": "\\infty ", "·": "\\cdot ", "±": "\\pm ", "∈": "\\in "},
+        **{"½": "\\frac12 ", "²": "^2 ", "³": "^3 "},
+    }
+)
 
 # Only LaTeX is extracted: from it nothing but numerals reaches sympy's `eval`, to which
 # math-verify's other way, for plain expressions, hands whole texts.
@@ -49,16 +57,13 @@ def math(response: str, *, answer: Text) -> Grade | Trial:
     if box == gold:
         return compared(True, box, gold)
     numbers = _bare_number(box), _bare_number(gold)
-    if None not in numbers and (numbers[0] == numbers[1] or _are_whole(box, gold)):
+    if None not in numbers:
         return compared(numbers[0] == numbers[1], box, gold)
     reason = compared(False, box, short(gold)).reason
-    return Trial(Call(SOURCE, "equal", (gold, box, reason), LIMITS), box)
+    written = _ROOT.sub(r"\\sqrt{\1\2}", box).translate(_LATEX)
+    return Trial(Call(SOURCE, "equal", (gold, written, reason), LIMITS), box)
 
 
 def _bare_number(text: str) -> object:
     """Return a text that is a number, without any sign of money or percent, which may count."""
     return None if "%" in text or "$" in text else as_number(text)
-
-
-def _are_whole(*texts: str) -> bool:
-    return all(_WHOLE.fullmatch(text) for text in texts)

@@ -13,11 +13,15 @@ from uniapl_cli.types import Grade
 from uniapl_cli.verifiers.answers.plain import LONGEST, as_number, compared, unread
 from uniapl_cli.verifiers.registry import verifiers
 
+# A number that a text follows behind a point is a heading's: "#### 2. Add them up".
 _MARKED = re.compile(
-    r"####[\s\\$]*([-+\N{MINUS SIGN}]?[\\$]*\d[\d,]*(?:\.\d+)?|[-+\N{MINUS SIGN}]?\.\d+)"
+    r"####[\s\\$]*([-+\N{MINUS SIGN}]?[\\$]*\d[\d,]*+(?:\.\d+)?+|[-+\N{MINUS SIGN}]?\.\d++)"
+    r"(?![.):][ \t*]+[^\W\d])"
 )
 # A minus behind a digit, a letter or a bracket takes away.
 _NUMBER = re.compile(r"(?:(?<![\w.)\]}])[-+\N{MINUS SIGN}])?\\?\$?(?:\d[\d,]*(?:\.\d+)?|\.\d+)")
+_APART = re.compile(r"([-\N{MINUS SIGN}\N{EN DASH}])\s+(?=[\\$]*\.?\d)")
+_COMPUTED = re.compile(r"\\[dt]?frac|\\sqrt|\\pi|[π√]")
 _WORDS = re.compile(r"\\(?:text|mathrm|mbox|textbf|mathbf)\s*\{([^{}]*)\}(?:\^\{?\d\}?)?")
 _SYMBOLS = re.compile(r"\\(?:left|right|,|;|!|:| |quad|qquad)")
 
@@ -62,16 +66,23 @@ def _read(response: str) -> Decimal | Grade:
 
 
 def _in_box(box: str) -> Decimal | Grade:
-    """Return a box's number: the box itself, or the only number behind its last `=`."""
+    """Return a box's number: the box itself, or the only number behind its last `=`.
+
+    Numbers within words of LaTeX count where there are no others.
+    """
     if len(box) > LONGEST:
         return unread(f"the boxed answer has {len(box)} characters, over {LONGEST}")
     if (whole := as_number(box)) is not None:
         return whole
-    side = _SYMBOLS.sub(" ", _WORDS.sub(" ", box)).rpartition("=")[2]
-    if (whole := as_number(side)) is not None:
-        return whole
-    numbers = [found[0] for found in _NUMBER.finditer(side)]
-    read = _plain(numbers[0]) if len(numbers) == 1 else None
+    for kept in (" ", r" \1 "):
+        side = _SYMBOLS.sub(" ", _WORDS.sub(kept, box)).rpartition("=")[2]
+        if (whole := as_number(side)) is not None:
+            return whole
+        numbers = [found[0] for found in _NUMBER.finditer(_APART.sub("-", side))]
+        if numbers:
+            break
+    one = len(numbers) == 1 and not _COMPUTED.search(side)
+    read = _plain(numbers[0]) if one else None
     return unread(f"the boxed answer '{box[:40]}' is not one number") if read is None else read
 
 

@@ -12,6 +12,8 @@ LONGEST = 300
 
 _SPACED = re.compile(r"(?<=\d)(?:,|\{,\}|\\[,!;:]|,\\!|\\!,)\s?(?=\d{3}(?!\d))")
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)")
+_SIGN = re.compile(r"^([-+])\s+")
+_MINUS = str.maketrans("\N{MINUS SIGN}\N{EN DASH}", "--")
 
 
 def as_number(text: str) -> Decimal | None:
@@ -20,7 +22,7 @@ def as_number(text: str) -> Decimal | None:
     In LaTeX `1{,}000`, `1\,000` and `11,\! 111` have commas too.
     """
     bare = text.strip().replace("\\$", "").replace("$", "").replace("\\%", "").replace("%", "")
-    bare = _SPACED.sub("", bare.replace("\N{MINUS SIGN}", "-").strip().rstrip("."))
+    bare = _SIGN.sub(r"\1", _SPACED.sub("", bare.translate(_MINUS).strip().rstrip(".")))
     if len(bare) > LONGEST or not _NUMBER.fullmatch(bare):
         return None
     try:
