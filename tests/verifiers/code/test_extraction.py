@@ -24,6 +24,8 @@ from uniapl_cli.verifiers.code.extraction import blocks, code_in, defines
         ("~~~\n```\n~~~", ["```\n"]),
         ("Say ```a``` or `b`, bye~~~\n```a```", []),
         ("```python title='a b'\na\n```", ["a\n"]),
+        ('```py\n"""a\n```\nb\n```python\n"""\nc\n```\nd', ['"""a\n```\nb\n```python\n"""\nc\n']),
+        ("```\n'''a'''\n```\n```\nb", ["'''a'''\n", "b"]),
         ("```python\nprint('```')\ns = '''```x```'''\n```", ["print('```')\ns = '''```x```'''\n"]),
     ],
 )

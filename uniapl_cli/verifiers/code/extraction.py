@@ -97,20 +97,23 @@ class _Fence:
 def blocks(text: str) -> list[str]:
     """Return the fenced blocks of a text that are not blank; one never closed runs to the end.
 
-    A fence of a language inside of a block begins the next one. Blocks in lists lose the list's
-    indentation.
+    A fence of a language inside of a block begins the next one; within a string of triple quotes,
+    as in a docstring, no fence counts. Blocks in lists lose the list's indentation.
     """
     found: list[list[str]] = []
     opened: _Fence | None = None
+    quotes = 0
     for line in text.split("\n"):
         fence = _fence(line)
         if opened is None:
             if fence:
-                opened = fence
+                opened, quotes = fence, 0
                 found.append([])
-        elif fence and fence.closes(opened):
+            continue
+        quotes += line.count('"""') + line.count("'''")
+        if fence and fence.closes(opened) and quotes % 2 == 0:
             found[-1].append(_indented_less(fence.before, opened))
-            opened = fence if fence.info else None
+            opened, quotes = (fence if fence.info else None), 0
             if opened:
                 found.append([])
         else:
