@@ -49,7 +49,7 @@ class AppendOnlyRows:
         self._file = self._locked()
         try:
             if _size(self._file):
-                self._check_provenance()
+                self.check()
                 if cut_torn_line(self._file):
                     log.warning("%s: an unfinished last line was cut off", self.path)
         except BaseException:
@@ -126,8 +126,11 @@ class AppendOnlyRows:
         except OSError as error:
             raise self._error(error) from None
 
-    def _check_provenance(self) -> None:
-        """Refuse rows of another or of unknown provenance. Raises DataError."""
+    def check(self) -> None:
+        """Refuse the file's rows if they are of another or of unknown provenance.
+
+        Raises DataError.
+        """
         name, advice = self.record.name, f"Delete it, or {self.elsewhere}"
         try:
             if not self.record.is_file():

@@ -66,6 +66,68 @@ def test_kept_answers_are_graded_again_without_a_model(run, tmp_path, monkeypatc
     assert figures[0] == figures[1]
 
 
+def test_graded_answers_keep_the_name_of_the_model_that_gave_them(run, tmp_path, capsys):
+    run("eval.limit=2")
+    file = tmp_path / "out" / "eval.json"
+    before = json.loads(file.read_text())
+    result = run("eval.limit=2", "eval.model=tiny:teacher", grade_only=True)
+    after = json.loads(file.read_text())
+    assert result["model"] == "tiny:base"
+    assert all(before[name] == after[name] for name in ("name", "model", "inputs"))
+    assert run("eval.limit=2", "eval.name=mine", grade_only=True)["name"] == "mine"
+    file.unlink()
+    inputs = run("eval.limit=2", grade_only=True)["inputs"]
+    assert inputs["eval.model"]["digest"] == before["inputs"]["eval.model"]["digest"]
+
+
+@pytest.mark.parametrize("how", [{}, {"dry_run": True}])
+def test_answers_made_otherwise_are_refused_before_any_is_asked(run, tmp_path, monkeypatch, how):
+    drawn = "eval.draws.drawn={samples: 2, sampling: {max_new_tokens: 8}}"
+    run("eval.limit=2", drawn)
+    (tmp_path / "out/answers/ifeval.greedy.jsonl").unlink()
+    monkeypatch.setattr(measured.LocalTeacher, "answer", None)
+    with pytest.raises(DataError) as caught:
+        run("eval.limit=2", drawn.replace("8", "9"), **how)
+    assert caught.value.key == "eval.out" and "drawn" in caught.value.got
+
+
+def test_a_file_where_the_answers_folder_should_be_is_told_before_any_is_asked(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "answers").write_text("")
+    with pytest.raises(DataError) as caught:
+        run(dry_run=True)
+    assert caught.value.key == "eval.out"
+
+
+def test_without_answers_nothing_is_written(run, tmp_path):
+    with pytest.raises(ConfigError):
+        run(grade_only=True)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a.b", "a b", "a" * 99])
+@pytest.mark.parametrize("key", ["eval.draws", "eval.benchmarks"])
+def test_names_that_files_cannot_have_are_refused(key, name):
+    value = {"eval.draws": {name: {}}, "eval.benchmarks": {name: {"kind": "gsm8k"}}}[key]
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, [f"{key}={json.dumps(value)}"])
+    assert caught.value.key == key
+
+
+def test_a_benchmark_stands_for_no_other_one(run, tiny_data):
+    benchmark = json.dumps({"gsm8k": {"kind": "ifeval", "data": str(tiny_data["eight"])}})
+    with pytest.raises(ConfigError) as caught:
+        run(f"eval.benchmarks={benchmark}", "eval.benchmarks.ifeval=null", dry_run=True)
+    assert (caught.value.key, caught.value.got) == ("eval.benchmarks.gsm8k", "ifeval")
+
+
+@pytest.mark.parametrize("value", [5, [], "null"])
+def test_a_benchmark_is_no_number_and_no_list(value):
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, [f"eval.benchmarks={{gsm8k: {value}}}"])
+    assert caught.value.key == "eval.benchmarks.gsm8k" and caught.value.suggestion is None
+
+
 def test_answers_that_are_missing_cannot_be_graded(run, tmp_path):
     run("eval.limit=3")
     with pytest.raises(ConfigError) as caught:

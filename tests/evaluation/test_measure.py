@@ -10,7 +10,7 @@ from uniapl_cli.evaluation.answers import AnswerFile, Draw
 from uniapl_cli.evaluation.benchmarks import Benchmark, Item, Turn
 from uniapl_cli.evaluation.measure import ask, chosen, grade
 from uniapl_cli.evaluation.scores import score
-from uniapl_cli.files import read_rows
+from uniapl_cli.files import dump, read_rows
 from uniapl_cli.teachers import Answer, Failure
 from uniapl_cli.teachers.local import TOO_LONG
 from uniapl_cli.types import Message, Sampling
@@ -149,8 +149,21 @@ def test_half_a_surrogate_is_kept_as_a_question_mark(file):
         def answer(self, questions, sampling, progress=None):
             yield 0, 0, Answer("a\ud800", "stop", 3, 1)
 
-    asked([conversation("a")], file(), Broken())
-    assert asked([conversation("a")], file(), Parrot())["a", 0, 0].text == "a?"
+    first = asked([conversation("a")], file(), Broken())
+    assert first["a", 0, 0].text == "a?"
+    assert asked([conversation("a")], file(), Parrot()) == first
+
+
+def test_a_row_that_was_spoilt_is_told_with_its_line(file):
+    asked([conversation("a"), conversation("b")], file(), Parrot())
+    first, second = (row.values for row in read_rows(file().path))
+    for name in ("id", "turn", "sample", "question", "response", "finish_reason"):
+        for spoilt in (None, ["x"], {}):
+            rows = [first, {**second, name: spoilt}]
+            file().path.write_text("".join(map(dump, rows)))
+            with pytest.raises(DataError) as caught:
+                asked([conversation("a"), conversation("b")], file(), Parrot())
+            assert (caught.value.line, caught.value.got) == (2, spoilt)
 
 
 def test_grades_depend_on_neither_the_order_of_the_answers_nor_of_the_items(file):

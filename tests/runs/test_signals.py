@@ -71,7 +71,7 @@ def test_a_block_is_stopped_with_notes_of_what_is_kept(number):
     with pytest.raises(Stopped) as caught, stopping(), on_stop("outer"), on_stop("inner"):
         os.kill(os.getpid(), number)
     assert caught.value.number == number
-    assert caught.value.__notes__ == ["inner", "outer"]
+    assert caught.value.__notes__ == ["inner"]
 
 
 def test_the_second_signal_ends_the_process_whatever_it_is_at():

@@ -5,28 +5,22 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TextIO
 
-from uniapl_cli.appending import read_record
 from uniapl_cli.commands.contamination import TrainingRows
+from uniapl_cli.commands.kept import answer_file, decoding, incomplete, provenance
 from uniapl_cli.commands.measured import Measured
 from uniapl_cli.commands.tasks import Task
 from uniapl_cli.config.schema import Config
-from uniapl_cli.errors import ConfigError
 from uniapl_cli.evaluation.answers import AnswerFile, Draw
 from uniapl_cli.evaluation.benchmarks import Graded
 from uniapl_cli.evaluation.likelihoods import LIKELIHOOD, LikelihoodFile, choose
 from uniapl_cli.evaluation.measure import ask, grade
-from uniapl_cli.evaluation.results import ANSWERS
 from uniapl_cli.evaluation.scores import domains, doubts, score
 from uniapl_cli.files import dump
 from uniapl_cli.verifiers import Judge
 
 log = logging.getLogger("uniapl")
-
-# What of an answers' record says how they were drawn.
-DECODING = ("prompts", "thinking", "system", "sampling")
 
 
 def measure_tasks(
@@ -34,7 +28,6 @@ def measure_tasks(
     tasks: Sequence[Task],
     measured: Measured | None,
     judge: Judge,
-    out: Path,
     samples: TextIO,
 ) -> dict[str, Any]:
     """Return the results by benchmark, and the paper's means by draw; write all samples.
@@ -45,10 +38,10 @@ def measure_tasks(
     trained = TrainingRows(config)
     for task in tasks:
         scores: dict[str, Any] = {}
-        for draw, started, graded in _graded(config, task, measured, judge, out):
+        for draw, started, graded in _graded(config, task, measured, judge):
             scores[draw] = score(task.benchmark, graded)
             scores[draw]["seconds"] = round(time.monotonic() - started, 1)
-            scores[draw]["decoding"] = decoding(out, task.name, draw, graded)
+            scores[draw]["decoding"] = decoding(config, task, draw, graded)
             for doubt in doubts(task.benchmark, scores[draw]):
                 log.warning("%s %s: %s", task.benchmark.title, draw, doubt)
             about = {"benchmark": task.name, "draws": draw}
@@ -65,15 +58,6 @@ def measure_tasks(
     return {"benchmarks": results, "domains": means if results else {}}
 
 
-def decoding(out: Path, name: str, draw: str, graded: Sequence[Graded]) -> dict[str, Any]:
-    """Return how answers were drawn, as their file says; {} where options were compared."""
-    if draw == LIKELIHOOD:
-        return {}
-    record = read_record(out / ANSWERS / f"{name}.{draw}.jsonl")
-    samples = len({one.sample for one in graded})
-    return {**{key: record.get(key) for key in DECODING}, "samples": samples}
-
-
 def mains(results: Mapping[str, Any], draw: str) -> dict[str, tuple[Mapping[str, Any], bool]]:
     """Return each benchmark's main estimate by a draw, and whether rows of it are left out."""
     return {
@@ -87,25 +71,22 @@ def mains(results: Mapping[str, Any], draw: str) -> dict[str, tuple[Mapping[str,
 
 
 def _graded(
-    config: Config, task: Task, measured: Measured | None, judge: Judge, out: Path
+    config: Config, task: Task, measured: Measured | None, judge: Judge
 ) -> Iterator[tuple[str, float, list[Graded]]]:
     """Yield (draw, when it began, its graded answers)."""
     if task.compares_options:
         started = time.monotonic()
-        file = out / ANSWERS / f"{task.name}.jsonl"
-        kept = LikelihoodFile(file, _provenance(file, task, measured, {}))
+        file = answer_file(config, task, LIKELIHOOD)
+        kept = LikelihoodFile(file, provenance(config, task, LIKELIHOOD, measured))
         known = kept.likelihoods(task.items, lambda: _scorer(task, measured), task.name)
         yield LIKELIHOOD, started, choose(task.benchmark, task.items, known)
         return
     for name, options in config.eval.draws.items():
         started = time.monotonic()
-        draw = Draw(name, options.samples, options.sampling, config.seed)
-        file = out / ANSWERS / f"{task.name}.{name}.jsonl"
-        sampling = {"sampling": options.sampling.model_dump()}
         answers = AnswerFile(
-            file,
-            _provenance(file, task, measured, sampling),
-            draw,
+            answer_file(config, task, name),
+            provenance(config, task, name, measured),
+            Draw(name, options.samples, options.sampling, config.seed),
             long_is_wrong=config.eval.too_long == "wrong",
         )
         title = f"{task.name} {name}"
@@ -113,31 +94,13 @@ def _graded(
         yield name, started, grade(task.benchmark, task.items, found, judge, f"grade {title}")
 
 
-def _provenance(
-    file: Path, task: Task, measured: Measured | None, sampling: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """Return what decides the answers; where they are only graded, what their file says."""
-    if measured is None:
-        return read_record(file)
-    # Not the rule, which also grades: of each question there is a digest.
-    return {**measured.provenance(), **sampling}
-
-
 def _teacher(task: Task, measured: Measured | None) -> Any:
     if measured is None:
-        raise _incomplete(task)
+        raise incomplete(task)
     return measured.teacher()
 
 
 def _scorer(task: Task, measured: Measured | None) -> Any:
     if measured is None:
-        raise _incomplete(task)
+        raise incomplete(task)
     return measured.score
-
-
-def _incomplete(task: Task) -> ConfigError:
-    return ConfigError(
-        f"{task.benchmark.title}: answers are missing, and only those that are kept are graded",
-        "Leave --grade-only out to have them generated",
-        got=task.name,
-    )

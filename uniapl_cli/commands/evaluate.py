@@ -15,6 +15,7 @@ from uniapl_cli.commands.device import arithmetic
 from uniapl_cli.commands.harness import check_harness, measure_harness
 from uniapl_cli.commands.heldout import measure_heldout, read_heldout
 from uniapl_cli.commands.inputs import data_input
+from uniapl_cli.commands.kept import answered_by, check_answers
 from uniapl_cli.commands.measured import Measured
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
@@ -45,6 +46,7 @@ def evaluate(config: Config, *, dry_run: bool = False, grade_only: bool = False)
     model = cache(partial(Measured, config))
     rows = [] if grade_only else read_heldout(config, model, dry_run=dry_run)
     measured = None if grade_only else model()
+    check_answers(config, tasks, measured)
     if dry_run:
         return describe(config, tasks, rows)
     return _measure(config, tasks, rows, measured)
@@ -62,7 +64,10 @@ def _measure(
         "benchmarks": {},
         "domains": {},
     }
-    inputs = measured.inputs() if measured is not None else {}
+    if measured is not None:
+        result["inputs"] = measured.inputs()
+    else:
+        result |= answered_by(config, tasks)
     anew = f"'{out}' is as it was: eval starts anew"
     kept = f"the same command goes on from the answers in '{out}'"
     with (
@@ -71,16 +76,16 @@ def _measure(
         ExitStack() as files,  # put in their places together, at the end
     ):
         if rows and measured is not None:
-            inputs["eval.data"] = data_input(config, str(options.data))
+            result["inputs"]["eval.data"] = data_input(config, str(options.data))
             file = files.enter_context(replacing(out / RESPONSES))
             result["draws"] = measure_heldout(config, rows, measured, judge, file)
         if tasks:
             file = files.enter_context(replacing(out / SAMPLES))
-            result |= measure_tasks(config, tasks, measured, judge, out, file)
+            result |= measure_tasks(config, tasks, measured, judge, file)
         if options.harness is not None and measured is not None:
             result["harness"] = measure_harness(config, measured, out)
         provenance = environment(command=safe_arguments(sys.argv[1:], Config), seed=config.seed)
-        write_evaluation(out, {**result, "inputs": inputs, "environment": provenance})
+        write_evaluation(out, {**result, "environment": provenance})
     return {**result, "out": str(out)}
 
 

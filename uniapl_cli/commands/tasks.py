@@ -79,16 +79,18 @@ def find_tasks(config: Config) -> list[Task]:
 def _task(config: Config, name: str, options: Options) -> Task:
     assert isinstance(options, Benchmark), "the base of all benchmarks"
     key = f"eval.benchmarks.{name}"
+    _check_name(config, key, name, benchmarks.entry(options).name)
     with config.blaming(f"{key}.data" if options.data else "eval.benchmark_data"):
         data = data_of(config, options)
         items = read_items(options, data)
     known = {item.subset: 0 for item in items}
+    there = ", ".join(sorted(filter(None, known)))
     for subset in options.subsets:
         if subset not in known:
             raise config.error(
                 f"{key}.subsets",
                 f"{options.title} has no subset '{subset}'",
-                f"There are: {', '.join(sorted(known))}",
+                f"There are: {there}" if there else "It has no subsets at all: leave the key out",
                 got=subset,
             )
     limit = options.limit if options.limit is not None else config.eval.limit
@@ -104,6 +106,17 @@ def _task(config: Config, name: str, options: Options) -> Task:
             got=name,
         )
     return task
+
+
+def _check_name(config: Config, key: str, name: str, kind: str) -> None:
+    """Refuse a benchmark that would enter the paper's means in another's place."""
+    if name != kind and name in benchmarks:
+        raise config.error(
+            key,
+            f"'{name}' is a benchmark itself, and stands for {kind} here",
+            f"Name it {kind}, or as no benchmark is named",
+            got=kind,
+        )
 
 
 def read_items(options: Benchmark, data: Path) -> Sequence[Any]:

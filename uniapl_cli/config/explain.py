@@ -145,7 +145,10 @@ def _is_lower(layers: Layers, path: Path, other: Path) -> bool:
 def _no_kind(fault: Fault, choice: Choice) -> ConfigError:
     names = list(choice.registry)
     if fault.in_map and any(isinstance(option, Named) for option in fault.above):
-        return unknown(choice.registry.kind, str(fault.path[-1]), names, ConfigError)
+        if (name := str(fault.path[-1])) not in names:
+            return unknown(choice.registry.kind, name, names, ConfigError)
+        problem = f"'{fault.key}' is {shown(fault.value)}, expected a map of its options"
+        return ConfigError(problem, f"{fault.key}={{}} takes their defaults", got=fault.value)
     number = "a number, " if choice.number else ""
     wanted = f"{number}a name, or {{kind: {' | '.join(names)}, ...}}, is needed"
     if isinstance(fault.value, dict):

@@ -109,7 +109,7 @@ def _spelled(option: Any) -> str:
         number = ["a number"] if option.number else []
         return " or ".join([*number, f"one of {', '.join(option.registry)}"])
     if isinstance(option, Named):
-        return f"a map of names to {_spelled(option.choice)}"
+        return f"a list of names, or a map of names to {_spelled(option.choice)}"
     if is_section(option):
         return f"a mapping (keys: {', '.join(n for n in option.model_fields if n != KIND)})"
     if origin is Literal:

@@ -20,6 +20,15 @@ from uniapl_cli.teachers.local import TOO_LONG
 from uniapl_cli.types import Message, Progress, Sampling
 
 OTHERWISE = "Delete the file, or set another eval.out"
+# What a row of an answer holds.
+KINDS = {
+    "id": str,
+    "turn": int,
+    "sample": int,
+    "question": str,
+    "response": str,
+    "finish_reason": str,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,8 @@ class AnswerFile:
     def _accepted(self, one: Asked, result: Answer | Failure) -> Answer:
         """Return the answer, of a prompt that is too long an empty one. Raises TeacherError."""
         if isinstance(result, Answer):
-            return result
+            # Half of a surrogate pair is no text, and could not be written.
+            return replace(result, text=result.text.encode("utf-8", "replace").decode())
         if result.kind == TOO_LONG and self.long_is_wrong:
             return Answer("", "length", None, 0)
         advice = "All answers so far are kept: repeat the command to go on"
@@ -144,8 +154,7 @@ class AnswerFile:
             "turn": one.turn,
             "sample": sample,
             "question": one.digest,
-            # Half of a surrogate pair is no text, and could not be written.
-            "response": answer.text.encode("utf-8", "replace").decode(),
+            "response": answer.text,
             "finish_reason": answer.finish_reason,
             "prompt_tokens": answer.prompt_tokens,
             "response_tokens": answer.response_tokens,
@@ -154,11 +163,12 @@ class AnswerFile:
 
 def read_answer(row: Row) -> tuple[Place, str, Answer]:
     """Return an answer's place, its question's digest and itself. Raises DataError."""
-    names = ("id", "turn", "sample", "question", "response", "finish_reason")
-    try:
-        id, turn, sample, digest, text, reason = (row.values[name] for name in names)
-        tokens = [row.values.get(name) for name in ("prompt_tokens", "response_tokens")]
-    except KeyError as error:
-        problem = f"no row of an answer that eval wrote: it has no {error}"
-        raise DataError(problem, OTHERWISE, where=row.origin, got=list(row.values)) from None
-    return (str(id), int(turn), int(sample)), digest, Answer(text, reason, tokens[0], tokens[1])
+    for name, kind in KINDS.items():
+        if not isinstance(row.values.get(name), kind):
+            problem = (
+                f"no row of an answer that eval wrote: '{name}' is missing, or no {kind.__name__}"
+            )
+            raise DataError(problem, OTHERWISE, where=row.origin, got=row.values.get(name))
+    id, turn, sample, digest, text, reason = (row.values[name] for name in KINDS)
+    tokens = [row.values.get(name) for name in ("prompt_tokens", "response_tokens")]
+    return (id, turn, sample), digest, Answer(text, reason, tokens[0], tokens[1])

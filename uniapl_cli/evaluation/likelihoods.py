@@ -49,14 +49,16 @@ class LikelihoodFile:
 
     def _known(self, items: Sequence[ChoiceItem]) -> dict[str, list[Likelihood]]:
         digests = {item.id: digest(item) for item in items}
+        options = {item.id: len(item.options) for item in items}
         known: dict[str, list[Likelihood]] = {}
         for row in self.rows.rows():
             id, question, found = read_likelihoods(row)
-            if digests.get(id, question) != question:
+            if id not in digests:
+                continue
+            if digests[id] != question or len(found) not in (0, options[id]):
                 problem = f"the question or the options of '{id}' have changed"
                 raise DataError(problem, OTHERWISE, where=row.origin, got=id)
-            if id in digests:
-                known[id] = found
+            known[id] = found
         return known
 
 
@@ -69,7 +71,9 @@ def read_likelihoods(row: Row) -> tuple[str, str, list[Likelihood]]:
     """Return a row's item, the digest of its texts, its likelihoods. Raises DataError."""
     try:
         found = [Likelihood(**option) for option in row.values["options"]]
-        return row.values["id"], row.values["question"], found
+        if not all(isinstance(one.logp, float) for one in found):
+            raise TypeError
+        return str(row.values["id"]), row.values["question"], found
     except (KeyError, TypeError):
         problem = "no row of likelihoods that eval wrote"
         raise DataError(problem, OTHERWISE, where=row.origin, got=list(row.values)) from None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator
 
 from uniapl_cli.evaluation.benchmarks import benchmarks
 from uniapl_cli.evaluation.contamination import ContaminationOptions
@@ -12,9 +15,21 @@ from uniapl_cli.registry import Choice, Named
 from uniapl_cli.teachers.server import Server
 from uniapl_cli.types import Sampling
 
+
+def usable_names(named: dict[str, Any]) -> dict[str, Any]:
+    """Return a map whose names stand in files' names. Raises ValueError for what cannot."""
+    for name in named:
+        if not re.fullmatch(r"[\w-]{1,80}", name):
+            raise ValueError(
+                f"{name!r} would be part of the names of files in eval.out: "
+                "take at most 80 letters, digits, '_' and '-'"
+            )
+    return named
+
+
 # Outside EvalOptions, where `metrics` and `benchmarks` are the names of fields.
 AnyMetric = Annotated[Options, Choice(metrics)]
-Benchmarks = Annotated[dict[str, Options], Named(Choice(benchmarks))]
+Benchmarks = Annotated[dict[str, Options], Named(Choice(benchmarks)), AfterValidator(usable_names)]
 
 # Tokens of a response, long enough for a chain of thought that ends with its answer.
 LONGEST = 2048
@@ -25,6 +40,9 @@ class SamplingRunOptions(Options):
 
     samples: Count = key(1, "responses a prompt")
     sampling: Sampling = section(Sampling, "how tokens are drawn")
+
+
+Draws = Annotated[dict[str, SamplingRunOptions], AfterValidator(usable_names)]
 
 
 class HarnessOptions(Options):
@@ -65,7 +83,7 @@ class EvalOptions(Options):
         "of eval.data; see `uniapl list metrics`",
         min_length=1,
     )
-    draws: dict[str, SamplingRunOptions] = key(
+    draws: Draws = key(
         {"greedy": SamplingRunOptions(sampling=Sampling(temperature=0.0, max_new_tokens=LONGEST))},
         "name: {samples, sampling}; each is reported; null takes one out",
         min_length=1,

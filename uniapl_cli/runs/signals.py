@@ -99,9 +99,10 @@ def stopping() -> Iterator[None]:
 
 @contextmanager
 def on_stop(note: str) -> Iterator[None]:
-    """Say what is kept when the block is stopped."""
+    """Say what is kept when the block is stopped, unless what was stopped has said so."""
     try:
         yield
     except KeyboardInterrupt as stop:
-        stop.add_note(note)
+        if not getattr(stop, "__notes__", ()):
+            stop.add_note(note)
         raise

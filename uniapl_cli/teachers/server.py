@@ -188,7 +188,7 @@ class ServerTeacher:
                 failures[failure.kind] += 1
                 message = failure.message
                 if failure.kind in UNREADABLE:
-                    message += " (is teacher.server.dialect the kind of this server?)"
+                    message += " (does the server's `dialect` name its kind?)"
                 if not failure.repeatable or attempt > self.retries:
                     times = f" ({attempt} times)" if attempt > 1 else ""
                     reason = f"{self.url}: {message}{times}"
