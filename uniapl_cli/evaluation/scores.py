@@ -89,19 +89,19 @@ def domains(measured: Main) -> dict[str, Any]:
     Where a benchmark is missing, or a part of its rows, there is no mean: `why` says so. The
     benchmarks' errors are independent.
     """
-    return {mean: _mean(columns, measured) for mean, columns in _means().items()}
+    return {mean: _mean(columns, measured) for mean, columns in means().items()}
 
 
 def members(measured: Main) -> dict[str, list[str]]:
     """Return the benchmarks that enter each mean, of those that were measured."""
     return {
         mean: [name for names in columns.values() if (name := _present(names, measured))]
-        for mean, columns in _means().items()
+        for mean, columns in means().items()
     }
 
 
-def _means() -> dict[str, dict[str, list[str]]]:
-    """Return the columns of each mean, with the benchmarks that may be one."""
+def means() -> dict[str, dict[str, list[str]]]:
+    """Return the columns of each of the paper's means, with the benchmarks that may be one."""
     columns = _columns()
     by_domain = {
         domain: {name: own for name, (of, own) in columns.items() if of == domain}
