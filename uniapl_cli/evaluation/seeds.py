@@ -21,7 +21,7 @@ def over_seeds(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     groups: dict[str, dict[str | None, Mapping[str, Any]]] = {}
     for result in results:
-        name, seed = _split(result["name"])
+        name, seed = split_seed(result["name"])
         group = groups.setdefault(name, {})
         if seed in group:
             problem = f"'{result['name']}' is given twice; each seed counts once"
@@ -30,7 +30,8 @@ def over_seeds(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [_row(name, group) for name, group in groups.items()]
 
 
-def _split(name: str) -> tuple[str, str | None]:
+def split_seed(name: str) -> tuple[str, str | None]:
+    """Return a name without its trailing `-SEED`, and the seed."""
     match = re.fullmatch(r"(.+)-(\d+)", name)
     return (match[1], match[2]) if match else (name, None)
 
