@@ -47,6 +47,10 @@ _RUNS = """\
 `uniapl report NAME=RESULTS --table 2` puts results beside the paper's row of that name; without a
 name they stand at the table's end.
 
+Table 5 says which columns of Tables 10 and 12 its rows are, and Table 4's are labelled as those of
+Table 12. Table 6 says nothing: its rows are taken for the columns of Tables 11 and 12 whose average
+and English they have.
+
 """
 _RUN_COLUMNS = ["name", "model", "method", "answers", "lambda", "tables"]
 _ANSWERS = {"": "", "teacher": "the teacher's", "gt": "ground truth"}
