@@ -29,6 +29,7 @@ shared = [
         ("\\boxed{5 \\text{ m}^2}", "5"),
         ("\\boxed{ -3. }", "-3"),
         ("\\boxed{- 3}", "-3"),
+        ("\\boxed{1,00,000 rupees}", "100000"),
         ("\\boxed{x = - \\$3 \\text{ in all}}", "-3"),
         ("\\boxed{\N{EN DASH}3}", "-3"),
         ("\\boxed{\\textbf{18}}", "18"),
@@ -58,6 +59,7 @@ def test_what_is_read(response, read):
     "response",
     [
         *("no digits", "\\boxed{}", "\\boxed{\\frac{1}{2}}", "\\boxed{between 3 and 4}"),
+        *("\\boxed{1,5}", "\\boxed{12,34 €}", "\\boxed{1,0000}"),
         *("\\boxed{\\sqrt{4}}", "\\boxed{4\\pi}", "\\boxed{\\text{4 and 5}}"),
         *("9" * 10**6, f"\\boxed{{{'9' * 301}}}", "#### none"),
     ],

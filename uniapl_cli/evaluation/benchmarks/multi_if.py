@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -88,10 +88,6 @@ def _by_turn(graded: Sequence[Graded]) -> dict[str, dict[str, Column]]:
     named = {f"turn_{n}": [f"turn_{n}_{rate}" for rate in RATES] for n in TURNS}
     columns = {turn: {n: column(graded, n) for n in names} for turn, names in named.items()}
     return {turn: rates for turn, rates in columns.items() if all(rates.values())}
-
-
-def _all(by_turn: Mapping[str, Mapping[str, Column]]) -> list[Column]:
-    return [one for columns in by_turn.values() for one in columns.values()]
 
 
 def _item(row: Row, seen: dict[str, int]) -> Item:

@@ -20,6 +20,8 @@ _MARKED = re.compile(
 )
 # A minus behind a digit, a letter or a bracket takes away.
 _NUMBER = re.compile(r"(?:(?<![\w.)\]}])[-+\N{MINUS SIGN}])?\\?\$?(?:\d[\d,]*(?:\.\d+)?|\.\d+)")
+# A comma that is none of thousands, in Indian writing neither ("1,00,000").
+_LISTS = re.compile(r",(?=\d)(?!\d{3}(?!\d)|\d\d,)")
 _APART = re.compile(r"([-\N{MINUS SIGN}\N{EN DASH}])\s+(?=[\\$]*\.?\d)")
 _COMPUTED = re.compile(r"\\[dt]?frac|\\sqrt|\\pi|[π√]")
 _WORDS = re.compile(r"\\(?:text|mathrm|mbox|textbf|mathbf)\s*\{([^{}]*)\}(?:\^\{?\d\}?)?")
@@ -81,7 +83,7 @@ def _in_box(box: str) -> Decimal | Grade:
         numbers = [found[0] for found in _NUMBER.finditer(_APART.sub("-", side))]
         if numbers:
             break
-    one = len(numbers) == 1 and not _COMPUTED.search(side)
+    one = len(numbers) == 1 and not _COMPUTED.search(side) and not _LISTS.search(numbers[0])
     read = _plain(numbers[0]) if one else None
     return unread(f"the boxed answer '{box[:40]}' is not one number") if read is None else read
 
