@@ -228,6 +228,19 @@ def test_what_a_run_was_trained_on_is_looked_for_in_the_benchmark(run, tiny_data
     assert (named["found"], named["n"]) == (3, 5)
 
 
+def test_training_rows_that_are_not_there_are_told(run, tiny_data, tmp_path, caplog):
+    with pytest.raises(DataError) as caught:
+        run("eval.contamination.files=[./absent.jsonl]", dry_run=True)
+    assert caught.value.key == "eval.contamination.files"
+    made = tmp_path / "run"
+    shutil.copytree(resolve("tiny:base"), made / "final")
+    data = {"demonstrations": "./moved.jsonl", "prompts": str(tiny_data["few"])}
+    settings = {"method": "unified", "data": data, "model": {"path": "tiny:base"}}
+    (made / "config.yaml").write_text(json.dumps(settings))
+    shared = run(f"eval.model={made}", "eval.limit=2")["benchmarks"]["ifeval"]["contamination"]
+    assert shared["files"] == [str(tiny_data["few"])] and "moved.jsonl" in caplog.text
+
+
 @pytest.mark.skipif(find_spec("lm_eval") is not None, reason="lm_eval is installed")
 def test_the_harness_is_named_where_it_is_not_installed(run):
     with pytest.raises(ModelError) as caught:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from uniapl_cli.chat import Chat
+from uniapl_cli.commands.harness import _numbers
 from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.evaluation import harness
 from uniapl_cli.evaluation.harness import HarnessModel, cut, read_sampling, run_tasks
@@ -244,3 +245,8 @@ def test_what_the_harness_raises_is_one_line(tiny, tasks):
     with pytest.raises(ConfigError) as caught:
         run_tasks(tiny, ["lost"], include_path=tasks)
     assert "\n" not in str(caught.value)
+
+
+def test_metrics_that_are_no_numbers_stay_out_of_the_scores():
+    found = _numbers({"acc,none": 0.5, "acc_stderr,none": float("nan"), "alias": "x", "yes": True})
+    assert found == {"acc,none": 0.5}

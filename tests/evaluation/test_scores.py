@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 
 from uniapl_cli.evaluation.benchmarks import Benchmark, Domain, Graded, Item, benchmarks
-from uniapl_cli.evaluation.scores import AVERAGE, domains, refusals, score
+from uniapl_cli.evaluation.likelihoods import LIKELIHOOD
+from uniapl_cli.evaluation.scores import AVERAGE, domains, doubts, refusals, score
 
 
 class Quiz(Benchmark):
@@ -105,3 +106,13 @@ def test_math500_stands_in_maths_place_where_only_it_is_measured():
     assert domains(figures(names))["Mathematics"]["mean"] is not None
     both = {**figures(), "math500": ({"mean": 9.0, "se": 0.0}, False)}
     assert domains(both) == domains(figures())
+
+
+def test_doubts_name_the_key_that_helps_and_likelihoods_have_none_to_name():
+    found = score(Quiz(), [graded("1", False, cut=True, read=None), graded("2", True)])
+    said = doubts(Quiz(), "ten", found)
+    assert len(said) == 2 and any("eval.draws.ten.sampling.max_new_tokens" in s for s in said)
+    (said,) = doubts(Quiz(), LIKELIHOOD, found)
+    assert "max_new_tokens" not in said and "50%" in said
+    whole = score(Quiz(), [graded("1", False), graded("2", False)])
+    assert len(doubts(Quiz(), "ten", whole)) == 1 and not doubts(Quiz(), LIKELIHOOD, whole)

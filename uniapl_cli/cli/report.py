@@ -114,7 +114,7 @@ def _side_by_side(files: list[Path], show: list[str], over_seeds: bool, json: bo
     columns, rows = shown(results, show)
 
     def human(_: Any) -> Any:
-        return table(f"{results[0]['data']} ({spread})", columns, rows)
+        return table(f"{results[0]['data'] or 'benchmarks'} ({spread})", columns, rows)
 
     print_result({"evaluations": results}, json, human)
 

@@ -42,7 +42,7 @@ def measure_tasks(
             scores[draw] = score(task.benchmark, graded)
             scores[draw]["seconds"] = round(time.monotonic() - started, 1)
             scores[draw]["decoding"] = decoding(config, task, draw, graded)
-            for doubt in doubts(task.benchmark, scores[draw]):
+            for doubt in doubts(task.benchmark, draw, scores[draw]):
                 log.warning("%s %s: %s", task.benchmark.title, draw, doubt)
             about = {"benchmark": task.name, "draws": draw}
             samples.writelines(dump({**about, **one.row, "marks": one.marks}) for one in graded)

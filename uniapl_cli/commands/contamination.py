@@ -11,7 +11,7 @@ from typing import Any
 from uniapl_cli.commands.streams import FILES, examples
 from uniapl_cli.config.experiment import load_config
 from uniapl_cli.config.schema import Config
-from uniapl_cli.data import BadRows
+from uniapl_cli.data import BadRows, open_rows
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.evaluation.benchmarks import ChoiceItem, Item
 from uniapl_cli.evaluation.contamination import overlap
@@ -29,6 +29,7 @@ class TrainingRows:
         self.options = config.eval.contamination
         self.config, self.keys = trained_on(config)
         self._texts: list[str] | None = None
+        self._files: list[str] = []  # those that could be read
 
     def overlap(self, items: Sequence[Item | ChoiceItem]) -> dict[str, Any] | None:
         """Return what share of the items' questions the rows hold; None where none are known."""
@@ -37,8 +38,7 @@ class TrainingRows:
         if not self._texts:
             return None
         questions = {item.id: question(item) for item in items}
-        files = [name for _, name in self.keys]
-        return {"files": files, **overlap(questions, self._texts, self.options.n).plain()}
+        return {"files": self._files, **overlap(questions, self._texts, self.options.n).plain()}
 
     def _read(self) -> Iterator[str]:
         for key, name in self.keys:
@@ -48,7 +48,15 @@ class TrainingRows:
             except UniAPLError as error:
                 log.warning("training rows are not compared with the benchmarks: %s", error)
                 continue
+            self._files.append(name)
             yield from (text for row in rows for text in texts(row))
+
+
+def check_training_rows(config: Config) -> None:
+    """Refuse files of eval.contamination that cannot be opened. Raises DataError."""
+    for name in config.eval.contamination.files:
+        with config.blaming("eval.contamination.files"):
+            open_rows(resolve(name), config.data.split)
 
 
 def trained_on(config: Config) -> tuple[Config, list[tuple[str, str]]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from uniapl_cli.commands import components
 from uniapl_cli.commands.benchmarks import measure_tasks
+from uniapl_cli.commands.contamination import check_training_rows
 from uniapl_cli.commands.device import arithmetic
 from uniapl_cli.commands.harness import check_harness, measure_harness
 from uniapl_cli.commands.heldout import measure_heldout, read_heldout
@@ -43,6 +44,7 @@ def evaluate(config: Config, *, dry_run: bool = False, grade_only: bool = False)
     check_outputs(config, "eval")
     check_harness(config)
     tasks = find_tasks(config)
+    check_training_rows(config)
     model = cache(partial(Measured, config))
     rows = [] if grade_only else read_heldout(config, model, dry_run=dry_run)
     measured = None if grade_only else model()

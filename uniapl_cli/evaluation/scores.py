@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from uniapl_cli.evaluation.benchmarks import Benchmark, Domain, Graded, Item, benchmarks
 from uniapl_cli.evaluation.estimates import Column, Estimate, estimate, total_by_id
+from uniapl_cli.evaluation.likelihoods import LIKELIHOOD
 
 AVERAGE = "Average"
 
@@ -57,13 +58,16 @@ def _by_subset(benchmark: Benchmark, graded: Sequence[Graded]) -> dict[str, Any]
 MOST_UNREAD, MOST_CUT = 0.2, 0.2
 
 
-def doubts(benchmark: Benchmark, scores: Mapping[str, Any]) -> list[str]:
+def doubts(benchmark: Benchmark, draw: str, scores: Mapping[str, Any]) -> list[str]:
     """Return in a line each what speaks against a score."""
     main = scores["metrics"][benchmark.main]["mean"]
+    if draw == LIKELIHOOD:
+        share = scores["cut"] or 0.0
+        return [f"{share:.0%} of the rows do not fit the model"] if share > MOST_CUT else []
     found = []
     for name, most, cure in (
         ("unread", MOST_UNREAD, "read some of them in samples.jsonl"),
-        ("cut", MOST_CUT, "a larger sampling.max_new_tokens lets them end"),
+        ("cut", MOST_CUT, f"a larger eval.draws.{draw}.sampling.max_new_tokens lets them end"),
     ):
         if (share := scores[name] or 0.0) > most:
             said = {"unread": "could not be read", "cut": "were cut off"}[name]
