@@ -13,19 +13,23 @@ from uniapl_cli.types import Grade
 from uniapl_cli.verifiers.answers.plain import LONGEST, as_number, compared, unread
 from uniapl_cli.verifiers.registry import verifiers
 
+# Digits, whose thousands LaTeX parts by `{,}`, `\\,` or `,\\!`.
+_DIGITS = r"\d[\d,]*+(?:(?:\{,\}|\\[,!])\d{3}(?!\d))*+(?:\.\d+)?+"
 # A number that a text follows behind a point is a heading's: "#### 2. Add them up".
 _MARKED = re.compile(
-    r"####[\s\\$]*([-+\N{MINUS SIGN}]?[\\$]*\d[\d,]*+(?:\.\d+)?+|[-+\N{MINUS SIGN}]?\.\d++)"
+    rf"####[\s\\$]*([-+\N{{MINUS SIGN}}]?[\\$]*{_DIGITS}|[-+\N{{MINUS SIGN}}]?\.\d++)"
     r"(?![.):][ \t*]+[^\W\d])"
 )
 # A minus behind a digit, a letter or a bracket takes away.
-_NUMBER = re.compile(r"(?:(?<![\w.)\]}])[-+\N{MINUS SIGN}])?\\?\$?(?:\d[\d,]*(?:\.\d+)?|\.\d+)")
+_NUMBER = re.compile(rf"(?:(?<![\w.)\]}}])[-+\N{{MINUS SIGN}}])?\\?\$?(?:{_DIGITS}|\.\d+)")
+_COMMA = re.compile(r"(?<=\d)(?:\{,\}|\\,|,?\\!)\s?(?=\d{3}(?!\d))")
+_PARTED = re.compile(r"\{,\}|\\[,!]|,")
 # A comma that is none of thousands, in Indian writing neither ("1,00,000").
 _LISTS = re.compile(r",(?=\d)(?!\d{3}(?!\d)|\d\d,)")
 _APART = re.compile(r"([-\N{MINUS SIGN}\N{EN DASH}])\s+(?=[\\$]*\.?\d)")
 _COMPUTED = re.compile(r"\\[dt]?frac|\\sqrt|\\pi|[π√]")
 _WORDS = re.compile(r"\\(?:text|mathrm|mbox|textbf|mathbf)\s*\{([^{}]*)\}(?:\^\{?\d\}?)?")
-_SYMBOLS = re.compile(r"\\(?:left|right|,|;|!|:| |quad|qquad)")
+_SYMBOLS = re.compile(r"\\(?:left|right|,|;|!|:| |quad|qquad)|(?<=[A-Za-z])\^\{?[23]\}?")
 
 
 def _is_number(text: str) -> str:
@@ -76,6 +80,7 @@ def _in_box(box: str) -> Decimal | Grade:
         return unread(f"the boxed answer has {len(box)} characters, over {LONGEST}")
     if (whole := as_number(box)) is not None:
         return whole
+    box = _COMMA.sub(",", box)
     for kept in (" ", r" \1 "):
         side = _SYMBOLS.sub(" ", _WORDS.sub(kept, box)).rpartition("=")[2]
         if (whole := as_number(side)) is not None:
@@ -90,4 +95,4 @@ def _in_box(box: str) -> Decimal | Grade:
 
 def _plain(written: str) -> Decimal | None:
     """Read a number that was found in a text, where any comma is one of thousands."""
-    return as_number(written.replace(",", ""))
+    return as_number(_PARTED.sub("", written))
