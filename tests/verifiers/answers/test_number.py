@@ -97,7 +97,14 @@ def test_an_answer_that_is_no_number_is_refused_when_the_row_is_read(answer):
 
 @pytest.mark.parametrize(
     "response",
-    ["-" * 10**6, "#### " * 200_000, "####" + " " * 10**6, "1," * 500_000, "$" * 10**6 + "5"],
+    [
+        "-" * 10**6,
+        "#### " * 200_000,
+        "####" + " " * 10**6,
+        "1," * 500_000,
+        "$" * 10**6 + "5",
+        "####" + "$" * 10**6 + "x",
+    ],
 )
 def test_a_megabyte_takes_no_second(response):
     start = time.monotonic()

@@ -17,7 +17,7 @@ from uniapl_cli.verifiers.registry import verifiers
 _DIGITS = r"\d[\d,]*+(?:(?:\{,\}|\\[,!])\d{3}(?!\d))*+(?:\.\d+)?+"
 # A number that a text follows behind a point is a heading's: "#### 2. Add them up".
 _MARKED = re.compile(
-    rf"####[\s\\$]*([-+\N{{MINUS SIGN}}]?[\\$]*{_DIGITS}|[-+\N{{MINUS SIGN}}]?\.\d++)"
+    rf"####[\s\\$]*+([-+\N{{MINUS SIGN}}]?[\\$]*+{_DIGITS}|[-+\N{{MINUS SIGN}}]?\.\d++)"
     r"(?![.):][ \t*]+[^\W\d])"
 )
 # A minus behind a digit, a letter or a bracket takes away.
