@@ -137,6 +137,7 @@ USES: dict[str, Settings] = {
     "rewards": judged("verifier"),
     "schedules": {"schedules.alpha": 1.0, "terms.imitation.weight": "alpha"},
     "terms": {**judged("verifier"), "schedules.alpha": 1.0, "terms.imitation.weight": "alpha"},
+    "teach.keep_answers": {"teach.prompts": "bare.jsonl"},
     "teacher.server": {"teacher.server.url": "http://127.0.0.1:1/v1"},
     "eval.server": {
         "eval.server.url": "http://127.0.0.1:1/v1", "eval.benchmarks": ["ifeval"],

@@ -157,3 +157,37 @@ def test_a_file_of_bad_rows_says_what_is_wrong_with_one(examples):
     assert not examples({"prompt": 5}, bad=bad)
     error = bad.none_good("rows.jsonl")
     assert str(bad.rows[0].error) in error.problem and error.got == "rows.jsonl"
+
+
+# As the paper's three training sets, and the rows that a teacher answered, have them.
+THREE = [
+    {"prompt": "One?", "response": "1.", **NO_COMMA},
+    {"messages": TURNS, "eval_funcs": ["def evaluate(response): return True"]},
+    {
+        "messages": TURNS[:1],
+        "ground_truth": "[{'instruction_id': ['punctuation:no_comma'], 'kwargs': [None]}]",
+        "response": "1.",
+    },
+]
+
+
+@pytest.mark.parametrize("every_turn", [False, True])
+def test_rows_of_several_layouts_are_read_each_by_its_own_columns(examples, every_turn):
+    together = examples(*THREE, layout="each", every_turn=every_turn)
+    alone = [e for row in THREE for e in examples(row, layout="each", every_turn=every_turn)]
+    assert [(e.prompt, e.response, e.constraints) for e in together] == [
+        (e.prompt, e.response, e.constraints) for e in alone
+    ]
+    assert len(together) == (4 if every_turn else 3)
+    last = [e for e in together if e.constraints]
+    assert [e.constraints[0].id for e in last] == [
+        "punctuation:no_comma", "autoif:evaluate", "punctuation:no_comma",
+    ]  # fmt: skip
+
+
+def test_with_each_a_row_of_no_layout_is_a_bad_row(examples):
+    bad = BadRows(1)
+    assert len(examples(THREE[0], {"colour": "red"}, layout="each", bad=bad)) == 1
+    (row,) = bad.rows
+    assert row.error.line == 2
+    assert len(bad.rows) == 1

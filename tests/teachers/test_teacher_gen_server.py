@@ -292,3 +292,23 @@ def test_a_killed_run_goes_on_where_it_was(serve, settings, rows, tmp_path, numb
     assert json.loads(result.stdout)["kept from before"] == kept >= 4
     assert keys_and_samples(rows()) == ALL
     assert Path(f"{out}.meta.json").exists()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_prompts_own_answer_is_kept_as_the_reference(serve, settings, tmp_path, keep):
+    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Its own."}]
+    own = [{"key": "a", "prompt": "Hi", "response": "Own."}, {"key": "b", "messages": talk}]
+    given = [{"key": "c", "prompt": "Hi", "response": "No.", "reference": "Given."}]
+    write_rows(tmp_path / "prompts.jsonl", [*own, *given, {"key": "d", "prompt": "Hi"}])
+    overrides = ["data.layout=each", f"teach.keep_answers={str(keep).lower()}", "teach.samples=1"]
+    config = load_config(None, settings(serve().url, *overrides))
+    for kept in (0, 4):  # the second time, what is there is known again
+        assert teacher_gen(config)["kept from before"] == kept
+    rows = {row.values["key"]: row.values for row in read_rows(tmp_path / "out.jsonl")}
+    assert {key: row.get("reference") for key, row in rows.items()} == {
+        "a": "Own." if keep else None,
+        "b": "Its own." if keep else None,
+        "c": "Given.",
+        "d": None,
+    }
+    assert not {"Own.", "Its own."} & {row["response"] for row in rows.values()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from uniapl_cli.pipelines.teach import teach, unique_ids
 from uniapl_cli.teachers import LocalTeacher, Teacher
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.policy import load_model
+from uniapl_cli.types import Example
 
 
 def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
@@ -39,6 +41,8 @@ def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         if chat is not None:
             rows = [prompt.example for prompt in encoded_prompts(chat, rows, bad)]
     unique_ids(rows)
+    if options.keep_answers:
+        rows = [with_reference(row) for row in rows]
     if dry_run:
         here = {} if chat is None else {"computed in": arithmetic(config)}
         responses = len(rows) * options.samples
@@ -54,6 +58,13 @@ def teacher_gen(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         provenance=provenance(config),
         max_failures=options.max_failures,
     )
+
+
+def with_reference(example: Example) -> Example:
+    """Return a prompt whose row has its own answer as `reference`, if it has an answer only."""
+    if example.response is None or example.reference is not None:
+        return example
+    return replace(example, row={**example.row, "reference": example.response})
 
 
 def with_date(config: Config) -> Config:

@@ -9,6 +9,8 @@ from uniapl_cli.data.layouts import layouts
 from uniapl_cli.errors import DataError, nearest
 from uniapl_cli.files import Row
 
+# The layout "each": that of every row by its own columns, so one data set may hold several.
+EACH = "each"
 # How alike two names are of which one is taken for the other, misspelt.
 ALIKE = 0.75
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from uniapl_cli.data.collector import paused
 from uniapl_cli.data.columns import Build
+from uniapl_cli.data.detect import EACH
 from uniapl_cli.data.layouts import layouts
 from uniapl_cli.data.reader import RowReader
 from uniapl_cli.data.rows import BadRow, Rows
@@ -42,13 +43,14 @@ class BadRows:
 
 
 def row_reader(rows: Rows, layout: str, ignore: Sequence[str] = ()) -> RowReader:
-    """Return the reader of a data set's rows; "auto" is the layout of the first good row.
+    """Return the reader of a data set's rows; "auto" is the layout of the first good row,
+    "each" every row's own.
 
     Raises DataError for a data set without rows, and for columns that fit no layout.
     """
     _refuse_empty(rows)
     if layout != "auto":
-        return RowReader(layouts[layout].name, tuple(ignore))
+        return RowReader(_known(layout), tuple(ignore))
     first = next((row for row in rows.attempts() if isinstance(row, Row)), None)
     return RowReader(layout, tuple(ignore)).detected(rows[0] if first is None else first)
 
@@ -68,13 +70,13 @@ def read_examples(
     """Read a data set in one pass; `bad` collects the bad rows.
 
     The layout "auto" is that of the first row that can be parsed; rows of another are bad rows.
-    `ignore` names columns and fields of turns that are left out. Where responses are `learnt`, an
-    empty one is a bad row. With `every_turn` each assistant's turn is an example. Raises DataError:
-    for one bad row more than tolerated, for a data set without rows, for columns that fit no
-    layout.
+    With "each" every row is read by its own columns. `ignore` names columns and fields of turns
+    that are left out. Where responses are `learnt`, an empty one is a bad row. With `every_turn`
+    each assistant's turn is an example. Raises DataError: for one bad row more than tolerated, for
+    a data set without rows, for columns that fit no layout.
     """
     _refuse_empty(rows)
-    options = RowReader("auto" if layout == "auto" else layouts[layout].name, tuple(ignore), learnt)
+    options = RowReader(_known(layout), tuple(ignore), learnt)
     reader = None if layout == "auto" else options
     examples: list[Example] = []
     for row in rows.attempts():
@@ -100,6 +102,11 @@ def _read(
         return reader.read_every_turn(row, build)
     example = reader.read(row, build)
     return example if isinstance(example, BadRow) else [example]
+
+
+def _known(layout: str) -> str:
+    """Return a layout's name; "auto" and "each" are no layouts, and stand for some."""
+    return layout if layout in ("auto", EACH) else layouts[layout].name
 
 
 def _refuse_empty(rows: Rows) -> None:

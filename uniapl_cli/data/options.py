@@ -6,12 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 
+from uniapl_cli.data.detect import EACH
 from uniapl_cli.data.layouts import layouts
 from uniapl_cli.options import FilePath, Options, key, section
 from uniapl_cli.registry import NameOf
 
 Overlong = Literal["error", "drop", "truncate"]
-LayoutName = Annotated[str, NameOf(layouts, ("auto",))]
+LayoutName = Annotated[str, NameOf(layouts, ("auto", EACH))]
 
 
 class LayoutsOptions(Options):
@@ -38,7 +39,10 @@ class DataOptions(Options):
     preferences: FilePath | None = key(
         None, "D_PREF as answers: chosen and rejected, or labelled ones"
     )
-    layout: LayoutName = key("auto", "how rows are read: auto, or one of `uniapl list layouts`")
+    layout: LayoutName = key(
+        "auto",
+        "auto, as the first row; each, every row on its own; or a layout",
+    )
     layouts: LayoutsOptions = section(LayoutsOptions, "the layout of each file, over data.layout")
     split: str | None = key(None, "split of a data set from the hub or of a folder")
     splits: SplitsOptions = section(SplitsOptions, "the split of each file, over data.split")

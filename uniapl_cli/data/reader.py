@@ -1,4 +1,4 @@
-"""Reads rows of one layout as examples, or as bad rows."""
+"""Reads rows as examples, or as bad rows: of one layout, or each of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from uniapl_cli.chat.thinking import FIELDS, read_thoughts
 from uniapl_cli.data.columns import Build, finished, identity
-from uniapl_cli.data.detect import detect
+from uniapl_cli.data.detect import EACH, detect
 from uniapl_cli.data.layouts import layouts
 from uniapl_cli.data.rows import BadRow
 from uniapl_cli.data.turns import LEAVE_OUT, OF_A_PART, is_blank, is_learnt, role_of
@@ -27,7 +27,7 @@ OF_THE_LAST_ANSWER = ("response", "finish_reason", "reference", *FIELDS)
 
 @dataclass(frozen=True)
 class RowReader:
-    """Reads rows of one layout; it can be pickled.
+    """Reads rows of one layout, or with "each" every row by its own columns; it can be pickled.
 
     `ignore`: columns of rows, and fields of their turns, that are left out. `learnt`: responses
     are, so an empty one is an error. `only`: the layout is that of a data set's first row, so a row
@@ -53,6 +53,9 @@ class RowReader:
             return BadRow(row.values, error)
         return replace(example, row=row.values) if self.ignore else example
 
+    def _layout_of(self, row: Row) -> str:
+        return detect(row) if self.layout == EACH else self.layout
+
     def _read(self, row: Row, build: Build) -> Example:
         for name in UNREAD & row.values.keys():
             if not is_blank(row.values[name]):
@@ -67,7 +70,7 @@ class RowReader:
                 got=sorted(row.values),
                 allowed=[self.layout],
             )
-        example = layouts[self.layout].definition(row, build)
+        example = layouts[self._layout_of(row)].definition(row, build)
         if self.learnt and example.response is not None and is_silent(example):
             problem = "the response is empty: it would teach silence"
             raise DataError(problem, "Leave the row out", where=row.origin, got=example.response)
@@ -97,8 +100,9 @@ class RowReader:
 
     def _parts(self, row: Row) -> list[Row]:
         """Return the row as rows that end with an answer to learn; itself for its last answer."""
-        column: str = layouts[self.layout].traits.get("turns", "")
-        values = without(row, self.ignore).values
+        read = without(row, self.ignore)
+        column: str = layouts[self._layout_of(read)].traits.get("turns", "")
+        values = read.values
         turns = values.get(column)
         if not isinstance(turns, list):
             return [row]

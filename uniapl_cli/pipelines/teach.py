@@ -38,6 +38,7 @@ class TeachOptions(Options):
     prompts: FilePath = key(MISSING, "JSONL with the prompts")
     out: FilePath = key(MISSING, "JSONL to write; rows that are there already are kept")
     samples: Count = key(1, "responses a prompt")
+    keep_answers: bool = key(False, "a prompt's own answer becomes the column `reference`")
     max_failures: int = key(0, "responses that may fail to come before the run stops", ge=0)
     sampling: Sampling = section(Sampling, "how the teacher's tokens are drawn")
 
