@@ -7,7 +7,8 @@ export PATH := $(abspath $(VENV)/bin):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo table table4 lambda test test-fast check style tiny-models vllm-env clean
+TABLES := table2 table3 table4 table5 table6 table7 table8 table9 table10 table11 table12
+.PHONY: help install demo $(TABLES) test test-fast check style tiny-models vllm-env clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -22,14 +23,25 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)  ## run the whole pipeline on the embedded world: a few minutes on a CPU
 	uniapl demo
 
-table: $(INSTALLED)  ## nine ways of training on the embedded world, three seeds each: under 40 minutes
-	experiments/tiny/table.sh
+# SCALE=paper needs CUDA and the data of experiments/paper/data.sh; SCALE=tiny is the embedded world.
+# make -n tableN prints the plan: + runs a recipe under -n too.
+# Tables share their rows, so two of them are not made at once.
+.NOTPARALLEL:
+SCALE ?= paper
+$(TABLES): $(INSTALLED)
+	+@SCALE=$(SCALE) PLAN=$(findstring n,$(firstword -$(MAKEFLAGS))) experiments/table.sh $(@:table%=%)
 
-table4: $(INSTALLED)  ## the paper's Tables 4 and 6 on the embedded world; shares rows with table
-	experiments/tiny/table4.sh
-
-lambda: $(INSTALLED)  ## the sweep of the anchor's weight on the embedded world
-	experiments/tiny/lambda.sh
+table2:  ## staged training, 0.6B and 4B; SCALE=tiny is its counterpart on the embedded world
+table3:  ## CHORD and A-CHORD
+table4:  ## where the discriminator's score goes
+table5:  ## a base model on ground truth
+table6:  ## against ground truth, without KL
+table7:  ## table2 by benchmark, 0.6B
+table8:  ## table2 by benchmark, 4B
+table9:  ## table3 by benchmark
+table10:  ## the anchor's weight, on ground truth
+table11:  ## the anchor's weight, on the teacher's responses
+table12:  ## tables 4 and 6 by benchmark
 
 test: $(INSTALLED)  ## run all tests
 	pytest

@@ -14,12 +14,17 @@ from uniapl_cli.tiny.assets import EXPERIMENTS, PREFIX
 from uniapl_cli.training.schedules import schedules
 
 SHIPPED = sorted(EXPERIMENTS.glob("*.yaml"))
+PAPER = ROOT / "experiments" / "paper"
 FILES = [*sorted((ROOT / "experiments").rglob("*.yaml")), *SHIPPED]
 SCRIPTS = sorted((ROOT / "experiments").rglob("*.sh"))
 # Files that others include; no command is run on them alone.
 FRAGMENTS = {
     "experiments/tiny/recipe/common.yaml",
     *(f"experiments/tiny/{name}.yaml" for name in ("anchored", "eval", "world")),
+    *(
+        f"experiments/paper/parts/{name}.yaml"
+        for name in ("common", "chat", "base", "gt", "teacher")
+    ),
     *("tiny:anchored", "tiny:eval", "tiny:world"),
 }
 NEEDS = {"train": ["run", "model", "training", "terms"], "eval": ["eval.data"]}
@@ -67,27 +72,80 @@ def test_each_packaged_method_reads_as_its_equation():
         assert path.read_text("utf-8").startswith("# g = ")
 
 
-# The lines `NAME METHOD FILE FORMER` of the scripts that make tables.
+# The lines `NAME METHOD FILE FORMER` of the scripts that make tables, by scale.
 LISTED = {
-    path.name: re.findall(r"^(\S+) +(\S+) +(\S+\.yaml) +(\S+)$", text, re.MULTILINE)
-    for path in SCRIPTS
-    if "LIST" in (text := path.read_text("utf-8")) and path.name != "rows.sh"
+    scale: re.findall(r"^(\S+) +(\S+) +(\S+\.yaml) +(\S+)$", text, re.MULTILINE)
+    for scale in ("tiny", "paper")
+    if (text := (ROOT / "experiments" / scale / "table.sh").read_text("utf-8"))
+}
+STARTS = {
+    "tiny": {"tiny:base"},
+    "paper": {f"Qwen/Qwen3-{size}" for size in ("0.6B", "4B", "0.6B-Base")},
 }
 
 
-@pytest.mark.parametrize("script", LISTED)
-def test_each_row_of_a_table_is_made_as_its_file_says(script):
-    rows = LISTED[script]
+@pytest.mark.parametrize("scale", LISTED)
+def test_each_row_of_a_table_is_made_as_its_file_says(scale):
+    rows = LISTED[scale]
     assert rows
     for row, method, file, former in rows:
-        path = ROOT / "experiments" / "tiny" / file
-        assert [command.split()[2] for command in commands_of(path)] == [method]
-        config = load_config(path, [], method)
-        assert config.run.dir == f"work/tiny/{row}"
-        assert config.eval.model == config.run.dir
-        assert config.eval.out == f"work/tiny/eval/{row}"
-        assert config.model.path == ("tiny:base" if former == "-" else f"work/tiny/{former}")
+        path = ROOT / "experiments" / scale / file
+        trained = method != "-"
+        (command,) = commands_of(path)
+        assert command.startswith(f"uniapl train {method} " if trained else "uniapl eval ")
+        config = load_config(path, [], method if trained else None)
+        assert config.run.dir == f"work/{scale}/{row}"
+        assert config.eval.out in (f"work/{scale}/eval/{row}", f"work/{scale}/{row}/eval")
+        if trained:
+            assert config.eval.model == config.run.dir
+        start = config.model.path if trained else config.eval.model
+        assert start in (STARTS[scale] if former == "-" else {f"work/{scale}/{former}"})
         assert former in ("-", *(name for name, *_ in rows))
+        if scale == "paper":
+            assert config.eval.name == row
+            assert len(config.eval.benchmarks) == 12 and config.eval.data is None
+
+
+def test_each_file_of_the_paper_is_one_row():
+    files = sorted(path.name for path in PAPER.glob("*.yaml"))
+    assert files == sorted(file for _, _, file, _ in LISTED["paper"])
+    assert all(4 <= len((PAPER / file).read_text("utf-8").splitlines()) <= 8 for file in files)
+
+
+# What the paper says of its rows, and what each of them alone sets.
+SETTINGS = {
+    "0.6b-agrpo": {"lr": 1e-7, "lambda": 0.001, "kl": 0.001, "template": None},
+    "4b-asft": {"lr": 1e-5, "lambda": 0.001, "template": None},
+    "4b-achord": {"lr": 1e-6, "lambda": 0.001, "kl": 0, "template": None},
+    "base-gt-sft": {"lr": 1e-5, "template": "qwen2.5"},
+    "base-gt-agrpo-0.1": {"lr": 1e-7, "lambda": 0.1, "kl": 0.001, "template": "qwen2.5"},
+    "base-teacher-agrpo-0.00001": {"lr": 1e-7, "lambda": 1e-5, "kl": 0.001},
+    "base-teacher-nokl": {"lr": 1e-7, "lambda": 0.001, "kl": 0, "functions": {"coef"}},
+    "base-ref": {"lr": 1e-7, "kl": 0.001, "functions": {"coef_gt"}},
+    "base-ref-nokl": {"lr": 1e-7, "kl": 0, "functions": {"coef_gt"}},
+}
+
+
+@pytest.mark.parametrize("row", SETTINGS)
+def test_the_papers_rows_have_its_settings(row):
+    methods = {name: method for name, method, *_ in LISTED["paper"]}
+    config = load_config(PAPER / f"{row}.yaml", [], methods[row])
+    wanted = dict(SETTINGS[row])
+    found = {
+        "lr": config.optim.lr,
+        "lambda": config.schedules.get("lambda_adv"),
+        "kl": config.schedules.get("beta_kl"),
+        "template": config.chat.template,
+        "functions": {n for n, f in config.rewards["anchor"].functions.items() if f is not None},
+    }
+    for name in {"lr", "lambda", "kl"} & set(wanted):
+        wanted[name] = schedules.options("constant", value=wanted[name])
+    assert {name: found[name] for name in wanted} == wanted
+    assert config.chat.thinking is False
+    demonstrated, asked = config.data.demonstrations, config.data.prompts
+    by_teacher = row.startswith(("base-teacher", "base-ref"))
+    assert demonstrated == f"work/paper/{'teacher' if by_teacher else 'gt'}/*.jsonl"
+    assert asked == f"work/paper/{'gt' if row.startswith('base-gt') else 'teacher'}/*.jsonl"
 
 
 def test_scripts_stop_at_the_first_error():

@@ -1,10 +1,14 @@
 """The scripts that make tables: what they call, in which order, and what they do not do again."""
 
 import os
+import re
 import subprocess
 
 import pytest
 from command_lines import ROOT, compose
+
+from uniapl_cli import load_config
+from uniapl_cli.published.table import table as published_table
 
 # Notes its command line; eval writes what says that a row is there, train may be told to fail.
 STUB = """#!/usr/bin/env bash
@@ -26,7 +30,7 @@ THREE = {"ROWS": "sft grpo sft-grpo", "SEEDS": "3 4", "OUT": "made"}
 
 @pytest.fixture
 def script(tmp_path):
-    """script(name, *overrides, **environment): run it; and the command lines that it called."""
+    """script(table, *overrides, **environment): make it; and the command lines that it called."""
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
     (tmp_path / "work" / "tiny").mkdir(parents=True)
     (tmp_path / "work" / "tiny" / "kept.jsonl").touch()
@@ -36,14 +40,14 @@ def script(tmp_path):
     stub.write_text(STUB)
     stub.chmod(0o755)
 
-    def run(name, *overrides, **environment):
+    def run(table, *overrides, **environment):
         calls = tmp_path / "calls"
         calls.write_text("")
         path = f"{stub.parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
-            [f"experiments/tiny/{name}.sh", *overrides],
+            ["experiments/table.sh", table, *overrides],
             cwd=tmp_path,
-            env={**os.environ, "PATH": path, **environment},
+            env={**os.environ, "PATH": path, "SCALE": "tiny", **environment},
             capture_output=True,
             text=True,
         )
@@ -63,7 +67,7 @@ def training(calls):
 
 
 def test_a_stage_follows_the_one_that_it_starts_from_at_each_seed(script):
-    done, calls = script("table", "training.steps=3", **THREE)
+    done, calls = script("2", "training.steps=3", **THREE)
     assert done.returncode == 0, done.stderr
     order = training(calls)
     assert sorted(order[:4]) == ["grpo-3", "grpo-4", "sft-3", "sft-4"]
@@ -71,12 +75,13 @@ def test_a_stage_follows_the_one_that_it_starts_from_at_each_seed(script):
     (staged,) = [call for call in calls if "train " in call and "made/sft-grpo-4" in call]
     assert "seed=4" in staged.split() and "model.path=made/sft-4" in staged.split()
     wanted = [f"made/{row}-{seed}/eval/eval.json" for row in THREE["ROWS"].split() for seed in "34"]
-    assert calls[-1].split()[:8] == ["uniapl", "report", *wanted]
+    assert calls[-2].split()[:8] == ["uniapl", "report", *wanted]
+    assert calls[-1] == "uniapl report --table 2"  # the published one, below
 
 
-@pytest.mark.parametrize("name", ["table", "table4", "lambda"])
-def test_every_command_composes_with_its_overrides(script, name):
-    _, calls = script(name, "training.steps=3", SEEDS="1", OUT="made", LAMBDAS="1e-5")
+@pytest.mark.parametrize("table", ["2", "3", "4", "6", "10", "11"])
+def test_every_command_composes_with_its_overrides(script, table):
+    _, calls = script(table, "training.steps=3", SEEDS="1", OUT="made")
     # Without the method's own terms, evaluations are the stricter ones to compose.
     evaluating = [call for call in calls if call.startswith("uniapl eval ")]
     assert len(evaluating) == len(training(calls)) > 1
@@ -88,50 +93,256 @@ def test_every_command_composes_with_its_overrides(script, name):
 
 
 def test_what_is_there_is_not_made_again(script):
-    script("table", **THREE)
-    done, calls = script("table", **THREE)
-    assert [call.split()[1] for call in calls] == ["report"]
+    script("2", **THREE)
+    done, calls = script("2", **THREE)
+    assert [call.split()[1] for call in calls] == ["report", "report"]
     assert done.returncode == 0
 
 
 def test_tables_share_their_rows(script):
-    script("table", **THREE)
-    _, calls = script("table4", **THREE | {"ROWS": "sft sft-grpo no-kl"})
+    script("2", **THREE)
+    _, calls = script("6", **THREE | {"ROWS": "sft sft-grpo no-kl"})
     assert sorted(training(calls)) == ["no-kl-3", "no-kl-4"]
 
 
 def test_a_row_that_fails_is_told_and_made_by_the_next_call(script):
-    done, calls = script("table", FAIL="made/sft-4", **THREE)
+    done, calls = script("2", FAIL="made/sft-4", **THREE)
     assert done.returncode == 1
     assert "sft-4: error: told to fail" in done.stderr
     assert "made/sft-4.log" in done.stderr
-    shown = calls[-1].split()
-    assert shown[:2] == ["uniapl", "report"]
-    assert "made/sft-3/eval/eval.json" in shown and "made/sft-4/eval/eval.json" not in shown
-    done, calls = script("table", **THREE)
+    report = calls[-2].split()
+    assert report[:2] == ["uniapl", "report"]
+    assert "made/sft-3/eval/eval.json" in report and "made/sft-4/eval/eval.json" not in report
+    done, calls = script("2", **THREE)
     assert done.returncode == 0
     assert training(calls) == ["sft-4"]
 
 
 def test_a_stage_alone_brings_the_one_that_it_starts_from(script):
-    done, calls = script("table4", ROWS="sft-grpo rlvr-coef", SEEDS="7", OUT="made")
+    done, calls = script("4", ROWS="sft-grpo rlvr-coef", SEEDS="7", OUT="made")
     assert done.returncode == 0, done.stderr
     order = training(calls)
     assert order[0] == "sft-7"
     assert sorted(order[1:]) == ["rlvr-coef-7", "sft-grpo-7"]
-    shown = [word for word in calls[-1].split() if word.endswith("eval.json")]
-    assert not any("made/sft-7/" in word for word in shown)
+    assert shown(calls) == ["sft-grpo", "rlvr-coef"]
 
 
 def test_rows_of_other_overrides_are_not_mixed(script):
-    script("table", "training.steps=3", **THREE)
-    done, calls = script("table", "training.steps=4", **THREE)
+    script("2", "training.steps=3", **THREE)
+    done, calls = script("2", "training.steps=4", **THREE)
     assert done.returncode == 2 and calls == []
     assert "'training.steps=3'" in done.stderr
 
 
 def test_an_unknown_row_is_refused_with_all_there_are(script):
-    done, calls = script("table", **THREE | {"ROWS": "gpro"})
+    done, calls = script("2", **THREE | {"ROWS": "gpro"})
     assert (done.returncode, calls) == (2, [])
     assert "'gpro'" in done.stderr
     assert "sft grpo sft-grpo" in done.stderr
+
+
+# Each table's rows, in the order in which the report shows them.
+STAGED = "sft grpo sft-grpo sft-agrpo asft agrpo asft-agrpo"
+LAMBDAS = "0.1 0.01 0.001 0.0001 0.00001"
+TINY = {
+    **dict.fromkeys("278", STAGED),
+    **dict.fromkeys("39", "chord achord unified"),
+    "4": "sft-grpo rlvr-polar rlvr-coef sft-agrpo",
+    "5": "sft sft-grpo sft-agrpo",
+    "6": "sft-agrpo no-kl truth truth-no-kl",
+    "10": "sft truth-10 truth " + " ".join(f"truth-{x}" for x in LAMBDAS.split()),
+    "11": "sft agrpo-10 sft-agrpo " + " ".join(f"agrpo-{x}" for x in LAMBDAS.split()),
+    "12": "sft-grpo rlvr-polar rlvr-coef sft-agrpo no-kl truth truth-no-kl",
+}
+
+
+def papers(model, *rows):
+    return [model, *(f"{model}-{row}" for row in rows)]
+
+
+SMALL, LARGE = (papers(size, *STAGED.split()) for size in ("0.6b", "4b"))
+WHERE = papers("base-gt-rlvr", "polar", "coef") + ["base-gt-agrpo-0.001"]
+AGAINST = ["base-teacher-nokl", *papers("base-ref", "nokl")]
+SWEEPS = {
+    data: [f"base-{data}-sft", *(f"base-{data}-agrpo-{x}" for x in LAMBDAS.split())]
+    for data in ("gt", "teacher")
+}
+PAPER = {
+    "2": SMALL + LARGE,
+    **dict.fromkeys("39", papers("0.6b", "chord", "achord") + papers("4b", "chord", "achord")),
+    "4": WHERE,
+    "5": ["base-gt-sft", "base-gt-rlvr", "base-gt-agrpo-0.001"],
+    "6": ["base-teacher-agrpo-0.001", *AGAINST],
+    "7": SMALL,
+    "8": LARGE,
+    "10": SWEEPS["gt"],
+    "11": SWEEPS["teacher"],
+    "12": WHERE + AGAINST,
+}
+
+
+def shown(calls):
+    """The rows that the first report shows."""
+    report = next(call for call in calls if call.startswith("uniapl report "))
+    return re.findall(r"made/(\S+)-\d+/eval/eval\.json", report)
+
+
+@pytest.mark.parametrize("table", TINY)
+def test_a_table_shows_its_rows_in_order(script, table):
+    done, calls = script(table, SEEDS="0", OUT="made", JOBS="1")
+    assert done.returncode == 0, done.stderr
+    assert shown(calls) == TINY[table].split()
+    assert ("uniapl tiny truth" in "".join(calls)) is ("truth" in TINY[table])
+
+
+@pytest.fixture
+def ready(tmp_path):
+    """What the paper's scale asks for before its first stage, but for a GPU: a python with one."""
+    python = tmp_path / "bin" / "python"
+    python.write_text("#!/bin/sh\nexit ${CUDA:-0}\n")
+    python.chmod(0o755)
+    for kind in ("gt", "teacher"):
+        folder = tmp_path / "work" / "paper" / kind
+        folder.mkdir(parents=True)
+        for name in ("autoif", "ifeval_like", "if_multi"):
+            (folder / f"{name}.jsonl").touch()
+    (tmp_path / "data" / "benchmarks").mkdir(parents=True)
+
+
+@pytest.mark.usefixtures("script", "ready")
+@pytest.mark.parametrize("table", PAPER)
+def test_at_the_papers_scale_too(script, table):
+    done, calls = script(table, SCALE="paper", OUT="made")
+    assert done.returncode == 0, done.stderr
+    assert shown(calls) == PAPER[table]
+    trained = training(calls)
+    assert len(trained) == len(set(trained))
+    for call in calls:
+        if "train " in call and (start := re.search(r"model\.path=made/(\S+)", call)):
+            row = re.search(r"run\.dir=made/(\S+)", call)[1]
+            assert trained.index(start[1]) < trained.index(row)
+    named = " ".join(f"{row}=made/{row}-0/eval/eval.json" for row in PAPER[table])
+    assert calls[-1] == f"uniapl report {named} --table {table}"
+    untrained = [call for call in calls if re.search(r" run\.dir=made/(0\.6b|4b)-0 ", call)]
+    assert len(untrained) == len({"0.6b", "4b"} & set(PAPER[table]))
+    assert all(call.startswith("uniapl eval ") for call in untrained)
+
+
+def test_the_papers_rows_have_the_names_of_the_published_runs():
+    published = {n: {run.run for run in published_table(int(n)).runs} for n in PAPER}
+    # Table 9's columns "SFT" are the models before any training.
+    for n, rows in PAPER.items():
+        assert set(rows) == published[n] or n == "9"
+
+
+def test_several_seeds_are_means_in_the_papers_table(script, ready):
+    _, calls = script("4", SCALE="paper", OUT="made", SEEDS="0 1", ROWS="base-gt-rlvr")
+    rows = [f"base-gt-rlvr=made/base-gt-rlvr-{seed}/eval/eval.json" for seed in "01"]
+    assert calls[-1].split() == ["uniapl", "report", *rows, "--table", "4", "--over-seeds"]
+
+
+def test_the_papers_tables_share_their_rows(script, ready):
+    made = {row for table in "23456" for row in PAPER[table]}
+    made |= {row for table in ("10", "11") for row in PAPER[table]}
+    for table in ("2", "3", "4", "5", "6", "10", "11"):
+        script(table, SCALE="paper", OUT="made")
+    for table in ("7", "8", "9", "12"):
+        assert set(PAPER[table]) <= made
+        _, calls = script(table, SCALE="paper", OUT="made")
+        assert [call.split()[1] for call in calls] == ["report"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ("CUDA", "CUDA"),
+        ("work/paper/gt/autoif.jsonl", "work/paper/gt/autoif.jsonl"),
+        ("work/paper/teacher/if_multi.jsonl", "work/paper/teacher/if_multi.jsonl"),
+        ("data/benchmarks", "data/benchmarks"),
+    ],
+)
+def test_without_cuda_or_data_one_line_names_the_other_scale(
+    script, ready, tmp_path, missing, told
+):
+    if missing != "CUDA":
+        (tmp_path / missing).rename(tmp_path / "elsewhere")
+    done, calls = script("2", SCALE="paper", OUT="made", CUDA=str(int(missing == "CUDA")))
+    assert (done.returncode, calls, done.stdout) == (2, [], "")
+    (line,) = done.stderr.splitlines()
+    assert told in line and "make table2 SCALE=tiny" in line
+
+
+@pytest.mark.parametrize(("scale", "table"), [("laptop", "2"), ("big", "2"), ("tiny", "1")])
+def test_what_is_not_there_is_refused_in_one_line(script, scale, table):
+    done, calls = script(table, SCALE=scale, OUT="made")
+    assert (done.returncode, calls) == (2, [])
+    assert len(done.stderr.splitlines()) == 1
+
+
+def cells(plan):
+    """The rows of a plan: name, seed, stage, former, steps, hours, GB."""
+    lines = [line for line in plan.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
+
+
+@pytest.mark.parametrize("scale", ["paper", "tiny"])
+@pytest.mark.parametrize("table", ["2", "3", "6"])
+def test_a_plan_names_stages_and_steps_and_runs_nothing(script, scale, table):
+    done, calls = script(table, SCALE=scale, PLAN="1", SEEDS="0", OUT="made", CUDA="1")
+    assert (done.returncode, calls, done.stderr) == (0, [], "")
+    *rows, total = cells(done.stdout)
+    names = [name for name, *_ in rows]
+    assert set(names) >= set(PAPER[table] if scale == "paper" else TINY[table].split())
+    for name, seed, stage, former, steps, hours, _ in rows:
+        assert float(hours) > 0 and seed == "0"
+        if former != "the model":
+            assert names.index(former.removesuffix("-0")) < names.index(name)
+        path = ROOT / "experiments" / scale / f"{name}.yaml"
+        if stage != "evaluation only" and path.exists():
+            assert load_config(path, [], stage).training.steps == int(steps)
+    assert float(total[5]) == pytest.approx(sum(float(row[5]) for row in rows), rel=0.05)
+
+
+def test_a_plan_says_what_is_done(script):
+    script("2", **THREE)
+    done, _ = script("2", PLAN="1", **THREE | {"ROWS": "sft agrpo"})
+    *rows, total = cells(done.stdout)
+    assert {row[0]: row[5] for row in rows}["sft"] == "done"
+    assert {row[0]: row[5] for row in rows}["agrpo"] != "done"
+    assert "2 done" in " ".join(total)
+
+
+def test_make_n_prints_the_plan(script, tmp_path):
+    script("2", **THREE)  # for its folder
+    (tmp_path / "venv").mkdir()
+    for name in ("pyproject.toml", "constraints.txt", "venv/.installed"):
+        (tmp_path / name).touch()
+    words = ["make", "-f", str(ROOT / "Makefile"), "VENV=venv", "-n"]
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("MAKE")}
+    for more in (["table2"], ["table10", "SCALE=tiny"]):
+        done = subprocess.run(
+            [*words, *more], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(cells(done.stdout)) > 6
+    assert not list((tmp_path / "work").glob("table"))
+
+
+def test_the_steps_that_make_the_papers_data_compose(script, tmp_path):
+    script("2", **THREE)  # for the stub
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    servers = {"GT_SERVER": "http://127.0.0.1:1/v1", "TEACHER_SERVER": "http://127.0.0.1:2/v1"}
+    (tmp_path / "calls").write_text("")
+    command = "experiments/paper/data.sh"
+    done = subprocess.run([command], cwd=tmp_path, env={**os.environ, "PATH": path, **servers})
+    assert done.returncode == 0
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls.pop(0).startswith("uniapl data fetch ")
+    configs = {call: compose(call) for call in calls}
+    made = {c.teach.out if "teacher-gen" in call else c.filter.out for call, c in configs.items()}
+    sets = ("autoif", "ifeval_like", "if_multi")
+    wanted = {f"work/paper/{kind}/{name}.jsonl" for kind in ("gt", "teacher") for name in sets}
+    assert made == wanted | {"work/paper/if_multi.jsonl"}
+    answered = [c.teach for call, c in configs.items() if "teach.out=work/paper/teacher/" in call]
+    assert len(answered) == 3
+    assert all(teach.keep_answers and teach.prompts in made for teach in answered)

@@ -4,15 +4,20 @@
 set -euo pipefail
 seed=$1
 read -ra words <<<"$2"
-name=${words[0]}-$seed
+name=${words[0]}-$seed method=${words[1]}
 run=$OUT/$name
 
 [ ! -f "$run/eval/eval.json" ] || exit 0
-options=(--config "experiments/tiny/${words[2]}" "seed=$seed" "run.dir=$run"
+options=(--config "$HERE/${words[2]}" "seed=$seed" "run.dir=$run"
     "eval.name=$name" "eval.out=$run/eval" "${words[@]:4}" "${@:3}")
 [ "${words[3]}" = - ] || options+=("model.path=$OUT/${words[3]}-$seed")
+mkdir -p "$(dirname "$run")"
 {
-    uniapl train "${words[1]}" "${options[@]}" && uniapl eval "${options[@]}" method="${words[1]}"
+    if [ "$method" = - ]; then
+        uniapl eval "${options[@]}"
+    else
+        uniapl train "$method" "${options[@]}" && uniapl eval "${options[@]}" method="$method"
+    fi
 } >"$run.log" 2>&1 || {
     echo "$name: $(tail -n 1 "$run.log")     (all of it: $run.log)" >&2
     exit 1
