@@ -36,6 +36,8 @@ def fenced(code):
         fenced(f"{WHOLE}\nif __name__ == '__main__':\n    print(halves(input()))"),
         "```python\n" + WHOLE,
         fenced("print(halves([4]))") + fenced(WHOLE),
+        f"You ask for\n```python\n{PROMPT.rstrip()}\n```\n{fenced(WHOLE)}",
+        f"To complete:\n```\n{PROMPT}\n```\n{fenced(BODY)}",
         BODY + "```\nIt halves.",
         WHOLE + "```\nThe same in one line:\n```python\nhalves\n```",
         "Here:\n" + WHOLE,

@@ -27,12 +27,13 @@ FUTURE = "from __future__ import"
 NO_CODE = Grade(False, None, "there is no code in it")
 
 
-def code_in(response: str, names: Collection[str]) -> str | None:
+def code_in(response: str, names: Collection[str], asked: str = "") -> str | None:
     """Return the first fenced block that defines one of `names`, else the first block.
 
     A text before the first fence that defines one, or is a function's body, is a block that nobody
     opened: models forget to, or go on where the prompt opened it. Without a fence it is the whole
-    text, or None where nothing in it looks like code.
+    text, or None where nothing in it looks like code. A block that only repeats `asked`, the code
+    in the question, counts where there is no other.
     """
     text = response.replace("\r\n", "\n")
     before = _before_fences(text)
@@ -42,6 +43,7 @@ def code_in(response: str, names: Collection[str]) -> str | None:
     if start is not None:
         text = f"```\n{text[start:]}"
     found = blocks(text)
+    found = [block for block in found if block.strip() != asked.strip()] or found
     return next((block for block in found if defines(block, names)), found[0] if found else None)
 
 

@@ -17,7 +17,7 @@ def humaneval(response: str, *, prompt: Text, entry_point: Text, test: Text) -> 
     A whole function goes below what the prompt has above its own (imports, other functions), what
     else there is goes below the whole prompt, as the function's body.
     """
-    code = code_in(response, [entry_point])
+    code = code_in(response, [entry_point], prompt)
     if code is None:
         return NO_CODE
     if defines(code, [entry_point]):
