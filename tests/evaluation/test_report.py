@@ -1,12 +1,16 @@
 """Evaluations side by side."""
 
 import json
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from uniapl_cli.errors import DataError
-from uniapl_cli.evaluation.report import compare, one_model, read_evaluations
+from uniapl_cli.evaluation.compare import read
+from uniapl_cli.evaluation.report import compare, one_model, read_evaluations, scores, stacked
 from uniapl_cli.evaluation.results import VERSION, write_evaluation
+from uniapl_cli.runs.console import table
 
 
 def evaluation(name: str, **draws) -> dict:
@@ -77,3 +81,39 @@ def test_any_other_file_is_refused(tmp_path, content):
     with pytest.raises(DataError) as caught:
         read_evaluations([file])
     assert caught.value.got == str(file)
+
+
+def test_an_evaluation_is_named_by_its_folder_too(tmp_path):
+    write_evaluation(tmp_path, {**BASE, "environment": {}})
+    assert read_evaluations([tmp_path]) == [BASE]
+
+
+MEASURED = {
+    "title": "Letters by their likelihood",
+    "rule": "mmlu_cloze/text-likelihood-0shot/1 shots=5",
+    "main": "accuracy",
+    "rows": 855,
+    "of": 14042,
+    "refused": {},
+}
+FOUND = {"metrics": {"accuracy": {**figure(0.333, 0.102), "interval": [0.1, 0.654]}}}
+SCORED = {"benchmarks": {"a": {**MEASURED, "draws": {"likelihood": {**FOUND}}}}}
+SCORED["benchmarks"]["a"]["draws"]["likelihood"] |= {"unread": 1.0, "cut": 1.0, "errors": 0}
+
+
+def test_a_narrow_table_loses_nothing():
+    console = Console(width=80, color_system=None, record=True, file=StringIO())
+    console.print(table("", *stacked(*scores(SCORED)), figures=False, folds=True))
+    text = console.export_text()
+    first = "".join(line.split("│")[1].strip(" ") for line in text.splitlines() if "│" in line)
+    assert "…" not in text and MEASURED["rule"].replace(" ", "") in first.replace(" ", "")
+    for cell in ("33.3 ± 10.2", "10.0 to 65.4", "855 of 14042", "100.0%"):
+        assert cell in text
+
+
+@pytest.mark.parametrize("spoilt", [[], {"a": {}}, {"a": {**MEASURED, "draws": {"x": {}}}}])
+def test_what_is_not_whole_is_refused(tmp_path, spoilt):
+    write_evaluation(tmp_path, {**BASE, "benchmarks": spoilt, "environment": {}})
+    for reads in (lambda: read_evaluations([tmp_path]), lambda: read(tmp_path)):
+        with pytest.raises(DataError):
+            reads()

@@ -61,6 +61,12 @@ def test_rows_of_ones_own_may_be_asked_of_a_server_too(serve, run, tiny_data, tm
     assert len(rows(tmp_path, "responses.jsonl")) == 8
 
 
+def test_plain_prompts_cannot_be_asked_of_a_chat_server(serve, run):
+    with pytest.raises(ConfigError) as caught:
+        run((server := serve()).url, "eval.prompts=plain")
+    assert caught.value.key == "eval.prompts" and not server.bodies
+
+
 def test_likelihoods_cannot_be_asked_of_a_server(serve, run, tmp_path):
     data = tmp_path / "mmlu" / "test"
     data.mkdir(parents=True)

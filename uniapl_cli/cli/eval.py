@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -10,6 +11,9 @@ import typer
 import uniapl_cli
 from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
 from uniapl_cli.cli.session import print_result, session
+
+# Columns of a terminal that the whole table of scores needs.
+WIDE = 140
 
 GradeOnly = Annotated[
     bool,
@@ -39,9 +43,9 @@ def evaluate(
 
 
 def _tables(result: Mapping[str, Any]) -> Any:
-    from rich.console import Group
+    from rich.console import Console, Group
 
-    from uniapl_cli.evaluation.report import means, one_model, scores
+    from uniapl_cli.evaluation.report import means, one_model, scores, stacked
     from uniapl_cli.runs.console import table
 
     name, out = result["name"], result["out"]
@@ -50,7 +54,9 @@ def _tables(result: Mapping[str, Any]) -> Any:
         shown.append(table(f"{name} on {result['data']} -> {out}", *one_model(result)))
     if result["benchmarks"]:
         title = f"{name} -> {out}: percent ± standard error"
-        shown.append(table(title, *scores(result), figures=False))
+        narrow = sys.stdout.isatty() and Console().width < WIDE
+        grid = stacked(*scores(result)) if narrow else scores(result)
+        shown.append(table(title, *grid, figures=False, folds=narrow))
         shown += [table("the paper's means", *means(result))] if means(result)[1] else []
     for task, metrics in result.get("harness", {}).items():
         rows = [[metric, f"{value:.4g}"] for metric, value in metrics.items()]

@@ -34,6 +34,13 @@ class Measured:
         self.options = config.eval
         self.server: Teacher | None = None
         if (server := self.options.server) is not None:
+            if self.options.prompts == "plain":
+                raise config.error(
+                    "eval.prompts",
+                    "a chat server writes its prompts itself, by the model's chat template",
+                    "Set eval.prompts=chat, or load the model with eval.server=null",
+                    got="plain",
+                )
             name = server.model or assets.resolve(self.options.model)
             samplings = [draw.sampling for draw in self.options.draws.values()]
             self.server = server_model(config, "eval.server", server, name, samplings)

@@ -15,13 +15,13 @@ from uniapl_cli.evaluation.benchmarks import Benchmark, Graded, Item, benchmarks
 from uniapl_cli.evaluation.estimates import Column, estimate
 from uniapl_cli.evaluation.paired import SEED, Paired, mean_interval, paired
 from uniapl_cli.evaluation.report import figure, share
-from uniapl_cli.evaluation.results import NAME, SAMPLES, VERSION
+from uniapl_cli.evaluation.results import NAME, SAMPLES, VERSION, is_whole
 from uniapl_cli.evaluation.scores import domains, members
 from uniapl_cli.files import Row, read_rows
 from uniapl_cli.registry import KIND
 
 # What of a benchmark decides its scores beside the model and the decoding.
-ALIKE = ("rule", "options", "digest", "rows", "refused")
+ALIKE = ("rule", "options", "rows", "refused", "digest")
 ANEW = "Grade the answers again with uniapl eval --grade-only"
 
 
@@ -47,7 +47,8 @@ def read(path: Path) -> Evaluation:
     file = path / NAME if path.is_dir() else path
     try:
         result = json.loads(file.read_text(encoding="utf-8"))
-        version, known = result.get("version"), "benchmarks" in result
+        version = result.get("version")
+        known = "benchmarks" in result and is_whole(result)
     except OSError as error:
         raise DataError(f"cannot read '{file}': {error.strerror}", got=str(file)) from None
     except (ValueError, AttributeError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.errors import DataError, unknown
-from uniapl_cli.evaluation.results import VERSION, draws_of, mains_of
+from uniapl_cli.evaluation.results import NAME, VERSION, draws_of, is_whole, mains_of
 
 Columns = list[str]
 Rows = list[list[str]]
@@ -19,11 +19,15 @@ PERCENT = ("prompt_strict", "prompt_loose", "inst_strict", "inst_loose", "topic"
 
 
 def read_evaluations(files: Sequence[Path]) -> list[dict[str, Any]]:
-    """Read what eval wrote. Raises DataError, also for a file of another version."""
+    """Read folders that eval wrote, or their eval.json.
+
+    Raises DataError, also for a file of another version.
+    """
     return [_read(file) for file in files]
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
+    file = path / NAME if path.is_dir() else path
     try:
         result = json.loads(file.read_text(encoding="utf-8"))
         read = {key: result[key] for key in ("name", "model", "data", "draws")}
@@ -40,6 +44,8 @@ def _read(file: Path) -> dict[str, Any]:
             got=version or 1,
             allowed=[str(VERSION)],
         )
+    if not is_whole(result):
+        raise DataError(f"'{file}' is not whole", "Run uniapl eval again", got=str(file))
     return read
 
 
@@ -102,6 +108,20 @@ def scores(result: Mapping[str, Any]) -> tuple[Columns, Rows]:
         for draw, found in measured["draws"].items()
     ]
     return columns, rows
+
+
+def stacked(columns: Columns, rows: Rows) -> tuple[Columns, Rows]:
+    """Return the table of `scores` with fewer columns: two lines a row, for a narrow terminal."""
+    found = [dict(zip(columns, row, strict=True)) for row in rows]
+    own = ("rows", "unread", "cut off")
+    return ["benchmark, draw, rule", "score", *own], [
+        [
+            f"{row['benchmark']}, {row['draw']}\n{row['rule']}",
+            f"{row['score']}\n{row['95%']}",
+            *(row[name] for name in own),
+        ]
+        for row in found
+    ]
 
 
 def means(result: Mapping[str, Any]) -> tuple[Columns, Rows]:

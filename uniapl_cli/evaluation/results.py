@@ -24,6 +24,18 @@ def write_evaluation(folder: Path, result: Mapping[str, Any]) -> None:
         file.write(json.dumps({"version": VERSION, **result}, indent=1))
 
 
+def is_whole(result: Mapping[str, Any]) -> bool:
+    """Whether each benchmark of an eval.json has the main metric of each of its draws."""
+    try:
+        return all(
+            "mean" in found["metrics"][measured["main"]]
+            for measured in result.get("benchmarks", {}).values()
+            for found in measured["draws"].values()
+        )
+    except (AttributeError, KeyError, TypeError):
+        return False
+
+
 def draws_of(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the metrics by draw; of benchmarks, by `benchmark/draw`."""
     return {

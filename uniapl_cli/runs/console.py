@@ -171,13 +171,26 @@ def bar(title: str, total: int | None, done: int = 0) -> Iterator[Bar]:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, figures: bool = True
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    figures: bool = True,
+    folds: bool = False,
 ) -> Table:
-    """Return a table; with `figures`, all columns but the first are right-aligned numbers."""
+    """Return a table; with `figures`, all columns but the first are right-aligned numbers.
+
+    The first column keeps its width, or `folds` so that all others keep theirs.
+    """
     grid = Table(title=title, title_justify="left", header_style="bold")
     for index, column in enumerate(columns):
         right = figures and index > 0
-        grid.add_column(column, justify="right" if right else "left", no_wrap=index == 0)
+        grid.add_column(
+            column,
+            justify="right" if right else "left",
+            no_wrap=(index == 0) != folds,
+            overflow="fold" if folds else "ellipsis",
+        )
     for row in rows:
         grid.add_row(*map(escape, row))
     return grid
