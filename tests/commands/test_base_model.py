@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from uniapl_cli import load_config
 from uniapl_cli.chat import Chat, read_template
 from uniapl_cli.commands import components
+from uniapl_cli.commands.measured import Measured
 from uniapl_cli.commands.teacher_gen import ready_teacher
 from uniapl_cli.commands.train import train
 from uniapl_cli.errors import ConfigError
@@ -38,6 +40,13 @@ def test_without_a_template_the_run_says_what_to_type(tiny_config, base):
     with pytest.raises(ConfigError) as caught:
         train(tiny_config("sft", "run", f"model.path={base}"))
     assert caught.value.key == "chat.template"
+
+
+def test_a_base_model_may_be_measured_in_plain_text(base):
+    with pytest.raises(ConfigError) as caught:
+        Measured(load_config(None, [f"eval.model={base}"]))
+    assert caught.value.key == "chat.template" and "eval.prompts=plain" in caught.value.advice
+    assert Measured(load_config(None, [f"eval.model={base}", "eval.prompts=plain"])).chat
     assert QWEN in caught.value.advice
 
 

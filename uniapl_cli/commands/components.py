@@ -96,7 +96,8 @@ def policy_chat(config: Config, location: str, key: str = "model.path") -> Chat:
         raise config.error(
             "chat.template",
             f"the tokenizer of {tokenizer.name_or_path} has no chat template",
-            "Set chat.template=qwen2.5 (or qwen3, or the path of a .jinja file)",
+            "Set chat.template=qwen2.5 (or qwen3, or the path of a .jinja file)"
+            + (", or eval.prompts=plain" if key == "eval.model" else ""),
         )
     with config.blaming(key):
         check_fit(location, tokenizer, config.model.revision)

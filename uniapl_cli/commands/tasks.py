@@ -96,7 +96,8 @@ def _task(config: Config, name: str, options: Options) -> Task:
     limit = options.limit if options.limit is not None else config.eval.limit
     task = Task(name, options, chosen(options, items, limit), len(items))
     if not task.items:
-        raise DataError(f"{options.title} has no rows in '{data}'", got=str(data))
+        problem = f"{options.title} has no rows in '{data}'"
+        raise DataError(problem, f"Name its rows with {key}.data=...", key=key, got=str(data))
     if task.compares_options and config.eval.server is not None:
         raise config.error(
             "eval.server",
