@@ -122,7 +122,7 @@ def test_a_mistake_in_a_command(refused, command):
     ("command", "keys"),
     [
         ("train sft", ["model.path", "training.steps", "run.dir"]),
-        ("eval", ["eval.model", "eval.data", "eval.out"]),
+        ("eval", ["eval.model", "eval.out"]),
         ("teacher-gen", ["teacher.path", "teach.prompts", "teach.out"]),
         ("filter-gt", ["filter.responses", "filter.out"]),
         ("pretrain-polar", ["run.dir", "polar.init", "training.steps"]),

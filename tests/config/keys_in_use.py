@@ -145,7 +145,8 @@ USES: dict[str, Settings] = {
     },
     "eval.harness": {"eval.harness.tasks": ["a"]},
     "eval.contamination": {
-        "eval.benchmarks": ["ifeval"], "eval.contamination.files": ["rows.jsonl"],
+        "eval.benchmarks": {"ifeval": {"data": "rows.jsonl"}},
+        "eval.contamination.files": ["rows.jsonl"],
     },
     "eval.benchmark_data": {"eval.benchmarks": ["ifeval"]},
     "eval.limit": {"eval.benchmarks": ["ifeval"]},

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from uniapl_cli.cli.app import app
 from uniapl_cli.config.shape import field_shape
+from uniapl_cli.evaluation.benchmarks import benchmarks
 from uniapl_cli.registry import Choice, NameOf
 
 pytestmark = pytest.mark.slow
@@ -57,6 +58,9 @@ READ = {
     "filter.responses": ["absent.jsonl"],
     "filter.constraints": ["absent.jsonl"],
     "eval.data": ["absent.jsonl"],
+    "eval.benchmark_data": ["absent"],
+    "eval.contamination.files": [["absent.jsonl"]],
+    **{f"eval.benchmarks.{name}.data": ["absent.jsonl"] for name in benchmarks},
     "score.input": ["absent.jsonl"],
     "polar.trajectories": [["rows.jsonl", "absent.jsonl"]],
     "polar.heldout": [["rows.jsonl", "absent.jsonl"]],
@@ -80,7 +84,9 @@ WORDS = [
     "score.output",
     "score.prefix", "data.layout", "data.layouts.demonstrations", "data.layouts.prompts",
     "data.layouts.preferences", "data.ignore", "sources.comparisons.corruptions",
-    "sandbox.packages",
+    "sandbox.packages", "eval.harness.tasks", "eval.harness.include_path", "eval.server.url",
+    "eval.server.model", "eval.server.api_key_env",
+    *(f"eval.benchmarks.{name}.subsets" for name in benchmarks),
 ]  # fmt: skip
 
 
