@@ -41,9 +41,9 @@ def test_the_last_balanced_box_counts(text, box):
     ],
 )
 def test_a_megabyte_takes_no_second(text):
-    start = time.monotonic()
+    start = time.process_time()
     last_boxed(text)
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_a_question_asks_for_a_box():

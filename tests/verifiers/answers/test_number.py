@@ -107,9 +107,9 @@ def test_an_answer_that_is_no_number_is_refused_when_the_row_is_read(answer):
     ],
 )
 def test_a_megabyte_takes_no_second(response):
-    start = time.monotonic()
+    start = time.process_time()
     number(response, answer="2")
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
 
 
 class TestShared:

@@ -119,9 +119,9 @@ def test_arithmetic(text, number):
 )
 @pytest.mark.parametrize("answer", [2, [1, 2]])
 def test_a_megabyte_takes_no_second(response, answer):
-    start = time.monotonic()
+    start = time.process_time()
     assert not theoremqa(response, answer=answer).correct
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.shared

@@ -98,7 +98,7 @@ def test_time_grows_with_the_length_and_no_faster(piece):
     times = []
     for size in (100_000, 800_000):
         text = piece * (size // len(piece))
-        started = time.perf_counter()
+        started = time.process_time()  # of the processor: the clock counts what others do
         code_in(text, ["f"])
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     assert times[1] < 25 * times[0] + 0.1
