@@ -127,6 +127,7 @@ def _table(number: int, files: list[str], over_seeds: bool, format: Format, json
     sheet = lay_out(number, read_results(files), over_seeds)
 
     def human(_: Any) -> Any:
+        """Show the table, and what its marks mean."""
         from rich.console import Group
         from rich.text import Text
 

@@ -53,6 +53,7 @@ def can_share(model: Any, backbone: Any) -> bool:
     """Whether what stands behind a shared prefix is read as in a whole row. Tried once."""
 
     def behind(ids: Tensor) -> Tensor:
+        """Return hidden states behind a prefix that is handed on twice."""
         cache = new_cache(model)
         backbone(input_ids=ids[:, :SHARED], past_key_values=cache, use_cache=True)
         rest = torch.cat([ids.flip(1), ids])[:, -(TRIED - SHARED) :]
@@ -74,6 +75,7 @@ def can_branch(model: Any, backbone: Any) -> bool:
         return False
 
     def forked(ids: Tensor) -> Tensor:
+        """Return hidden states of a second option, which stands behind the first one."""
         cache = new_cache(model)
         backbone(input_ids=ids, past_key_values=cache, use_cache=True)
         if not is_plain(cache):

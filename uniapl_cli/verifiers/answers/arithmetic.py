@@ -85,12 +85,14 @@ class _Reader:
         self.text, self.at, self.depth = text, 0, 0
 
     def peek(self) -> tuple[str, str, int]:
+        """Return the kind of the next token, itself and where it ends; "" where there is none."""
         found = _TOKEN.match(self.text, self.at)
         if not found or not found.lastgroup:
             return "", "", self.at
         return found.lastgroup, found[found.lastgroup], found.end()
 
     def take(self, *signs: str) -> str:
+        """Read the next token if it is one of these signs, else return ""."""
         kind, token, end = self.peek()
         if kind != "sign" or token not in signs:
             return ""
@@ -98,6 +100,7 @@ class _Reader:
         return token
 
     def sum(self) -> float:
+        """Read terms that are added or subtracted."""
         self.depth += 1
         if self.depth > _DEPTH:
             raise _Stop
@@ -114,6 +117,7 @@ class _Reader:
         return total
 
     def product(self) -> float:
+        """Read factors, with or without a sign between them."""
         result = self.signed()
         while True:
             before = self.at
@@ -133,12 +137,14 @@ class _Reader:
         return kind == "name" or (kind == "sign" and token in "({")
 
     def signed(self) -> float:
+        """Read a power behind any number of signs."""
         sign = 1.0
         while token := self.take("+", "-"):
             sign = -sign if token == "-" else sign
         return sign * self.power()
 
     def power(self) -> float:
+        """Read an operand, its factorials and its exponent. Raises ValueError for a complex one."""
         base = self.operand()
         while self.take("!"):
             base = _FUNCTIONS["factorial"](base)
@@ -155,6 +161,7 @@ class _Reader:
         return base
 
     def operand(self) -> float:
+        """Read a number, a name or a bracket. Raises _Stop where none of them begins."""
         kind, token, end = self.peek()
         if kind == "number":
             self.at = end
@@ -170,6 +177,7 @@ class _Reader:
         raise _Stop
 
     def named(self, name: str) -> float:
+        """Return a constant, or a command or function of what follows."""
         if name in _CONSTANTS:
             return _CONSTANTS[name]
         if name == "\\frac":
