@@ -1,0 +1,1 @@
+"""Responses of several models to the same prompts, beside the teacher's."""

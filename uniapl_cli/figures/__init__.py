@@ -1,0 +1,1 @@
+"""Charts of runs, analyses and tables. Draws what it is given; computes nothing."""
