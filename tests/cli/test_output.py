@@ -26,8 +26,8 @@ JSON = {
     "tiny world": "tiny world world --train 2 --heldout 2 --practice 1500 --json",
 }
 # tiny pack needs all that the recipe makes, and demo makes it all: test_recipe.py, test_demo.py.
-# compare needs benchmarks: test_compare.py.
-ELSEWHERE = {"tiny pack", "demo", "compare"}
+# compare needs benchmarks: test_compare.py. status needs a run: test_status.py.
+ELSEWHERE = {"tiny pack", "demo", "compare", "status"}
 
 
 def having(option: str) -> set[str]:

@@ -19,6 +19,7 @@ from torch import OutOfMemoryError
 from uniapl_cli import load_config
 from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.cli.session import _advice
+from uniapl_cli.commands.status import status
 from uniapl_cli.config.render import to_yaml
 from uniapl_cli.http import RequestFailed, post
 from uniapl_cli.monitoring.check import RunFacts
@@ -242,6 +243,7 @@ MISTAKES: dict[str, Mistake] = {
     "going on, without its inputs": Mistake(partial(goes_on, lacks="inputs.json"), ("key",)),
     "metrics, of another version": Mistake(older_metrics, (*PLACED, "key")),
     "run, locked": Mistake(locked, ("key", "got")),
+    "run, no run to tell the status of": Mistake(lambda: status(Path("runs"))),
     "rows, locked": Mistake(locked_rows, ("got",)),
     "reward function, fails": Mistake(lambda: rewarded(lambda rollouts: 1 / 0), ("where",)),
     "reward function, gives too few": Mistake(lambda: rewarded(lambda rollouts: [1.0]), ("got",)),

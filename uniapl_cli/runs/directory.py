@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from uniapl_cli.appending import append_rows
 from uniapl_cli.errors import DataError, RunError
@@ -60,6 +61,15 @@ class RunDirectory:
         names = [path.name.removeprefix("step-") for path in self.checkpoints.glob("step-*")]
         return max((int(name) for name in names if name.isdecimal()), default=0)
 
+    @property
+    def locked(self) -> bool:
+        """Whether a process is writing the run."""
+        try:
+            with (self.path / ".lock").open("r") as file:
+                return not _taken(file, fcntl.LOCK_SH)
+        except OSError:
+            return False
+
     def reopen(self) -> None:
         """Make a finished run an unfinished one, which goes on to more steps."""
         aside = self.path / ".final.tmp"
@@ -82,15 +92,13 @@ class RunDirectory:
                 key="run.dir",
                 got=str(self.path),
             ) from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(self._lock, fcntl.LOCK_EX):
             raise RunError(
                 f"another process is training into '{self.path}'",
                 "Wait for it, or set run.dir",
                 key="run.dir",
                 got=str(self.path),
-            ) from None
+            )
         for parent in (self.path, self.checkpoints):
             for scratch in parent.glob(".*.tmp"):
                 folder = scratch.is_dir() and not scratch.is_symlink()
@@ -165,6 +173,21 @@ class RunDirectory:
     def _damaged(self, path: Path, problem: str, where: str | None, got: object = None) -> RunError:
         advice = f"Mend or delete the line, or {path.name}, or set another run.dir"
         return RunError(problem, advice, where=where or str(path), key="run.dir", got=got)
+
+
+def _taken(file: IO[str], kind: int) -> bool:
+    """Take a lock of an open file; False where another process holds one.
+
+    It is tried again a moment later, since `locked` holds one for no longer than that.
+    """
+    for last in (False, True):
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if not last:
+                time.sleep(0.05)
+    return False
 
 
 def is_count(value: object) -> bool:

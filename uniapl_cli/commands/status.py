@@ -1,0 +1,110 @@
+"""uniapl status: how far a run is, read from its directory while another process writes it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal
+
+from uniapl_cli.commands.facts import run_facts
+from uniapl_cli.commands.method import length, plan
+from uniapl_cli.commands.run import earlier, is_current
+from uniapl_cli.config.schema import Config
+from uniapl_cli.errors import RunError
+from uniapl_cli.monitoring.health import Health
+from uniapl_cli.runs.directory import RunDirectory
+
+State = Literal["running", "stopped", "finished", "damaged"]
+
+# Logged steps whose mean duration is taken for the time that is left.
+RECENT = 20
+# A warning's subject is examined at each step; so many of the newest are shown.
+SHOWN_WARNINGS = 5
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is.
+
+    seconds_a_step: the mean of the newest steps, without checkpoints; None before the first. quiet:
+    seconds since the last line was logged. checkpoint: the step that a resume goes on from; 0 is
+    the start. last: the metrics of the newest line.
+    """
+
+    run: str
+    method: str | None
+    state: State
+    step: int
+    steps: int
+    seconds_a_step: float | None
+    seconds_left: float | None
+    quiet: float | None
+    checkpoint: int
+    warnings: Sequence[str]
+    last: Mapping[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return asdict(self)
+
+
+def status(path: Path, now: float | None = None) -> Status:
+    """Return the status of the run in a directory. `now`: seconds since the epoch.
+
+    Nothing is written, and the run's lock is not taken. Raises RunError for what is no run.
+    """
+    run = RunDirectory(path)
+    if not is_current(run):
+        raise RunError(
+            f"'{path}' holds no run of this version of uniapl",
+            "Name the folder that run.dir named",
+            got=str(path),
+        )
+    config, rows = earlier(run), run.logged()
+    state, step = _state(run), rows[-1]["step"] if rows else 0
+    pace = _pace(rows)
+    left = pace * (length(config) - step) if pace is not None and state == "running" else None
+    quiet = None
+    if rows:
+        quiet = (time.time() if now is None else now) - run.metrics.stat().st_mtime
+    return Status(
+        run=str(path),
+        method=config.method,
+        state=state,
+        step=step,
+        steps=length(config),
+        seconds_a_step=pace,
+        seconds_left=left,
+        quiet=quiet,
+        checkpoint=run.newest_step,
+        warnings=_warnings(config, rows),
+        last=rows[-1] if rows else {},
+    )
+
+
+def _state(run: RunDirectory) -> State:
+    if run.damage is not None:
+        return "damaged"
+    if run.locked:
+        return "running"
+    return "finished" if run.finished else "stopped"
+
+
+def _pace(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the mean seconds of the newest steps."""
+    newest = rows[-RECENT:]
+    if not newest:
+        return None
+    return fmean(row["seconds/sources"] + row["seconds/update"] for row in newest)
+
+
+def _warnings(config: Config, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the health checks' newest warnings, found again in the lines."""
+    if not config.run.health:
+        return []
+    health = Health(run_facts(config, plan(config), config.run.device))
+    lines = [line for row in rows for line in health.examine(row["step"], row)]
+    return [line.removeprefix("warning: ") for line in lines][-SHOWN_WARNINGS:]
