@@ -11,6 +11,7 @@ from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
+from uniapl_cli.commands.card import model_card
 from uniapl_cli.commands.device import announce_arithmetic, arithmetic, use_device
 from uniapl_cli.commands.facts import run_facts
 from uniapl_cli.commands.inputs import (
@@ -219,7 +220,8 @@ def execute(
             raise Stopped(stop.number)
     trainable = state.trainable
     with resumable(run):
-        save_folder(run.final, trainable.model, trainable.tokenizer, config.run.final_dtype)
+        card, dtype = model_card(config, method, run), config.run.final_dtype
+        save_folder(run.final, trainable.model, trainable.tokenizer, dtype, card)
     log.info("%d steps in %.0f s", training.steps, time.monotonic() - began)
     return finished(run)
 

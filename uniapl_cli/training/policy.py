@@ -195,11 +195,14 @@ def set_dtype(config: Any, named: str) -> None:
             set_dtype(part, named)
 
 
-def save_folder(folder: Path, model: Any, tokenizer: Any, dtype: Dtype = "auto") -> None:
+def save_folder(
+    folder: Path, model: Any, tokenizer: Any, dtype: Dtype = "auto", card: str | None = None
+) -> None:
     """Write a folder that `from_pretrained` loads, atomically; the weights as `dtype`.
 
     An adapter is merged into the weights, and also saved by itself in the subfolder `adapter`.
-    The files of the processors are as they were. Raises OutputError.
+    The files of the processors are as they were. `card`: the text of its README.md. Raises
+    OutputError.
     """
     adapted = bool(adapted_layers(model))
     state = merged(model) if adapted else model.state_dict()
@@ -217,3 +220,5 @@ def save_folder(folder: Path, model: Any, tokenizer: Any, dtype: Dtype = "auto")
         tokenizer.save_pretrained(scratch)
         for name, content in getattr(model, "processor_files", {}).items():
             (scratch / name).write_bytes(content)
+        if card is not None:
+            (scratch / "README.md").write_text(card, encoding="utf-8")
