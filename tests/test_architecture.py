@@ -16,6 +16,7 @@ TREES = {
 
 FILE_LINES, FUNCTION_LINES = 260, 50
 HEAVY = {"torch", "transformers", "tokenizers", "numpy", "nltk", "datasets", "omegaconf"}
+HEAVY |= {"matplotlib"}
 
 
 def test_no_file_is_long():
