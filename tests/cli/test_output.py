@@ -26,8 +26,9 @@ JSON = {
     "tiny world": "tiny world world --train 2 --heldout 2 --practice 1500 --json",
 }
 # tiny pack needs all that the recipe makes, and demo makes it all: test_recipe.py, test_demo.py.
-# compare needs benchmarks: test_compare.py. status needs a run: test_status.py.
-ELSEWHERE = {"tiny pack", "demo", "compare", "status"}
+# compare needs benchmarks: test_compare.py. status and push need a run: test_status.py,
+# test_push.py.
+ELSEWHERE = {"tiny pack", "demo", "compare", "status", "push"}
 
 
 def having(option: str) -> set[str]:
@@ -41,7 +42,7 @@ def having(option: str) -> set[str]:
 def test_every_verb_with_json_is_tried():
     assert having("--json") == JSON.keys() | ELSEWHERE
     careful = {"train", "eval", "score", "teacher-gen", "filter-gt", "pretrain-polar"}
-    assert having("--dry-run") == careful | {"data fetch"}
+    assert having("--dry-run") == careful | {"data fetch", "push"}
     assert having("--debug") == verbs().keys()
 
 
@@ -55,7 +56,7 @@ def test_json_is_all_that_stdout_holds(uniapl, verb):
     assert isinstance(output, dict) and output
 
 
-@pytest.mark.parametrize("verb", sorted(having("--dry-run")))
+@pytest.mark.parametrize("verb", sorted(having("--dry-run") - {"push"}))
 def test_a_dry_run_says_what_it_would_do_and_writes_nothing(uniapl, tree, verb):
     before = tree()
     method = "train unified discriminator.path=tiny:polar"
@@ -65,7 +66,7 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(uniapl, tree, verb):
     assert tree() == before
 
 
-@pytest.mark.parametrize("verb", sorted(having("--dry-run") - {"data fetch"}))
+@pytest.mark.parametrize("verb", sorted(having("--dry-run") - {"data fetch", "push"}))
 def test_a_dry_run_finds_what_the_run_would_refuse(uniapl, folder, verb):
     (folder / "demo.jsonl").write_text("{}\n")
     result = uniapl(f"{verb if verb != 'train' else 'train sft'} --dry-run")
