@@ -136,3 +136,17 @@ def test_metrics_see_the_answers_in_the_order_of_the_prompts(example, echo, chat
     seeds = [derive(0, "eval", "sampled", id, i) for id in "abc" for i in range(2)]
     assert [row["response"].split()[-1] for row in rows] == list(map(str, seeds))
     assert estimates == {"ones": Estimate(1.0, 0.0, 3)}
+
+
+def test_every_response_has_its_tokens_its_kwargs_and_its_value_of_each_metric(
+    result, responses, examples
+):
+    for name, estimates in result["draws"].items():
+        mine = [r for r in responses if r["draws"] == name]
+        assert all(r["metrics"].keys() == estimates.keys() for r in mine)
+        for metric in ("topic", "score", "prompt_strict"):
+            mean = sum(r["metrics"][metric] for r in mine) / len(mine)
+            assert estimates[metric]["mean"] == pytest.approx(mean)
+        assert [r["tokens"] for r in mine] == [r["metrics"]["length"] for r in mine]
+    by_id = {example.id: [dict(c.kwargs) for c in example.constraints] for example in examples}
+    assert all(r["kwargs"] == by_id[r["key"]] for r in responses)

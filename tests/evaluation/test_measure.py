@@ -188,6 +188,7 @@ def test_rows_of_samples_tell_what_was_judged(file):
     assert graded.row["prompt"] == "a0" and graded.row["subset"] == "s"
     assert graded.row["strict"] == [graded.row["correct"]]
     assert graded.row["instruction_id_list"] == ["punctuation:no_comma"]
+    assert graded.row["kwargs"] == [{}]
 
 
 @pytest.mark.parametrize("limit", [None, 1, 2, 5, 7, 100])

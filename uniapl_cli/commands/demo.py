@@ -1,4 +1,4 @@
-"""uniapl demo: the paper's pipeline on the embedded world, from the teacher to the report."""
+"""uniapl demo: the paper's pipeline on the embedded world, from the teacher to a page of it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from typing import Any
 
 from uniapl_cli.commands.evaluate import evaluate
 from uniapl_cli.commands.filter_gt import filter_gt
+from uniapl_cli.commands.page import page
 from uniapl_cli.commands.teacher_gen import teacher_gen
 from uniapl_cli.commands.train import train
 from uniapl_cli.config.experiment import load_config
 from uniapl_cli.config.schema import Config
+from uniapl_cli.errors import UniAPLError
 from uniapl_cli.evaluation.report import read_evaluations
 
 log = logging.getLogger("uniapl")
 
 METHODS = ("sft", "grpo", "unified")
+TITLE = "The embedded world"
 
 
 def demo(
@@ -30,7 +33,7 @@ def demo(
 
     The untrained base and the teacher are evaluated too. `overrides` go to every step. All configs
     are checked before anything runs. What a former call has generated or trained is kept. Returns
-    the evaluations, base first and teacher last, and the paths of what was written.
+    the evaluations, base first and teacher last, and the paths of what was written, the page last.
     """
     configs = {
         method: load_config(f"tiny:{method}", [*paths(out, method), *overrides], method)
@@ -45,7 +48,8 @@ def demo(
         train(config)
         evaluate(config)
     files = [out / "eval" / name / "eval.json" for name in ("base", *configs, "teacher")]
-    return {"evaluations": read_evaluations(files), "written": written(out, list(configs))}
+    evaluations = read_evaluations(files)
+    return {"evaluations": evaluations, "written": {**written(out, list(configs)), **paged(out)}}
 
 
 def paths(out: Path, method: str) -> list[str]:
@@ -88,3 +92,16 @@ def written(out: Path, methods: Sequence[str]) -> dict[str, str]:
         },
         str(out / "eval"): "eval.json and responses.jsonl of each model",
     }
+
+
+def paged(out: Path) -> dict[str, str]:
+    """Write the page of all that is in a folder; return its path, if nothing there hinders it.
+
+    What an earlier version or another pipeline left there is no reason to lose the demo's report.
+    """
+    try:
+        result = page(out, title=TITLE)
+    except UniAPLError as error:
+        log.warning("no page was made: %s", error)
+        return {}
+    return {result["page"]: "all of it on one page, to be opened in a browser"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -29,12 +29,13 @@ def evaluate(
 ) -> tuple[dict[str, Estimate], list[dict[str, Any]]]:
     """Return the estimates, and a row for each response with its verdict."""
     answers = answer(examples, model, draw, judge)
-    estimates = {
-        name: estimate_of(answers, shares)
-        for metric in metrics
-        for name, shares in metric(answers).items()
-    }
-    return estimates, [response_row(draw.name, a) for a in answers]
+    measured = {name: shares for metric in metrics for name, shares in metric(answers).items()}
+    estimates = {name: estimate_of(answers, shares) for name, shares in measured.items()}
+    rows = [
+        response_row(draw.name, one, {name: shares[index] for name, shares in measured.items()})
+        for index, one in enumerate(answers)
+    ]
+    return estimates, rows
 
 
 def answer(examples: Sequence[Example], model: Teacher, draw: Draw, judge: Judge) -> list[Answer]:
@@ -63,8 +64,8 @@ def answer(examples: Sequence[Example], model: Teacher, draw: Draw, judge: Judge
     return [Answer(e, r, verdict) for (e, r), verdict in zip(pairs, verdicts, strict=True)]
 
 
-def response_row(run: str, answer: Answer) -> dict[str, Any]:
-    """Return an answer as a row of responses.jsonl."""
+def response_row(run: str, answer: Answer, shares: Mapping[str, Share]) -> dict[str, Any]:
+    """Return an answer as a row of responses.jsonl, with its own value of each metric."""
     example, response, verdict = answer.example, answer.completion, answer.verdict
     verdicts: dict[str, Any] = {"strict": list(verdict.strict), "loose": list(verdict.loose)}
     if any(verdict.errors):
@@ -76,6 +77,9 @@ def response_row(run: str, answer: Answer) -> dict[str, Any]:
         # Half of a surrogate pair is no text, and could not be written.
         "response": response.text.encode("utf-8", "replace").decode(),
         "finish_reason": response.finish_reason,
+        "tokens": response.response_tokens,
         "instruction_id_list": [c.id for c in example.constraints],
+        "kwargs": [dict(c.kwargs) for c in example.constraints],
         "verdict": verdicts,
+        "metrics": {name: total / count for name, (total, count) in shares.items() if count},
     }

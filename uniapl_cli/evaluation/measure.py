@@ -133,4 +133,8 @@ def _row(
     constraints = item.turns[turn].constraints
     judged = {"strict": list(verdict.strict), "loose": list(verdict.loose)}
     errors = {"errors": list(verdict.errors)} if any(verdict.errors) else {}
-    return {**row, "instruction_id_list": [c.id for c in constraints], **judged, **errors}
+    told = {
+        "instruction_id_list": [c.id for c in constraints],
+        "kwargs": [dict(c.kwargs) for c in constraints],
+    }
+    return {**row, **told, **judged, **errors}

@@ -51,21 +51,38 @@ def _read(path: Path) -> dict[str, Any]:
 
 def compare(results: Sequence[Mapping[str, Any]], show: Sequence[str]) -> tuple[Columns, Rows]:
     """Return a row a model and a column a `draws/metric`."""
-    measured = {
+    measured = measured_by(results)
+    for name in show:
+        if name not in measured:
+            raise unknown("column", name, measured, DataError)
+    chosen = list(show) or headline(results)
+    rows = [[result["name"], *(_cell(result, name) for name in chosen)] for result in results]
+    return ["model", *(name.replace("/", " ").replace("_", " ") for name in chosen)], rows
+
+
+def measured_by(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names `draws/metric` of all that was measured."""
+    names = {
         f"{draws}/{metric}": 0
         for result in results
         for draws, metrics in draws_of(result).items()
         for metric in metrics
     }
-    for name in show:
-        if name not in measured:
-            raise unknown("column", name, measured, DataError)
+    return list(names)
+
+
+def headline(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of what a comparison shows if it is not told."""
     mains = {main for result in results for main in (*mains_of(result), *result.get("mains", ()))}
-    chosen = list(show) or [
-        name for name in measured if name.partition("/")[2] in DEFAULT or name in mains
+    return [
+        name for name in measured_by(results) if name.partition("/")[2] in DEFAULT or name in mains
     ]
-    rows = [[result["name"], *(_cell(result, name) for name in chosen)] for result in results]
-    return ["model", *(name.replace("/", " ").replace("_", " ") for name in chosen)], rows
+
+
+def in_percent(name: str) -> bool:
+    """Whether `draws/metric` is a share, which tables show in percent."""
+    draws, _, metric = name.rpartition("/")
+    return "/" in draws or metric in PERCENT
 
 
 def compare_seeds(
@@ -169,8 +186,7 @@ def _cell(result: Mapping[str, Any], name: str) -> str:
     estimate = draws_of(result).get(draws, {}).get(metric)
     if estimate is None or estimate["mean"] is None:
         return "-"
-    of_benchmark = "/" in draws
-    scale, digits = (100, 1) if of_benchmark or metric in PERCENT else (1, 2)
+    scale, digits = (100, 1) if in_percent(name) else (1, 2)
     mean = f"{estimate['mean'] * scale:.{digits}f}"
     spread = _spread(estimate)
     cell = mean if spread is None else f"{mean} ± {spread * scale:.{digits}f}"
