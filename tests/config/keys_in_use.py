@@ -58,6 +58,14 @@ VERBS: dict[str, Settings] = {
         "eval.out": "out",
         "eval.draws.greedy.sampling.max_new_tokens": 16,
     },
+    "analyse": {
+        "analyse.models": {"a": "tiny:base"},
+        "analyse.data": "rows.jsonl",
+        "analyse.out": "out",
+        "analyse.responses": "models",
+        "teacher.path": "tiny:teacher",
+        "run.device": "cpu",
+    },
     "score": {
         "discriminator.path": "tiny:polar",
         "score.input": "rows.jsonl",
@@ -72,6 +80,7 @@ VERB_OF = {
     "teach": "teacher-gen",
     "filter": "filter-gt",
     "eval": "eval",
+    "analyse": "analyse",
     "score": "score",
     "polar": "pretrain-polar",
     "sources.comparisons": "pretrain-polar",

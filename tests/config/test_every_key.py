@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pytest
@@ -23,15 +24,19 @@ from pydantic.fields import FieldInfo
 
 from uniapl_cli import load_config
 from uniapl_cli.commands import (
+    analyse,
     benchmarks,
     components,
     evaluate,
     filter_gt,
     harness,
     heldout,
+    logprobs,
     measured,
     pretrain_polar,
+    replies,
     score,
+    subject,
     tasks,
     teacher_gen,
     train,
@@ -44,6 +49,7 @@ from uniapl_cli.errors import UniAPLError
 from uniapl_cli.evaluation.benchmarks import Item, Turn
 from uniapl_cli.options import Options
 from uniapl_cli.registry import Choice, NameOf
+from uniapl_cli.teachers import Answer
 from uniapl_cli.tiny.assets import resolve
 
 pytestmark = pytest.mark.slow
@@ -88,6 +94,8 @@ OTHER: Mapping[str, Any] = {
     "filter.constraints": "rows.jsonl",
     "filter.responses": "others.jsonl",
     "eval.model": "tiny:teacher",
+    "analyse.models": {"a": "tiny:teacher"},
+    "analyse.data": "others.jsonl",
     "eval.data": "others.jsonl",
     "eval.metrics": ["length"],
     "eval.harness.tasks": ["b"],
@@ -142,6 +150,27 @@ def copied(load: Callable[..., Any]) -> Callable[..., Any]:
         return thing
 
     return loaded
+
+
+def kept(noted: list[Any]) -> type:
+    """A file of answers and numbers that are all there; the model is made all the same."""
+
+    class Kept:
+        rows = SimpleNamespace(path=Path("kept.jsonl"))
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            noted.append((arguments, options))
+
+        def answers(self, asked: Any, load: Callable[[], Any], title: str) -> Any:
+            noted.append(((asked, load()), {}))
+            said = Answer("So.", "stop", 1, 1)
+            return {(one.id, one.turn, n): said for one in asked for n in one.samples}
+
+        def numbers(self, places: Any, *arguments: Any) -> list[float]:
+            noted.append(((places,), {}))
+            return [-1.0] * len(places)
+
+    return Kept
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +236,10 @@ def built(files: Path) -> Iterator[list[Any]]:
         patch.setattr(benchmarks, "ask", note({}))
         patch.setattr(benchmarks, "grade", note([]))
         patch.setattr(evaluate, "environment", lambda **_: {})
+        patch.setattr(analyse, "environment", lambda **_: {})
+        patch.setattr(subject, "load_tokenizer", copied(subject.load_tokenizer))
+        patch.setattr(replies, "AnswerFile", kept(noted))
+        patch.setattr(logprobs, "NumberFile", kept(noted))
         patch.setattr(score, "score_rows", note({}))
         # The file itself holds the time of its last write.
         patch.setattr(score, "AppendOnlyRows", lambda *arguments: nullcontext(arguments))
@@ -224,6 +257,7 @@ COMMANDS = {
     "teacher-gen": teacher_gen.teacher_gen,
     "filter-gt": filter_gt.filter_gt,
     "eval": evaluate.evaluate,
+    "analyse": lambda config: analyse.analyse(config, "logprobs"),
     "score": score.score,
 }
 

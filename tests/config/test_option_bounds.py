@@ -18,8 +18,9 @@ LIMITS = {
     "seed", "run.log_every", "run.sample_every", "run.save_every", "run.keep_checkpoints",
     "run.gradients_every", "data.tolerance", "data.max_prompt_tokens", "data.max_response_tokens",
     "training.max_idle_updates", "sampling.top_k", "teach.sampling.top_k", "teach.max_failures",
-    "limit", "eval.draws.greedy.sampling.top_k", "batch_tokens", "cache_mb", "max_length",
-    "max_response_length", "warmup_steps", "decay_steps", "buffer", "length",
+    "limit", "analyse.sampling.top_k", "eval.draws.greedy.sampling.top_k", "batch_tokens",
+    "cache_mb", "max_length", "max_response_length", "warmup_steps", "decay_steps", "buffer",
+    "length",
 }  # fmt: skip
 
 

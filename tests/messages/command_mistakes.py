@@ -35,6 +35,11 @@ POLAR = (
     "pretrain-polar polar.init=tiny:teacher training.steps=1 run.dir=run "
     f"polar.trajectories={BOTH} polar.heldout={BOTH} {THREADS}"
 )
+ANALYSE = (
+    "analyse.models.a=tiny:base analyse.data=demo.jsonl analyse.out=an teacher.path=tiny:teacher "
+    f"analyse.sampling.max_new_tokens=4 {THREADS}"
+)
+SCORED = "discriminator.path=tiny:polar"
 CHECK = "config check"
 ROW: dict[str, Any] = {"key": "a", "prompt": "Hi", "response": "So."}
 PAIR = {"prompt": "Hi", "chosen": "So.", "rejected": "No."}
@@ -144,6 +149,26 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "report, a table and columns": ("report --table 2 --show greedy/length", ()),
     "report, a format of nothing": ("report demo.jsonl --format csv", ("got",)),
+    "analyse, no models": (f"analyse lengths analyse.out=an {THREADS}", ("key",)),
+    "analyse, no rows named": (
+        f"analyse lengths {ANALYSE} analyse.data=null",
+        ("key",),
+    ),
+    "analyse, nowhere to write": (f"analyse lengths {ANALYSE} analyse.out=???", ("key", "allowed")),
+    "analyse, a model that is not there": (
+        f"analyse lengths {ANALYSE} analyse.models.a=./a",
+        KEYED,
+    ),
+    "analyse, a name that no file can have": (
+        f"analyse lengths {ANALYSE} analyse.models.a/b=c",
+        (),
+    ),
+    "analyse, no teacher": (f"analyse logprobs {ANALYSE} teacher.path=???", ("key", "allowed")),
+    "analyse, a teacher behind a server": (
+        f"analyse logprobs {ANALYSE} teacher.server.url=http://127.0.0.1:9/v1",
+        ("key",),
+    ),
+    "analyse, no discriminator": (f"analyse agreement {ANALYSE}", ("key",)),
     "compare, nothing there": ("compare absent absent", ("got",)),
     "setup, something else": ("setup punkt", ("got",)),
     "tiny pack, nothing to pack": ("tiny pack absent assets", ("got",)),
@@ -181,6 +206,22 @@ ROWS: dict[str, tuple[str, list[Any], tuple[str, ...]]] = {
         f"{TEACH}; {TEACH} teach.prompts=others.jsonl",
         [ROW],
         PLACED,
+    ),
+    "analyse, rows without responses": (
+        f"analyse lengths {ANALYSE}",
+        [ROW, {**BARE, "key": "b"}],
+        PLACED,
+    ),
+    "analyse, no constraints": (f"analyse agreement {ANALYSE} {SCORED}", [ROW], PLACED),
+    "analyse, rows too long": (
+        f"analyse logprobs {ANALYSE}",
+        [{**ROW, "response": "so " * 2000}],
+        PLACED,
+    ),
+    "analyse, answers of other settings": (
+        f"analyse lengths {ANALYSE}; analyse lengths {ANALYSE} seed=1",
+        [ROW],
+        KEYED,
     ),
     "filter-gt, no responses": (FILTER, [BARE], PLACED),
     "train, two sizes of one stream": (

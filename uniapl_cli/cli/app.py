@@ -6,6 +6,7 @@ import typer
 
 import uniapl_cli
 from uniapl_cli.cli import (
+    analyse,
     compare,
     config,
     data,
@@ -70,6 +71,7 @@ for name, function, panel in (
     ("setup", setup.setup, MAKE),
 ):
     app.command(name, rich_help_panel=panel)(function)
+app.add_typer(analyse.app, name="analyse", rich_help_panel=LOOK)
 app.add_typer(data.app, name="data", rich_help_panel=LOOK)
 app.add_typer(config.app, name="config", rich_help_panel=LOOK)
 app.add_typer(tiny.app, name="tiny", rich_help_panel=MAKE)

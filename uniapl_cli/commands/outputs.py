@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from uniapl_cli.analysis.results import KINDS
 from uniapl_cli.appending import check_appended
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import DataError
@@ -49,6 +50,12 @@ VERBS: Mapping[str, Files] = {
         ("eval.model", "discriminator.path"),
         folder="eval.out",
         names=(NAME, RESPONSES, SAMPLES),
+    ),
+    "analyse": Files(
+        ("analyse.data", "data.prompts"),
+        ("analyse.models", "teacher.path", "discriminator.path"),
+        folder="analyse.out",
+        names=tuple(f"{kind}.json" for kind in KINDS),
     ),
     "train": Files(
         ("data.demonstrations", "data.prompts", "data.preferences"),
@@ -100,6 +107,8 @@ def _names(config: Config, key: str) -> list[str]:
     value: Any = config
     for part in key.split("."):
         value = getattr(value, part, None)
+    if isinstance(value, dict):
+        value = list(value.values())
     names = value if isinstance(value, list) else [value]
     return [
         name

@@ -13,6 +13,7 @@ from uniapl_cli.training.terms import Plan
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "teacher-gen": ("chat", "data", "generation", "teacher"),
     "filter-gt": ("data", "sandbox"),
+    "analyse": ("chat", "data", "discriminator", "generation", "sandbox", "teacher"),
     "eval": ("chat", "data", "discriminator", "generation", "sandbox"),
     "score": ("data", "discriminator"),
     "inspect": ("chat", "data", "model"),

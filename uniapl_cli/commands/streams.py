@@ -37,7 +37,7 @@ def examples(
 
     `stream` is the one whose rows it holds, if it is a file that the section `data` names. Where
     responses are `learnt`, an empty one is a bad row. So is a row with an instruction that is for
-    evaluation only, but where `key` is of the section `eval`.
+    evaluation only, but where `key` is of the section `eval` or `analyse`.
     """
     data = config.data
     with config.blaming(key):
@@ -46,7 +46,7 @@ def examples(
             good = read_examples(
                 rows,
                 data.layout_of(stream),
-                constraints if key.startswith("eval.") else trainable,
+                constraints if key.startswith(("eval.", "analyse.")) else trainable,
                 bad,
                 progress,
                 ignore=data.ignore,

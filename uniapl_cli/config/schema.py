@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import NonNegativeInt
 
+from uniapl_cli.analysis.options import AnalyseOptions
 from uniapl_cli.chat import ChatOptions
 from uniapl_cli.config.load import Root
 from uniapl_cli.data.options import DataOptions
@@ -114,6 +115,7 @@ class Config(Root):
     teach: TeachOptions = section(TeachOptions, "uniapl teacher-gen")
     filter: FilterOptions = section(FilterOptions, "uniapl filter-gt")
     eval: EvalOptions = section(EvalOptions, "uniapl eval")
+    analyse: AnalyseOptions = section(AnalyseOptions, "uniapl analyse")
     score: ScoreOptions = section(ScoreOptions, "uniapl score")
     polar: Polar = section(Polar, "uniapl pretrain-polar")
 

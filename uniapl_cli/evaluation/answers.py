@@ -19,7 +19,7 @@ from uniapl_cli.teachers import Answer, Failure, Question, Teacher
 from uniapl_cli.teachers.local import TOO_LONG
 from uniapl_cli.types import Message, Progress, Sampling
 
-OTHERWISE = "Delete the file, or set another eval.out"
+KEY = "eval.out"
 # What a row of an answer holds.
 KINDS = {
     "id": str,
@@ -44,11 +44,13 @@ class Asked:
     samples: tuple[int, ...]
     messages: tuple[Message, ...]
     origin: str = ""
+    tools: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def digest(self) -> str:
         """A digest of the conversation, by which a restart knows that it is the same."""
-        said = [[message.role, message.content] for message in self.messages]
+        said: list[Any] = [[message.role, message.content] for message in self.messages]
+        said += [dict(tool) for tool in self.tools]
         return of_text(json.dumps(said))
 
 
@@ -67,17 +69,24 @@ class Draw:
 
 
 class AnswerFile:
-    """A benchmark's answers by one draw.
+    """The answers to some questions by one draw.
 
-    `provenance`: what decides them; a file of other answers is refused. A prompt that fills the
-    model's context is an error, or with `long_is_wrong` an answer that says nothing.
+    `provenance`: what decides them; a file of other answers is refused. `key` is the config's of
+    the folder. A prompt that fills the model's context is an error, or with `long_is_wrong` an
+    answer that says nothing.
     """
 
     def __init__(
-        self, path: Path, provenance: Mapping[str, Any], draw: Draw, *, long_is_wrong: bool = False
+        self,
+        path: Path,
+        provenance: Mapping[str, Any],
+        draw: Draw,
+        *,
+        long_is_wrong: bool = False,
+        key: str = KEY,
     ) -> None:
-        self.path, self.draw, self.long_is_wrong = path, draw, long_is_wrong
-        self.rows = AppendOnlyRows(path, provenance, "eval.out")
+        self.path, self.draw, self.long_is_wrong, self.key = path, draw, long_is_wrong, key
+        self.rows = AppendOnlyRows(path, provenance, key)
 
     def answers(
         self, asked: Sequence[Asked], load: Callable[[], Teacher], title: str
@@ -111,10 +120,10 @@ class AnswerFile:
         digests = {(one.id, one.turn, n): one.digest for one in asked for n in one.samples}
         known: dict[Place, Answer] = {}
         for row in self.kept():
-            place, digest, answer = read_answer(row)
+            place, digest, answer = read_answer(row, self.key)
             if digests.get(place, digest) != digest:
                 problem = f"the question of '{place[0]}' has changed since it was answered"
-                raise DataError(problem, OTHERWISE, where=row.origin, got=place[0])
+                raise DataError(problem, otherwise(self.key), where=row.origin, got=place[0])
             if place in digests:
                 known[place] = answer
         return known
@@ -125,7 +134,9 @@ class AnswerFile:
         if not missing:
             return
         questions = [
-            Question(one.messages, tuple(self._seed(one, n) for n in one.samples), one.origin)
+            Question(
+                one.messages, tuple(self._seed(one, n) for n in one.samples), one.origin, one.tools
+            )
             for one in missing
         ]
         with closing(load().answer(questions, self.draw.sampling, progress)) as results:
@@ -161,14 +172,19 @@ class AnswerFile:
         }
 
 
-def read_answer(row: Row) -> tuple[Place, str, Answer]:
+def otherwise(key: str) -> str:
+    """Return what to do about a file of other answers; `key` is the config's of its folder."""
+    return f"Delete the file, or set another {key}"
+
+
+def read_answer(row: Row, key: str = KEY) -> tuple[Place, str, Answer]:
     """Return an answer's place, its question's digest and itself. Raises DataError."""
     for name, kind in KINDS.items():
         if not isinstance(row.values.get(name), kind):
             problem = (
-                f"no row of an answer that eval wrote: '{name}' is missing, or no {kind.__name__}"
+                f"no row of an answer that uniapl wrote: '{name}' is missing, or no {kind.__name__}"
             )
-            raise DataError(problem, OTHERWISE, where=row.origin, got=row.values.get(name))
+            raise DataError(problem, otherwise(key), where=row.origin, got=row.values.get(name))
     id, turn, sample, digest, text, reason = (row.values[name] for name in KINDS)
     tokens = [row.values.get(name) for name in ("prompt_tokens", "response_tokens")]
     return (id, turn, sample), digest, Answer(text, reason, tokens[0], tokens[1])

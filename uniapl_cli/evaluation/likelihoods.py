@@ -11,7 +11,7 @@ from typing import Any
 
 from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.errors import DataError
-from uniapl_cli.evaluation.answers import OTHERWISE
+from uniapl_cli.evaluation.answers import KEY, otherwise
 from uniapl_cli.evaluation.benchmarks import Benchmark, ChoiceItem, Graded
 from uniapl_cli.files import Row
 from uniapl_cli.runs.console import bar
@@ -29,7 +29,7 @@ class LikelihoodFile:
     """The likelihoods of a benchmark's options. `provenance`: what decides them."""
 
     def __init__(self, path: Path, provenance: Any) -> None:
-        self.rows = AppendOnlyRows(path, provenance, "eval.out")
+        self.rows = AppendOnlyRows(path, provenance, KEY)
 
     def likelihoods(
         self, items: Sequence[ChoiceItem], load: Callable[[], Scorer], title: str
@@ -57,7 +57,7 @@ class LikelihoodFile:
                 continue
             if digests[id] != question or len(found) not in (0, options[id]):
                 problem = f"the question or the options of '{id}' have changed"
-                raise DataError(problem, OTHERWISE, where=row.origin, got=id)
+                raise DataError(problem, otherwise(KEY), where=row.origin, got=id)
             known[id] = found
         return known
 
@@ -76,7 +76,7 @@ def read_likelihoods(row: Row) -> tuple[str, str, list[Likelihood]]:
         return str(row.values["id"]), row.values["question"], found
     except (KeyError, TypeError):
         problem = "no row of likelihoods that eval wrote"
-        raise DataError(problem, OTHERWISE, where=row.origin, got=list(row.values)) from None
+        raise DataError(problem, otherwise(KEY), where=row.origin, got=list(row.values)) from None
 
 
 def choose(

@@ -21,7 +21,7 @@ def usable_names(named: dict[str, Any]) -> dict[str, Any]:
     for name in named:
         if not re.fullmatch(r"[\w-]{1,80}", name):
             raise ValueError(
-                f"{name!r} would be part of the names of files in eval.out: "
+                f"{name!r} would be part of the names of files: "
                 "take at most 80 letters, digits, '_' and '-'"
             )
     return named

@@ -1,0 +1,127 @@
+"""Tables of analyses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Table = tuple[list[str], list[list[str]]]
+
+
+def title(result: Mapping[str, Any]) -> str:
+    """Return what an analysis is of, in one line."""
+    prompts = result["prompts"]
+    if result["kind"] == "lengths":
+        return f"Lengths in tokens, on {prompts} prompts"
+    if result["kind"] == "agreement":
+        return f"Does r, the discriminator's score, know what passes? On {prompts} prompts"
+    own = result["responses"] == "models"
+    whose = f"the models' own, to {prompts} prompts" if own else f"those of {prompts} rows"
+    return f"Log-probabilities of responses, {whose}, in nats"
+
+
+def grid(result: Mapping[str, Any]) -> Table:
+    """Return an analysis as a table."""
+    return {"lengths": lengths, "logprobs": logprobs, "agreement": agreement}[result["kind"]](
+        result
+    )
+
+
+def lengths(result: Mapping[str, Any]) -> Table:
+    """Return a row a model, with its distances to the teacher's lengths; the teacher last."""
+    rows = [
+        [
+            name,
+            f"{one['mean']:.1f}",
+            share(one["cut"]),
+            figure(one["wasserstein"], 2),
+            figure(one["ks"], 3),
+        ]
+        for name, one in result["models"].items()
+    ]
+    teacher = result["teacher"]
+    rows.append(["(the teacher's)", f"{teacher['mean']:.1f}", share(teacher["cut"]), "", ""])
+    return ["model", "mean", "cut off", "Wasserstein-1", "Kolmogorov-Smirnov"], rows
+
+
+def logprobs(result: Mapping[str, Any]) -> Table:
+    """Return a row a model: student less teacher, a response and a token, in nats."""
+    rows = [
+        [
+            name,
+            signed(one["difference"], 2),
+            number(one["difference"]["sd"], 2),
+            signed(one["per_token"], 4),
+            number(one["per_token"]["sd"], 4),
+        ]
+        for name, one in result["models"].items()
+    ]
+    return ["model", "student - teacher", "sd", "a token", "sd a token"], rows
+
+
+def agreement(result: Mapping[str, Any]) -> Table:
+    """Return a row a model, and one of all responses together."""
+    rows = [
+        [
+            name,
+            str(one["responses"]),
+            share(one["passing"]),
+            number(one["passed_mean"], 2),
+            number(one["failed_mean"], 2),
+            figure(one["auc"], 3),
+            figure(one["within"], 3),
+            figure(one["coef_auc"], 3),
+        ]
+        for name, one in {**result["models"], "(all)": result["all"]}.items()
+    ]
+    columns = [
+        "model",
+        "responses",
+        "pass",
+        "r if pass",
+        "r if not",
+        "AUC of r",
+        "r within",
+        "AUC of coef",
+    ]
+    return columns, rows
+
+
+def words(result: Mapping[str, Any]) -> list[str]:
+    """Return why figures of an agreement are missing, a line each."""
+    said: list[str] = []
+    if result["kind"] != "agreement":
+        return said
+    for name, one in result["models"].items():
+        if not one["auc"]["n"]:
+            kind = "pass" if one["passing"] else "fail"
+            said.append(f"{name}: all responses {kind}, so no pair says what r knows")
+        elif not one["within"]["n"]:
+            why = "set analyse.samples=4" if result["samples"] == 1 else "all of a prompt are alike"
+            said.append(f"{name}: no prompt has a response that passes and one that fails: {why}")
+    return said
+
+
+def figure(one: Mapping[str, Any], digits: int) -> str:
+    """Return a value with its interval."""
+    if one["value"] is None:
+        return "-"
+    low, high = (f"{one[end]:.{digits}f}" for end in ("low", "high"))
+    return f"{one['value']:.{digits}f} ({low} to {high})"
+
+
+def signed(one: Mapping[str, Any], digits: int) -> str:
+    """Return a mean with its sign and its interval."""
+    if one["low"] is None:
+        return f"{one['mean']:+.{digits}f}"
+    return f"{one['mean']:+.{digits}f} ({one['low']:+.{digits}f} to {one['high']:+.{digits}f})"
+
+
+def number(value: float | None, digits: int) -> str:
+    """Return a number, or that there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def share(value: float | None) -> str:
+    """Return a share in percent."""
+    return "-" if value is None else f"{value * 100:.1f}%"
