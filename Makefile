@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 TABLES := table2 table3 table4 table5 table6 table7 table8 table9 table10 table11 table12
-.PHONY: help install demo $(TABLES) test test-fast check style tiny-models vllm-env clean
+.PHONY: help install demo $(TABLES) test test-fast test-browser check style tiny-models vllm-env clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,10 @@ test: $(INSTALLED)  ## run all tests
 
 test-fast: $(INSTALLED)  ## run the unit tests only
 	pytest -m "not slow"
+
+test-browser: $(INSTALLED)  ## drive the HTML page in Chromium, which must be installed
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,browser]'
+	pytest -m browser
 
 check: $(INSTALLED)  ## lint, types, import contracts
 	ruff check
