@@ -37,12 +37,17 @@ class Parsed(HTMLParser):
         return [(attrs, "".join(said)) for name, attrs, said in self.elements if name == tag]
 
 
-@pytest.fixture
-def text(study) -> str:
-    return make_page(study, table=2).text
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return write_study(tmp_path_factory.mktemp("text") / "study")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def text(whole) -> str:
+    return make_page(read_study(whole), table=2).text
+
+
+@pytest.fixture(scope="module")
 def parsed(text) -> Parsed:
     return Parsed(text)
 
@@ -65,8 +70,8 @@ def test_data_end_no_element_and_are_read_back():
     assert json.loads(found)["said"][0] == HOSTILE
 
 
-def test_the_same_files_make_the_same_page(folder, text):
-    assert make_page(read_study(folder), table=2).text == text
+def test_the_same_files_make_the_same_page(whole, text):
+    assert make_page(read_study(whole), table=2).text == text
 
 
 def test_a_hostile_response_is_text_in_the_data_alone(text, parsed):

@@ -6,7 +6,10 @@ import pytest
 from small_study import write_eval, write_run, write_study
 
 from uniapl_cli.errors import DataError
+from uniapl_cli.pages.configs import configs, provenance
 from uniapl_cli.pages.page import make_page
+from uniapl_cli.pages.results import results
+from uniapl_cli.pages.samples import side_by_side
 from uniapl_cli.pages.study import natural, read_study
 
 
@@ -36,7 +39,7 @@ def test_evaluations_of_one_name_are_told_apart(tmp_path):
         write_eval(tmp_path / place, "sft", 0)
     names = [one.name for one in read_study(tmp_path).evaluations]
     assert names == ["sft (early)", "sft (late)"]
-    assert make_page(read_study(tmp_path)).shown["evaluations"] == 2
+    assert "sft (late)" in "".join(results(read_study(tmp_path).evaluations))
 
 
 def test_checkpoints_hidden_folders_and_links_hold_no_study(tmp_path):
@@ -94,14 +97,15 @@ def test_a_broken_line_of_answers_is_named(folder):
     rows = file.read_text().splitlines()
     file.write_text("\n".join([rows[0], '{"draws": "greedy", "key": "p"}', rows[1]]))
     with pytest.raises(DataError) as caught:
-        make_page(read_study(folder))
+        side_by_side(read_study(folder).evaluations)
     assert (caught.value.file, caught.value.line) == (str(file), 2)
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "environment.json", "inputs.json"])
 def test_a_run_may_lack_a_file(folder, name):
     (folder / "unified-0" / name).unlink()
-    assert make_page(read_study(folder)).shown["runs"] == 3
+    study = read_study(folder)
+    assert "unified-0" in "".join([*configs(study.runs), *provenance(study)])
 
 
 def test_an_evaluation_may_lack_its_answers(folder):
@@ -121,5 +125,5 @@ def test_a_study_of_runs_alone_is_one(tmp_path):
 
 def test_a_run_or_an_evaluation_by_itself_is_one(tmp_path):
     folder = write_study(tmp_path / "study")
-    assert make_page(read_study(folder / "sft")).shown["runs"] == 1
-    assert make_page(read_study(folder / "eval" / "base")).shown["evaluations"] == 1
+    assert [run.name for run in read_study(folder / "sft").runs] == ["sft"]
+    assert [one.name for one in read_study(folder / "eval" / "base").evaluations] == ["base"]

@@ -68,7 +68,7 @@ def _form() -> Html:
         _field("set", "Benchmark and draw", _select("set")),
         _field(
             "q",
-            "Text in prompt or responses",
+            "Search texts",
             element(
                 "input", type="search", id="q", name="q", autocomplete="off", spellcheck="false"
             ),
@@ -77,8 +77,8 @@ def _form() -> Html:
         _field("fails", "Failed by", _select("fails")),
         _field("instruction", "Instruction", _select("instruction")),
         _field("sort", "Order", _select("sort")),
-        _field("first", "Difference: of", _select("first"), class_="difference"),
-        _field("second", "less", _select("second"), class_="difference"),
+        _field("first", "Difference of", _select("first"), class_="field difference"),
+        _field("second", "less", _select("second"), class_="field difference"),
         _field("size", "Samples a page", _select("size", SIZES)),
         element(
             "div",
@@ -101,7 +101,7 @@ def _form() -> Html:
 
 def _field(id: str, label: str, control: Html, **attributes: Any) -> Html:
     named = element("label", label, for_=id)
-    return element("div", named, control, **{"class_": "field"} | attributes)
+    return element("div", named, control, **{"class_": "field", **attributes})
 
 
 def _select(id: str, values: Iterable[Any] = ()) -> Html:

@@ -11,8 +11,8 @@ from pathlib import Path
 import uniapl_cli
 from uniapl_cli.pages.browser import cut_texts, samples
 from uniapl_cli.pages.configs import configs, provenance
+from uniapl_cli.pages.figures import figures
 from uniapl_cli.pages.html import Html, element
-from uniapl_cli.pages.paper import paper
 from uniapl_cli.pages.results import results
 from uniapl_cli.pages.samples import PROMPTS, side_by_side
 from uniapl_cli.pages.study import Study
@@ -54,6 +54,7 @@ def make_page(
     sections = [
         Section("results", "Results", results(study.evaluations)),
         Section("paper", f"The paper's Table {table}", _paper(study, table)),
+        Section("figures", "Figures", figures(study)),
         Section("samples", "Samples side by side", samples(sets, names) if sets else []),
         Section("configs", "Configs and differences", configs(study.runs)),
         Section("provenance", "How it was made", provenance(study)),
@@ -70,7 +71,12 @@ def make_page(
 
 
 def _paper(study: Study, number: int | None) -> Sequence[Html]:
-    return [] if number is None else paper(number, study.evaluations)
+    if number is None:
+        return []
+    # Imported only here: it knows the benchmarks, and with them comes torch.
+    from uniapl_cli.pages.paper import paper
+
+    return paper(number, study.evaluations)
 
 
 def _document(title: str, shown: Mapping[str, int], sections: Sequence[Section]) -> str:

@@ -53,13 +53,21 @@ function answerOf(row, model, view, name) {
     "article",
     { class: `answer ${WORDS[passed].replace(" ", "-")}` },
     make("h4", {}, name, badge(passed)),
-    answer.text
-      ? make("p", { class: "said", tabindex: "0", role: "region", "aria-label": `${name}'s response` }, answer.text)
-      : make("p", { class: "said empty" }, "(empty)"),
-    answer.left_out ? make("p", { class: "aside" }, `${answer.left_out} more characters are left out`) : null,
-    answer.strict ? verdictList(row, answer) : null,
+    make("div", {}, ...said(answer, name)),
+    make("div", {}, answer.strict ? verdictList(row, answer) : null),
     factsOf(answer),
   );
+}
+
+function said(answer, name) {
+  const region = { tabindex: "0", role: "region", "aria-label": `${name}'s response` };
+  const left = `${answer.left_out} more characters are left out`;
+  return [
+    answer.text
+      ? make("p", { class: "said", ...region }, answer.text)
+      : make("p", { class: "said empty" }, "(empty)"),
+    answer.left_out ? make("p", { class: "aside" }, left) : null,
+  ];
 }
 
 function badge(passed) {
@@ -72,15 +80,17 @@ function verdictList(row, answer) {
   const items = answer.strict.map((strict, n) => {
     const id = row.instructions[n]?.[0] ?? `instruction ${n + 1}`;
     const loose = answer.loose && answer.loose[n] !== strict;
-    return make(
-      "li",
-      { class: WORDS[strict] },
-      make("span", { class: "mark", "aria-hidden": "true" }, MARKS[strict]),
+    const error = answer.errors?.[n];
+    const text = make(
+      "span",
+      {},
       make("span", { class: "sr" }, `${WORDS[strict]}: `),
       make("code", {}, id),
       loose ? make("span", { class: "aside" }, ` loosely ${WORDS[answer.loose[n]]}`) : null,
-      answer.errors?.[n] ? make("span", { class: "error" }, ` not judged: ${answer.errors[n]}`) : null,
+      error ? make("span", { class: "error" }, ` not judged: ${error}`) : null,
     );
+    const mark = make("span", { class: "mark", "aria-hidden": "true" }, MARKS[strict]);
+    return make("li", { class: WORDS[strict] }, mark, text);
   });
   return make("ul", { class: "verdicts", "aria-label": "Verdicts" }, ...items);
 }
@@ -97,6 +107,9 @@ function factsOf(answer) {
   const shown = facts.map(([name, value]) =>
     make("div", {}, make("dt", {}, name), make("dd", {}, String(value))),
   );
-  if (answer.cut) shown.push(make("div", { class: "cut" }, make("dt", {}, "cut off"), make("dd", {}, "at the limit of tokens")));
-  return shown.length ? make("dl", { class: "facts" }, ...shown) : null;
+  if (answer.cut) {
+    const dd = make("dd", {}, "at the limit of tokens");
+    shown.push(make("div", { class: "cut" }, make("dt", {}, "cut off"), dd));
+  }
+  return make("dl", { class: "facts" }, ...shown);
 }
