@@ -24,9 +24,10 @@ from benchmarks.engines.contestant import Contestant
 from benchmarks.engines.machine import machine
 from uniapl_cli.tiny.assets import resolve
 
-# The module of benchmarks/engines, and rows of a micro-batch.
-ENGINES = {"ours": ("grpo", 64), "trl": ("trl_grpo", 128)}
-JOB = {"groups": 16, "group": 8, "new_tokens": 48, "lr": 1e-12, "steps": 10}
+# The modules of benchmarks/engines.
+ENGINES = {"ours": "grpo", "trl": "trl_grpo"}
+# micro_batch: TRL's rows a forward pass.
+JOB = {"groups": 16, "group": 8, "new_tokens": 48, "micro_batch": 128, "lr": 1e-12, "steps": 10}
 
 
 def measure(dtype: str, rounds: int, scratch: Path) -> list[dict[str, Any]]:
@@ -35,9 +36,9 @@ def measure(dtype: str, rounds: int, scratch: Path) -> list[dict[str, Any]]:
     running: dict[str, Contestant] = {}
     lines = []
     try:
-        for name, (module, rows) in ENGINES.items():
+        for name, module in ENGINES.items():
             file = scratch / f"{name}.json"
-            file.write_text(json.dumps({**job, "micro_batch": rows}))
+            file.write_text(json.dumps(job))
             log = scratch / f"{name}.log"
             running[name] = Contestant(sys.executable, module, file, log, limit=600)
             running[name].answer()

@@ -4,11 +4,19 @@ from uniapl_cli.sources import StepContext
 from uniapl_cli.training.accumulate import accumulate, prepare
 
 
-def accumulated_means(trainable, terms, weights, batches, micro_batch_size, reference=None):
-    """Add the gradient of the terms and return their means."""
-    sizes = dict.fromkeys(batches, micro_batch_size)
-    micros = prepare(trainable, terms, batches, sizes, reference)
+def accumulated_means(trainable, terms, weights, batches, rows, reference=None):
+    """Add the gradient of the terms and return their means.
+
+    A micro-batch has room for so many of a source's longest rows.
+    """
+    tokens = {name: room(batch, rows) for name, batch in batches.items()}
+    micros = prepare(trainable, terms, batches, tokens, reference)
     return accumulate(trainable, terms, weights, micros)
+
+
+def room(batch, rows):
+    """Return the tokens of so many of a batch's longest rows."""
+    return rows * max(1, int(batch.row_lengths().max()))
 
 
 def no_more(count):

@@ -26,7 +26,7 @@ EXPERIMENTS = Path(__file__).parent.parent / "experiments" / "tiny"
 # Four steps that take half a second. Fractions, so that four rollouts a prompt differ in reward.
 SHORT = (
     "training.steps=4",
-    "training.micro_batch_size=3",
+    "training.micro_batch_tokens=100",
     "sources.demonstrations.rows_per_step=4",
     "sources.rollouts.prompts_per_step=2",
     "sources.rollouts.num_generations=4",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from uniapl_cli.tensors import Batch, TokenBatch, row_ends
+from uniapl_cli.tensors import Batch, TokenBatch
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,15 @@ class ChoiceBatch(Batch):
         chosen, rejected = self.answers.loss_mask.any(1).chunk(2)
         return (chosen | rejected).unsqueeze(1)
 
-    def split(self, rows: int) -> Iterator[ChoiceBatch]:
-        """Yield micro-batches of at most `rows` prompts (2 * `rows` answers) of similar length."""
-        chosen, rejected = row_ends(self.answers.loss_mask).chunk(2)
-        order = torch.argsort(torch.maximum(chosen, rejected), descending=True, stable=True)
-        for index in order.split(rows):
-            yield ChoiceBatch(self.answers.take(torch.cat([index, index + len(order)])))
+    def row_lengths(self) -> Tensor:
+        """Return (B,): twice the longer of a prompt's two answers, which stay together."""
+        chosen, rejected = self.answers.row_lengths().chunk(2)
+        return 2 * torch.maximum(chosen, rejected)
+
+    def take(self, rows: Tensor) -> ChoiceBatch:
+        """Return both answers of these prompts."""
+        prompts = len(self.answers.loss_mask) // 2
+        return ChoiceBatch(self.answers.take(torch.cat([rows, rows + prompts])))
 
     def to(self, device: torch.device) -> ChoiceBatch:
         """Return the batch on `device`."""
@@ -77,16 +80,14 @@ class LabelledBatch(Batch):
         """(B, 1) bool: the answers that have a token that counts."""
         return self.answers.loss_mask.any(1, keepdim=True)
 
-    def split(self, rows: int) -> Iterator[LabelledBatch]:
-        """Yield micro-batches of at most `rows` answers of similar length."""
-        order = torch.argsort(row_ends(self.answers.loss_mask), descending=True, stable=True)
-        for index in order.split(rows):
-            yield LabelledBatch(
-                self.answers.take(index),
-                self.desirable[index],
-                self.mismatched.take(index),
-                self.baseline,
-            )
+    def row_lengths(self) -> Tensor:
+        """Return (B,): the longer of an answer and its mismatched one, each passed by itself."""
+        return torch.maximum(self.answers.row_lengths(), self.mismatched.row_lengths())
+
+    def take(self, rows: Tensor) -> LabelledBatch:
+        """Return these answers, and the mismatched ones beside them."""
+        answers, mismatched = self.answers.take(rows), self.mismatched.take(rows)
+        return LabelledBatch(answers, self.desirable[rows], mismatched, self.baseline)
 
     def to(self, device: torch.device) -> LabelledBatch:
         """Return the batch on `device`."""
@@ -148,12 +149,14 @@ class PairBatch(Batch):
         """(B, 1) bool: every pair counts."""
         return torch.ones(len(self.tokens), 1, dtype=torch.bool, device=self.tokens.device)
 
-    def split(self, rows: int) -> Iterator[PairBatch]:
-        """Yield micro-batches of at most `rows` pairs of similar length."""
-        order = torch.argsort(self.lengths.amax(1), descending=True, stable=True)
-        for index in order.split(rows):
-            lengths = self.lengths[index]
-            yield PairBatch(self.tokens[index, :, : int(lengths.max())], lengths)
+    def row_lengths(self) -> Tensor:
+        """Return (B,): twice the longer sequence of each pair."""
+        return 2 * self.lengths.amax(1)
+
+    def take(self, rows: Tensor) -> PairBatch:
+        """Return these pairs, without needless padding."""
+        lengths = self.lengths[rows]
+        return PairBatch(self.tokens[rows, :, : int(lengths.max())], lengths)
 
     def to(self, device: torch.device) -> PairBatch:
         """Return the batch on `device`."""

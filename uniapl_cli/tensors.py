@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor
 
+from uniapl_cli.partition import partition
+
 
 def pad_ids(
     rows: Sequence[Sequence[int]], pad_id: int = 0, *, left: bool = False
@@ -28,7 +30,7 @@ def pad_ids(
 
 
 class Batch(ABC):
-    """Rows of data and a mask that says where a loss counts. Any split of the rows is a batch too.
+    """Rows of data and a mask that says where a loss counts. Some of the rows are a batch too.
 
     Training only calls these methods, so a plug-in's own kind of batch works as the others do.
     """
@@ -40,12 +42,24 @@ class Batch(ABC):
             """(B, T) bool: where a loss counts."""
 
     @abstractmethod
-    def split(self, rows: int) -> Iterator[Self]:
-        """Yield micro-batches of at most `rows` rows."""
+    def row_lengths(self) -> Tensor:
+        """Return (B,): the tokens that a forward pass computes for each row, padding left out."""
+
+    @abstractmethod
+    def take(self, rows: Tensor) -> Self:
+        """Return the rows of these indices, without needless padding."""
 
     @abstractmethod
     def to(self, device: torch.device) -> Self:
         """Return the batch on `device`."""
+
+    def split(self, tokens: int, a_pass: int = 1) -> Iterator[Self]:
+        """Yield micro-batches of at most `tokens` padded tokens, or of one row.
+
+        Rows of similar length are together, with little padding: see `partition`.
+        """
+        for rows in partition(self.row_lengths().cpu().clamp(min=1), tokens, a_pass):
+            yield self.take(rows.to(self.loss_mask.device))
 
     def model_input(self) -> Batch:
         """Return the part of the batch that the model's forward pass reads."""
@@ -111,11 +125,9 @@ class TokenBatch(Batch):
                 if value.shape != (rows,):
                     raise ValueError(f"{name}['{reward}'] must be ({rows},), got {value.shape}")
 
-    def split(self, rows: int) -> Iterator[TokenBatch]:
-        """Yield micro-batches of at most `rows` rows of similar length, with little padding."""
-        order = torch.argsort(row_ends(self.loss_mask), descending=True, stable=True)
-        for index in order.split(rows):
-            yield self.take(index)
+    def row_lengths(self) -> Tensor:
+        """Return (B,): where each row's last token that counts is predicted; nothing reads on."""
+        return row_ends(self.loss_mask)
 
     def take(self, rows: Tensor) -> TokenBatch:
         """Return the rows of these indices, without needless padding."""

@@ -11,7 +11,7 @@ from uniapl_cli import load_config
 from uniapl_cli.commands import components
 from uniapl_cli.commands.method import plan
 from uniapl_cli.commands.streams import make_streams
-from uniapl_cli.commands.train import make_optimizer, make_sources, micro_batch_size
+from uniapl_cli.commands.train import make_optimizer, make_sources, micro_batch_tokens
 from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.loop import next_batches
 from uniapl_cli.training.updater import Updater
@@ -29,7 +29,7 @@ class Grpo:
         self.streams = make_streams(config, self.method, chat, context)
         self.sources = make_sources(config, self.method, chat, self.policy, None, "cpu")
         self.updater = Updater(self.policy, make_optimizer(config, self.policy.model), 1.0)
-        self.sizes = {name: micro_batch_size(config, name) for name in self.sources}
+        self.tokens = {name: micro_batch_tokens(config, name, "cpu") for name in self.sources}
         self.step()
 
     def __call__(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Grpo:
         active, weights = self.method.active(self.done), self.method.weights(self.done)
         drawn = next_batches(active, self.sources, self.streams, self.done)
         rows = {name: part.batch for name, part in drawn.items()}
-        batches = prepare(self.policy, active, rows, self.sizes, None)
+        batches = prepare(self.policy, active, rows, self.tokens, None)
         self.done += 1
         self.updater.update(self.done, active, weights, batches, self.lr)
         return drawn["rollouts"].metrics["completions/mean_length"]
@@ -59,7 +59,6 @@ def overrides(job: dict[str, Any]) -> list[str]:
         f"sampling.max_new_tokens={job['new_tokens']}",
         f"sources.rollouts.prompts_per_step={job['groups']}",
         f"sources.rollouts.num_generations={job['group']}",
-        f"training.micro_batch_size={job['micro_batch']}",
         f"optim.lr={job['lr']}",
         "schedules.beta_kl=0",  # as TRL by default: no reference
         "training.steps=1000000",

@@ -71,7 +71,7 @@ def train(bench: Bench, method: str, run: Path, *overrides: str, steps: int = 2)
         f"data.preferences={paths['pairs']}", f"sources.demonstrations.rows_per_step={size}",
         f"sources.rollouts.prompts_per_step={size}", "sources.rollouts.num_generations=4",
         f"sources.choices.rows_per_step={size}", f"sources.labels.rows_per_step={size}",
-        "training.micro_batch_size=6", f"sampling.max_new_tokens={bench.pick(48, 16)}",
+        "training.micro_batch_tokens=400", f"sampling.max_new_tokens={bench.pick(48, 16)}",
         *overrides,
     )  # fmt: skip
     return run

@@ -79,14 +79,14 @@ def evaluate(bench: Bench, what: str, model: str, out: Path) -> None:
 def train(bench: Bench, model: str, run: Path) -> None:
     """Log some steps of GRPO, rewarded by the share of constraints that pass."""
     options, steps = bench.options, bench.pick(bench.options.grpo_steps, 2)
-    prompts, samples, new, micro = bench.pick((16, 8, 256, 32), (2, 2, 8, 2))
+    prompts, samples, new, micro = bench.pick((16, 8, 256, 16384), (2, 2, 8, 512))
     began = time.perf_counter()
     uniapl(
         "train", "grpo", *bench.where, f"model.path={model}", f"run.dir={run}",
         f"run.save_every={steps}", f"data.prompts={options.train_prompts}",
         f"training.steps={steps}", f"sources.rollouts.prompts_per_step={prompts}",
         f"sources.rollouts.num_generations={samples}", f"sampling.max_new_tokens={new}",
-        f"training.micro_batch_size={micro}", f"optim.lr={options.lr}",
+        f"training.micro_batch_tokens={micro}", f"optim.lr={options.lr}",
         "rewards.verifier.functions.verifier.mode=fraction",
     )  # fmt: skip
     rows = metrics(run)

@@ -17,7 +17,7 @@ from uniapl_cli import load_config
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands.method import plan
 from uniapl_cli.commands.streams import make_streams
-from uniapl_cli.commands.train import make_optimizer, make_sources, micro_batch_size
+from uniapl_cli.commands.train import make_optimizer, make_sources, micro_batch_tokens
 from uniapl_cli.generation import Request
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training import policy as policies
@@ -56,8 +56,8 @@ class SftStep:
 
     def micro_batches(self, size: int) -> Any:
         """Return the batch on the device, cut."""
-        batches, sizes = {"demonstrations": self.batch}, {"demonstrations": size}
-        return prepare(self.policy, self.terms, batches, sizes)
+        batches, tokens = {"demonstrations": self.batch}, {"demonstrations": size * self.width}
+        return prepare(self.policy, self.terms, batches, tokens)
 
     def measure(self, what: str, size: int, times: int) -> None:
         """Log whole steps at a micro-batch size."""
@@ -141,7 +141,7 @@ def grpo(bench: Bench) -> None:
         f"sources.rollouts.prompts_per_step={bench.pick(8, 2)}",
         f"sources.rollouts.num_generations={bench.pick(8, 4)}",
         f"sampling.max_new_tokens={bench.pick(256, 8)}",
-        f"training.micro_batch_size={bench.pick(16, 4)}",
+        f"training.micro_batch_tokens={bench.pick(16384, 128)}",
     )
     method = plan(config)
     streams = make_streams(config, method, chat, policy.model.config.max_position_embeddings)
@@ -150,7 +150,7 @@ def grpo(bench: Bench) -> None:
     )
     sources = make_sources(config, method, chat, policy, reference, bench.device)
     updater = Updater(policy, make_optimizer(config, policy.model), 1.0)
-    sizes = {name: micro_batch_size(config, name) for name in sources}
+    sizes = {name: micro_batch_tokens(config, name, policy.device.type) for name in sources}
     bench.peak_gib()
     for step in range(bench.pick(3, 2)):
         marks = [time.perf_counter()]

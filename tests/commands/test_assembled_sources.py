@@ -3,7 +3,7 @@
 import pytest
 
 from uniapl_cli.commands.method import plan
-from uniapl_cli.commands.train import make_sources, micro_batch_size, rollout_logps
+from uniapl_cli.commands.train import make_sources, micro_batch_tokens, rollout_logps
 
 
 @pytest.fixture
@@ -50,9 +50,15 @@ def test_a_source_may_have_another_name_than_its_kind(sources_of):
 
 
 def test_a_source_may_have_micro_batches_of_its_own(assembled):
-    sizes = "sources.rollouts.micro_batch_size=2"
-    config, _, policy = assembled("grpo", sizes, "sampling.temperature=0.7")
-    assert micro_batch_size(config, "rollouts") == 2
-    assert micro_batch_size(config, "demonstrations") == 3
+    own = "sources.rollouts.micro_batch_tokens=50"
+    config, _, policy = assembled("grpo", own, "sampling.temperature=0.7")
+    assert micro_batch_tokens(config, "rollouts", "cpu") == 50
+    assert micro_batch_tokens(config, "demonstrations", "cpu") == 100
     logps = rollout_logps(config, policy, policy)
-    assert (logps.rows, logps.temperature) == (2, 0.7)
+    assert (logps.tokens, logps.temperature) == (50, 0.7)
+
+
+def test_a_gpu_takes_more_tokens_at_a_time_unless_the_config_says_how_many(assembled):
+    config, _, _ = assembled("grpo", "training.micro_batch_tokens=null")
+    cpu, cuda = (micro_batch_tokens(config, "rollouts", device) for device in ("cpu", "cuda"))
+    assert 0 < cpu < cuda

@@ -56,7 +56,7 @@ OPTIONS = {
         "terms.kl=null",
         "terms.preference.objective.dual_clip=3",
         "terms.preference.reduction=constant",
-        "sources.rollouts.micro_batch_size=2",
+        "sources.rollouts.micro_batch_tokens=70",
     ],
 }
 
@@ -166,7 +166,7 @@ def test_changed_data_are_refused_when_a_run_goes_on(
 MAY_CHANGE = (
     *("run.save_every=1", "run.log_every=2", "run.keep_checkpoints=1", "run.health=false"),
     *("run.sample_every=1", "run.gradients_every=1", "run.threads=1", "run.device=cpu"),
-    *("training.micro_batch_size=1", "sources.rollouts.micro_batch_size=2"),
+    *("training.micro_batch_tokens=1", "sources.rollouts.micro_batch_tokens=70"),
     *("generation.batch_tokens=500", "discriminator.batch_tokens=500"),
     *("discriminator.cache_mb=1", "discriminator.share_prefixes=false", "sandbox.workers=1"),
 )
@@ -234,7 +234,7 @@ def test_a_source_that_was_left_to_its_defaults_may_have_them_written_down(begun
     """A source's entry is made by its first key; what is not in it is the default as before."""
     run = begun("asft")
     own = "sources.demonstration_rollouts"
-    check(run, tiny_config("asft", "run", f"{own}.micro_batch_size=1"))
+    check(run, tiny_config("asft", "run", f"{own}.micro_batch_tokens=1"))
     with pytest.raises(RunError) as caught:
         check(run, tiny_config("asft", "run", f"{own}.num_generations=5"))
     assert caught.value.got == [f"{own}.num_generations: 2 -> 5"]

@@ -13,7 +13,7 @@ SIZES = [
     "sources.demonstrations.rows_per_step=8",
     "sources.rollouts={prompts_per_step: 8, num_generations: 8}",
     "sources.demonstration_rollouts.num_generations=8",
-    "training.micro_batch_size=64",
+    "training.micro_batch_tokens=4096",
     "sampling.max_new_tokens=40",
     "optim.lr=0.002",
     "run.save_every=100",
@@ -70,7 +70,7 @@ def test_sft_lowers_the_loss_on_rows_it_has_not_seen(train_tiny, tiny_data, toke
         return -load_policy(path, "cpu").forward(batch)[batch.loss_mask].mean().item()
 
     many = f"data.demonstrations={tiny_data['many']}"
-    sizes = ["sources.demonstrations.rows_per_step=32", "training.micro_batch_size=32"]
+    sizes = ["sources.demonstrations.rows_per_step=32", "training.micro_batch_tokens=2048"]
     run = train_tiny("sft", "run", many, "training.steps=40", *sizes)
     assert loss(run / "final") < loss(resolve("tiny:base")) - 0.01
 

@@ -56,7 +56,7 @@ VALUES = {
     "a number for a section": "model: {adapter: 3}\n",
     "a number for a map": "terms: 3\n",
     "none of a few words": "data: {overlong: trunc}\n",
-    "below the least": "training: {micro_batch_size: 0}\n",
+    "below the least": "training: {micro_batch_tokens: 0}\n",
     "above the most": "sampling: {top_p: 1.5}\n",
     "long text": f"seed: {'x' * 500}\n",
     "a layout that is not known": "data: {layout: ifevel}\n",

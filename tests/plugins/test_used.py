@@ -101,7 +101,7 @@ def test_a_method_of_plug_ins_alone_trains(uniapl: Run, tmp_path: Path, tiny_dat
 @pytest.mark.slow
 def test_a_source_brings_its_own_stream_and_batch(uniapl: Run, tmp_path: Path) -> None:
     (tmp_path / "exp.yaml").write_text(
-        "sources: {sentences: {texts: [One., Two words., And three words.], micro_batch_size: 1}}\n"
+        "sources: {sentences: {texts: [One., Two words., And three.], micro_batch_tokens: 1}}\n"
         "terms: {heart: {source: sentences, objective: by_heart, weight: 2}}\n"
     )
     words = ["train", "exp.yaml", *SMALL[:4], *SMALL[-3:], "run.save_every=1"]

@@ -15,11 +15,11 @@ ROLLOUTS = [
 ]
 
 
-@pytest.mark.parametrize("rows", [1, 3, 99])
+@pytest.mark.parametrize("tokens", [1, 10, 99])
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_each_rollout_has_its_own_in_its_order(new_policy, rows, temperature):
+def test_each_rollout_has_its_own_in_its_order(new_policy, tokens, temperature):
     reference = new_policy(1)
-    result = RolloutLogps(reference, torch.device("cpu"), 0, temperature, rows)(ROLLOUTS)
+    result = RolloutLogps(reference, torch.device("cpu"), 0, temperature, tokens)(ROLLOUTS)
     for rollout, logps in zip(ROLLOUTS, result, strict=True):
         pair = (rollout.prompt_ids, rollout.completion.token_ids)
         batch = TokenBatch(*pad_rows([pair], 0), temperature=temperature)

@@ -130,7 +130,7 @@ def test_labelled_batches_split_into_whole_answers(chat, new_policy):
     policy = new_policy()
     for items in (EITHER, [row(1, "a", "b")]):
         batch = draw(Labels, chat, items).batch
-        micros = list(batch.split(2))
+        micros = list(batch.split(60))
         assert sum(micro.desirable.sum() for micro in micros) == batch.desirable.sum()
         with torch.no_grad():
             total = sum(policy.forward(micro.mismatched).sum() for micro in micros)

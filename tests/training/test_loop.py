@@ -71,7 +71,7 @@ RL = objectives.bind(objectives.options("surrogate", reward="verifier"))
 SETTINGS = {
     "steps": STEPS,
     "lr": linear(0.01, 0.001),
-    "micro_batch_sizes": defaultdict(lambda: 2),
+    "micro_batch_tokens": defaultdict(lambda: 12),
     "max_grad_norm": 1.0,
     "save_every": 100,
 }

@@ -85,7 +85,7 @@ def _advice(error: Exception) -> str | None:
     # By name, because importing torch for its class would cost every verb a second.
     if type(error).__name__ == "OutOfMemoryError":
         return (
-            "the GPU's memory is full: lower training.micro_batch_size, generation.batch_tokens "
+            "the GPU's memory is full: lower training.micro_batch_tokens, generation.batch_tokens "
             "or discriminator.batch_tokens, and repeat the command; it goes on from its checkpoint"
         )
     return None

@@ -41,6 +41,7 @@ from uniapl_cli.errors import UniAPLError
 from uniapl_cli.loading import context_length
 from uniapl_cli.monitoring.health import Health
 from uniapl_cli.monitoring.reporter import Reporter
+from uniapl_cli.partition import default_tokens
 from uniapl_cli.rewards.reference import Reference, RolloutLogps
 from uniapl_cli.rewards.reward import Reward, make_reward, needs
 from uniapl_cli.runs.console import bar, messages
@@ -175,13 +176,14 @@ def rollout_logps(config: Config, policy: Policy, reference: Reference | None) -
         policy.device,
         policy.tokenizer.pad_token_id or 0,
         config.sampling.temperature,
-        micro_batch_size(config, "rollouts"),
+        micro_batch_tokens(config, "rollouts", policy.device.type),
     )
 
 
-def micro_batch_size(config: Config, source: str) -> int:
-    """Return how many rows of a source a forward pass takes."""
-    return config.source(source).micro_batch_size or config.training.micro_batch_size
+def micro_batch_tokens(config: Config, source: str, device: str) -> int:
+    """Return how many padded tokens of a source a forward pass takes on a kind of device."""
+    own, common = config.source(source).micro_batch_tokens, config.training.micro_batch_tokens
+    return own or common or default_tokens(device)
 
 
 def execute(
@@ -195,10 +197,11 @@ def execute(
 ) -> dict[str, Any]:
     """Run the loop in an opened run directory and write the final model."""
     training, began = config.training, time.monotonic()
+    device = state.trainable.device.type
     settings = Settings(
         steps=training.steps,
         lr=lr,
-        micro_batch_sizes={name: micro_batch_size(config, name) for name in sources},
+        micro_batch_tokens={name: micro_batch_tokens(config, name, device) for name in sources},
         max_grad_norm=training.max_grad_norm,
         save_every=config.run.save_every,
         num_iterations=training.num_iterations,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from uniapl_cli.data.collate import pad_rows
+from uniapl_cli.partition import partition, pass_tokens
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Rollout
 
@@ -26,25 +27,25 @@ class Reference(Protocol):
 class RolloutLogps:
     """Rollouts to the reference's log-probability of each response token, at their temperature.
 
-    rows: rollouts a forward pass.
+    tokens: those of a forward pass, padding included.
     """
 
     reference: Reference
     device: torch.device
     pad_id: int
     temperature: float
-    rows: int
+    tokens: int
 
     @torch.no_grad()
     def __call__(self, rollouts: Sequence[Rollout]) -> list[list[float]]:
         """Return one list a rollout, one log-probability a token of its response."""
         pairs = [(r.prompt_ids, r.completion.token_ids) for r in rollouts]
         batch = TokenBatch(*pad_rows(pairs, self.pad_id), temperature=self.temperature)
-        rows_logps: list[list[float]] = []
-        for index in torch.arange(len(rollouts)).split(self.rows):
-            part = batch.take(index)
+        rows_logps: list[list[float]] = [[] for _ in rollouts]
+        lengths = batch.row_lengths().clamp(min=1)
+        for rows in partition(lengths, self.tokens, pass_tokens(self.device.type)):
+            part = batch.take(rows)
             logps = self.reference.forward(part.to(self.device)).cpu()
-            rows_logps += [
-                row[mask].tolist() for row, mask in zip(logps, part.loss_mask, strict=True)
-            ]
+            for row, own, mask in zip(rows.tolist(), logps, part.loss_mask, strict=True):
+                rows_logps[row] = own[mask].tolist()
         return rows_logps

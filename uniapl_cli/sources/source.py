@@ -71,8 +71,8 @@ class Parts:
 class SourceOptions(Options):
     """The options that every source has."""
 
-    micro_batch_size: Count | None = key(
-        None, "rows a forward pass; null takes training.micro_batch_size", may_change=True
+    micro_batch_tokens: Count | None = key(
+        None, "tokens a forward pass; null takes training.micro_batch_tokens", may_change=True
     )
 
     @property

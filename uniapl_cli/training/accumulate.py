@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from uniapl_cli.partition import pass_tokens
 from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.tensors import Batch, Mean
 from uniapl_cli.training.policy import Trainable
@@ -20,17 +21,18 @@ def prepare(
     trainable: Trainable,
     terms: Sequence[Term],
     batches: Mapping[str, Batch],
-    micro_batch_sizes: Mapping[str, int],
+    micro_batch_tokens: Mapping[str, int],
     reference: Reference | None = None,
 ) -> dict[str, list[Batch]]:
-    """Split each source's batch into micro-batches on the trainable's device.
+    """Split each source's batch into micro-batches of so many tokens on the trainable's device.
 
     Where a term needs them, the reference's log-probabilities are added. They are computed once a
     step, however many updates it makes.
     """
     prepared: dict[str, list[Batch]] = {}
     for source, batch in batches.items():
-        micros = [m.to(trainable.device) for m in batch.split(micro_batch_sizes[source])]
+        device, tokens = trainable.device, micro_batch_tokens[source]
+        micros = [m.to(device) for m in batch.split(tokens, pass_tokens(device.type))]
         if any(term.needs_reference for term in terms if term.source == source):
             assert reference is not None, "made wherever a term needs it"
             micros = [micro.with_reference(reference.forward) for micro in micros]

@@ -25,12 +25,15 @@ from uniapl_cli.training.updater import Updater
 
 
 class Training(Options):
-    """How many steps, and how each updates. `micro_batch_size` does not change the gradient."""
+    """How many steps, and how each updates. `micro_batch_tokens` does not change the gradient."""
 
     # Checkpoints are named by eight digits.
     steps: int = key(MISSING, "optimiser steps", ge=1, le=99_999_999)
-    micro_batch_size: Count = key(
-        32, "rows a forward pass, where a source does not say", may_change=True
+    micro_batch_tokens: Count | None = key(
+        None,
+        "tokens a forward pass, padding included; a longer row is a pass of its own; null: "
+        "1,024 on a CPU, 8,192 on a GPU",
+        may_change=True,
     )
     num_iterations: int = key(
         1, "updates a step makes from its batches (PPO's epochs)", ge=1, le=1000
@@ -43,11 +46,11 @@ class Training(Options):
 
 @dataclass(frozen=True)
 class Settings:
-    """The loop's options. micro_batch_sizes: rows a forward pass, by source."""
+    """The loop's options. micro_batch_tokens: padded tokens a forward pass, by source."""
 
     steps: int
     lr: Schedule
-    micro_batch_sizes: Mapping[str, int]
+    micro_batch_tokens: Mapping[str, int]
     max_grad_norm: float
     save_every: int
     num_iterations: int = 1
@@ -103,7 +106,7 @@ def train(
         drawn = next_batches(active, sources, state.streams, step)
         sampled = time.perf_counter()
         rows = {name: part.batch for name, part in drawn.items()}
-        batches = prepare(state.trainable, active, rows, settings.micro_batch_sizes, reference)
+        batches = prepare(state.trainable, active, rows, settings.micro_batch_tokens, reference)
         done = step + 1
         gradients = updater.gradient_metrics(done, active, weights, batches)
         means, norm = updater.update(done, active, weights, batches, lr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,10 +36,13 @@ class SentenceBatch(Batch):
         """(B, T) bool: the tokens that count."""
         return self.texts.loss_mask
 
-    def split(self, rows: int) -> Iterator[SentenceBatch]:
-        """Yield micro-batches of at most `rows` rows."""
-        for index in torch.arange(len(self.importance)).split(rows):
-            yield SentenceBatch(self.texts.take(index), self.importance[index])
+    def row_lengths(self) -> Tensor:
+        """Return (B,): the tokens of each sentence."""
+        return self.texts.row_lengths()
+
+    def take(self, rows: Tensor) -> SentenceBatch:
+        """Return the sentences of these indices."""
+        return SentenceBatch(self.texts.take(rows), self.importance[rows])
 
     def to(self, device: torch.device) -> SentenceBatch:
         """Return the batch on `device`."""
