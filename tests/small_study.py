@@ -116,6 +116,31 @@ def write_run(folder: Path, name: str, **values) -> None:
     write_lines(folder / "metrics.jsonl", steps)
 
 
+def write_analysis(folder: Path, **more) -> None:
+    """The lengths of two models' responses."""
+    distance = {"value": 1.5, "low": 0.5, "high": 2.5}
+    one = {
+        "lengths": [9, 10, 12],
+        "mean": 10.3,
+        "cut": 0.0,
+        "wasserstein": distance,
+        "ks": distance,
+    }
+    result = {
+        "version": 1,
+        "kind": "lengths",
+        "prompts": 3,
+        "unit": "tokens",
+        "teacher": {"lengths": [9, 11, 12], "mean": 10.7, "cut": 0.0},
+        "models": {"base": one, "unified": one},
+        "inputs": {"analyse.models.base": {"model": {"path": "tiny:base", "digest": "feed"}}},
+        "environment": {"uniapl": "0.1.0", "command": ["analyse", "lengths"]},
+        **more,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "lengths.json").write_text(json.dumps(result))
+
+
 def write_study(folder: Path) -> Path:
     """base, and unified at two seeds."""
     write_eval(folder / "eval" / "base", "base", 0)
@@ -124,4 +149,5 @@ def write_study(folder: Path) -> Path:
         write_run(folder / name, name, seed=seed, method="unified", rate=0.002)
         write_eval(folder / name / "eval", name, 1 + seed)
     write_run(folder / "sft", "sft")
+    write_analysis(folder / "analysis")
     return folder

@@ -80,7 +80,8 @@ def test_what_is_no_folder_is_refused(tmp_path, name):
         ("sft/config.yaml", b"a: \x00"),
         ("sft/environment.json", b"[]"),
         ("sft/inputs.json", b"nothing"),
-        ("sft/lengths.json", b'{"kind": "agreement"}'),
+        ("analysis/lengths.json", b'{"kind": "agreement"}'),
+        ("analysis/lengths.json", b'{"kind": "lengths", "version": 9}'),
         ("sft/logprobs.json", b"[" * 100_000),
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any
 from uniapl_cli.errors import DataError
 from uniapl_cli.evaluation.results import RESPONSES, SAMPLES
 from uniapl_cli.files import Row, read_rows
-from uniapl_cli.pages.study import Evaluation
+from uniapl_cli.pages.study import Written
 
 # Characters that are kept of a response, a prompt, and the kwargs of an instruction.
 LONGEST, LONGEST_KWARGS = 20_000, 400
@@ -34,7 +34,7 @@ class Answer:
     row: Mapping[str, Any]
 
 
-def read_answers(evaluation: Evaluation) -> Iterator[Answer]:
+def read_answers(evaluation: Written) -> Iterator[Answer]:
     """Yield the answers that stand beside an eval.json; none where their files are not there.
 
     Raises DataError for a row that no eval wrote.
@@ -58,7 +58,7 @@ def _foreign(row: Row, name: str) -> DataError:
 
 
 def _response(
-    evaluation: Evaluation, values: Mapping[str, Any], counts: Counter[tuple[str, str]]
+    evaluation: Written, values: Mapping[str, Any], counts: Counter[tuple[str, str]]
 ) -> Answer:
     """Return an answer to a prompt of one's own: the n-th of a prompt is its n-th sample."""
     draw, id = _str(values["draws"]), _str(values["key"])
@@ -85,7 +85,7 @@ def _response(
 
 
 def _sample(
-    evaluation: Evaluation, values: Mapping[str, Any], counts: Counter[tuple[str, str]]
+    evaluation: Written, values: Mapping[str, Any], counts: Counter[tuple[str, str]]
 ) -> Answer:
     """Return an answer to a benchmark."""
     name, draw = _str(values["benchmark"]), _str(values["draws"])

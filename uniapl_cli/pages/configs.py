@@ -8,11 +8,13 @@ from typing import Any
 
 from uniapl_cli.pages.differences import differences
 from uniapl_cli.pages.html import Html, element
-from uniapl_cli.pages.study import Evaluation, Run, Study
+from uniapl_cli.pages.study import Run, Study, Written
 from uniapl_cli.pages.tables import code, folded, table
 
 # A digest is shown by its first characters, whole where the pointer rests.
 DIGEST = 12
+# By what command, and what it left.
+Made = tuple[str, Run | Written]
 
 
 def configs(runs: Sequence[Run]) -> list[Html]:
@@ -43,18 +45,18 @@ def configs(runs: Sequence[Run]) -> list[Html]:
 
 def provenance(study: Study) -> list[Html]:
     """Return versions and machines, what was read with its digest, and the commands."""
-    made: list[Run | Evaluation] = [*study.runs, *study.evaluations]
+    made: list[Made] = [
+        *((f"train {one.name}", one) for one in study.runs),
+        *((f"eval {one.name}", one) for one in study.evaluations),
+        *((f"analyse {one.name}", one) for one in study.analyses),
+    ]
     return [part for part in (_versions(made), _inputs(made), _commands(made)) if part is not None]
 
 
-def _label(one: Run | Evaluation) -> str:
-    return f"{'train' if isinstance(one, Run) else 'eval'} {one.name}"
-
-
-def _versions(made: Iterable[Run | Evaluation]) -> Html | None:
+def _versions(made: Iterable[Made]) -> Html | None:
     """Return a column an environment, and who has it; what one leaves out is as others have it."""
     groups: list[tuple[dict[str, str], list[str]]] = []
-    for one in made:
+    for label, one in made:
         if not (flat := _environment(one.environment)):
             continue
         alike = (group for group in groups if all(group[0].get(n, v) == v for n, v in flat.items()))
@@ -62,7 +64,7 @@ def _versions(made: Iterable[Run | Evaluation]) -> Html | None:
         if not labels:
             groups.append((known, labels))
         known |= flat
-        labels.append(_label(one))
+        labels.append(label)
     if not groups:
         return None
     names = list(dict.fromkeys(name for flat, _ in groups for name in flat))
@@ -83,14 +85,16 @@ def _environment(environment: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
-def _inputs(made: Iterable[Run | Evaluation]) -> Html | None:
+def _inputs(made: Iterable[Made]) -> Html | None:
     """Return a row for each thing that was read, with those who read it."""
     readers: dict[tuple[str, str, str], list[str]] = {}
-    for one in made:
+    for label, one in made:
         for name, entry in one.inputs.items():
             found = entry if isinstance(entry, dict) else {}
+            if isinstance(found.get("model"), dict):  # an analysed model's, beside its template
+                found = found["model"]
             path, digest = str(found.get("path") or "-"), str(found.get("digest") or "-")
-            readers.setdefault((name, path, digest), []).append(_label(one))
+            readers.setdefault((name, path, digest), []).append(label)
     if not readers:
         return None
     rows = [
@@ -108,12 +112,12 @@ def _digest(digest: str) -> Html:
     return element("code", digest[:DIGEST], title=digest)
 
 
-def _commands(made: Iterable[Run | Evaluation]) -> Html | None:
+def _commands(made: Iterable[Made]) -> Html | None:
     lines = []
-    for one in made:
+    for label, one in made:
         words = one.environment.get("command")
         if isinstance(words, list):
-            lines.append(f"# {_label(one)}\n{shlex.join(['uniapl', *map(str, words)])}\n")
+            lines.append(f"# {label}\n{shlex.join(['uniapl', *map(str, words)])}\n")
     if not lines:
         return None
     return folded(f"The {len(lines)} commands", code("\n".join(lines), "commands"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uniapl_cli
+from uniapl_cli.pages.analyses import analyses
 from uniapl_cli.pages.browser import cut_texts, samples
 from uniapl_cli.pages.configs import configs, provenance
 from uniapl_cli.pages.figures import figures
@@ -55,6 +56,7 @@ def make_page(
         Section("results", "Results", results(study.evaluations)),
         Section("paper", f"The paper's Table {table}", _paper(study, table)),
         Section("figures", "Figures", figures(study)),
+        Section("analyses", "Analyses", analyses(study.analyses)),
         Section("samples", "Samples side by side", samples(sets, names) if sets else []),
         Section("configs", "Configs and differences", configs(study.runs)),
         Section("provenance", "How it was made", provenance(study)),

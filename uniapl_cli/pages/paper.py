@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from uniapl_cli.evaluation.seeds import split_seed
 from uniapl_cli.pages.html import Html, element
-from uniapl_cli.pages.study import Evaluation
+from uniapl_cli.pages.study import Written
 from uniapl_cli.pages.tables import table
 from uniapl_cli.published.layout import MEASURED, Result, lay_out
 from uniapl_cli.published.sheet import Cell, Sheet
 
 
-def paper(number: int, evaluations: Sequence[Evaluation]) -> list[Html]:
+def paper(number: int, evaluations: Sequence[Written]) -> list[Html]:
     """Return the paper's table with all evaluations in it, and its notes.
 
     Raises DataError for a number that is none of its tables.

@@ -17,13 +17,13 @@ from uniapl_cli.evaluation.report import (
 )
 from uniapl_cli.evaluation.seeds import over_seeds
 from uniapl_cli.pages.html import Html, element
-from uniapl_cli.pages.study import Evaluation
+from uniapl_cli.pages.study import Written
 from uniapl_cli.pages.tables import folded, table
 
 Result = Mapping[str, Any]
 
 
-def results(evaluations: Sequence[Evaluation]) -> list[Html]:
+def results(evaluations: Sequence[Written]) -> list[Html]:
     """Return the tables of all evaluations, those on other data apart."""
     groups: dict[str, list[Result]] = {}
     for one in evaluations:

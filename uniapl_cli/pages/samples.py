@@ -9,7 +9,7 @@ from typing import Any
 
 from uniapl_cli.evaluation.seeds import split_seed
 from uniapl_cli.pages.answers import Answer, read_answers
-from uniapl_cli.pages.study import Evaluation
+from uniapl_cli.pages.study import Written
 
 # Prompts of a benchmark and draw (IFEval has 541), and bytes of all answers.
 PROMPTS, BYTES = 600, 20_000_000
@@ -43,7 +43,7 @@ class SampleSet:
 
 
 def side_by_side(
-    evaluations: Sequence[Evaluation], prompts: int = PROMPTS, size: int = BYTES
+    evaluations: Sequence[Written], prompts: int = PROMPTS, size: int = BYTES
 ) -> list[SampleSet]:
     """Return all answers by benchmark and draw, those of one prompt in one row.
 
@@ -82,7 +82,7 @@ def left_out(sets: Sequence[SampleSet]) -> Iterator[tuple[SampleSet, int]]:
             yield one, missing
 
 
-def _titles(evaluation: Evaluation) -> Mapping[str, str]:
+def _titles(evaluation: Written) -> Mapping[str, str]:
     measured = evaluation.result.get("benchmarks", {})
     return {name: found["title"] for name, found in measured.items()}
 

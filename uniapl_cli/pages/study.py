@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from uniapl_cli.analysis.results import KINDS, VERSION
 from uniapl_cli.errors import DataError
 from uniapl_cli.evaluation.report import read_evaluations
 from uniapl_cli.evaluation.results import ANSWERS, NAME
@@ -21,12 +22,11 @@ from uniapl_cli.runs.directory import RunDirectory
 
 # Folders inside a run or an evaluation, in which no other one is.
 INSIDE = ("checkpoints", "final", ANSWERS)
-KINDS = ("lengths", "logprobs", "agreement")
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What eval wrote into a folder. name: unlike those of all others in the study."""
+class Written:
+    """What eval or analyse wrote. name: unlike those of all others in the study."""
 
     name: str
     file: Path
@@ -57,12 +57,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Study:
-    """All that was found in a folder. analyses: by kind, in the order of their files."""
+    """All that was found in a folder."""
 
     folder: Path
-    evaluations: Sequence[Evaluation]
+    evaluations: Sequence[Written]
     runs: Sequence[Run]
-    analyses: Sequence[tuple[Path, Mapping[str, Any]]]
+    analyses: Sequence[Written]
 
     def files(self) -> Iterator[Path]:
         """Yield the files that must not be written."""
@@ -70,7 +70,7 @@ class Study:
             yield from evaluation.file.parent.glob("*.json*")
         for run in self.runs:
             yield from (file for file in run.folder.iterdir() if file.is_file())
-        yield from (file for file, _ in self.analyses)
+        yield from (analysis.file for analysis in self.analyses)
 
 
 def read_study(folder: Path) -> Study:
@@ -78,17 +78,19 @@ def read_study(folder: Path) -> Study:
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "is not there"
         raise DataError(f"the folder of a study is needed: '{folder}' {what}", got=str(folder))
-    evaluations: list[Evaluation] = []
+    evaluations: list[Written] = []
     runs: list[Run] = []
-    analyses: list[tuple[Path, Mapping[str, Any]]] = []
+    analyses: list[Written] = []
     for place in _folders(folder):
         if (file := place / NAME).is_file():
             result = {**_json(file), **read_evaluations([file])[0]}
-            evaluations.append(Evaluation(str(result["name"]), file, result))
+            evaluations.append(Written(str(result["name"]), file, result))
         if _is_run(place):
             runs.append(_run(folder, place))
         analyses += [
-            (file, _analysis(file)) for kind in KINDS if (file := place / f"{kind}.json").is_file()
+            Written(kind, file, _analysis(file))
+            for kind in KINDS
+            if (file := place / f"{kind}.json").is_file()
         ]
     if not (evaluations or runs or analyses):
         raise DataError(
@@ -97,7 +99,8 @@ def read_study(folder: Path) -> Study:
             f"{', '.join(f'{kind}.json' for kind in KINDS)} (of uniapl analyse)",
             got=str(folder),
         )
-    return Study(folder, _in_order(_named(folder, evaluations), runs), runs, analyses)
+    evaluations = _in_order(_named(folder, evaluations), runs)
+    return Study(folder, evaluations, runs, _named(folder, analyses))
 
 
 def natural(name: str) -> list[Any]:
@@ -141,21 +144,25 @@ def _analysis(file: Path) -> Mapping[str, Any]:
     if found.get("kind") != file.stem:
         problem = f"'{file}' is no {file.name} that uniapl analyse wrote"
         raise DataError(problem, got=found.get("kind"), allowed=[file.stem])
+    if (version := found.get("version")) != VERSION:
+        problem = f"'{file}' is of version {version}, and this uniapl reads {VERSION}"
+        advice = f"Run uniapl analyse {file.stem} again"
+        raise DataError(problem, advice, got=version, allowed=[str(VERSION)])
     return found
 
 
-def _named(folder: Path, evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    """Return evaluations with their folders behind the names that several have."""
-    counts = Counter(one.name for one in evaluations)
+def _named(folder: Path, found: Sequence[Written]) -> list[Written]:
+    """Return what was found with its folder behind a name that several have."""
+    counts = Counter(one.name for one in found)
     return [
         one
         if counts[one.name] == 1
         else replace(one, name=f"{one.name} ({one.file.parent.relative_to(folder)})")
-        for one in evaluations
+        for one in found
     ]
 
 
-def _in_order(evaluations: Sequence[Evaluation], runs: Sequence[Run]) -> list[Evaluation]:
+def _in_order(evaluations: Sequence[Written], runs: Sequence[Run]) -> list[Written]:
     """Return evaluations by name: first of models that runs began with, last of teachers."""
     dirs = {_mapping(run.config.get("run")).get("dir") for run in runs}
     began, taught = (
@@ -163,7 +170,7 @@ def _in_order(evaluations: Sequence[Evaluation], runs: Sequence[Run]) -> list[Ev
         for section in ("model", "teacher")
     )
 
-    def place(one: Evaluation) -> tuple[int, list[Any]]:
+    def place(one: Written) -> tuple[int, list[Any]]:
         model = one.result["model"]
         return (0 if model in began else 2 if model in taught else 1), natural(one.name)
 
