@@ -18,6 +18,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERB
 import command_mistakes
 import config_mistakes
 import data_mistakes
+import figure_mistakes
 import model_mistakes
 import run_mistakes
 from mistake import Mistake, heard
@@ -29,6 +30,7 @@ CATALOGUE: Mapping[str, Mistake] = {
     **config_mistakes.MISTAKES,
     **data_mistakes.MISTAKES,
     **command_mistakes.MISTAKES,
+    **figure_mistakes.MISTAKES,
     **model_mistakes.MISTAKES,
     **run_mistakes.MISTAKES,
 }

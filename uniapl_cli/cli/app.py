@@ -12,6 +12,7 @@ from uniapl_cli.cli import (
     data,
     demo,
     eval,
+    figure,
     filter_gt,
     listing,
     page,
@@ -72,6 +73,7 @@ for name, function, panel in (
 ):
     app.command(name, rich_help_panel=panel)(function)
 app.add_typer(analyse.app, name="analyse", rich_help_panel=LOOK)
+app.add_typer(figure.app, name="figure", rich_help_panel=LOOK)
 app.add_typer(data.app, name="data", rich_help_panel=LOOK)
 app.add_typer(config.app, name="config", rich_help_panel=LOOK)
 app.add_typer(tiny.app, name="tiny", rich_help_panel=MAKE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 Values = tuple[float, ...]
 Ends = tuple[float | None, ...]
@@ -81,11 +81,6 @@ class Chart:
     one_legend: bool = True
     widths: tuple[float, ...] = ()
 
-    @property
-    def names(self) -> list[str]:
-        """The series' names, each once."""
-        return list(dict.fromkeys(one.name for panel in self.panels for one in panel.series))
-
     def plain(self) -> dict[str, Any]:
         """Return all that is drawn, for JSON."""
         panels = [panel.plain() for panel in self.panels]
@@ -117,6 +112,6 @@ def _values(one: Series, categories: Sequence[str]) -> str:
     return f"{one.name} from {one.y[0]:.4g} to {one.y[-1]:.4g}"
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a value out of JSON is a finite number; true is none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

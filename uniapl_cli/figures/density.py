@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 # Places of a curve; values that are taken at a time.
 PLACES, CHUNK = 400, 4096
 # How many bandwidths a curve goes on beyond the outermost values.
-TAIL = 4.0
+TAIL = 3.0
 
 
 def bandwidth(values: Sequence[float], least: float) -> float:

@@ -34,20 +34,23 @@ class _Legend:
 
 
 def draw(chart: Chart, columns: int | None = None) -> Figure:
-    """Return the figure. columns: how many panels stand side by side at most, 3 by default."""
+    """Return the figure. columns: how many panels stand side by side, 1 to 3."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    across = min(len(chart.panels), columns or 3)
-    across = 2 if columns is None and len(chart.panels) == 4 else across
+    across = columns or _across(chart.panels)
     down = math.ceil(len(chart.panels) / across)
     width = WIDTHS[across - 1]
-    looks = panels.looks(chart.names if chart.one_legend else ())
+    every = [one for panel in chart.panels for one in panel.series]
+    looks = panels.looks(every if chart.one_legend else ())
     legend = _legend(chart, width)
     note = textwrap.wrap(legible(chart.note), int(width / LETTER * 1.08))
     top = 0.28 + style.LINE * legend.rows + (0.06 if legend.rows else 0)
     bottom = style.LINE * len(note) + (0.08 if note else 0)
     heights = [_height(row, across) for row in _rows(chart.panels, across)]
+    if not chart.one_legend:
+        rows = max(len(panel.series) for panel in chart.panels)
+        heights = [height + style.LINE * rows for height in heights]
     height = top + sum(heights) + bottom
     with style.styled():
         rect = (0.0, bottom / height, 1.0, (height - top - bottom) / height)
@@ -57,7 +60,7 @@ def draw(chart: Chart, columns: int | None = None) -> Figure:
         grid = figure.add_gridspec(down, across, width_ratios=ratios, height_ratios=heights)
         for number, panel in enumerate(chart.panels):
             axes = figure.add_subplot(grid[number // across, number % across])
-            own = looks or panels.looks([one.name for one in panel.series])
+            own = looks or panels.looks(panel.series)
             share = ratios[number % across] / sum(ratios)
             panels.fill(axes, panel, own, width * share)
             if not chart.one_legend:
@@ -72,6 +75,13 @@ def draw(chart: Chart, columns: int | None = None) -> Figure:
         if note:
             figure.text(left, 0.05 / height, "\n".join(note), va="bottom", size=style.SMALL)
     return figure
+
+
+def _across(shown: Sequence[Panel]) -> int:
+    """Return how many panels stand side by side: bars only with as many beside them."""
+    if len({len(panel.categories) for panel in shown if panel.categories}) > 1:
+        return 1
+    return 2 if len(shown) == 4 else min(len(shown), 3)
 
 
 def _rows(shown: Sequence[Panel], across: int) -> list[Sequence[Panel]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from uniapl_cli.figures import style
 from uniapl_cli.figures.chart import Chart, Panel, Series
 from uniapl_cli.figures.names import shortened
+from uniapl_cli.figures.scales import places_of, set_scales
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 
 TITLE_LETTER = 0.077  # inches
+BELOW = 0.45  # inches from a panel to its own legend, room for its axis
+# How far apart, in decades, points at the same amount stand, so that intervals are seen.
+DODGE = 0.035
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,20 @@ class LookOf:
     marker: str
 
 
-def looks(names: Sequence[str]) -> dict[str, LookOf]:
-    """Return a look a name."""
-    return {
-        name: LookOf(style.colour(index), style.dash(index), style.marker(index))
-        for index, name in enumerate(names)
-    }
+def looks(series: Iterable[Series]) -> dict[str, LookOf]:
+    """Return a look a name: those in ink differ in their dashes, the others in colour first."""
+    found: dict[str, LookOf] = {}
+    inked = 0
+    for one in series:
+        if one.name not in found and one.ink:
+            found[one.name] = LookOf(
+                style.INK, style.DASHES[inked % len(style.DASHES)], style.marker(inked)
+            )
+            inked += 1
+        elif one.name not in found:
+            index = len(found) - inked
+            found[one.name] = LookOf(style.colour(index), style.dash(index), style.marker(index))
+    return found
 
 
 def labels(chart: Chart) -> list[str]:
@@ -59,16 +70,15 @@ def fill(axes: Axes, panel: Panel, looks: Mapping[str, LookOf], inches: float) -
     axes.set_ylabel(shortened(panel.y, 60))
     axes.grid(True, axis="x" if panel.categories else "y")
     axes.set_axisbelow(True)
-    places = _places(panel)
+    places = places_of(panel)
     if panel.zero:
         line = axes.axvline if panel.zero == "x" else axes.axhline
         line(0, color=style.INK, linewidth=0.8, alpha=0.55)
-    for one in panel.series:
-        look = looks[one.name]
-        if one.ink:
-            look = LookOf(style.INK, look.dash, look.marker)
-        _DRAWN[one.look](axes, one, look, places)
-    _scales(axes, panel, places)
+    for number, one in enumerate(panel.series):
+        aside = DODGE * (number - (len(panel.series) - 1) / 2)
+        beside = {x: place + aside for x, place in places.items()}
+        _DRAWN[one.look](axes, one, looks[one.name], beside)
+    set_scales(axes, panel, places)
 
 
 def _line(axes: Axes, one: Series, look: LookOf, _: Mapping[float, float]) -> None:
@@ -110,7 +120,7 @@ def _dots(axes: Axes, one: Series, look: LookOf, _: Mapping[float, float]) -> No
 
 
 def _bars(axes: Axes, one: Series, look: LookOf, _: Mapping[float, float]) -> None:
-    axes.barh(one.y, one.x, height=0.7, color=look.colour, alpha=0.75)
+    axes.barh(one.y, one.x, height=0.7, color=look.colour, alpha=_solid(one), zorder=2)
     ends = list(one.x)
     if one.low:
         low, high = _ends(one, one.x)
@@ -122,6 +132,11 @@ def _bars(axes: Axes, one: Series, look: LookOf, _: Mapping[float, float]) -> No
         )
 
 
+def _solid(one: Series) -> float:
+    """Return how opaque a bar is: the text's colour alone would be heavy."""
+    return 0.5 if one.ink else 1.0
+
+
 _DRAWN = {"line": _line, "density": _density, "points": _points, "dots": _dots, "bars": _bars}
 
 
@@ -131,37 +146,6 @@ def _ends(one: Series, middle: Sequence[float] = ()) -> tuple[list[float], list[
     low = [at if end is None else end for end, at in zip(one.low, middle, strict=True)]
     high = [at if end is None else end for end, at in zip(one.high, middle, strict=True)]
     return low, high
-
-
-def _places(panel: Panel) -> dict[float, float]:
-    """Return where the numbers of a scale of amounts stand: 0 is a decade below the others."""
-    if panel.x_scale != "amounts":
-        return {}
-    amounts = sorted({x for one in panel.series for x in one.x})
-    decades = {x: math.log10(x) for x in amounts if x > 0}
-    first = min(decades.values(), default=0.0)
-    return {x: decades.get(x, first - 1) for x in amounts}
-
-
-def _scales(axes: Axes, panel: Panel, places: Mapping[float, float]) -> None:
-    if places:
-        axes.set_xticks(list(places.values()), [f"{x:g}" for x in places])
-        axes.set_xlim(min(places.values()) - 0.3, max(places.values()) + 0.3)
-        if 0 in places and len(places) > 1:
-            axes.axvline(places[0] + 0.5, color=style.INK, linewidth=0.8, alpha=0.4, linestyle=":")
-    if panel.y_scale == "log" and any(y > 0 for one in panel.series for y in one.y):
-        axes.set_yscale("log", nonpositive="mask")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("")
-    if panel.categories:
-        names = [shortened(name, 36) for name in panel.categories]
-        axes.set_yticks(range(len(names)), names)
-        axes.set_ylim(len(names) - 0.4, -0.6)
-        axes.spines["left"].set_visible(False)
-    if panel.x_range:
-        axes.set_xlim(*panel.x_range)
-    if panel.y_range:
-        axes.set_ylim(*panel.y_range)
 
 
 def legend(
@@ -192,11 +176,19 @@ def legend(
 
 def legend_below(axes: Axes, panel: Panel) -> None:
     """Put a panel's own legend below it."""
-    own = looks([one.name for one in panel.series])
+    from matplotlib.transforms import ScaledTranslation
+
+    own = looks(panel.series)
     handles = [_handle(one, own[one.name]) for one in panel.series]
     numbers = [str(number) for number in range(len(handles))]
+    place = axes.transAxes + ScaledTranslation(0, -BELOW, axes.figure.dpi_scale_trans)
     box = axes.legend(
-        handles, numbers, loc="upper left", bbox_to_anchor=(0, -0.2), borderaxespad=0, ncols=1
+        handles,
+        numbers,
+        loc="upper left",
+        bbox_to_anchor=(0, 0),
+        bbox_transform=place,
+        borderaxespad=0,
     )
     _name(box, [one.label or one.name for one in panel.series])
 
@@ -205,14 +197,13 @@ def _handle(one: Series, look: LookOf) -> Any:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    colour = style.INK if one.ink else look.colour
     if one.look == "bars":
-        return Patch(facecolor=colour, alpha=0.75)
+        return Patch(facecolor=look.colour, alpha=_solid(one))
     marked = one.look == "points" or len(one.x) == 1
     return Line2D(
         [],
         [],
-        color=colour,
+        color=look.colour,
         linestyle=look.dash,
         marker=look.marker if marked else "",
         markersize=4.5,

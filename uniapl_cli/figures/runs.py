@@ -52,13 +52,13 @@ def split_name(argument: str) -> tuple[str, Path]:
 def _distinct(named: Sequence[tuple[str, Path]]) -> list[tuple[str, Path]]:
     """Name each by its folder, and by more of its path where that is another's name too."""
     found = []
-    whole = [(name, path.absolute()) for name, path in named]
-    for name, path in whole:
-        parts = 1
-        alike = [other for given, other in whole if not given and other != path]
-        while any(other.parts[-parts:] == path.parts[-parts:] for other in alike):
+    unnamed = {path.absolute() for name, path in named if not name}
+    for name, path in named:
+        parts, whole = 1, path.absolute()
+        alike = unnamed - {whole}
+        while any(other.parts[-parts:] == whole.parts[-parts:] for other in alike):
             parts += 1
-        found.append((legible(name or "/".join(path.parts[-parts:])), path))
+        found.append((legible(name or "/".join(whole.parts[-parts:])), path))
     for index, (name, _) in enumerate(found):
         if any(name == other for other, _ in found[:index]):
             advice = "Give each run once, or names of its own: NAME=DIRECTORY"
@@ -139,5 +139,5 @@ def said(width: int | None, over_seeds: bool) -> str:
         lines = "As logged."
     if over_seeds:
         lines = "As logged." if width == 1 else f"Smoothed over {near} around each."
-        lines += " Lines: means over seeds; bands: their 95% intervals (Student's t)."
+        lines += " Lines: means over seeds; bands: 95% intervals (Student's t), cut at the edge."
     return lines

@@ -21,7 +21,7 @@ DASHES: tuple[Any, ...] = (
 )
 MARKERS = ("o", "s", "^", "D", "v")
 
-WIDE, RAW, BAND = 1.6, 0.22, 0.16  # the lines' width; how opaque raw lines and bands are
+WIDE, RAW, BAND = 1.6, 0.3, 0.18  # the lines' width; how opaque raw lines and bands are
 SIZE, SMALL, LARGE = 8.0, 7.5, 9.5  # of letters, in points
 LINE = 0.165  # of letters, in inches
 DPI = 200
