@@ -1,7 +1,7 @@
 """A benchmark is asked turn by turn, goes on where it was, and is graded by its texts alone."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -189,6 +189,17 @@ def test_rows_of_samples_tell_what_was_judged(file):
     assert graded.row["strict"] == [graded.row["correct"]]
     assert graded.row["instruction_id_list"] == ["punctuation:no_comma"]
     assert graded.row["kwargs"] == [{}]
+
+
+def test_a_blank_response_to_instructions_has_verdicts_too(file):
+    item = conversation("a")
+    answers = {
+        place: replace(answer, text=" ")
+        for place, answer in asked([item], file(), Parrot()).items()
+    }
+    (graded,) = grade(Commas(), [item], answers, Judge(), "title")
+    assert graded.row["instruction_id_list"] == ["punctuation:no_comma"]
+    assert graded.row["strict"] == [False] and not graded.row["correct"]
 
 
 @pytest.mark.parametrize("limit", [None, 1, 2, 5, 7, 100])

@@ -170,6 +170,9 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "analyse, no discriminator": (f"analyse agreement {ANALYSE}", ("key",)),
     "compare, nothing there": ("compare absent absent", ("got",)),
+    "page, a folder that is not there": ("page absent", ("got",)),
+    "page, a file": ("page demo.jsonl", ("got",)),
+    "page, a folder with nothing": ("page .", ("got",)),
     "setup, something else": ("setup punkt", ("got",)),
     "tiny pack, nothing to pack": ("tiny pack absent assets", ("got",)),
     "tiny halve, no model": ("tiny halve absent out", ("got",)),
@@ -315,6 +318,15 @@ def evaluated(options: str = "", **fields: Any) -> None:
     of_command(f"report eval.json eval.json {options}").provoke()
 
 
+def paged(name: str, text: str, options: str = "") -> None:
+    """Make the page of a folder with an evaluation, its answers, and one file that is wrong."""
+    draws = {"greedy": {"length": {"mean": 1.0, "se": 0.0}}}
+    written = {"version": VERSION, "name": "a", "model": "a", "data": "a", "draws": draws}
+    Path("eval.json").write_text(json.dumps(written))
+    Path(name).write_text(text)
+    of_command(f"page . {options}").provoke()
+
+
 MISTAKES: dict[str, Mistake] = {
     **{name: of_command(line, *fields) for name, (line, fields) in COMMANDS.items()},
     **{name: beside_others(*row) for name, row in ROWS.items()},
@@ -339,6 +351,20 @@ MISTAKES: dict[str, Mistake] = {
         lambda: evaluated("--show greedy/lenght"), ("got", "suggestion")
     ),
     "report, one seed twice": Mistake(lambda: evaluated("--over-seeds", name="a-1"), ("got",)),
+    "page, an evaluation of an older version": Mistake(
+        lambda: paged("eval.json", '{"name": 0, "model": 0, "data": 0, "draws": {}}'),
+        ("got", "allowed"),
+    ),
+    "page, an answer of something else": Mistake(
+        lambda: paged("responses.jsonl", '{"response": "So."}\n'), (*PLACED, "got")
+    ),
+    "page, an analysis of another version": Mistake(
+        lambda: paged("lengths.json", '{"kind": "lengths", "version": 9}'), ("got", "allowed")
+    ),
+    "page, an analysis that is no JSON": Mistake(lambda: paged("lengths.json", "{"), ("got",)),
+    "page, onto an input": Mistake(
+        lambda: paged("responses.jsonl", "", "--out responses.jsonl"), ("got",)
+    ),
     "tiny truth, rows of another world": of_command(
         "tiny truth demo.jsonl out.jsonl", *PLACED, rows=[ROW]
     ),

@@ -109,7 +109,8 @@ def _graded(
         error or (first.reason if first is not None else ""),
         cut=answer.finish_reason == "length",
         failed=bool(error),
-        row=_row(item, turn, sample, answer, verdict, first),
+        # Of a blank response to instructions there is a grade too, which says less.
+        row=_row(item, turn, sample, answer, verdict, first if benchmark.extracts else None),
     )
 
 
