@@ -8,7 +8,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 TABLES := table2 table3 table4 table5 table6 table7 table8 table9 table10 table11 table12
-.PHONY: help install demo $(TABLES) test test-fast test-browser check style tiny-models vllm-env clean
+FIGURES := figure2 figure3 figure4 figure5 figure6
+.PHONY: help install demo $(TABLES) $(FIGURES) test test-fast test-browser check style tiny-models vllm-env clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -25,11 +26,15 @@ demo: $(INSTALLED)  ## run the whole pipeline on the embedded world: a few minut
 
 # SCALE=paper needs CUDA and the data of experiments/paper/data.sh; SCALE=tiny is the embedded world.
 # make -n tableN prints the plan: + runs a recipe under -n too.
-# Tables share their rows, so two of them are not made at once.
+# Tables and figures share their rows, so two of them are not made at once.
 .NOTPARALLEL:
 SCALE ?= paper
+TARGET = +@SCALE=$(SCALE) PLAN=$(findstring n,$(firstword -$(MAKEFLAGS))) experiments/target.sh
 $(TABLES): $(INSTALLED)
-	+@SCALE=$(SCALE) PLAN=$(findstring n,$(firstword -$(MAKEFLAGS))) experiments/table.sh $(@:table%=%)
+	$(TARGET) table $(@:table%=%)
+
+$(FIGURES): $(INSTALLED)
+	$(TARGET) figure $(@:figure%=%)
 
 table2:  ## staged training, 0.6B and 4B; SCALE=tiny is its counterpart on the embedded world
 table3:  ## CHORD and A-CHORD
@@ -42,6 +47,11 @@ table9:  ## table3 by benchmark
 table10:  ## the anchor's weight, on ground truth
 table11:  ## the anchor's weight, on the teacher's responses
 table12:  ## tables 4 and 6 by benchmark
+figure2:  ## IFEval beside other models
+figure3:  ## lengths of responses, and the teacher's
+figure4:  ## log-probabilities under student and teacher
+figure5:  ## the anchor's weight and instruction following: tables 10 and 11
+figure6:  ## the anchor's weight and general performance
 
 test: $(INSTALLED)  ## run all tests
 	pytest

@@ -1,37 +1,63 @@
-# The plan of a table, for rows.sh. Lines: DONE(0|1) SEED NAME METHOD FILE FORMER ...; -v scale=paper or tiny.
+# The plan of a table or figure, for rows.sh. Lines: DONE(0|1) SEED NAME METHOD FILE FORMER ...;
+# -v scale=paper or tiny, analysis=lengths or logprobs of so many models, or none, where=OUT.
 # Hours are of one device and rough: tokens/s below are assumed of an H100, none is measured.
 # Steps, rows and rollouts a step are those of experiments/base/qwen3-0.6b.yaml.
+function row(name, seed, stage, former, steps, hours, gigabytes) {
+    printf "| %-26s | %4s | %-15s | %-21s | %5s | %6s | %6s |\n", name, seed, stage, former, steps, hours, gigabytes
+}
+function short(number) { return sprintf("%.3g", number) }
+function model(name) {
+    if (scale == "tiny") return name == "teacher" ? "tiny:teacher" : "tiny:base"
+    if (name in larger) return larger[name]
+    return name ~ /^base/ ? "Qwen3-0.6B-Base" : name ~ /^4b/ ? "Qwen3-4B" : "Qwen3-0.6B"
+}
 BEGIN {
-    steps = scale == "paper" ? 500 : 100
+    paper = scale == "paper"; steps = paper ? 500 : 100
     rows = 64; rollouts = 32 * 8; demonstration_rollouts = 64 * 2; tokens = 600
     sampled["0.6b"] = 8000; learnt["0.6b"] = 30000; parameters["0.6b"] = 0.6
     sampled["4b"] = 3000; learnt["4b"] = 6000; parameters["4b"] = 4.0
-    scored = 30000; graded = 61000; held = 28; minute = 0.7
-    print "| row | seed | stage | starts from | steps | hours | GB |\n|---|---|---|---|---|---|---|"
+    larger["32b"] = "Qwen3-32B"; larger["235b"] = "a server"; sampled["32b"] = sampled["235b"] = 500; ifeval = 541
+    scored = 30000; graded = 61000; held = 28; minute = 0.7; asked = 38000; looked_at = 500
+    row("row", "seed", "stage", "starts from", "steps", "hours", "GB")
+    print "|---|---|---|---|---|---|---|"
 }
 {
-    size = $3 ~ /^4b/ ? "4b" : "0.6b"
+    size = $3 in larger ? $3 : $3 ~ /^4b/ ? "4b" : "0.6b"
     method = $4; drawn = 0; seconds = 0; trains = method != "-"
     imitates = method ~ /sft|chord|unified/
     drawn += method ~ /grpo|chord|unified/ ? rollouts : 0
     drawn += method ~ /asft|unified/ ? demonstration_rollouts : 0
     anchored = method ~ /^a|unified/ || $3 ~ /rlvr-/
     seconds += imitates ? rows * tokens / learnt[size] : 0
-    seconds += drawn * tokens * (1 / sampled[size] + 1 / learnt[size] + anchored / scored)
-    hours = scale == "paper" ? (trains * steps * seconds + graded * tokens / sampled[size]) / 3600 : minute / 60
+    seconds += drawn ? drawn * tokens * (1 / sampled[size] + 1 / learnt[size] + anchored / scored) : 0
+    answers = $3 in larger ? ifeval : graded
+    hours = paper ? (trains * steps * seconds + answers * tokens / sampled[size]) / 3600 : minute / 60
     # Two checkpoints (float32 weights, AdamW's two moments) and the final weights: 28 bytes each.
-    gigabytes = scale == "paper" ? trains * held * parameters[size] : 0.01
+    gigabytes = paper ? trains * held * parameters[size] : 0.01
     if ($1) { hours = 0; done++ }
-    all += hours; disk += gigabytes; large += size == "4b" && trains && !$1
-    printf "| %s | %s | %s | %s | %s | %s | %.3g |\n", $3, $2, trains ? method : "evaluation only",
-        $6 == "-" ? "the model" : $6 "-" $2, trains ? steps : 0, $1 ? "done" : sprintf("%.3g", hours), gigabytes
+    all += hours; disk += gigabytes; large += size == "4b" && trains && !$1; seeded[$2]
+    row($3, $2, trains ? method : "evaluation only", $6 == "-" ? model($3) : $6 "-" $2, trains ? steps : 0,
+        $1 ? "done" : short(hours), short(gigabytes))
 }
 END {
-    printf "| all | | %d runs, %d done | | | %.3g | %.3g |\n", NR, done, all, disk
-    if (scale == "paper") {
-        printf "Hours on one GPU, evaluation on the twelve benchmarks included, at assumed rates: %d and %d\n", sampled["0.6b"], sampled["4b"]
-        printf "tokens/s sampled, %d and %d learnt (0.6B, 4B), %d scored by POLAR, %d tokens a response.\n", learnt["0.6b"], learnt["4b"], scored, tokens
-        print "Before that: experiments/paper/data.sh, with servers of both teachers."
-        if (large) print "4B needs 64 GB for weights, gradients and AdamW alone: a card of more than 80 GB."
+    if (analysis) {
+        answers = analysis == "lengths" ? asked : looked_at
+        hours = paper ? models * answers * tokens / sampled["0.6b"] / 3600 : models * minute / 60
+        gigabytes = paper && analysis == "lengths" ? models * answers * tokens * 5 / 1e9 : 0.01
+        for (seed in seeded) {
+            row(analysis, seed, "analysis", "the rows above", 0, short(hours), short(gigabytes))
+            all += hours; disk += gigabytes
+        }
     }
+    row("all", "", NR " runs, " done + 0 " done", "", "", short(all), short(disk))
+    if (!paper) {
+        print "Each row is trained and then measured; hours are guesses for one core. All of it stays in " where "."
+        exit
+    }
+    print "Each row is trained and then measured on the twelve benchmarks; both are in its hours, which are"
+    printf "guesses for one H100: none was measured. Assumed are %d and %d tokens/s sampled, %d and %d\n", sampled["0.6b"], sampled["4b"], learnt["0.6b"], learnt["4b"]
+    printf "learnt (0.6B, 4B), %d scored by POLAR, %d tokens a response. GB are those that stay in %s:\n", scored, tokens, where
+    print "two checkpoints and the final weights of each run."
+    if (large) print "4B takes 64 GB for weights, gradients and AdamW alone: a card of more than 80 GB, one process."
+    if (analysis == "logprobs") print "The teacher is loaded too, the paper's in 470 GB of bfloat16: no one card holds it (teacher.path=...)."
 }

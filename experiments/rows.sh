@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Train and evaluate the rows of a table at several seeds, and print means with 95% intervals.
+# Train and evaluate rows at several seeds; for a table, print means with 95% intervals.
 # usage: HERE=experiments/tiny OUT=work/table SEEDS="0 1 2" ROWS="sft grpo" [JOBS=2] [PLAN=1]
-#        TABLE=2 [SHOW="--show DRAWS/METRIC"] rows.sh [OVERRIDE...] <LIST    (table.sh calls this)
+#        [TABLE=2 [SHOW="--show DRAWS/METRIC"]] rows.sh [OVERRIDE...] <LIST
+#        (HERE/rows.sh calls this)
 # A line of LIST is NAME METHOD FILE FORMER [OVERRIDE...]: METHOD - only evaluates, FILE is in HERE,
-# FORMER is the row whose run, at the same seed, this one starts from; - is none. Tables with the
-# same OUT share their rows. PLAN=1 prints what would be done. The end is the paper's table TABLE with
-# the rows in it, or, where SHOW has report's options, the rows so and the published one below. Repeat it to go on where it stopped;
-# what was made before an experiment file changed is not made anew: rm -r OUT for that.
+# FORMER is the row whose run, at the same seed, this one starts from; - is none. Tables and figures
+# with the same OUT share their rows. PLAN=1 prints what would be done, and counts ANALYSIS in. The end
+# is the paper's table TABLE with the rows in it, or, where SHOW has report's options, the rows so and
+# the published one below; and a page of all in OUT. Repeat it to go on where it stopped; what was made
+# before an experiment file changed is not made anew: rm -r OUT for that.
 set -euo pipefail
 read -ra seeds <<<"$SEEDS"
 list=$(grep -v '^ *\(#\|$\)')
@@ -37,7 +39,9 @@ if [ -n "${PLAN:-}" ]; then
             [ ! -f "$OUT/${line%% *}-$seed/eval/eval.json" ] || done=1
             echo "$done $seed $line"
         done
-    done | awk -v scale="$(basename "$HERE")" -f experiments/plan.awk
+    done | awk -v scale="$(basename "$HERE")" -v analysis="${ANALYSIS:-}" -v models=${#rows[@]} \
+        -v where="$OUT" -f experiments/plan.awk
+    [ -z "${TABLE:-}" ] || echo "then: uniapl report --table $TABLE of these, and uniapl page $OUT"
     exit
 fi
 
@@ -58,21 +62,26 @@ overrides=("$@")
 make "${first[@]}"
 make "${later[@]}"
 
-evals=() named=()
-for row in "${rows[@]}"; do
-    for seed in "${seeds[@]}"; do
-        made=$OUT/$row-$seed/eval/eval.json
-        [ ! -f "$made" ] || { evals+=("$made") named+=("$row=$made"); }
+[ -z "${TABLE:-}" ] || {
+    evals=() named=()
+    for row in "${rows[@]}"; do
+        for seed in "${seeds[@]}"; do
+            made=$OUT/$row-$seed/eval/eval.json
+            [ ! -f "$made" ] || { evals+=("$made") named+=("$row=$made"); }
+        done
     done
-done
-if [ ${#evals[@]} -gt 0 ] && [ -n "${SHOW:-}" ]; then
-    read -ra shown <<<"$SHOW"
-    uniapl report "${evals[@]}" "${shown[@]}"
-    uniapl report --table "$TABLE"
-elif [ ${#evals[@]} -gt 0 ]; then
-    several=()
-    [ ${#seeds[@]} -eq 1 ] || several=(--over-seeds)
-    uniapl report "${named[@]}" --table "$TABLE" "${several[@]}"
-fi
+    if [ ${#evals[@]} -gt 0 ]; then
+        if [ -n "${SHOW:-}" ]; then
+            read -ra shown <<<"$SHOW"
+            uniapl report "${evals[@]}" "${shown[@]}"
+            uniapl report --table "$TABLE"
+        else
+            several=()
+            [ ${#seeds[@]} -eq 1 ] || several=(--over-seeds)
+            uniapl report "${named[@]}" --table "$TABLE" "${several[@]}"
+        fi
+        uniapl page "$OUT" --table "$TABLE"
+    fi
+}
 [ $status -eq 0 ] || echo "not all rows were made; the same command again goes on" >&2
 exit $status

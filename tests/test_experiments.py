@@ -10,6 +10,7 @@ from command_lines import ROOT, commands_in, compose
 from uniapl_cli import load_config
 from uniapl_cli.commands.method import plan
 from uniapl_cli.config.methods import packaged
+from uniapl_cli.published.table import tables
 from uniapl_cli.tiny.assets import EXPERIMENTS, PREFIX
 from uniapl_cli.training.schedules import schedules
 
@@ -23,8 +24,9 @@ FRAGMENTS = {
     *(f"experiments/tiny/{name}.yaml" for name in ("anchored", "eval", "world")),
     *(
         f"experiments/paper/parts/{name}.yaml"
-        for name in ("common", "chat", "base", "gt", "teacher")
+        for name in ("common", "chat", "base", "gt", "teacher", "ifeval")
     ),
+    "experiments/tiny/table5/gt.yaml",
     *("tiny:anchored", "tiny:eval", "tiny:world"),
 }
 NEEDS = {"train": ["run", "model", "training", "terms"], "eval": ["eval.data"]}
@@ -72,15 +74,18 @@ def test_each_packaged_method_reads_as_its_equation():
         assert path.read_text("utf-8").startswith("# g = ")
 
 
-# The lines `NAME METHOD FILE FORMER` of the scripts that make tables, by scale.
+# The lines `NAME METHOD FILE FORMER` of the scripts that make rows, by scale.
 LISTED = {
     scale: re.findall(r"^(\S+) +(\S+) +(\S+\.yaml) +(\S+)$", text, re.MULTILINE)
     for scale in ("tiny", "paper")
-    if (text := (ROOT / "experiments" / scale / "table.sh").read_text("utf-8"))
+    if (text := (ROOT / "experiments" / scale / "rows.sh").read_text("utf-8"))
 }
 STARTS = {
     "tiny": {"tiny:base"},
-    "paper": {f"Qwen/Qwen3-{size}" for size in ("0.6B", "4B", "0.6B-Base")},
+    "paper": {
+        f"Qwen/Qwen3-{size}"
+        for size in ("0.6B", "4B", "0.6B-Base", "32B", "235B-A22B-Instruct-2507")
+    },
 }
 
 
@@ -102,8 +107,8 @@ def test_each_row_of_a_table_is_made_as_its_file_says(scale):
         assert start in (STARTS[scale] if former == "-" else {f"work/{scale}/{former}"})
         assert former in ("-", *(name for name, *_ in rows))
         if scale == "paper":
-            assert config.eval.name == row
-            assert len(config.eval.benchmarks) == 12 and config.eval.data is None
+            assert config.eval.name == row and config.eval.data is None
+            assert len(config.eval.benchmarks) == (1 if row in ("32b", "235b") else 12)
 
 
 def test_each_file_of_the_paper_is_one_row():
@@ -146,6 +151,42 @@ def test_the_papers_rows_have_its_settings(row):
     by_teacher = row.startswith(("base-teacher", "base-ref"))
     assert demonstrated == f"work/paper/{'teacher' if by_teacher else 'gt'}/*.jsonl"
     assert asked == f"work/paper/{'gt' if row.startswith('base-gt') else 'teacher'}/*.jsonl"
+
+
+LEARNT = {f"work/paper/{kind}/*.jsonl": kind for kind in ("gt", "teacher")}
+STAGES = {row: (method, file, former) for row, method, file, former in LISTED["paper"]}
+
+
+def imitated(row):
+    """Whose responses SFT is on, in this stage or in the one before."""
+    method, file, former = STAGES[row]
+    config = load_config(PAPER / file, [], method)
+    if any(term.source == "demonstrations" for term in config.terms.values()):
+        return LEARNT[config.data.demonstrations]
+    return imitated(former) if former != "-" else ""
+
+
+def compared(row):
+    """Whose responses the discriminator compares a rollout with."""
+    method, file, _ = STAGES[row]
+    config = load_config(PAPER / file, [], method)
+    if config.schedules.get("lambda_adv") == schedules.options("constant", value=0.0):
+        return ""
+    for term in config.terms.values():
+        reward = config.rewards.get(getattr(term.objective, "reward", None))
+        used = {n for n, f in reward.functions.items() if f is not None} if reward else set()
+        if used & {"coef", "polar"}:
+            asked = config.data.prompts if term.source == "rollouts" else None
+            return LEARNT[asked or config.data.demonstrations]
+        if used & {"coef_gt"}:
+            return "gt"
+    return ""
+
+
+@pytest.mark.parametrize("row", [row for row, (method, *_) in STAGES.items() if method != "-"])
+def test_the_papers_rows_learn_from_what_the_published_list_says(row):
+    told = {(run.imitates, run.compares) for one in tables() if (run := one.run(row))}
+    assert told == {(imitated(row), compared(row))}
 
 
 def test_scripts_stop_at_the_first_error():

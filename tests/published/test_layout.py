@@ -71,6 +71,14 @@ def test_ours_stands_behind_its_row_or_at_the_end():
     assert shown.index("ours: a") == shown.index("GRPO (Qwen3-0.6B)") + 1
 
 
+@pytest.mark.parametrize("name", ["0.6b-sft", "0.6b-sft-0", "0.6b-sft-12"])
+def test_a_result_named_after_a_run_stands_behind_it_whatever_its_seed(name):
+    shown = labels(lay_out(2, [Result(evaluation(name))]))
+    assert shown.index(f"ours: {name}") == shown.index("SFT (Qwen3-0.6B)") + 1
+    weight = lay_out(10, [Result(evaluation("base-gt-agrpo-0.1-3"))])
+    assert [s.run for s in weight.series if s.source == "measured"] == ["base-gt-agrpo-0.1"]
+
+
 def test_figures_are_in_percent_with_their_errors():
     sheet = lay_out(7, [Result(evaluation())])
     cells = sheet.series[-1].cells

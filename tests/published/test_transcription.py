@@ -61,7 +61,7 @@ def test_a_run_is_one_model_and_method_in_all_tables():
         assert len({run.run for run in one.runs}) == len(one.runs)
         assert len({one.named(run.run) for run in one.runs}) == len(one.runs)
         for run in one.runs:
-            told = (run.model, run.method, run.answers, run.weight)
+            told = (run.model, run.method, run.imitates, run.compares, run.weight)
             assert found.setdefault(run.run, told) == told
     assert len(found) == 38
 

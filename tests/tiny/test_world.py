@@ -98,6 +98,20 @@ def test_ground_truth_follows_every_instruction_and_changes_nothing_else(written
     assert rows == read(source)
 
 
+def test_ground_truth_as_the_response_says_nothing_of_the_former_one(written, tmp_path):
+    source, former, out = (tmp_path / f"{name}.jsonl" for name in ("prompts", "former", "truth"))
+    prompts = read(written / "train.jsonl")
+    source.write_text("".join(json.dumps(row) + "\n" for row in prompts))
+    answered = [{**row, "response": "no", "finish_reason": "length"} for row in prompts]
+    former.write_text("".join(json.dumps(row) + "\n" for row in answered))
+    write_truth(former, out, as_response=True)
+    rows = read(out)
+    responses = [row.pop("response") for row in rows]
+    assert rows == prompts
+    write_truth(source, out)
+    assert responses == [row["reference"] for row in read(out)]
+
+
 def test_another_worlds_row_has_no_ground_truth(tmp_path):
     (tmp_path / "in.jsonl").write_text('{"prompt": "Hello", "kwargs": [], "topic": "sea"}\n')
     with pytest.raises(DataError) as caught:

@@ -71,6 +71,9 @@ def pack(
 def truth(
     rows: Annotated[Path, typer.Argument(help="JSONL of the embedded world's prompts.")],
     out: Annotated[Path, typer.Argument(help="JSONL to write.")],
+    as_response: Annotated[
+        bool, typer.Option("--as-response", help="In the column response, to be imitated.")
+    ] = False,
     json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -81,4 +84,5 @@ def truth(
     with session(debug):
         from uniapl_cli.tiny.world import write_truth
 
-        print_result({"rows": write_truth(rows, out), "out": str(out)}, json)
+        written = write_truth(rows, out, as_response=as_response)
+        print_result({"rows": written, "out": str(out)}, json)

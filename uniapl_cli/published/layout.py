@@ -77,9 +77,17 @@ def read_results(arguments: Sequence[str]) -> list[Result]:
 
 def check_run(run: str) -> None:
     """Raise DataError for the name of a run that is in none of the tables."""
-    known = {mine.run for one in tables() for mine in one.runs}
-    if run and run not in known:
-        raise unknown("run of the paper", run, known, DataError)
+    if run and run not in _runs():
+        raise unknown("run of the paper", run, _runs(), DataError)
+
+
+def _runs() -> set[str]:
+    return {mine.run for one in tables() for mine in one.runs}
+
+
+def _belongs(name: str) -> str:
+    """Return the paper's run that a result is named after, with or without a seed behind it."""
+    return name if name in _runs() else split_seed(name)[0]
 
 
 class _Notes:
@@ -138,7 +146,7 @@ def _each(results: Sequence[Result]) -> Iterator[_Named]:
         draws = _draws(result.evaluation)
         for draw in draws:
             label = f"{name} ({draw})" if len(draws) > 1 else name
-            yield _Named(label, result.run or name, _figures(result.evaluation, draw))
+            yield _Named(label, result.run or _belongs(name), _figures(result.evaluation, draw))
 
 
 def _grouped(results: Sequence[Result]) -> Iterator[_Named]:

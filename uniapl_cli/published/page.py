@@ -47,12 +47,16 @@ _RUNS = """\
 `uniapl report NAME=RESULTS --table 2` puts results beside the paper's row of that name; without a
 name they stand at the table's end.
 
+Imitates: whose responses SFT is on. Compares with: whose the discriminator compares a rollout with.
+The chat models' SFT is on ground truth because section 4.1 says so; docs/paper.md has what speaks
+against it.
+
 Table 5 says which columns of Tables 10 and 12 its rows are, and Table 4's are labelled as those of
 Table 12. Table 6 says nothing: its rows are taken for the columns of Tables 11 and 12 whose average
 and English they have.
 
 """
-_RUN_COLUMNS = ["name", "model", "method", "answers", "lambda", "tables"]
+_RUN_COLUMNS = ["name", "model", "method", "imitates", "compares with", "lambda", "tables"]
 _ANSWERS = {"": "", "teacher": "the teacher's", "gt": "ground truth"}
 _COLUMNS = ["", "where", "what"]
 
@@ -105,7 +109,8 @@ def _runs() -> list[list[str]]:
     found: dict[str, list[str]] = {}
     for one in tables():
         for run in one.runs:
-            known = [run.run, run.model, run.method, _ANSWERS[run.answers], run.weight, ""]
+            answers = [_ANSWERS[run.imitates], _ANSWERS[run.compares]]
+            known = [run.run, run.model, run.method, *answers, run.weight, ""]
             line = found.setdefault(run.run, known)
             line[-1] = f"{line[-1]}, {one.number}" if line[-1] else str(one.number)
     return list(found.values())

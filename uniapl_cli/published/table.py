@@ -31,7 +31,8 @@ class Published:
     """A model's row, or column: its figures by measure, with the digits that are printed.
 
     run: the trained model, the same in all tables. group: the heading that it stands under.
-    answers: whose it learns from, "teacher" or "gt" (ground truth). weight: lambda_adv.
+    imitates: whose responses its SFT is on, "teacher" or "gt" (ground truth); compares: whose
+    the discriminator compares with. weight: lambda_adv.
     """
 
     run: str
@@ -40,7 +41,8 @@ class Published:
     method: str
     values: Mapping[str, str]
     group: str = ""
-    answers: str = ""
+    imitates: str = ""
+    compares: str = ""
     weight: str = ""
 
 
@@ -96,7 +98,8 @@ def table(number: int) -> Table:
                 run["method"],
                 dict(zip(names, run["values"], strict=True)),
                 run.get("group", ""),
-                run.get("answers", ""),
+                run.get("imitates", ""),
+                run.get("compares", ""),
                 run.get("lambda", ""),
             )
             for run in read["runs"]

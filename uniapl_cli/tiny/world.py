@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 NOISE = 0.45  # how often the noisy demonstrations ignore an instruction
+QUESTION = ("key", "prompt", "instruction_id_list", "kwargs", "topic")
 
 
 def splits(seed: int, *, train: int, heldout: int, practice: int) -> dict[str, list[Row]]:
@@ -55,9 +56,10 @@ def write_world(
         _fill(building, splits(seed, train=train, heldout=heldout, practice=practice), seed)
 
 
-def write_truth(source: Path, out: Path, *, seed: int = 0) -> int:
+def write_truth(source: Path, out: Path, *, as_response: bool = False, seed: int = 0) -> int:
     """Copy this world's rows with the oracle's answer as `reference`; return their number.
 
+    With `as_response` it is the `response`, and what a row says of its former one is left out.
     Raises DataError for a row of another world, and OutputError.
     """
     output = check_output(out)
@@ -68,8 +70,10 @@ def write_truth(source: Path, out: Path, *, seed: int = 0) -> int:
         if missing := {"topic", "instruction_id_list", "kwargs"} - row.values.keys():
             problem = f"no '{min(missing)}': no row of the embedded world"
             raise DataError(problem, where=row.origin, got=list(row.values))
-        copied.append(cast(Row, row.values))
-    return write_rows(out, references(copied, derive(seed, "truth")))
+        kept = QUESTION if as_response else tuple(row.values)
+        copied.append(cast(Row, {name: row.values[name] for name in kept if name in row.values}))
+    answered = demonstrations if as_response else references
+    return write_rows(out, answered(copied, derive(seed, "truth")))
 
 
 def _fill(folder: Path, drawn: Mapping[str, Sequence[Row]], seed: int) -> None:

@@ -1,4 +1,4 @@
-"""The scripts that make tables: what they call, in which order, and what they do not do again."""
+"""The scripts that make tables and figures: what they call, in which order, and what not again."""
 
 import os
 import re
@@ -16,12 +16,13 @@ echo "uniapl $*" >>calls
 for word in "$@"; do
     case $word in
         run.dir=*) run=${word#*=} ;;
-        eval.out=*) out=${word#*=} ;;
+        eval.out=* | analyse.out=*) out=${word#*=} ;;
     esac
 done
 case $1 in
     train) echo "error: told to fail"; [ "$run" != "${FAIL:-}" ] ;;
     eval) mkdir -p "$out"; echo {} >"$out/eval.json" ;;
+    analyse) mkdir -p "$out"; echo {} >"$out/$2.json" ;;
     *) ;;
 esac
 """
@@ -30,7 +31,7 @@ THREE = {"ROWS": "sft grpo sft-grpo", "SEEDS": "3 4", "OUT": "made"}
 
 @pytest.fixture
 def script(tmp_path):
-    """script(table, *overrides, **environment): make it; and the command lines that it called."""
+    """script(number, *overrides, **environment): make it; and the command lines that it called."""
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
     (tmp_path / "work" / "tiny").mkdir(parents=True)
     (tmp_path / "work" / "tiny" / "kept.jsonl").touch()
@@ -40,12 +41,12 @@ def script(tmp_path):
     stub.write_text(STUB)
     stub.chmod(0o755)
 
-    def run(table, *overrides, **environment):
+    def run(number, *overrides, kind="table", **environment):
         calls = tmp_path / "calls"
         calls.write_text("")
         path = f"{stub.parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
-            ["experiments/table.sh", table, *overrides],
+            ["experiments/target.sh", kind, number, *overrides],
             cwd=tmp_path,
             env={**os.environ, "PATH": path, "SCALE": "tiny", **environment},
             capture_output=True,
@@ -75,8 +76,9 @@ def test_a_stage_follows_the_one_that_it_starts_from_at_each_seed(script):
     (staged,) = [call for call in calls if "train " in call and "made/sft-grpo-4" in call]
     assert "seed=4" in staged.split() and "model.path=made/sft-4" in staged.split()
     wanted = [f"made/{row}-{seed}/eval/eval.json" for row in THREE["ROWS"].split() for seed in "34"]
-    assert calls[-2].split()[:8] == ["uniapl", "report", *wanted]
-    assert calls[-1] == "uniapl report --table 2"  # the published one, below
+    assert calls[-3].split()[:8] == ["uniapl", "report", *wanted]
+    assert calls[-2] == "uniapl report --table 2"  # the published one, below
+    assert calls[-1] == "uniapl page made --table 2"
 
 
 @pytest.mark.parametrize("table", ["2", "3", "4", "6", "10", "11"])
@@ -95,7 +97,7 @@ def test_every_command_composes_with_its_overrides(script, table):
 def test_what_is_there_is_not_made_again(script):
     script("2", **THREE)
     done, calls = script("2", **THREE)
-    assert [call.split()[1] for call in calls] == ["report", "report"]
+    assert [call.split()[1] for call in calls] == ["report", "report", "page"]
     assert done.returncode == 0
 
 
@@ -110,7 +112,7 @@ def test_a_row_that_fails_is_told_and_made_by_the_next_call(script):
     assert done.returncode == 1
     assert "sft-4: error: told to fail" in done.stderr
     assert "made/sft-4.log" in done.stderr
-    report = calls[-2].split()
+    report = calls[-3].split()
     assert report[:2] == ["uniapl", "report"]
     assert "made/sft-3/eval/eval.json" in report and "made/sft-4/eval/eval.json" not in report
     done, calls = script("2", **THREE)
@@ -148,9 +150,9 @@ TINY = {
     **dict.fromkeys("278", STAGED),
     **dict.fromkeys("39", "chord achord unified"),
     "4": "sft-grpo rlvr-polar rlvr-coef sft-agrpo",
-    "5": "sft sft-grpo sft-agrpo",
+    "5": "gt-sft gt-sft-grpo gt-sft-agrpo",
     "6": "sft-agrpo no-kl truth truth-no-kl",
-    "10": "sft truth-10 truth " + " ".join(f"truth-{x}" for x in LAMBDAS.split()),
+    "10": "gt-sft gt-agrpo-10 gt-sft-agrpo " + " ".join(f"gt-agrpo-{x}" for x in LAMBDAS.split()),
     "11": "sft agrpo-10 sft-agrpo " + " ".join(f"agrpo-{x}" for x in LAMBDAS.split()),
     "12": "sft-grpo rlvr-polar rlvr-coef sft-agrpo no-kl truth truth-no-kl",
 }
@@ -192,7 +194,9 @@ def test_a_table_shows_its_rows_in_order(script, table):
     done, calls = script(table, SEEDS="0", OUT="made", JOBS="1")
     assert done.returncode == 0, done.stderr
     assert shown(calls) == TINY[table].split()
-    assert ("uniapl tiny truth" in "".join(calls)) is ("truth" in TINY[table])
+    made = re.findall(r"uniapl tiny truth work/tiny/kept.jsonl (.+)", "\n".join(calls))
+    wanted = ["work/tiny/truth.jsonl"] * ("truth" in TINY[table])
+    assert made == wanted + ["work/tiny/gt.jsonl --as-response"] * ("gt-" in TINY[table])
 
 
 @pytest.fixture
@@ -222,7 +226,10 @@ def test_at_the_papers_scale_too(script, table):
             row = re.search(r"run\.dir=made/(\S+)", call)[1]
             assert trained.index(start[1]) < trained.index(row)
     named = " ".join(f"{row}=made/{row}-0/eval/eval.json" for row in PAPER[table])
-    assert calls[-1] == f"uniapl report {named} --table {table}"
+    assert calls[-2:] == [
+        f"uniapl report {named} --table {table}",
+        f"uniapl page made --table {table}",
+    ]
     untrained = [call for call in calls if re.search(r" run\.dir=made/(0\.6b|4b)-0 ", call)]
     assert len(untrained) == len({"0.6b", "4b"} & set(PAPER[table]))
     assert all(call.startswith("uniapl eval ") for call in untrained)
@@ -238,7 +245,7 @@ def test_the_papers_rows_have_the_names_of_the_published_runs():
 def test_several_seeds_are_means_in_the_papers_table(script, ready):
     _, calls = script("4", SCALE="paper", OUT="made", SEEDS="0 1", ROWS="base-gt-rlvr")
     rows = [f"base-gt-rlvr=made/base-gt-rlvr-{seed}/eval/eval.json" for seed in "01"]
-    assert calls[-1].split() == ["uniapl", "report", *rows, "--table", "4", "--over-seeds"]
+    assert calls[-2].split() == ["uniapl", "report", *rows, "--table", "4", "--over-seeds"]
 
 
 def test_the_papers_tables_share_their_rows(script, ready):
@@ -249,7 +256,7 @@ def test_the_papers_tables_share_their_rows(script, ready):
     for table in ("7", "8", "9", "12"):
         assert set(PAPER[table]) <= made
         _, calls = script(table, SCALE="paper", OUT="made")
-        assert [call.split()[1] for call in calls] == ["report"]
+        assert [call.split()[1] for call in calls] == ["report", "page"]
 
 
 @pytest.mark.parametrize(
@@ -261,20 +268,28 @@ def test_the_papers_tables_share_their_rows(script, ready):
         ("data/benchmarks", "data/benchmarks"),
     ],
 )
+@pytest.mark.parametrize(("kind", "number"), [("table", "2"), ("figure", "4")])
 def test_without_cuda_or_data_one_line_names_the_other_scale(
-    script, ready, tmp_path, missing, told
+    script, ready, tmp_path, missing, told, kind, number
 ):
     if missing != "CUDA":
         (tmp_path / missing).rename(tmp_path / "elsewhere")
-    done, calls = script("2", SCALE="paper", OUT="made", CUDA=str(int(missing == "CUDA")))
+    cuda = {"CUDA": str(int(missing == "CUDA"))}
+    done, calls = script(number, kind=kind, SCALE="paper", OUT="made", **cuda)
     assert (done.returncode, calls, done.stdout) == (2, [], "")
     (line,) = done.stderr.splitlines()
-    assert told in line and "make table2 SCALE=tiny" in line
+    assert told in line and f"make {kind}{number} SCALE=tiny" in line
+    done, calls = script(number, kind=kind, SCALE="paper", OUT="made", PLAN="1", **cuda)
+    assert (done.returncode, calls, done.stderr) == (0, [], "")
+    assert told in re.findall("^missing: .*", done.stdout, re.MULTILINE)[0]
 
 
-@pytest.mark.parametrize(("scale", "table"), [("laptop", "2"), ("big", "2"), ("tiny", "1")])
-def test_what_is_not_there_is_refused_in_one_line(script, scale, table):
-    done, calls = script(table, SCALE=scale, OUT="made")
+@pytest.mark.parametrize("kind", ["table", "figure"])
+@pytest.mark.parametrize(
+    ("scale", "number"), [("laptop", "2"), ("big", "2"), ("tiny", "1"), ("paper", "1")]
+)
+def test_what_is_not_there_is_refused_in_one_line(script, kind, scale, number):
+    done, calls = script(number, kind=kind, SCALE=scale, OUT="made")
     assert (done.returncode, calls) == (2, [])
     assert len(done.stderr.splitlines()) == 1
 
@@ -285,6 +300,7 @@ def cells(plan):
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
 
 
+@pytest.mark.usefixtures("script", "ready")
 @pytest.mark.parametrize("scale", ["paper", "tiny"])
 @pytest.mark.parametrize("table", ["2", "3", "6"])
 def test_a_plan_names_stages_and_steps_and_runs_nothing(script, scale, table):
@@ -295,12 +311,95 @@ def test_a_plan_names_stages_and_steps_and_runs_nothing(script, scale, table):
     assert set(names) >= set(PAPER[table] if scale == "paper" else TINY[table].split())
     for name, seed, stage, former, steps, hours, _ in rows:
         assert float(hours) > 0 and seed == "0"
-        if former != "the model":
+        if former.endswith("-0"):
             assert names.index(former.removesuffix("-0")) < names.index(name)
         path = ROOT / "experiments" / scale / f"{name}.yaml"
         if stage != "evaluation only" and path.exists():
             assert load_config(path, [], stage).training.steps == int(steps)
     assert float(total[5]) == pytest.approx(sum(float(row[5]) for row in rows), rel=0.05)
+
+
+FIGURES = {
+    ("tiny", "2"): "base sft grpo asft-agrpo unified teacher",
+    ("tiny", "3"): "sft grpo agrpo unified",
+    ("tiny", "4"): "grpo agrpo unified",
+    ("tiny", "5"): " ".join(f"{s}agrpo-{x}" for s in ("", "gt-") for x in [*LAMBDAS.split(), 10])
+    + " sft-agrpo gt-sft-agrpo",
+    ("paper", "2"): "0.6b 0.6b-asft-agrpo 4b 4b-asft-agrpo 32b",
+    ("paper", "3"): "0.6b-sft 0.6b-grpo 0.6b-agrpo",
+    ("paper", "4"): "0.6b-grpo 0.6b-agrpo",
+    ("paper", "5"): " ".join(
+        f"base-{data}-agrpo-{x}" for data in ("gt", "teacher") for x in LAMBDAS.split()
+    ),
+}
+FIGURES |= {(scale, "6"): FIGURES[scale, "5"] for scale in ("tiny", "paper")}
+
+
+@pytest.mark.usefixtures("script", "ready")
+@pytest.mark.parametrize(("scale", "figure"), FIGURES)
+def test_a_figure_is_drawn_of_its_rows(script, scale, figure):
+    rows = FIGURES[scale, figure].split()
+    done, calls = script(figure, kind="figure", SCALE=scale, SEEDS="0", OUT="made")
+    assert done.returncode == 0, done.stderr
+    looked_at = "run" if figure in "34" else "evaluation"
+    *_, drawn, page = calls
+    assert page == "uniapl page made"
+    if looked_at == "evaluation":
+        assert drawn.startswith(f"uniapl figure {'bars' if figure == '2' else 'sweep'} ")
+        assert re.findall(r"=made/(\S+)-0/eval(?= )", drawn) == sorted(
+            rows, key=lambda row: drawn.index(f"=made/{row}-0/")
+        )
+        assert set(re.findall(r"=made/(\S+)-0/eval(?= )", drawn)) == set(rows)
+        assert f"--published {figure}" in drawn
+        return
+    kind = "lengths" if figure == "3" else "logprobs"
+    assert (
+        drawn
+        == f"uniapl figure {kind} made/figure{figure}-0/{kind}.json --out made/figure{figure}-0"
+    )
+    analysed = calls[-3]
+    assert analysed.startswith(f"uniapl analyse {kind} ")
+    assert re.findall(r"analyse\.models\.\S+=made/(\S+)-0(?= |$)", analysed) == rows
+
+
+def test_a_figures_rows_are_the_tables(script):
+    script("10", SEEDS="0", OUT="made")
+    script("11", SEEDS="0", OUT="made")
+    _, calls = script("5", kind="figure", SEEDS="0", OUT="made")
+    assert [call.split()[1] for call in calls if "tiny truth" not in call] == ["figure", "page"]
+
+
+def test_an_analysis_that_is_there_is_not_made_again(script):
+    script("3", kind="figure", OUT="made", SEEDS="0 1")
+    done, calls = script("3", kind="figure", OUT="made", SEEDS="0 1 2")
+    assert done.returncode == 0
+    assert [call.split()[1] for call in calls if " analyse " in call] == ["analyse"]
+    drawn = [call for call in calls if call.startswith("uniapl figure")]
+    assert [call.split()[-1] for call in drawn] == [f"made/figure3-{seed}" for seed in "012"]
+
+
+def test_a_figure_whose_row_fails_is_not_drawn(script):
+    done, calls = script("3", kind="figure", OUT="made", FAIL="made/grpo-0")
+    assert done.returncode == 1
+    assert not [call for call in calls if " analyse " in call or " figure " in call]
+
+
+@pytest.mark.usefixtures("script", "ready")
+@pytest.mark.parametrize("scale", ["paper", "tiny"])
+@pytest.mark.parametrize("figure", ["2", "3", "4", "6"])
+def test_a_figures_plan_has_its_rows_its_analysis_and_what_follows(script, scale, figure):
+    done, calls = script(figure, kind="figure", SCALE=scale, PLAN="1", SEEDS="0", OUT="made")
+    assert (done.returncode, calls, done.stderr) == (0, [], "")
+    *rows, total = cells(done.stdout)
+    names = [name for name, *_ in rows]
+    assert set(names) >= set(FIGURES[scale, figure].split())
+    assert [row[0] for row in rows if row[2] == "analysis"] == {
+        "3": ["lengths"],
+        "4": ["logprobs"],
+    }.get(figure, [])
+    assert float(total[5]) == pytest.approx(sum(float(row[5]) for row in rows), rel=0.05)
+    follows = re.findall(r"^then: uniapl (\S+)", done.stdout, re.MULTILINE)
+    assert follows == ["analyse"] * (figure in "34") + ["figure", "page"]
 
 
 def test_a_plan_says_what_is_done(script):
@@ -312,19 +411,20 @@ def test_a_plan_says_what_is_done(script):
     assert "2 done" in " ".join(total)
 
 
-def test_make_n_prints_the_plan(script, tmp_path):
-    script("2", **THREE)  # for its folder
+@pytest.mark.usefixtures("script", "ready")
+def test_make_n_prints_the_plan(tmp_path):
     (tmp_path / "venv").mkdir()
     for name in ("pyproject.toml", "constraints.txt", "venv/.installed"):
         (tmp_path / name).touch()
     words = ["make", "-f", str(ROOT / "Makefile"), "VENV=venv", "-n"]
     environment = {n: v for n, v in os.environ.items() if not n.startswith("MAKE")}
-    for more in (["table2"], ["table10", "SCALE=tiny"]):
+    environment["PATH"] = f"{tmp_path / 'bin'}{os.pathsep}{environment['PATH']}"
+    for more in (["table2"], ["table10", "SCALE=tiny"], ["figure3", "SCALE=tiny"], ["figure5"]):
         done = subprocess.run(
             [*words, *more], cwd=tmp_path, env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-        assert len(cells(done.stdout)) > 6
+        assert len(cells(done.stdout)) > 5
     assert not list((tmp_path / "work").glob("table"))
 
 
