@@ -8,15 +8,17 @@ from functools import cache
 from typing import Any
 
 from uniapl_cli.published.claims import unsupported
-from uniapl_cli.published.digits import below_chance, counts, sizes
+from uniapl_cli.published.digits import below_chance, collapses, counts, sizes
 from uniapl_cli.published.finding import KINDS, MILD, Finding, Kind, Place
 from uniapl_cli.published.repeats import labels, repeats
+from uniapl_cli.published.sides import sides
 from uniapl_cli.published.sums import averages, decimals, domain_means, printed_twice
 
 CHECKS = (
     averages,
     domain_means,
     printed_twice,
+    sides,
     decimals,
     repeats,
     labels,
@@ -24,6 +26,7 @@ CHECKS = (
     sizes,
     unsupported,
     below_chance,
+    collapses,
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
+from uniapl_cli.evaluation.scores import AVERAGE, means
 from uniapl_cli.published.finding import Finding
 from uniapl_cli.published.sums import half_unit, roundings, standard_error
 from uniapl_cli.published.table import Published, Table, benchmarks_of, detailed
@@ -28,6 +29,8 @@ SIZES: dict[str, dict[int, str]] = {
 }
 # Chance, where one of so many options is right.
 OPTIONS = {"mmlu": 4, "gpqa": 4, "cmmlu": 4, "ceval": 4, "mmlu_pro": 10}
+# A fall below this share of the first column's figure, where a neighbour keeps more than the other.
+FALLEN, KEPT = Fraction(1, 2), Fraction(4, 5)
 # Of more questions than this nearly every figure with two decimals is a share.
 TELLING = 6000
 
@@ -156,3 +159,33 @@ def below_chance() -> Iterator[Finding]:
                 )
                 places = ((one.number, run.run, name),)
                 yield Finding("chance", f"Table {one.number}", what, places, run.values[name])
+
+
+def collapses() -> Iterator[Finding]:
+    """Find benchmarks that a run loses alone of its domain: as if the grader could not read it.
+
+    It is held against its table's first column: the model before training, or the first run.
+    """
+    for one in detailed():
+        first, *others = one.runs
+        for run in others:
+            shares = {
+                name: Fraction(value) / Fraction(first.values[name])
+                for name, value in benchmarks_of(run).items()
+            }
+            for domain, names in means().items():
+                fallen = [name for name in names if shares[name] < FALLEN]
+                kept = [name for name in names if shares[name] > KEPT]
+                if domain != AVERAGE and fallen and kept:
+                    yield _collapsed(one, run, fallen, kept)
+
+
+def _collapsed(one: Table, run: Published, fallen: list[str], kept: list[str]) -> Finding:
+    first = one.runs[0]
+    told = [
+        ", ".join(f"{one.label(n)} {run.values[n]} of {first.values[n]}" for n in names)
+        for names in (fallen, kept)
+    ]
+    what = f"{one.named(run.run)}: {told[0]} is left of {one.named(first.run)}'s; {told[1]}"
+    places = tuple((one.number, run.run, name) for name in fallen)
+    return Finding("collapse", f"Table {one.number}", what, places)
