@@ -6,7 +6,7 @@ from uniapl_cli.errors import DataError
 from uniapl_cli.evaluation.seeds import summary
 from uniapl_cli.figures.curves import curves, default
 from uniapl_cli.figures.runs import read_runs
-from uniapl_cli.figures.smooth import smooth, window
+from uniapl_cli.figures.smooth import smooth, thinned, window
 
 
 def rows(values, **more):
@@ -19,12 +19,23 @@ def test_a_torn_last_line_and_what_is_no_number_are_passed_over(make_run):
     assert run.curve("loss") == {1: 1.0, 2: 2.0, 7: 4}
 
 
-def test_smoothing_keeps_constants_and_sums_of_the_middle():
+def test_smoothing_keeps_constants_and_slopes():
     assert smooth([2.0] * 7, 5) == (2.0,) * 7
-    assert smooth([0.0, 3.0, 0.0], 3) == (1.5, 1.0, 1.5)
+    assert smooth([1.0, 3.0, 5.0, 7.0, 9.0], 5) == (1.0, 3.0, 5.0, 7.0, 9.0)
+    assert smooth([0.0, 3.0, 0.0], 3) == (0.0, 1.0, 0.0)
     assert smooth([1.0, 5.0], 1) == (1.0, 5.0)
     assert [window(n) for n in (1, 9, 20, 100, 101)] == [1, 1, 3, 7, 7]
     assert all(window(n) % 2 for n in range(300))
+
+
+def test_a_thinned_line_keeps_extremes_and_order():
+    x = list(range(999))
+    y = [((i * 7919) % 997) / 10 for i in x]
+    few_x, few_y = thinned(x, y, 100)
+    assert len(few_x) <= 100 and list(few_x) == sorted(set(few_x))
+    assert (min(few_y), max(few_y)) == (min(y), max(y))
+    assert all(y[at] == value for at, value in zip(few_x, few_y, strict=True))
+    assert thinned([1, 2], [3, 4], 2) == ([1, 2], [3, 4])
 
 
 def test_the_chart_has_the_numbers(make_run):
@@ -32,7 +43,7 @@ def test_the_chart_has_the_numbers(make_run):
     (panel,) = curves(runs, width=3).plain()["panels"]
     assert panel["title"] == "loss"
     assert panel["series"] == [
-        {"name": "a", "x": [1.0, 2.0, 3.0], "y": [1.5, 3.0, 4.0], "raw": [1.0, 2.0, 6.0]},
+        {"name": "a", "x": [1.0, 2.0, 3.0], "y": [1.0, 3.0, 6.0], "raw": [1.0, 2.0, 6.0]},
         {"name": "b", "x": [1.0], "y": [4.0]},
     ]
 

@@ -9,13 +9,20 @@ import pytest
 from uniapl_cli.errors import DataError
 from uniapl_cli.figures.analyses import read_analysis
 from uniapl_cli.figures.density import bandwidth, density
-from uniapl_cli.figures.distributions import lengths, logprobs
+from uniapl_cli.figures.distributions import LEAST_A_TOKEN, lengths, logprobs
 
 VALUES = [3.0, 3.5, 7.0, 20.0, 21.0]
 
 
 def gauss(x, mean, width):
     return statistics.NormalDist(mean, width).pdf(x)
+
+
+def test_the_bandwidth_is_in_proportion_to_the_values():
+    width = bandwidth(VALUES, 9.0)
+    assert bandwidth([v / 1000 for v in VALUES], 9.0) == pytest.approx(width / 1000)
+    for alike in ([4.0], [0.1] * 7, [0.0] * 3):
+        assert bandwidth(alike, 9.0) == 9.0
 
 
 def integral(places, found):
@@ -117,7 +124,7 @@ def test_differences_are_the_students_less_the_teachers(write):
     assert (total.zero, mean.zero) == ("x", "x")
     (curve,) = logprobs(analysis, per_token=True).panels[0].series
     assert curve.x[0] < -1.0 < curve.x[-1]
-    assert curve.y == pytest.approx(density([-1.0] * 3, curve.x, 0.3))
+    assert curve.y == pytest.approx(density([-1.0] * 3, curve.x, LEAST_A_TOKEN))
 
 
 def test_a_few_far_values_do_not_hide_the_rest_and_are_counted(write):

@@ -19,9 +19,11 @@ def bandwidth(values: Sequence[float], least: float) -> float:
 
     Scott 1992, eq. 6.42, with the factor 1 that scipy has. `least` where all values are alike.
     """
-    n = len(values)
-    spread = float(np.std(np.asarray(values, float), ddof=1)) if n > 1 else 0.0
-    return max(spread * n ** (-1 / 5), least)
+    sample = np.asarray(values, float)
+    spread = float(sample.std(ddof=1)) if len(sample) > 1 else 0.0
+    # A mean of equal numbers may differ from them in the last digit.
+    alike = spread <= 1e-12 * float(np.abs(sample).max())
+    return least if alike else spread * len(sample) ** (-1 / 5)
 
 
 def density(

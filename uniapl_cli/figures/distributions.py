@@ -15,8 +15,8 @@ TEACHER = "teacher"
 # The outermost hundredth of the values may lie beyond the axis, so that few do not hide the rest.
 INNER = 0.99
 WIDTHS = (1.7, 1.0)
-# Where all values are alike a curve has this width, in tokens or nats.
-LEAST = 0.3
+# Where all values are alike a curve has this width: tokens or nats, and nats a token.
+LEAST, LEAST_A_TOKEN = 0.3, 0.01
 Found = tuple[float, float | None, float | None]
 
 
@@ -39,7 +39,7 @@ def lengths(analysis: Mapping[str, Any]) -> Chart:
     )
     cut = {name: value(analysis, ["models", name, "cut"]) or 0.0 for name in names}
     if any(cut.values()):
-        shares = ", ".join(f"{name} {share:.0%}" for name, share in cut.items())
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in cut.items() if share)
         note += f" Cut off at the limit: {shares}."
     note = f"Gaussian kernels, Scott's rule. Distances with 95% intervals over prompts.{note}"
     return Chart("lengths", _title("Response lengths", analysis), panels, note, widths=WIDTHS)
@@ -49,7 +49,7 @@ def logprobs(analysis: Mapping[str, Any], *, per_token: bool = False) -> Chart:
     """Return the densities of the students' log-probabilities less the teacher's, and the means."""
     names = models(analysis)
     samples = {name: _differences(analysis, name, per_token) for name in names}
-    curves, note = _curves(samples)
+    curves, note = _curves(samples, least=LEAST_A_TOKEN if per_token else LEAST)
     curves = [_with(one, f"{one.name}: spread {_spread(samples[one.name]):.3g}") for one in curves]
     key = "per_token" if per_token else "difference"
     means = {name: interval(analysis, ["models", name, key], "mean") for name in names}
@@ -92,14 +92,14 @@ def _teacher(names: Sequence[str]) -> str:
 
 
 def _curves(
-    samples: Mapping[str, Sequence[float]], floor: float | None = None
+    samples: Mapping[str, Sequence[float]], floor: float | None = None, least: float = LEAST
 ) -> tuple[list[Series], str]:
     """Return a density a sample over one range, and what must be said of what it leaves out."""
     known = {name: [v for v in values if math.isfinite(v)] for name, values in samples.items()}
     pooled = sorted(value for values in known.values() for value in values)
     every = sum(map(len, samples.values()))
     missing = every - len(pooled)
-    widths = {name: bandwidth(values, LEAST) for name, values in known.items() if values}
+    widths = {name: bandwidth(values, least) for name, values in known.items() if values}
     low, high = _inner(pooled)
     tail = TAIL * max(widths.values(), default=0.0)
     low, high = low - tail, high + tail

@@ -10,12 +10,15 @@ from uniapl_cli.figures import style
 from uniapl_cli.figures.chart import Chart, Panel, Series
 from uniapl_cli.figures.names import shortened
 from uniapl_cli.figures.scales import places_of, set_scales
+from uniapl_cli.figures.smooth import thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+# Points of a line as it was logged: more are not told apart on a panel.
+MOST = 1000
 TITLE_LETTER = 0.077  # inches
 BELOW = 0.45  # inches from a panel to its own legend, room for its axis
 # How far apart, in decades, points at the same amount stand, so that intervals are seen.
@@ -83,7 +86,8 @@ def fill(axes: Axes, panel: Panel, looks: Mapping[str, LookOf], inches: float) -
 
 def _line(axes: Axes, one: Series, look: LookOf, _: Mapping[float, float]) -> None:
     if one.raw:
-        axes.plot(one.x, one.raw, color=look.colour, linewidth=0.7, alpha=style.RAW, zorder=1.5)
+        x, y = thinned(one.x, one.raw, MOST)
+        axes.plot(x, y, color=look.colour, linewidth=0.7, alpha=style.RAW, zorder=1.5)
     if one.low:
         low, high = _ends(one)
         axes.fill_between(one.x, low, high, color=look.colour, alpha=style.BAND, linewidth=0)
@@ -157,7 +161,10 @@ def legend(
 ) -> None:
     """Put the figure's legend below its title."""
     shown = {one.name: one for panel in reversed(chart.panels) for one in panel.series}
-    named = _labelled(chart)
+    labelled = list(_labelled(chart).items())
+    # Columns are filled from the top; names are read along the rows.
+    order = [at for column in range(columns) for at in range(column, len(labelled), columns)]
+    named = dict(labelled[at] for at in order)
     handles = [_handle(shown[name], looks[name]) for name in named]
     box = figure.legend(
         handles,

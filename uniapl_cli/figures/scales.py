@@ -13,6 +13,8 @@ from uniapl_cli.figures.names import shortened
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# The axis of curves, which has whole numbers.
+STEP = "step"
 # A share of the lines' range that is left free around it.
 MARGIN = 0.06
 # So many decades have ticks at 1, 2 and 5; more have them at powers of 10.
@@ -33,6 +35,10 @@ def set_scales(axes: Axes, panel: Panel, places: Mapping[float, float]) -> None:
     """Set the scales, ticks and ranges of a panel whose series are drawn."""
     if places:
         _amounts(axes, places)
+    elif panel.x == STEP:
+        from matplotlib.ticker import MaxNLocator
+
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     if panel.y_scale == "log" and any(y > 0 for one in panel.series for y in one.y):
         _log(axes, panel)
     if panel.categories:

@@ -15,12 +15,28 @@ def window(points: int) -> int:
 
 
 def smooth(values: Sequence[float], width: int) -> tuple[float, ...]:
-    """Return the mean of each value and its neighbours, `width` in all, fewer at the ends.
+    """Return the mean of each value and its neighbours, `width` in all.
 
-    [0, 3, 0] over 3 is [1.5, 1, 1.5].
+    Near the ends there are fewer, as many before as after, so that a slope stays what it is.
+    [0, 3, 0] over 3 is [0, 1, 0].
     """
-    half = width // 2
-    return tuple(
-        math.fsum(near) / len(near)
-        for near in (values[max(0, i - half) : i + half + 1] for i in range(len(values)))
-    )
+    found = []
+    for at in range(len(values)):
+        half = min(width // 2, at, len(values) - 1 - at)
+        near = values[at - half : at + half + 1]
+        found.append(math.fsum(near) / len(near))
+    return tuple(found)
+
+
+def thinned(
+    x: Sequence[float], y: Sequence[float], most: int
+) -> tuple[Sequence[float], Sequence[float]]:
+    """Return at most `most` points that look like all: the extremes of pieces of equal length."""
+    if len(x) <= most:
+        return x, y
+    size = math.ceil(len(x) / (most // 2))
+    kept: list[int] = []
+    for start in range(0, len(x), size):
+        piece = range(start, min(start + size, len(x)))
+        kept += sorted({min(piece, key=y.__getitem__), max(piece, key=y.__getitem__)})
+    return [x[at] for at in kept], [y[at] for at in kept]
