@@ -77,7 +77,7 @@ class Head:
         hidden, logits = _replaced(model, ids, probe)
         if not _close(alone, hidden):
             return False
-        for self.scale, self.cap in _candidates(model.config.get_text_config()):
+        for self.scale, self.cap in candidates(model.config.get_text_config()):
             if _close(self(probe), logits):
                 return True
         return False
@@ -121,7 +121,7 @@ def _unknown(model: Any) -> ModelError:
     )
 
 
-def _candidates(config: Any) -> Iterator[tuple[float, float]]:
+def candidates(config: Any) -> Iterator[tuple[float, float]]:
     """Yield pairs of a scale and a cap (0: none) that a model with this config may have."""
     scales = [1.0, *_numbers(config, SCALES)]
     for cap in (*_numbers(config, CAPS), 0.0):

@@ -11,6 +11,7 @@ from uniapl_cli.tiny.assets import PREFIX
 
 JSON = {
     "train": "train sft --json",
+    "plan": "plan sft model.path=tiny:base training.steps=1 data.max_prompt_tokens=32 --json",
     "eval": "eval --json",
     "teacher-gen": "teacher-gen --json",
     "filter-gt": "filter-gt --json",

@@ -36,8 +36,7 @@ class PackedWeights:
     def __init__(self, model: Any, dtype: torch.dtype) -> None:
         self._forwards: dict[nn.Linear, Forward] = {}
         head, device = model.get_output_embeddings(), model.device.type
-        plain = [module for module in model.modules() if type(module) is nn.Linear]
-        layers = [layer for layer in plain if "forward" not in vars(layer)]
+        layers = _layers(model)
         size = sum(layer.weight.numel() for layer in layers) * dtype.itemsize
         copied = size <= MEMORY_SHARE * free_bytes(model.device)
         for layer in layers:
@@ -60,6 +59,25 @@ class PackedWeights:
         finally:
             for layer in self._forwards:
                 layer.__dict__.pop("forward", None)
+
+
+def packed_bytes(model: Any, dtype: torch.dtype, device: str, free: int) -> int:
+    """Return the bytes of the copy that there would be on a kind of device with so much free."""
+    head, size = model.get_output_embeddings(), 0
+    layers = _layers(model)
+    if sum(layer.weight.numel() for layer in layers) * dtype.itemsize > MEMORY_SHARE * free:
+        return 0
+    for layer in layers:
+        own = layer.weight.dtype
+        kept = own if layer is head or own != torch.float32 else dtype
+        if _can_pack(device, kept) or (kept != own and layer is not head):
+            size += layer.weight.numel() * kept.itemsize
+    return size
+
+
+def _layers(model: Any) -> list[nn.Linear]:
+    plain = [module for module in model.modules() if type(module) is nn.Linear]
+    return [layer for layer in plain if "forward" not in vars(layer)]
 
 
 def _can_pack(device: str, dtype: torch.dtype) -> bool:

@@ -1,0 +1,90 @@
+"""A plan of each kind of method from configs alone, and what to change where a run does not fit."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from uniapl_cli import load_config
+from uniapl_cli.cli.app import app
+from uniapl_cli.commands.plan import plan
+from uniapl_cli.errors import ConfigError, ModelError
+from uniapl_cli.tiny.assets import resolve
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder that holds a config.json alone."""
+    shutil.copy(Path(resolve("tiny:teacher")) / "config.json", tmp_path)
+    return tmp_path
+
+
+def planned(method, *overrides, gpu="h100", **options):
+    settings = load_config("tiny:eval", ["training.steps=10", *overrides], method)
+    return plan(settings, gpu=gpu, **options)
+
+
+@pytest.mark.parametrize("method", ["sft", "unified", "unified_dpo", "akto"])
+def test_methods(method, folder):
+    result = planned(method, f"model.path={folder}", "data.max_response_tokens=64")
+    memory = result["memory"]
+    assert memory["fits"] and result["change"] == []
+    assert memory["peak_gib"] == pytest.approx(sum(memory["parts_gib"].values()))
+    assert memory["peak_gib"] == pytest.approx(max(memory["phases_gib"].values()))
+    assert set(result["seconds"]) == set(memory["phases_gib"])
+    hours = 10 * sum(result["seconds"].values()) / 3600
+    assert result["run"]["hours"] == pytest.approx(hours)
+    sampled = method in ("unified", "unified_dpo", "akto")
+    assert (result["step"]["tokens_sampled"] > 0) == sampled
+    assert ("scoring" in memory["phases_gib"]) == sampled
+    assert [path.name for path in folder.iterdir()] == ["config.json"]
+
+
+def test_a_remote_discriminator_takes_no_memory(folder):
+    server = {"kind": "polar_server", "engine": "vllm", "addresses": ["127.0.0.1:1"]}
+    given = [f"discriminator.{name}={json.dumps(value)}" for name, value in server.items()]
+    result = planned("unified", f"model.path={folder}", *given)
+    assert "scoring" not in result["memory"]["phases_gib"]
+
+
+def test_what_does_not_fit(folder):
+    given = [f"model.path={folder}", "sources.demonstrations.rows_per_step=32"]
+    size = planned("sft", *given)["memory"]["peak_gib"]
+    result = planned("sft", *given, gpu=f"{size / 2}")
+    assert not result["memory"]["fits"]
+    first = result["change"][0]
+    assert first["fits"] and first["peak_gib"] < result["memory"]["room_gib"]
+    changed = planned("sft", *given, first["set"], gpu=f"{size / 2}")
+    assert changed["memory"]["fits"]
+    assert changed["memory"]["peak_gib"] == pytest.approx(first["peak_gib"])
+
+
+def test_faster_cards_take_less_time(folder):
+    slow, fast = (
+        planned("grpo", f"model.path={folder}", gpu="24", flops=flops, bandwidth=1e6)
+        for flops in (1, 100)
+    )
+    assert slow["seconds"]["training"] == pytest.approx(100 * fast["seconds"]["training"])
+    assert planned("sft", f"model.path={folder}", gpu="24")["seconds"] == {}
+
+
+def test_an_unknown_card(folder):
+    with pytest.raises(ConfigError) as caught:
+        planned("sft", f"model.path={folder}", gpu="h1000")
+    assert caught.value.key == "--gpu" and caught.value.suggestion == "h100"
+
+
+def test_no_config_json(tmp_path):
+    with pytest.raises(ModelError) as caught:
+        planned("sft", f"model.path={tmp_path}")
+    assert caught.value.key == "model.path"
+
+
+def test_exit_codes():
+    words = ["plan", "sft", "--config", "tiny:sft", "--gpu", "0.01"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0 and "DOES NOT FIT" in result.stdout
+    assert CliRunner().invoke(app, [*words, "--check"]).exit_code == 1
+    assert CliRunner().invoke(app, [*words[:-1], "h1"]).exit_code == 2

@@ -1,0 +1,156 @@
+"""What is planned is what the program's own tensors take, counted while it really runs."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.generation import Request
+from uniapl_cli.generation.local import LocalGenerator
+from uniapl_cli.generation.packing import PackedWeights, packed_bytes
+from uniapl_cli.planning.memory import measure
+from uniapl_cli.planning.setup import CACHE, LIBRARIES, OPTIMIZER, PACKED, WEIGHTS, Setup
+from uniapl_cli.planning.step import Draw, largest
+from uniapl_cli.planning.tracker import Tracker
+from uniapl_cli.tensors import TokenBatch
+from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.training.adapter import Adapter
+from uniapl_cli.training.optim import optimizers
+from uniapl_cli.training.policy import load_policy
+from uniapl_cli.types import Sampling
+
+PATH = resolve("tiny:teacher")
+ADAMW = optimizers.bind(optimizers.options("adamw"))
+GIB = 2**30
+
+
+def new_setup(draw, **options):
+    shape = AutoConfig.from_pretrained(PATH)
+    options = {"precision": "float32", "device": "cpu", "memory": 4 * GIB} | options
+    return Setup(
+        make=lambda: AutoModelForCausalLM.from_config(shape, dtype=torch.float32),
+        vocabulary=shape.vocab_size,
+        optimizer=ADAMW,
+        draws=(draw,),
+        sampling=Sampling(),
+        **options,
+    )
+
+
+def demonstrations(rows=16, micro=16, prompt=24, response=40):
+    tokens = micro * (prompt + response)
+    return Draw("demonstrations", TokenBatch, rows, prompt, response, tokens, pass_tokens=64)
+
+
+def total(of):
+    return sum(size for part, size in of.items() if part != LIBRARIES)
+
+
+def really_trained(draw, precision):
+    """The bytes of all tensors at the peak of a second step, by phase."""
+    policy = load_policy(PATH, "cpu", precision)
+    micros = list(draw.batch().split(draw.tokens, draw.pass_tokens))
+    phases = {}
+    with Tracker(policy.head.weight.shape[0]) as tracker:
+        [weight.detach() for weight in policy.model.parameters()]  # they are seen from now on
+        optimizer = ADAMW(policy.model)
+        for _ in range(2):
+            with tracker.phase():
+                for micro in micros:
+                    policy.forward(micro).sum().backward()
+            phases["training"] = total(tracker.peak)
+            with tracker.phase():
+                optimizer.step(1e-6)
+            phases["update"] = total(tracker.peak)
+    return phases
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("micro", [16, 4])
+def test_training(precision, micro):
+    draw = demonstrations(micro=micro)
+    planned = measure(new_setup(draw, precision=precision))
+    took = really_trained(draw, precision)
+    for phase in ("training", "update"):
+        assert total(planned.phases[phase]) == pytest.approx(took[phase], rel=0.05), phase
+
+
+def test_the_logits_of_a_large_vocabulary_are_chunked(monkeypatch):
+    """Only so many exist at a time, on paper as in a run."""
+    whole = total(measure(new_setup(demonstrations())).phases["training"])
+    monkeypatch.setattr("uniapl_cli.training.policy.token_logps.__kwdefaults__", CHUNKED)
+    assert total(measure(new_setup(demonstrations())).phases["training"]) < whole
+
+
+CHUNKED = {"bias": None, "finish": None, "temperature": 1.0, "budget": 2**15}
+
+
+def really_sampled(draw, tracker, precision):
+    policy = load_policy(PATH, "cpu", precision)
+    generator = LocalGenerator(policy.model, Chat(policy.tokenizer), precision=precision)
+    generator.stop_ids = {-1}
+    count = draw.rows // draw.prompts
+    requests = [
+        Request(tuple(range(1, draw.prompt)) + (n + 1,), tuple(range(count)))
+        for n in range(draw.prompts)
+    ]
+    with tracker:
+        [weight.detach() for weight in policy.model.parameters()]
+        list(generator.generate(requests, Sampling(max_new_tokens=draw.response)))
+    return total(tracker.peak)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_sampling(precision):
+    draw = replace(demonstrations(rows=32), prompts=8)
+    setup = new_setup(draw, precision=precision)
+    planned = dict(measure(setup).phases["sampling"])
+    took = really_sampled(draw, Tracker(setup.vocabulary), precision)
+    assert planned.pop(PACKED) > 0 and planned[CACHE] > 0
+    assert planned.pop(OPTIMIZER) > 0
+    assert total(planned) == pytest.approx(took, rel=0.25)
+
+
+def test_fewer_rows_are_decoded_where_less_is_free():
+    draw = replace(demonstrations(rows=32), prompts=8)
+    many, few = (measure(new_setup(draw, batch_tokens=n)).rows for n in (10_000, 200))
+    assert many == 32 and 1 <= few < 32
+
+
+def test_the_copy_for_sampling(new_policy):
+    model = new_policy().model
+    for dtype in (torch.float32, torch.bfloat16):
+        said = packed_bytes(model, dtype, "cpu", 4 * GIB)
+        copied = PackedWeights(model, dtype)._forwards
+        assert said > 0 and len(copied) == sum(
+            type(module) is torch.nn.Linear for module in model.modules()
+        )
+    assert packed_bytes(model, torch.float32, "cuda", 4 * GIB) == 0
+    assert packed_bytes(model, torch.float32, "cpu", 1000) == 0
+
+
+def test_a_reference_is_another_copy_and_an_adapter_needs_none():
+    plain = measure(new_setup(demonstrations()))
+    referred = measure(new_setup(demonstrations(), reference=True))
+    weights = plain.phases["training"][WEIGHTS]
+    assert referred.peak - plain.peak == pytest.approx(weights, rel=0.01)
+    pytest.importorskip("peft")
+    adapted = measure(new_setup(demonstrations(), reference=True, adapter=Adapter(rank=4)))
+    assert "reference" not in adapted.phases["training"]
+    assert adapted.trained < plain.trained / 5
+
+
+def test_the_largest_micro_batch_decides():
+    assert largest((demonstrations(micro=4), demonstrations(rows=2, micro=4))).rows == 4
+    half, whole = (measure(new_setup(demonstrations(micro=n))).peak for n in (8, 16))
+    assert half < whole
+
+
+def test_nothing_is_computed():
+    """A model that no machine holds is planned all the same."""
+    shape = AutoConfig.from_pretrained(PATH)
+    shape.update({"hidden_size": 65536, "intermediate_size": 2**20, "head_dim": 16384})
+    make = lambda: AutoModelForCausalLM.from_config(shape, dtype=torch.float32)  # noqa: E731
+    assert measure(replace(new_setup(demonstrations()), make=make)).peak > 2000 * GIB

@@ -1,0 +1,111 @@
+"""uniapl plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+import uniapl_cli
+from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, Overrides, Plugins
+from uniapl_cli.cli.session import print_result, session
+from uniapl_cli.cli.train import Method
+
+Gpu = Annotated[
+    str | None,
+    typer.Option(
+        "--gpu",
+        metavar="CARD",
+        help="h100, h200, b200, a100, 4090 ..., or a memory in GiB; else this machine's device.",
+    ),
+]
+Flops = Annotated[
+    float | None,
+    typer.Option("--flops", metavar="TFLOP/s", help="Dense bfloat16 rate.", min=0.001),
+]
+Bandwidth = Annotated[
+    float | None, typer.Option("--bandwidth", metavar="GB/s", help="Of the memory.", min=0.001)
+]
+Check = Annotated[bool, typer.Option("--check", help="Exit with 1 where it does not fit.")]
+
+
+def plan(
+    method: Method,
+    overrides: Overrides = None,
+    config: ConfigFile = None,
+    gpu: Gpu = None,
+    flops: Flops = None,
+    bandwidth: Bandwidth = None,
+    check: Check = False,
+    json: AsJson = False,
+    plugin: Plugins = None,
+    debug: Debug = False,
+) -> None:
+    """Say what a run would take, and what to change where it does not fit; nothing is loaded.
+
+    Memory by part, seconds a step, hours, disk: from the experiment and the model's config.json.
+
+    Example: uniapl plan grpo --config experiments/base/qwen3-0.6b.yaml --gpu h100
+    """
+    with session(debug, plugin):
+        from uniapl_cli.commands.plan import plan as of
+
+        settings = uniapl_cli.load_config(config, overrides or (), method)
+        result = of(settings, gpu=gpu, flops=flops, bandwidth=bandwidth)
+        print_result(result, json, shown)
+    if check and not result["memory"]["fits"]:
+        raise typer.Exit(1)
+
+
+def shown(result: Mapping[str, Any]) -> Any:
+    """Return a plan as it is printed."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from uniapl_cli.runs.console import table
+
+    memory, disk = result["memory"], result["disk"]
+    verdict = "fits" if memory["fits"] else "DOES NOT FIT"
+    head = (
+        f"{result['method']}, {result['model']}, {result['device']['name']}, "
+        f"{result['computed in']}: {verdict}. At its peak, in {memory['phase']}, "
+        f"{memory['peak_gib']:.3g} of {memory['room_gib']:.3g} GiB"
+    )
+    parts = [[name, f"{size:.3g}"] for name, size in memory["parts_gib"].items()]
+    phases = dict.fromkeys([*memory["phases_gib"], *result["seconds"]])
+    rows = [[name, *_cells(result, name)] for name in phases]
+    blocks: list[Any] = [
+        Text(head),
+        table("", ["part, at the peak", "GiB"], parts),
+        table("", ["phase", "GiB", "seconds"], rows),
+        Text(_step(result["step"])),
+        Text(_run(result["run"], disk)),
+    ]
+    if change := result["change"]:
+        shown = [[c["set"], f"{c['peak_gib']:.3g}", "yes" if c["fits"] else "no"] for c in change]
+        blocks.append(table("", ["change, by itself", "GiB", "fits"], shown))
+    return Group(*blocks, *(Text(f"assumed: {line}") for line in result["assumed"]))
+
+
+def _cells(result: Mapping[str, Any], phase: str) -> list[str]:
+    size, spent = result["memory"]["phases_gib"].get(phase), result["seconds"].get(phase)
+    return ["" if value is None else f"{value:.3g}" for value in (size, spent)]
+
+
+def _step(step: Mapping[str, int]) -> str:
+    return (
+        f"a step: {step['rows']:,} rows in {step['micro_batches']} micro-batches, the largest of "
+        f"{step['largest_rows']} rows and {step['largest_tokens']:,} tokens; "
+        f"{step['tokens_read']:,} tokens read, {step['tokens_learnt']:,} learnt, "
+        f"{step['tokens_sampled']:,} sampled"
+    )
+
+
+def _run(run: Mapping[str, Any], disk: Mapping[str, float]) -> str:
+    hours = f" in {run['hours']:.3g} hours" if "hours" in run else ""
+    return (
+        f"the run: {run['steps']:,} steps{hours}; at most {disk['most_gib']:.3g} GiB of disk, "
+        f"{disk['checkpoints']} checkpoints of {disk['checkpoint_gib']:.3g} and final/ of "
+        f"{disk['final_gib']:.3g}"
+    )

@@ -1,0 +1,153 @@
+"""uniapl plan: the memory, the time and the disk that a run would take, from configs alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from uniapl_cli.commands.device import device_name
+from uniapl_cli.commands.method import learning_rate
+from uniapl_cli.commands.method import plan as plan_of
+from uniapl_cli.commands.paper import setup_of
+from uniapl_cli.config.schema import Config
+from uniapl_cli.memory import free_bytes
+from uniapl_cli.planning.cards import GIB, Card, card, present
+from uniapl_cli.planning.levers import levers
+from uniapl_cli.planning.memory import measure
+from uniapl_cli.planning.seconds import BANDWIDTH_SHARE, RATE_SHARE, Rates, seconds, work
+from uniapl_cli.planning.setup import Setup, Usage
+from uniapl_cli.planning.step import all_passes, largest
+from uniapl_cli.precision import DTYPES
+
+# Share of a GPU's memory for CUDA itself and for what its allocator cannot use.
+SPARED = 0.06
+
+
+def plan(
+    config: Config,
+    *,
+    gpu: str | None = None,
+    flops: float | None = None,
+    bandwidth: float | None = None,
+) -> dict[str, Any]:
+    """Return what a run would take; no weights or data are read and no GPU is needed.
+
+    gpu: a card's name or its GiB; None is the machine's own device. flops, bandwidth: TFLOP/s and
+    GB/s that go before the card's. Raises UniAPLError.
+    """
+    config.require("model.path", "training", "terms", "optim")
+    method = plan_of(config)
+    learning_rate(config)
+    found, device = _card(config, gpu, flops, bandwidth)
+    room = int((1 - SPARED) * found.bytes) if device == "cuda" else found.bytes
+    setup = setup_of(config, method, device, room)
+    usage = measure(setup)
+    fits = usage.peak <= room
+    rates = Rates.of(found)
+    spent = seconds(setup, usage, rates, config.training.num_iterations) if rates else {}
+    return {
+        "method": config.method,
+        "model": config.model.path,
+        "device": {"name": found.name, "kind": device, **_rates(found)},
+        "computed in": str(setup.dtype).removeprefix("torch."),
+        "memory": _memory(usage, room, fits),
+        "change": [] if fits else _levers(setup, usage, room),
+        "step": _step(setup),
+        "seconds": spent,
+        "run": _run(config, spent),
+        "disk": _disk(config, usage),
+        "assumed": _assumed(setup, device, bool(spent)),
+    }
+
+
+def _card(
+    config: Config, gpu: str | None, flops: float | None, bandwidth: float | None
+) -> tuple[Card, str]:
+    """Return the card that is planned for, and the kind of device: cuda or cpu."""
+    if gpu is not None:
+        return card(gpu, flops, bandwidth), "cuda"
+    device = torch.device(device_name(config))
+    if device.type == "cuda":
+        return present(device, flops, bandwidth), "cuda"
+    return Card("this machine", free_bytes(device) / GIB, flops, bandwidth), "cpu"
+
+
+def _rates(found: Card) -> dict[str, float]:
+    known = {"tflops": found.flops, "gb_per_second": found.bandwidth}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _memory(usage: Usage, room: int, fits: bool) -> dict[str, Any]:
+    return {
+        "fits": fits,
+        "room_gib": room / GIB,
+        "peak_gib": usage.peak / GIB,
+        "phase": usage.phase,
+        "parts_gib": {
+            name: size / GIB
+            for name, size in sorted(usage.phases[usage.phase].items(), key=lambda item: -item[1])
+        },
+        "phases_gib": {name: sum(of.values()) / GIB for name, of in usage.phases.items()},
+    }
+
+
+def _levers(setup: Setup, usage: Usage, room: int) -> list[dict[str, Any]]:
+    return [
+        {"set": lever.change, "peak_gib": lever.peak / GIB, "fits": lever.peak <= room}
+        for lever in levers(setup, usage, room)
+    ]
+
+
+def _step(setup: Setup) -> dict[str, int]:
+    done, one = work(setup.draws), largest(setup.draws)
+    return {
+        "rows": sum(draw.rows for draw in setup.draws),
+        "micro_batches": len(all_passes(setup.draws)),
+        "largest_rows": one.rows,
+        "largest_tokens": one.tokens,
+        "tokens_read": done.read,
+        "tokens_learnt": done.learnt,
+        "tokens_sampled": done.sampled,
+    }
+
+
+def _run(config: Config, spent: dict[str, float]) -> dict[str, float]:
+    steps = config.training.steps
+    hours = {"hours": steps * sum(spent.values()) / 3600} if spent else {}
+    return {"steps": steps, **hours}
+
+
+def _disk(config: Config, usage: Usage) -> dict[str, float]:
+    """Return the GiB of checkpoints and of the final model.
+
+    A new checkpoint is there before an old one goes.
+    """
+    run = config.run
+    made = -(-config.training.steps // run.save_every)
+    kept = min(made, run.keep_checkpoints + 1)
+    checkpoint = (usage.trained + usage.state) / GIB
+    size = DTYPES.get(run.final_dtype, torch.float32).itemsize
+    final = size * usage.parameters / GIB
+    return {
+        "checkpoint_gib": checkpoint,
+        "checkpoints": kept,
+        "final_gib": final,
+        "most_gib": kept * checkpoint + final,
+    }
+
+
+def _assumed(setup: Setup, device: str, timed: bool) -> list[str]:
+    lines = ["every row is as long as data.max_prompt_tokens and the longest response let it be"]
+    if device == "cuda":
+        lines.append(f"{SPARED:.0%} of the card is left to CUDA and its allocator")
+    else:
+        lines.append("the room is what is free now; Python and its libraries have theirs")
+    if timed:
+        lines.append(
+            f"{RATE_SHARE:.0%} of the FLOP/s and {BANDWIDTH_SHARE:.0%} of the bandwidth are "
+            "reached: an assumption, measured on no card yet"
+        )
+    else:
+        lines.append("seconds need --flops and --bandwidth, or a card's name")
+    return lines

@@ -1,0 +1,177 @@
+"""The memory of a run by phase and part: its own code over tensors without data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from uniapl_cli.generation.packing import packed_bytes
+from uniapl_cli.planning.paper import PaperPolicy, on_paper, unmoved
+from uniapl_cli.planning.sampling import decode
+from uniapl_cli.planning.setup import (
+    DISCRIMINATOR,
+    GRADIENTS,
+    KEPT,
+    LIBRARIES,
+    OPTIMIZER,
+    PACKED,
+    REFERENCE,
+    WEIGHTS,
+    Setup,
+    Usage,
+)
+from uniapl_cli.planning.step import Pass, all_passes, largest
+from uniapl_cli.planning.tracker import Tracker, elements
+from uniapl_cli.precision import Precision, arithmetic, freeze
+from uniapl_cli.training.adapter import adapt
+from uniapl_cli.training.optim import trained
+
+
+def measure(setup: Setup, phases: Collection[str] | None = None) -> Usage:
+    """Return what a step would take, from the second on, when the optimiser has a state.
+
+    phases: those that are wanted; None: all.
+    """
+    # Before, since tensors without data have no lengths.
+    one, several = largest(setup.draws), len(all_passes(setup.draws)) > 1
+    kept = KEPT.get(setup.device, 0)
+    with on_paper(setup.vocabulary) as tracker, tracker.held(LIBRARIES, kept):
+        run = _Run(setup, tracker)
+        if setup.sampled and (phases is None or "sampling" in phases):
+            run.sample()
+        if setup.reference:
+            run.refer(one)
+        run.train(one, several)
+        return run.usage
+
+
+class _Run:
+    """A run on paper: what stays from step to step, and the phases of one."""
+
+    def __init__(self, setup: Setup, tracker: Tracker) -> None:
+        self.setup, self.tracker, self.usage = setup, tracker, Usage()
+        # On paper all tensors are a CPU's, so "auto" must be said.
+        self.precision: Precision = "float32" if setup.dtype is torch.float32 else "bfloat16"
+        self.model = self._policy()
+        self.reference = self._reference()
+        self.scorer = self._scorer()
+        self.optimizer = self._updated()
+
+    def _policy(self) -> Any:
+        setup, usage = self.setup, self.usage
+        with self.tracker.part(WEIGHTS):
+            model = setup.make().eval()
+            if setup.adapter is not None:
+                freeze(model, setup.dtype if setup.exact else torch.float32)
+                with unmoved():
+                    adapt(model, setup.adapter, seed=0)
+        usage.parameters = elements(model)
+        usage.trained = sum(weight.nbytes for weight in trained(model).values())
+        usage.head = model.get_output_embeddings().weight.numel()
+        usage.layers = _multiplied(model)
+        usage.attention = _attention(model.config.get_text_config())
+        return model
+
+    def _reference(self) -> Any:
+        if not self.setup.reference or self.setup.adapter is not None:
+            return self.model  # whose adapter is disabled
+        with self.tracker.part(REFERENCE):
+            return freeze(self.setup.make().eval(), self.setup.dtype)
+
+    def _scorer(self) -> Any:
+        if self.setup.discriminator is None:
+            return None
+        with self.tracker.part(DISCRIMINATOR):
+            model = freeze(self.setup.discriminator.make().eval(), self.setup.dtype)
+        self.usage.scorer = _multiplied(model)
+        return model
+
+    def _updated(self) -> Any:
+        """Make an update, with gradients but without activations; return the optimiser."""
+        with self._phase("update"):
+            self._make_gradients()
+            with self.tracker.part(OPTIMIZER):
+                optimizer = self.setup.optimizer(self.model)
+                optimizer.step(1e-6)
+        self.usage.state = self.tracker.live[OPTIMIZER]
+        return optimizer
+
+    def sample(self) -> None:
+        """Sample responses, and score some while others are sampled."""
+        setup, tracker = self.setup, self.tracker
+        free = max(setup.memory - tracker.live.total(), 1)
+        packed = packed_bytes(self.model, setup.dtype, setup.device, free)
+        computing = arithmetic(self.precision, "cpu")
+        if setup.dtype is not torch.float32:  # it is the copy's weights that are multiplied
+            computing = torch.autocast("cpu", dtype=setup.dtype, cache_enabled=False)
+        with tracker.held(PACKED, packed), torch.inference_mode():
+            with self._phase("sampling"), computing:
+                rows = decode(self.model, setup, self.usage, tracker, free - packed)
+            if self.scorer is not None:
+                self._score()
+            del rows
+
+    def _score(self) -> None:
+        plan, model = self.setup.discriminator, self.scorer
+        assert plan is not None, "there is its model"
+        ids = torch.zeros(plan.rows, plan.width, dtype=torch.long)
+        body = getattr(model, model.base_model_prefix, model)
+        keeps = {"use_cache": True} if hasattr(model.config, "use_cache") else {}
+        computing = arithmetic(self.precision, "cpu")
+        with self._phase("scoring"), self.tracker.held(DISCRIMINATOR, plan.cached), computing:
+            body(input_ids=ids, **keeps)
+
+    def refer(self, one: Pass) -> None:
+        """Read a micro-batch without going back."""
+        with self._phase("reference"), torch.no_grad():
+            PaperPolicy(self.reference, self.precision).read(one)
+
+    def train(self, one: Pass, several: bool) -> None:
+        """Read a micro-batch and go back; if there are several, beside the gradients of others."""
+        for weight in trained(self.model).values():
+            weight.register_post_accumulate_grad_hook(self._own_gradient)
+        with self._phase("training"):
+            if several:
+                self._make_gradients()
+            PaperPolicy(self.model, self.precision).read(one).sum().backward()
+
+    def _make_gradients(self) -> None:
+        with self.tracker.part(GRADIENTS):
+            for weight in trained(self.model).values():
+                weight.grad = torch.zeros_like(weight)
+
+    def _own_gradient(self, weight: Any) -> None:
+        self.tracker.move([weight.grad], GRADIENTS)
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        with self.tracker.phase():
+            yield
+        self.usage.phases[name] = {n: size for n, size in self.tracker.peak.items() if size}
+
+
+def _multiplied(model: Any) -> int:
+    """Return how many weights a token is multiplied with, the head's and embeddings' left out.
+
+    Of a mixture of experts it is those of the experts that a token goes through.
+    """
+    head = getattr(model, "get_output_embeddings", lambda: None)()
+    config = model.config.get_text_config()
+    most = getattr(config, "num_experts", None) or getattr(config, "num_local_experts", None)
+    share = (getattr(config, "num_experts_per_tok", None) or 1) / most if most else 1.0
+    total = 0.0
+    for name, weight in model.named_parameters():
+        if weight.dim() < 2 or (head is not None and weight is head.weight) or "embed" in name:
+            continue
+        total += weight.numel() * (share if ".experts." in name else 1)
+    return int(total)
+
+
+def _attention(config: Any) -> int:
+    """Return the multiplications of a token with one key and its value, over all layers."""
+    heads = getattr(config, "num_attention_heads", None) or 1
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return 2 * int(config.num_hidden_layers) * int(heads) * int(size)

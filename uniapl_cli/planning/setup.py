@@ -1,0 +1,102 @@
+"""What a plan is made of, and what it says of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from uniapl_cli.planning.step import Draw
+from uniapl_cli.planning.tracker import Bytes
+from uniapl_cli.precision import Precision, resolve
+from uniapl_cli.training.adapter import Adapter
+from uniapl_cli.training.optim import Optimizer
+from uniapl_cli.types import Sampling
+
+# Parts of the memory, beside the activations and the logits.
+WEIGHTS, GRADIENTS, OPTIMIZER = "weights", "gradients", "optimizer"
+REFERENCE, DISCRIMINATOR = "reference", "discriminator"
+PACKED, CACHE = "weights for sampling", "keys and values"
+LIBRARIES = "libraries"
+# What oneDNN's kernels and the allocator keep of a CPU's memory: measured with tiny models.
+KEPT = {"cpu": 48 * 2**20}
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A discriminator in this process: its model, and the rows that it reads at a time.
+
+    cached: bytes of prefixes that it keeps.
+    """
+
+    make: Callable[[], Any]
+    rows: int
+    width: int
+    cached: int = 0
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the memory of a run depends on.
+
+    make: gives the policy's model, in float32. exact: whether its weights are the same in 16 bits.
+    device: cpu or cuda. memory: bytes that there are for the run.
+    """
+
+    make: Callable[[], Any]
+    vocabulary: int
+    precision: Precision
+    device: str
+    memory: int
+    optimizer: Callable[[Any], Optimizer]
+    draws: tuple[Draw, ...]
+    sampling: Sampling
+    adapter: Adapter | None = None
+    exact: bool = True
+    reference: bool = False
+    batch_tokens: int | None = None
+    discriminator: Scorer | None = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What is computed in."""
+        return resolve(self.precision, self.device)
+
+    @property
+    def sampled(self) -> tuple[Draw, ...]:
+        """The draws that are sampled."""
+        return tuple(draw for draw in self.draws if draw.prompts)
+
+
+@dataclass
+class Usage:
+    """Bytes by part at the peak of each phase, and what the seconds and the disk depend on.
+
+    trained, state: bytes of the trained weights and of the optimiser's state. layers, head, scorer:
+    weights that a token is multiplied with, below the head, in it, and in the discriminator.
+    attention: multiplications of a token with one key and its value. rows: responses that are
+    decoded at a time, with `token_bytes` of keys and values a token.
+    """
+
+    phases: dict[str, Bytes] = field(default_factory=dict)
+    parameters: int = 0
+    trained: int = 0
+    state: int = 0
+    layers: int = 0
+    head: int = 0
+    attention: int = 0
+    rows: int = 0
+    token_bytes: int = 0
+    scorer: int = 0
+
+    @property
+    def phase(self) -> str:
+        """The phase of the peak."""
+        return max(self.phases, key=lambda name: sum(self.phases[name].values()))
+
+    @property
+    def peak(self) -> int:
+        """The bytes at the peak of the whole step."""
+        return sum(self.phases[self.phase].values())

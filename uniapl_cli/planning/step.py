@@ -1,0 +1,80 @@
+"""What a step draws: batches of rows that are all at their longest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from uniapl_cli.batches import ChoiceBatch, LabelledBatch
+from uniapl_cli.tensors import Batch, TokenBatch
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A micro-batch: rows of `width` tokens, padding included, of which some are learnt."""
+
+    rows: int
+    width: int
+    learnt: int
+
+    @property
+    def tokens(self) -> int:
+        """The tokens that are read."""
+        return self.rows * self.width
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What one source draws in a step.
+
+    rows: of a prompt and a response each. tokens: padded ones of a forward pass at the most.
+    pass_tokens: those that one more pass costs. prompts: texts that are answered by sampling; 0
+    where nothing is sampled.
+    """
+
+    source: str
+    kind: type[Batch]
+    rows: int
+    prompt: int
+    response: int
+    tokens: int
+    pass_tokens: int
+    prompts: int = 0
+
+    @cached_property
+    def passes(self) -> list[Pass]:
+        """What the policy reads, forward and back."""
+        return [_pass(micro) for micro in self.batch().split(self.tokens, self.pass_tokens)]
+
+    def batch(self) -> Batch:
+        """Return the source's batch; one of a kind that is not known here as rows of tokens."""
+        if issubclass(self.kind, ChoiceBatch):
+            return ChoiceBatch(self._rows(2))
+        if issubclass(self.kind, LabelledBatch):
+            good = torch.ones(self.rows, dtype=torch.bool)
+            return LabelledBatch(self._rows(), good, self._rows())
+        return self._rows()
+
+    def _rows(self, answers: int = 1) -> TokenBatch:
+        shape = answers * self.rows, self.prompt + self.response
+        mask = torch.arange(1, shape[1]).expand(shape[0], -1) >= self.prompt
+        return TokenBatch(torch.zeros(shape, dtype=torch.long), mask)
+
+
+def largest(draws: tuple[Draw, ...]) -> Pass:
+    """Return the micro-batch with the most tokens."""
+    return max(all_passes(draws), key=lambda one: one.tokens)
+
+
+def all_passes(draws: tuple[Draw, ...]) -> list[Pass]:
+    """Return the micro-batches of a step."""
+    return [one for draw in draws for one in draw.passes]
+
+
+def _pass(batch: Batch) -> Pass:
+    tokens = batch.model_input()
+    assert isinstance(tokens, TokenBatch), "a policy reads tokens"
+    rows, width = tokens.loss_mask.shape
+    return Pass(rows, width, int(tokens.loss_mask.sum()))
