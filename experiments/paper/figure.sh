@@ -7,7 +7,7 @@ set -euo pipefail
 show=()
 case ${1:-} in
     2)
-        points="Qwen3-0.6B=0.6b UniAPL-0.6B=0.6b-asft-agrpo Qwen3-4B=4b UniAPL-4B=4b-asft-agrpo Qwen3-32B=32b"
+        points="0.6b=0.6b 0.6b-asft-agrpo=0.6b-asft-agrpo 4b=4b 4b-asft-agrpo=4b-asft-agrpo Qwen3-32B=32b"
         [ -z "${TEACHER_SERVER:-}" ] || points+=" teacher=235b"
         show=(ifeval/greedy/prompt_strict)
         ;;
@@ -16,10 +16,8 @@ case ${1:-} in
     5 | 6)
         points=
         for x in 0.1 0.01 0.001 0.0001 0.00001; do
-            points+="GT:$x=base-gt-agrpo-$x Teacher:$x=base-teacher-agrpo-$x "
+            points+="ground-truth:$x=base-gt-agrpo-$x teacher:$x=base-teacher-agrpo-$x "
         done
-        show=(I-Following)
-        [ "$1" = 5 ] || show=(Average)
         ;;
     *) echo "no figure '${1:-}'; there are: 2 to 6" >&2; exit 2 ;;
 esac

@@ -14,8 +14,10 @@ case ${1:-} in
     4) points="GRPO=grpo A-GRPO=agrpo unified=unified" seeds=0 ;;
     5 | 6)
         points=
-        for x in 10 0.1 0.01 0.001 0.0001 0.00001; do points+="GT:$x=gt-agrpo-$x Teacher:$x=agrpo-$x "; done
-        points+="GT:1=gt-sft-agrpo Teacher:1=sft-agrpo"
+        for x in 10 0.1 0.01 0.001 0.0001 0.00001; do
+            points+="ground-truth:$x=gt-agrpo-$x teacher:$x=agrpo-$x "
+        done
+        points+="ground-truth:1=gt-sft-agrpo teacher:1=sft-agrpo"
         show=(greedy/prompt_strict)
         [ "$1" = 5 ] || show=(sampled/topic sampled/score)
         ;;

@@ -4,6 +4,7 @@ import pytest
 
 from uniapl_cli.commands import components
 from uniapl_cli.commands.pretrain_polar import pretrain_polar
+from uniapl_cli.discriminators.polar import PolarDiscriminator
 from uniapl_cli.discriminators.polar.serialise import Serialiser
 from uniapl_cli.errors import ConfigError
 
@@ -32,6 +33,31 @@ def test_limits_that_cannot_hold_are_refused_at_load(tiny_config):
         tiny_config("polar", "run", *LIMITS, "discriminator.max_length=100")
     assert caught.value.key.startswith("discriminator")
     assert caught.value.where == "override 'discriminator.max_length=100'"
+
+
+@pytest.mark.parametrize("method", ["asft", "agrpo"])
+def test_training_leaves_the_discriminator_as_it_is(train_tiny, monkeypatch, method):
+    """Section 4.1: it is not updated along with the policy."""
+    made, load, score = [], components.discriminator, PolarDiscriminator.score
+    scored = []
+
+    def noted(config, device):
+        judge = load(config, device)
+        made.append((judge, {n: p.clone() for n, p in judge.polar.model.named_parameters()}))
+        return judge
+
+    def counted(self, comparisons, **how):
+        scored.extend(comparisons)
+        return score(self, comparisons, **how)
+
+    monkeypatch.setattr(components, "discriminator", noted)
+    monkeypatch.setattr(PolarDiscriminator, "score", counted)
+    train_tiny(method, "run", "schedules.lambda_adv=1", "optim.weight_decay=0.1")
+    ((judge, before),) = made
+    assert scored and before
+    for name, parameter in judge.polar.model.named_parameters():
+        assert parameter.equal(before[name]), name
+        assert parameter.grad is None and not parameter.requires_grad
 
 
 @pytest.mark.slow

@@ -169,6 +169,30 @@ def test_grpos_gradient_is_that_of_its_expected_surrogate(policy, rule):
     assert close(expected_gradient(policy, judge, 2), slope(policy, exact))
 
 
+EXPERT = (2, 1, 0)
+
+
+def test_sft_is_the_dirac_reward_but_for_the_experts_probability(policy):
+    """A.1: with R = 1 for the expert's response alone, grad(-E[R]) is p times grad(-log p)."""
+    dirac = {ids: float(ids == EXPERT) for ids in RESPONSES}
+    result = expected_gradient(policy, reward("raw", worth(dirac)), 1)
+    p = policy.logp(EXPERT).exp().detach()
+    sft = slope(policy, -policy.logp(EXPERT))
+    assert 0 < p < 0.5 and close(result, p * sft)
+    # Infinite, in A.1's words, is 1 / p: with that for a reward it is SFT's gradient itself.
+    infinite = {ids: float(ids == EXPERT) / float(p) for ids in RESPONSES}
+    assert close(expected_gradient(policy, reward("raw", worth(infinite)), 1), sft)
+
+
+def test_over_several_demonstrations_sft_and_the_dirac_reward_want_different_policies():
+    """A.1 is of one response: of two for one prompt, 2 to 1, SFT keeps both and the reward one."""
+    logits = torch.tensor([2 / 3, 1 / 3], dtype=torch.float64).log().requires_grad_()
+    shares = torch.tensor([2 / 3, 1 / 3], dtype=torch.float64)
+    (sft,) = torch.autograd.grad(-(shares * logits.log_softmax(0)).sum(), logits)
+    (dirac,) = torch.autograd.grad(-(shares * logits.softmax(0)).sum(), logits)
+    assert sft.abs().max() < 1e-12 and dirac[0] < -0.05 < 0.05 < dirac[1]
+
+
 def test_kl_in_the_reward_is_the_divergences_own_gradient(policy):
     reference = Listable(1)
 
