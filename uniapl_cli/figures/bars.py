@@ -100,7 +100,9 @@ def _panel(title: str, rows: Sequence[Row], unit: str) -> Panel:
 
 def _labels(rows: Sequence[Row]) -> list[str]:
     """Return the models' names, the paper's runs by its own."""
+    if all(whose != PAPER for _, whose, _ in rows):
+        return [name for name, _, _ in rows]
     from uniapl_cli.figures import paper
 
-    labels = paper.ifeval() if any(whose == PAPER for _, whose, _ in rows) else {}
+    labels = paper.ifeval()
     return [labels[name][0] if name in labels else name for name, _, _ in rows]

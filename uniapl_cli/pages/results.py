@@ -17,7 +17,7 @@ from uniapl_cli.evaluation.report import (
 )
 from uniapl_cli.evaluation.seeds import over_seeds
 from uniapl_cli.pages.html import Html, element
-from uniapl_cli.pages.study import Written
+from uniapl_cli.pages.study import Written, by_data
 from uniapl_cli.pages.tables import folded, table
 
 Result = Mapping[str, Any]
@@ -25,12 +25,11 @@ Result = Mapping[str, Any]
 
 def results(evaluations: Sequence[Written]) -> list[Html]:
     """Return the tables of all evaluations, those on other data apart."""
-    groups: dict[str, list[Result]] = {}
-    for one in evaluations:
-        groups.setdefault(str(one.result["data"] or ""), []).append(
-            {**one.result, "name": one.name}
-        )
-    return [part for data, group in groups.items() for part in _of_group(data, group)]
+    return [
+        part
+        for data, group in by_data(evaluations)
+        for part in _of_group(data, [{**one.result, "name": one.name} for one in group])
+    ]
 
 
 def _of_group(data: str, group: Sequence[Result]) -> list[Html]:

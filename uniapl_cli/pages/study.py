@@ -13,10 +13,11 @@ from typing import Any
 
 import yaml
 
-from uniapl_cli.analysis.results import KINDS, VERSION
+from uniapl_cli.analysis.results import KINDS
 from uniapl_cli.errors import DataError
 from uniapl_cli.evaluation.report import read_evaluations
 from uniapl_cli.evaluation.results import ANSWERS, NAME
+from uniapl_cli.figures.analyses import read_analysis
 from uniapl_cli.reasons import reason
 from uniapl_cli.runs.directory import RunDirectory
 
@@ -88,7 +89,7 @@ def read_study(folder: Path) -> Study:
         if _is_run(place):
             runs.append(_run(folder, place))
         analyses += [
-            Written(kind, file, _analysis(file))
+            Written(kind, file, read_analysis(file, kind))
             for kind in KINDS
             if (file := place / f"{kind}.json").is_file()
         ]
@@ -101,6 +102,14 @@ def read_study(folder: Path) -> Study:
         )
     evaluations = _in_order(_named(folder, evaluations), runs)
     return Study(folder, evaluations, runs, _named(folder, analyses))
+
+
+def by_data(evaluations: Sequence[Written]) -> list[tuple[str, list[Written]]]:
+    """Return evaluations by what they are on; "" is benchmarks alone."""
+    groups: dict[str, list[Written]] = {}
+    for one in evaluations:
+        groups.setdefault(str(one.result["data"] or ""), []).append(one)
+    return list(groups.items())
 
 
 def natural(name: str) -> list[Any]:
@@ -137,18 +146,6 @@ def _run(folder: Path, place: Path) -> Run:
     others = (place / "environment.json", run.inputs)
     environment, inputs = (_json(file) if file.is_file() else {} for file in others)
     return Run(name, place, text, config, environment, inputs)
-
-
-def _analysis(file: Path) -> Mapping[str, Any]:
-    found = _json(file)
-    if found.get("kind") != file.stem:
-        problem = f"'{file}' is no {file.name} that uniapl analyse wrote"
-        raise DataError(problem, got=found.get("kind"), allowed=[file.stem])
-    if (version := found.get("version")) != VERSION:
-        problem = f"'{file}' is of version {version}, and this uniapl reads {VERSION}"
-        advice = f"Run uniapl analyse {file.stem} again"
-        raise DataError(problem, advice, got=version, allowed=[str(VERSION)])
-    return found
 
 
 def _named(folder: Path, found: Sequence[Written]) -> list[Written]:
