@@ -7,7 +7,7 @@ from uniapl_cli.figures.chart import Chart, Panel, Series
 ODD = "<b>&\"'_$x$ \x00\x1b\ud83d ]]> %s {0}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def odd_chart():
     """Every look, with names that XML, mathematics and legends of matplotlib read otherwise."""
     x, y = (1.0, 2.0, 3.0), (0.5, 0.25, 1.5)

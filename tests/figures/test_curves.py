@@ -14,9 +14,9 @@ def rows(values, **more):
 
 
 def test_a_torn_last_line_and_what_is_no_number_are_passed_over(make_run):
-    values = [1.0, 2.0, float("nan"), True, "3", None, 4]
-    (run,) = read_runs([make_run("a", rows(values), tail='{"version": 2, "step": 8, "lo')])
-    assert run.curve("loss") == {1: 1.0, 2: 2.0, 7: 4}
+    values = [1.0, 2.0, float("nan"), True, "3", None, 10**400, 4]
+    (run,) = read_runs([make_run("a", rows(values), tail='{"version": 2, "step": 9, "lo')])
+    assert run.curve("loss") == {1: 1.0, 2: 2.0, 8: 4}
 
 
 def test_smoothing_keeps_constants_and_slopes():

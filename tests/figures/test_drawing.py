@@ -61,7 +61,7 @@ def test_what_cannot_be_written_is_said_before_anything_is_drawn(tmp_path):
     assert not (tmp_path / "a.png").exists()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def texts(odd_chart):
     return {"file": svg.file(odd_chart), "page": svg.inline(odd_chart, "f7")}
 

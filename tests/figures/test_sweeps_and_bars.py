@@ -140,3 +140,22 @@ def test_without_ifeval_the_paper_has_a_panel_of_its_own(tmp_path):
         read_models([f"x={made[0]}", f"x={made[0]}"])
     with pytest.raises(DataError):
         bars({})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"draws": []},
+        {"draws": {"greedy": 3}},
+        {"draws": {"greedy": {"a": 3}}},
+        {"draws": {"greedy": {"a": {"mean": "high"}}}},
+        {"domains": {"greedy": {"Average": 3}}},
+        {"name": None},
+    ],
+)
+def test_an_evaluation_that_is_not_whole_is_refused(tmp_path, wrong):
+    folder = evaluation(tmp_path / "a", **{"name": "a", **wrong})
+    for read in (lambda: read_models([str(folder)]), lambda: read_sweep([f"a:1={folder}"])):
+        with pytest.raises(DataError) as caught:
+            read()
+        assert caught.value.got == str(folder / "eval.json")

@@ -9,6 +9,7 @@ from uniapl_cli.errors import DataError
 from uniapl_cli.figures.chart import Chart, Panel, Series
 from uniapl_cli.figures.measured import NOTE, Point, metrics, point, read_results, unit
 from uniapl_cli.figures.names import legible
+from uniapl_cli.figures.runs import split_name
 
 OURS, PAPER = "ours", "the paper's"
 ABOUT = "The paper's Figure 2 also has Qwen3-32B and the teacher, which no table of it prints."
@@ -20,9 +21,9 @@ def read_models(arguments: Sequence[str]) -> Models:
     """Read NAME=RESULTS, of which several of one name are seeds. Raises DataError."""
     models: dict[str, list[Mapping[str, Any]]] = {}
     for argument in arguments:
-        name, equals, path = argument.partition("=")
-        for result in read_results(path if equals else argument):
-            seeds = models.setdefault(legible(name if equals else result["name"]), [])
+        name, path = split_name(argument)
+        for result in read_results(str(path)):
+            seeds = models.setdefault(legible(name or result["name"]), [])
             if any(result["name"] == other["name"] for other in seeds):
                 problem = f"'{result['name']}' is given twice; each seed counts once"
                 raise DataError(problem, got=result["name"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
 
 Values = tuple[float, ...]
 Ends = tuple[float | None, ...]
+# No axis goes further; what is not finite is beyond it too.
+LARGEST = 1e100
 # line: y over x. points: the same, with a mark and an interval at each. density: a line, with the
 # area under it where it is in ink. dots, bars: x at the categories y, with intervals in x.
 Look = Literal["line", "points", "density", "dots", "bars"]
@@ -113,5 +114,6 @@ def _values(one: Series, categories: Sequence[str]) -> str:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether a value out of JSON is a finite number; true is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether a value out of JSON is a number that an axis can hold; true is none."""
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return known and abs(value) <= LARGEST  # type: ignore[arg-type]

@@ -29,7 +29,8 @@ class Run:
 
     def curve(self, metric: str) -> dict[int, float]:
         """Return the values by step, without those that are no finite numbers."""
-        return {row["step"]: row[metric] for row in self.rows if is_number(row.get(metric))}
+        known = [row for row in self.rows if is_number(row["step"]) and is_number(row.get(metric))]
+        return {row["step"]: row[metric] for row in known}
 
 
 def read_runs(arguments: Iterable[str | Path]) -> list[Run]:

@@ -74,19 +74,17 @@ def _cleaned(
 def _drawn(chart: Chart, transparent: bool, columns: int | None) -> bytes:
     buffer = io.BytesIO()
     with style.styled():
-        nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        draw(chart, columns).savefig(
-            buffer, format="svg", transparent=transparent, metadata=nothing
-        )
+        draw(chart, columns).savefig(buffer, format="svg", transparent=transparent)
     return buffer.getvalue()
 
 
 def _prune(root: ElementTree.Element) -> None:
-    """Leave out metadata, style sheets and invisible grounds."""
+    """Leave out metadata, with the date in it, style sheets and invisible grounds."""
     for parent in list(root.iter()):
         for child in list(parent):
             name = child.tag.rpartition("}")[2]
-            invisible = name == "path" and child.get("style") == "fill: none; opacity: 0"
+            look = child.get("style", "")
+            invisible = name == "path" and "fill: none" in look and "stroke:" not in look
             if name in ("metadata", "style") or invisible:
                 parent.remove(child)
 
