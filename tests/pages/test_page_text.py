@@ -169,3 +169,8 @@ def test_what_was_left_out_is_counted_on_the_page_and_beside_it(study):
 def test_a_study_within_a_path_says_nothing_of_it(tmp_path):
     folder = write_study(tmp_path / "hidden-path" / "study")
     assert "hidden-path" not in make_page(read_study(folder)).text
+
+
+def test_known_metrics_are_explained_once_and_others_not_at_all(text):
+    assert text.count("share of responses that follow all instructions of their prompt") == 1
+    assert text.count('<dl class="meanings">') == 1

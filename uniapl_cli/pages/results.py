@@ -21,6 +21,20 @@ from uniapl_cli.pages.study import Written, by_data
 from uniapl_cli.pages.tables import folded, table
 
 Result = Mapping[str, Any]
+# What the metrics of eval.data and of IFEval mean, for who did not measure them.
+MEANINGS = {
+    "prompt_strict": "share of responses that follow all instructions of their prompt",
+    "inst_strict": "share of instructions that are followed",
+    "prompt_loose": "prompt strict, also where a light edit of the response would follow them",
+    "inst_loose": "inst strict, likewise",
+    "topic": "share of responses that stay on the prompt's topic, which no verifier checks",
+    "score": "the discriminator's, of how close a response is to the teacher's",
+    "coef": "the anchor's, 1 - 8 (sigmoid(score) - 0.5)²: 1 at a score of 0, less on both sides",
+    "length": "tokens of a response",
+    "truncated": "share of responses that were cut off at the limit of tokens",
+    "length_ratio": "tokens of the responses over those of the teacher's",
+    "accuracy": "share of questions that are answered right",
+}
 
 
 def results(evaluations: Sequence[Written]) -> list[Html]:
@@ -45,6 +59,7 @@ def _of_group(data: str, group: Sequence[Result]) -> list[Html]:
         parts.append(_side_by_side(f"Evaluations {about}", group, headline(group)))
     if set(measured_by(group)) > set(headline(group)):
         parts.append(folded("All metrics", _all_metrics(about, merged if several else group)))
+    parts += _meanings(group)
     parts += [_benchmarks(result) for result in group if result.get("benchmarks")]
     return parts
 
@@ -71,6 +86,19 @@ def _all_metrics(about: str, results: Sequence[Result]) -> Html:
     ]
     columns = ["metric", *(str(result["name"]) for result in results)]
     return table(f"All metrics {about}", columns, _figures(lines))
+
+
+def _meanings(results: Sequence[Result]) -> list[Html]:
+    """Return what the metrics mean that are known here."""
+    names = {name.rpartition("/")[2]: None for name in measured_by(results)}
+    known = [
+        element("div", element("dt", name.replace("_", " ")), element("dd", MEANINGS[name]))
+        for name in names
+        if name in MEANINGS
+    ]
+    return (
+        [folded("What the metrics mean", element("dl", known, class_="meanings"))] if known else []
+    )
 
 
 def _benchmarks(result: Result) -> Html:

@@ -108,8 +108,7 @@ function factsOf(answer) {
     make("div", {}, make("dt", {}, name), make("dd", {}, String(value))),
   );
   if (answer.cut) {
-    const dd = make("dd", {}, "at the limit of tokens");
-    shown.push(make("div", { class: "cut" }, make("dt", {}, "cut off"), dd));
+    shown.push(make("div", { class: "cut" }, make("dt", {}, "end"), make("dd", {}, "cut off")));
   }
   return make("dl", { class: "facts" }, ...shown);
 }
