@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.evaluation.scores import means
+from uniapl_cli.published.digits import figure_error
 from uniapl_cli.published.finding import Finding, Place
 from uniapl_cli.published.sums import benchmark_cells, mean_of
 from uniapl_cli.published.table import is_summary, table
@@ -29,7 +31,8 @@ WORDS: Mapping[str, Callable[[Fraction], bool]] = {
 class Claim:
     """A claim, in our words. against: the comparisons that do not bear it out, a line each.
 
-    printed: whether the figures of the table that it speaks of bear it out.
+    thin: those that do by less than two standard errors of the difference. printed: whether the
+    figures of the table that it speaks of bear it out.
     """
 
     where: str
@@ -37,6 +40,7 @@ class Claim:
     against: tuple[str, ...]
     places: tuple[Place, ...]
     printed: bool
+    thin: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ def claims() -> list[Claim]:
 def _claim(read: Mapping[str, Any]) -> Claim:
     against: list[str] = [read["silent"]] if "silent" in read else []
     places: list[Place] = []
+    thin: list[str] = []
     as_printed = not against
     for check in read.get("checks", ()):
         for measure in check["measures"]:
@@ -66,6 +71,7 @@ def _claim(read: Mapping[str, Any]) -> Claim:
             printed, given = left.printed - right.printed, left.given - right.given
             as_printed = as_printed and _holds(check, printed)
             if _holds(check, printed) and _holds(check, given):
+                thin += _thin(check, left, right, measure)
                 continue
             where = "as printed" if not _holds(check, printed) else "by their benchmarks"
             wrong = printed if where == "as printed" else given
@@ -75,7 +81,21 @@ def _claim(read: Mapping[str, Any]) -> Claim:
                 line += f" ({float(printed):+.2f} as printed)"
             against.append(line)
             places += [left.place, right.place]
-    return Claim(read["where"], read["claim"], tuple(against), tuple(places), as_printed)
+    told = tuple(against), tuple(places), as_printed, tuple(thin)
+    return Claim(read["where"], read["claim"], *told)
+
+
+def _thin(check: Mapping[str, Any], left: _Side, right: _Side, measure: str) -> list[str]:
+    """Return the comparison if it claims a gain that is within two standard errors."""
+    error = math.hypot(*(figure_error(*side.place) for side in (left, right)))
+    difference = float(left.printed - right.printed)
+    if check.get("is") != "more" or abs(difference) > 2 * error:
+        return []
+    one = table(left.place[0])
+    mine = one.run(left.place[1])
+    assert mine is not None
+    what = f"{left.label} less {right.label}, {mine.model.removeprefix('Qwen3-')}"
+    return [f"{what}, {one.label(measure)}: {difference:+.2f} ± {error:.2f}"]
 
 
 def _holds(check: Mapping[str, Any], difference: Fraction) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +11,7 @@ from functools import cache
 from uniapl_cli.evaluation.scores import AVERAGE, means
 from uniapl_cli.published.finding import Finding
 from uniapl_cli.published.sums import half_unit, roundings, standard_error
-from uniapl_cli.published.table import Published, Table, benchmarks_of, detailed
+from uniapl_cli.published.table import Published, Table, benchmarks_of, detailed, table
 
 # The numbers of questions that a benchmark's figures may be shares of. The first is that of the set
 # that the paper's name for it means.
@@ -27,6 +28,7 @@ SIZES: dict[str, dict[int, str]] = {
     "cmmlu": {11582: "test"},
     "ceval": {1346: "val", 12342: "test"},
 }
+CONVERSATIONS = 4501  # of Multi-IF, whose figures are no shares
 # Chance, where one of so many options is right.
 OPTIONS = {"mmlu": 4, "gpqa": 4, "cmmlu": 4, "ceval": 4, "mmlu_pro": 10}
 # A fall below this share of the first column's figure, where a neighbour keeps more than the other.
@@ -159,6 +161,20 @@ def below_chance() -> Iterator[Finding]:
                 )
                 places = ((one.number, run.run, name),)
                 yield Finding("chance", f"Table {one.number}", what, places, run.values[name])
+
+
+def figure_error(number: int, run: str, measure: str) -> float:
+    """Return the standard error in points of a printed share, or mean of shares."""
+    figures = table(number).run(run)
+    assert figures is not None, run
+    names = list(means()[measure]) if measure in means() else [measure]
+    errors = []
+    for name in names:
+        share = float(figures.values.get(name, figures.values[measure])) / 100
+        asked = best(name) if name in SIZES else None
+        questions = asked.questions if asked else next(iter(SIZES.get(name, {CONVERSATIONS: ""})))
+        errors.append(standard_error(share, questions))
+    return math.hypot(*errors) / len(names)
 
 
 def collapses() -> Iterator[Finding]:
