@@ -81,19 +81,19 @@ class _Product(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, tf32: bool) -> Tensor:
         ctx.save_for_backward(hidden, weight)
         ctx.tf32 = tf32
-        return _multiply(hidden, weight, tf32)
+        return multiply(hidden, weight, tf32)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         hidden, weight = ctx.saved_tensors
         wanted = ctx.needs_input_grad
-        of_hidden = _multiply(slope, weight.t(), ctx.tf32) if wanted[0] else None
-        of_weight = _multiply(slope.t(), hidden.t(), ctx.tf32) if wanted[1] else None
+        of_hidden = multiply(slope, weight.t(), ctx.tf32) if wanted[0] else None
+        of_weight = multiply(slope.t(), hidden.t(), ctx.tf32) if wanted[1] else None
         return of_hidden, of_weight, None
 
 
-def _multiply(a: Tensor, b: Tensor, tf32: bool) -> Tensor:
+def multiply(a: Tensor, b: Tensor, tf32: bool) -> Tensor:
     """Return a (N, K) times b (M, K) transposed."""
     if _onednn(a) and a.numel() and b.numel():
         # Where MKL, which `@` asks, does not know the processor, oneDNN is twice as fast.

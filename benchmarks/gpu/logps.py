@@ -19,7 +19,8 @@ from uniapl_cli.generation.generator import in_order
 from uniapl_cli.generation.local import LocalGenerator
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.tiny.assets import resolve
-from uniapl_cli.training.policy import Policy, load_policy, token_logps
+from uniapl_cli.training.logps import token_logps
+from uniapl_cli.training.policy import Policy, load_policy
 from uniapl_cli.types import Completion, Sampling
 
 

@@ -20,8 +20,8 @@ from uniapl_cli.commands.streams import make_streams
 from uniapl_cli.commands.train import make_optimizer, make_sources, micro_batch_tokens
 from uniapl_cli.generation import Request
 from uniapl_cli.tensors import TokenBatch
-from uniapl_cli.training import policy as policies
 from uniapl_cli.training.accumulate import accumulate, prepare
+from uniapl_cli.training.logps import token_logps
 from uniapl_cli.training.loop import next_batches
 from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.updater import Updater
@@ -117,7 +117,7 @@ def sft(bench: Bench) -> None:
     with bench.part("parts of a step"):
         step.parts(rows // 2)
     with bench.part("logit budget"):
-        defaults = policies.token_logps.__kwdefaults__
+        defaults = token_logps.__kwdefaults__
         usual = defaults["budget"]
         try:
             for power in (26, 28, 30):

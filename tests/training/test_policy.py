@@ -11,7 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from uniapl_cli.errors import ModelError
 from uniapl_cli.precision import DTYPES
 from uniapl_cli.tiny.models import new_model
-from uniapl_cli.training.policy import Policy, load_model, load_policy, save_folder, token_logps
+from uniapl_cli.training.logps import token_logps
+from uniapl_cli.training.policy import Policy, load_model, load_policy, save_folder
 
 ROWS, WIDTH, VOCABULARY = 10, 6, 41
 # Logits at a time -> rows a chunk: all, several, one, and one although the budget is smaller.

@@ -48,6 +48,7 @@ from uniapl_cli.runs.console import bar, messages
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.signals import Stopped, StopRequest
 from uniapl_cli.sources import Parts, Source
+from uniapl_cli.training.activations import checkpoint_activations
 from uniapl_cli.training.adapter import require_peft
 from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.loop import Settings
@@ -208,6 +209,9 @@ def execute(
         max_idle_updates=training.max_idle_updates,
         gradients_every=config.run.gradients_every,
     )
+    if training.checkpoint_activations:
+        with config.blaming("training.checkpoint_activations"):
+            checkpoint_activations(state.trainable.model, config.precision)
     checkpoints = Checkpoints(run.checkpoints, config.run.keep_checkpoints)
     with (
         resumable(run),

@@ -35,6 +35,12 @@ class Training(Options):
         "1,024 on a CPU, 8,192 on a GPU",
         may_change=True,
     )
+    checkpoint_activations: bool = key(
+        False,
+        "keep the inputs of layers alone, and compute each again to go back through it: a third "
+        "more time, a fraction of the memory",
+        may_change=True,
+    )
     num_iterations: int = key(
         1, "updates a step makes from its batches (PPO's epochs)", ge=1, le=1000
     )

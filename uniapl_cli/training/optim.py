@@ -34,6 +34,10 @@ class OptimOptions(Options):
 optimizers: Registry[Callable[..., Optimizer]] = Registry("optimizer", base=OptimOptions)
 
 
+# Entries of a torch optimiser's groups that say by which kernels it computes.
+COMPUTED = ("fused", "foreach", "capturable")
+
+
 class Optimizer:
     """Torch optimisers that step together, each at its own multiple of the learning rate."""
 
@@ -53,9 +57,12 @@ class Optimizer:
         return {str(index): part.state_dict() for index, (part, _) in enumerate(self.parts)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state of every part."""
+        """Restore the state of every part; how it is computed is decided here, not there."""
         for index, (part, _) in enumerate(self.parts):
-            part.load_state_dict(state[str(index)])
+            saved = state[str(index)]
+            for group, own in zip(saved["param_groups"], part.param_groups, strict=True):
+                group |= {name: own[name] for name in COMPUTED if name in own}
+            part.load_state_dict(saved)
 
 
 def trained(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -106,4 +113,8 @@ def muon(
 def _adamw(
     parameters: list[nn.Parameter], betas: tuple[float, float], eps: float, weight_decay: float
 ) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(parameters, betas=betas, eps=eps, weight_decay=weight_decay)
+    # Fused is one pass over the memory instead of one for each operation: a fifth of the time on a
+    # CPU too.
+    return torch.optim.AdamW(
+        parameters, betas=betas, eps=eps, weight_decay=weight_decay, fused=True
+    )

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators.polar.polar import PolarModel
@@ -25,12 +23,9 @@ from uniapl_cli.loading import (
     processor_files,
 )
 from uniapl_cli.precision import DTYPES, Dtype, Precision, arithmetic, forward_pass
-from uniapl_cli.products import product
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.adapter import adapted_layers, adapter_disabled, merged, save_adapter
-
-# Elements of logits that exist at a time: 256 MiB in float32.
-LOGIT_BUDGET = 2**26
+from uniapl_cli.training.logps import token_logps
 
 
 class Trainable(Protocol):
@@ -107,36 +102,6 @@ class TrainablePolar:
         """Return (B, 2) scores."""
         with forward_pass(self.precision, self.device):
             return self.polar.forward(batch)
-
-
-def token_logps(
-    hidden: Tensor,
-    weight: Tensor,
-    targets: Tensor,
-    *,
-    bias: Tensor | None = None,
-    finish: Callable[[Tensor], Tensor] | None = None,
-    temperature: float = 1.0,
-    budget: int = LOGIT_BUDGET,
-) -> Tensor:
-    """Return (N,) float32 log-probabilities of `targets`. hidden: (N, H), weight: (V, H).
-
-    `finish` is what the model does to its logits; it must be differentiable. At most `budget`
-    logits exist at a time. If that takes several chunks, the backward pass
-    recomputes each instead of keeping it.
-    """
-
-    def chunk_logps(h: Tensor, t: Tensor) -> Tensor:
-        logits = product(h, weight, bias).float()
-        logits = (finish(logits) if finish else logits) / temperature
-        # cross_entropy needs less memory than logsumexp - gather or log_softmax + gather.
-        return -F.cross_entropy(logits, t, reduction="none")
-
-    rows = max(1, budget // weight.shape[0])
-    if len(hidden) <= rows:
-        return chunk_logps(hidden, targets)
-    pieces = zip(hidden.split(rows), targets.split(rows), strict=True)
-    return torch.cat([checkpoint(chunk_logps, h, t, use_reentrant=False) for h, t in pieces])
 
 
 def load_model(

@@ -1,0 +1,49 @@
+"""What the backward pass keeps of a layer: all that was computed in it, or its inputs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from uniapl_cli.errors import ModelError
+from uniapl_cli.precision import Precision, forward_pass
+
+
+def checkpoint_activations(model: Any, precision: Precision) -> None:
+    """Have the backward pass recompute each layer of the decoder from its inputs.
+
+    A layer is recomputed in the arithmetic that it was computed in, by the same products. Not by
+    transformers' own switch, which works in training mode only, where dropout is on. Raises
+    ModelError for a model without such layers.
+    """
+    layers = outermost(model.get_decoder())
+    if not layers:
+        kind = type(model).__name__
+        raise ModelError(f"{kind} has no layers that can be computed again", got=kind)
+    again = partial(forward_pass, precision, model.device)
+    for layer in layers:
+        layer.forward = partial(_recomputed, layer.forward, again)
+
+
+def outermost(module: nn.Module) -> list[Any]:
+    """Return the layers below a module that transformers recomputes, none inside another."""
+    if isinstance(module, GradientCheckpointingLayer):
+        return [module]
+    return [layer for child in module.children() for layer in outermost(child)]
+
+
+def _recomputed(forward: Callable[..., Any], again: Any, *inputs: Any, **named: Any) -> Any:
+    """Call a layer; where there will be a backward pass, keep its inputs only."""
+    if not torch.is_grad_enabled():
+        return forward(*inputs, **named)
+    call = partial(forward, **named)
+    return checkpoint(
+        call, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), again())
+    )

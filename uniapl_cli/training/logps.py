@@ -1,0 +1,129 @@
+"""Log-probabilities of tokens, without all logits at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from uniapl_cli.products import multiply, uses_tf32
+
+# Elements of logits that exist at a time: 256 MiB in float32.
+LOGIT_BUDGET = 2**26
+
+
+def token_logps(
+    hidden: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    *,
+    bias: Tensor | None = None,
+    finish: Callable[[Tensor], Tensor] | None = None,
+    temperature: float = 1.0,
+    budget: int = LOGIT_BUDGET,
+) -> Tensor:
+    """Return (N,) float32 log-probabilities of `targets`. hidden: (N, H), weight: (V, H).
+
+    `finish` is what the model does to its logits; it must be differentiable. At most `budget`
+    logits exist at a time, and what `finish` makes of them. If that takes several chunks, or
+    `finish` changes them, the backward pass recomputes them instead of keeping them.
+    """
+    logits = _Logits(finish, temperature, uses_tf32(weight.device))
+    rows = max(1, budget // weight.shape[0])
+    result: Tensor = _TokenLogps.apply(hidden, weight, bias, targets, logits, rows)
+    return result
+
+
+class _Logits:
+    """How logits are made of hidden states, and slopes of the hidden states of theirs."""
+
+    def __init__(
+        self, finish: Callable[[Tensor], Tensor] | None, temperature: float, tf32: bool
+    ) -> None:
+        self.finish, self.temperature, self.tf32 = finish, temperature, tf32
+
+    def __call__(
+        self, hidden: Tensor, weight: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, Callable[[Tensor], Tensor], bool]:
+        """Return logits (R, V) that may be written to, and what turns their slopes to the raw ones.
+
+        And whether the raw ones are kept for that.
+        """
+        raw = multiply(hidden.to(weight.dtype), weight, self.tf32)
+        raw = (raw if bias is None else raw.add_(bias)).float()
+        if self.finish is None:
+            return self._cooled(raw), self._cooled, False
+        with torch.enable_grad():
+            finished = self.finish(raw.requires_grad_())
+        if finished is raw:
+            return self._cooled(raw.detach()), self._cooled, False
+
+        def back(slope: Tensor) -> Tensor:
+            return torch.autograd.grad(finished, raw, self._cooled(slope))[0]
+
+        return finished.detach() / self.temperature, back, True
+
+    def _cooled(self, values: Tensor) -> Tensor:
+        return values if self.temperature == 1 else values.div_(self.temperature)
+
+
+class _TokenLogps(torch.autograd.Function):
+    """Chunks of `rows` tokens; the slope of a token's logits is that of its logp times e_t - p.
+
+    Everything is computed in place: a chunk's logits become its probabilities and then its slopes.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        logits: _Logits,
+        rows: int,
+    ) -> Tensor:
+        logps, tops, sums, kept = [], [], [], None
+        for part, chosen in zip(hidden.split(rows), targets.split(rows), strict=True):
+            values, _, bent = logits(part, weight, bias)
+            top = values.amax(1, keepdim=True)
+            at_target = values.sub_(top).gather(1, chosen.unsqueeze(1))
+            total = values.exp_().sum(1, keepdim=True)
+            logps.append((at_target - total.log()).squeeze(1))
+            tops.append(top)
+            sums.append(total)
+            kept = None if bent or len(hidden) > rows else values
+        ctx.logits, ctx.rows = logits, rows
+        ctx.save_for_backward(hidden, weight, bias, targets, torch.cat(tops), torch.cat(sums), kept)
+        return torch.cat(logps)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias, targets, tops, sums, kept = ctx.saved_tensors
+        wants, tf32 = ctx.needs_input_grad, ctx.logits.tf32
+        of_hidden = torch.empty_like(hidden) if wants[0] else None
+        of_weight = of_bias = None
+        for start in range(0, max(1, len(hidden)), ctx.rows):
+            here = slice(start, start + ctx.rows)
+            back = ctx.logits._cooled
+            if kept is None:
+                values, back, _ = ctx.logits(hidden[here], weight, bias)
+                values = values.sub_(tops[here]).exp_()
+            else:
+                values = kept
+            slope = slopes[here].unsqueeze(1)
+            values.mul_(-slope / sums[here]).scatter_add_(1, targets[here].unsqueeze(1), slope)
+            values = back(values).to(weight.dtype)
+            if of_hidden is not None:
+                of_hidden[here] = multiply(values, weight.t(), tf32)
+            if wants[1]:
+                part = multiply(values.t(), hidden[here].to(weight.dtype).t(), tf32)
+                of_weight = part if of_weight is None else of_weight.add_(part)
+            if wants[2]:
+                total = values.sum(0)
+                of_bias = total if of_bias is None else of_bias.add_(total)
+        return of_hidden, of_weight, of_bias, None, None, None
