@@ -56,7 +56,7 @@ def test_what_does_not_fit(folder):
     assert not result["memory"]["fits"]
     first = result["change"][0]
     assert first["fits"] and first["peak_gib"] < result["memory"]["room_gib"]
-    changed = planned("sft", *given, first["set"], gpu=f"{size / 2}")
+    changed = planned("sft", *given, *first["set"], gpu=f"{size / 2}")
     assert changed["memory"]["fits"]
     assert changed["memory"]["peak_gib"] == pytest.approx(first["peak_gib"])
 

@@ -61,6 +61,14 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "teacher-gen, nothing given": ("teacher-gen", ("key", "allowed")),
     "filter-gt, no output": ("filter-gt filter.responses=demo.jsonl", ("key", "allowed")),
     "score, no discriminator": (SCORE.replace("discriminator.path=tiny:polar ", ""), ("key",)),
+    "plan, an unknown card": (
+        "plan sft model.path=tiny:base training.steps=1 --gpu h1000",
+        ("key", "got", "allowed", "suggestion"),
+    ),
+    "plan, no config.json": (
+        "plan sft model.path=. training.steps=1 --gpu 80",
+        ("key", "got"),
+    ),
     "train, no file of data": (train("sft", "data.demonstrations=null"), KEYED),
     "train, a file of data that is not there": (
         train("sft", "data.demonstrations=absent.jsonl"),

@@ -11,9 +11,9 @@ from uniapl_cli.generation import Request
 from uniapl_cli.generation.local import LocalGenerator
 from uniapl_cli.generation.packing import PackedWeights, packed_bytes
 from uniapl_cli.planning.memory import measure
-from uniapl_cli.planning.setup import CACHE, LIBRARIES, OPTIMIZER, PACKED, WEIGHTS, Setup
+from uniapl_cli.planning.setup import CACHE, LIBRARIES, OPTIMIZER, PACKED, Setup
 from uniapl_cli.planning.step import Draw, largest
-from uniapl_cli.planning.tracker import Tracker
+from uniapl_cli.planning.tracker import WEIGHTS, Tracker
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.adapter import Adapter
@@ -111,6 +111,16 @@ def test_sampling(precision):
     assert planned.pop(PACKED) > 0 and planned[CACHE] > 0
     assert planned.pop(OPTIMIZER) > 0
     assert total(planned) == pytest.approx(took, rel=0.25)
+
+
+@pytest.mark.parametrize("name", optimizers)
+def test_the_optimisers_state(name):
+    """What a dry run says of it, which makes no model, is what the optimiser keeps."""
+    optimizer = optimizers.bind(optimizers.options(name))
+    planned = measure(replace(new_setup(demonstrations(rows=2)), optimizer=optimizer), ())
+    said = optimizers.entry(optimizers.options(name)).traits.get("state_bytes")
+    if said is not None:
+        assert planned.state <= 1.01 * said * planned.trained / 4
 
 
 def test_fewer_rows_are_decoded_where_less_is_free():

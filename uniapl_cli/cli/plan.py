@@ -83,9 +83,13 @@ def shown(result: Mapping[str, Any]) -> Any:
         Text(_run(result["run"], disk)),
     ]
     if change := result["change"]:
-        shown = [[c["set"], f"{c['peak_gib']:.3g}", "yes" if c["fits"] else "no"] for c in change]
+        shown = [[" ".join(c["set"]), f"{c['peak_gib']:.3g}", _yes(c["fits"])] for c in change]
         blocks.append(table("", ["change, by itself", "GiB", "fits"], shown))
     return Group(*blocks, *(Text(f"assumed: {line}") for line in result["assumed"]))
+
+
+def _yes(true: bool) -> str:
+    return "yes" if true else "no"
 
 
 def _cells(result: Mapping[str, Any], phase: str) -> list[str]:

@@ -94,7 +94,7 @@ def _memory(usage: Usage, room: int, fits: bool) -> dict[str, Any]:
 
 def _levers(setup: Setup, usage: Usage, room: int) -> list[dict[str, Any]]:
     return [
-        {"set": lever.change, "peak_gib": lever.peak / GIB, "fits": lever.peak <= room}
+        {"set": list(lever.changes), "peak_gib": lever.peak / GIB, "fits": lever.peak <= room}
         for lever in levers(setup, usage, room)
     ]
 

@@ -12,7 +12,8 @@ from typing import Any
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.card import model_card
-from uniapl_cli.commands.device import announce_arithmetic, arithmetic, use_device
+from uniapl_cli.commands.device import announce_arithmetic, use_device
+from uniapl_cli.commands.dry_run import describe
 from uniapl_cli.commands.facts import run_facts
 from uniapl_cli.commands.inputs import (
     Inputs,
@@ -56,7 +57,6 @@ from uniapl_cli.training.loop import train as run_loop
 from uniapl_cli.training.optim import Optimizer, optimizers
 from uniapl_cli.training.policy import Policy, save_folder
 from uniapl_cli.training.schedules import Schedule
-from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan
 
 log = logging.getLogger("uniapl")
@@ -97,7 +97,7 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     if "discriminator" in reward_needs(config, method):
         components.find_discriminator(config)
     if dry_run:
-        return describe(config, method, streams)
+        return describe(config, method, streams, location, needs_reference(config, method))
     device = use_device(config)
     policy = components.trained_policy(config, location, chat, device)
     reference = None
@@ -236,15 +236,3 @@ def execute(
 def announce() -> None:
     """Say that the run stops soon."""
     messages.print("stopping after this step, with a checkpoint; once more stops at once")
-
-
-def describe(config: Config, method: Plan, streams: Mapping[str, Stream[Any]]) -> dict[str, Any]:
-    """Return what a run would do, for --dry-run."""
-    return {
-        "method": config.method,
-        "computed in": arithmetic(config),
-        "terms": method.weights(0),
-        "data": {name: len(stream.items) for name, stream in streams.items()},
-        "steps": config.training.steps,
-        "run": config.run.dir,
-    }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 from importlib.util import find_spec
 
 from uniapl_cli.planning.memory import measure
@@ -18,55 +19,65 @@ FILLED = 0.9
 
 @dataclass(frozen=True)
 class Lever:
-    """A change of one key, and the bytes at the peak with it alone."""
+    """Changes of keys, and the bytes at the peak with them alone."""
 
-    change: str
+    changes: tuple[str, ...]
     peak: int
 
 
 @dataclass(frozen=True)
 class _Change:
     text: str
-    setup: Setup
+    apply: Callable[[Setup], Setup]
     # The phases that it changes; None: all.
     phases: Collection[str] | None = None
 
 
 def levers(setup: Setup, usage: Usage, room: int) -> list[Lever]:
-    """Return the changes that lower the peak, the one that lowers it most in front."""
-    found = []
+    """Return the changes that lower the peak, the one that lowers it most in front.
+
+    Where none is enough, all of them together are the last.
+    """
+    found, useful = [], []
     for change in _changes(setup, usage, room):
-        new = measure(change.setup, change.phases)
+        new = measure(change.apply(setup), change.phases)
         peak = Usage({**usage.phases, **new.phases} if change.phases else new.phases).peak
         if peak < usage.peak:
-            found.append(Lever(change.text, peak))
-    return sorted(found, key=lambda lever: lever.peak)
+            found.append(Lever((change.text,), peak))
+            useful.append(change)
+    found.sort(key=lambda lever: lever.peak)
+    if len(found) > 1 and found[0].peak > room:
+        together = measure(reduce(lambda now, change: change.apply(now), useful, setup))
+        found.append(Lever(tuple(change.text for change in useful), together.peak))
+    return found
 
 
 def _changes(setup: Setup, usage: Usage, room: int) -> Iterator[_Change]:
     phase, parts = usage.phase, usage.phases[usage.phase]
-    if phase in ("training", "reference"):
+    if phase in ("training", "reference") and largest(setup.draws).rows > 1:
         passed = parts.get(ACTIVATIONS, 0) + parts.get(LOGITS, 0)
         share = FILLED * max(room - (usage.peak - passed), 0) / max(passed, 1)
-        if smaller := _smaller(setup, share):
-            yield smaller
+        yield _smaller(setup, share)
     if phase in ("sampling", "scoring"):
         if parts.get(DISCRIMINATOR):
             text = "discriminator.kind=polar_server"
-            yield _Change(text, replace(setup, discriminator=None))
+            yield _Change(text, lambda now: replace(now, discriminator=None))
         tokens = max(1, usage.rows // 2) * max(d.prompt + d.response for d in setup.draws)
         text = f"generation.batch_tokens={tokens}"
-        yield _Change(text, replace(setup, batch_tokens=tokens), {"sampling", "scoring"})
+        touched = {"sampling", "scoring"}
+        yield _Change(text, lambda now: replace(now, batch_tokens=tokens), touched)
     if setup.adapter is None and find_spec("peft"):
-        yield _Change("model.adapter={rank: 16}", replace(setup, adapter=Adapter()))
+        adapter = Adapter()
+        text = f"model.adapter.rank={adapter.rank}"
+        yield _Change(text, lambda now: replace(now, adapter=adapter))
 
 
-def _smaller(setup: Setup, share: float) -> _Change | None:
-    """Return the change to micro-batches of that share of the tokens; None: they are of one row."""
+def _smaller(setup: Setup, share: float) -> _Change:
+    """Return the change to micro-batches of that share of the tokens, or of one row."""
     one = largest(setup.draws)
-    if one.rows == 1:
-        return None
     tokens = max(1, int(share * one.rows)) * one.width
-    draws = tuple(replace(draw, tokens=tokens) for draw in setup.draws)
-    text = f"training.micro_batch_tokens={tokens}"
-    return _Change(text, replace(setup, draws=draws), {"training", "reference"})
+
+    def apply(now: Setup) -> Setup:
+        return replace(now, draws=tuple(replace(draw, tokens=tokens) for draw in now.draws))
+
+    return _Change(f"training.micro_batch_tokens={tokens}", apply, {"training", "reference"})

@@ -19,12 +19,11 @@ from uniapl_cli.planning.setup import (
     OPTIMIZER,
     PACKED,
     REFERENCE,
-    WEIGHTS,
     Setup,
     Usage,
 )
 from uniapl_cli.planning.step import Pass, all_passes, largest
-from uniapl_cli.planning.tracker import Tracker, elements
+from uniapl_cli.planning.tracker import WEIGHTS, Tracker, elements
 from uniapl_cli.precision import Precision, arithmetic, freeze
 from uniapl_cli.training.adapter import adapt
 from uniapl_cli.training.optim import trained

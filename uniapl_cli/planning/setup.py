@@ -16,7 +16,7 @@ from uniapl_cli.training.optim import Optimizer
 from uniapl_cli.types import Sampling
 
 # Parts of the memory, beside the activations and the logits.
-WEIGHTS, GRADIENTS, OPTIMIZER = "weights", "gradients", "optimizer"
+GRADIENTS, OPTIMIZER = "gradients", "optimizer"
 REFERENCE, DISCRIMINATOR = "reference", "discriminator"
 PACKED, CACHE = "weights for sampling", "keys and values"
 LIBRARIES = "libraries"

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 ACTIVATIONS, LOGITS = "activations", "logits"
+WEIGHTS, CAST = "weights", "weights in 16 bits"
 
 Bytes = Mapping[str, int]
 
@@ -70,6 +71,17 @@ class Tracker(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
+        if func is torch.ops.aten._to_copy.default and self._is_weight(args[0]):
+            with self.part(CAST):
+                return self._run(func, args, kwargs)
+        return self._run(func, args, kwargs)
+
+    def _is_weight(self, tensor: Tensor) -> bool:
+        """Whether autocast casts a weight, of which it keeps the copy."""
+        key = tensor.untyped_storage()._cdata
+        return self._part is None and self._held.get(key, ("",))[0] == WEIGHTS
+
+    def _run(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
         output = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(output):
             # What oneDNN packs has a layout and no storage of its own.

@@ -80,14 +80,15 @@ def trained(model: nn.Module) -> dict[str, nn.Parameter]:
     return weights
 
 
-@optimizers.register("adamw")
+# state_bytes: of the state of a trained weight, at the most.
+@optimizers.register("adamw", state_bytes=8)
 def adamw(model: nn.Module, *, betas: Betas, eps: float, weight_decay: float) -> Optimizer:
     """AdamW for all trained weights."""
     parameters = list(trained(model).values())
     return Optimizer([(_adamw(parameters, betas, eps, weight_decay), 1.0)])
 
 
-@optimizers.register("muon")
+@optimizers.register("muon", state_bytes=8)
 def muon(
     model: nn.Module,
     *,

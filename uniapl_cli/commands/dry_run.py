@@ -1,0 +1,77 @@
+"""What a training run would do, for --dry-run: from its data and the headers of its weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from uniapl_cli.commands.device import arithmetic
+from uniapl_cli.config.schema import Config
+from uniapl_cli.data.encode import Encoded
+from uniapl_cli.loading.weights import read_headers
+from uniapl_cli.training.optim import optimizers
+from uniapl_cli.training.streams import Stream
+from uniapl_cli.training.terms import Plan
+
+GIB = 2**30
+
+
+def describe(
+    config: Config,
+    method: Plan,
+    streams: Mapping[str, Stream[Any]],
+    location: str,
+    reference: bool,
+) -> dict[str, Any]:
+    """Return what a run would do. reference: whether it keeps a frozen copy of the start."""
+    return {
+        "method": config.method,
+        "computed in": arithmetic(config),
+        "terms": method.weights(0),
+        "data": {name: len(stream.items) for name, stream in streams.items()},
+        "longest row": longest(config, method, streams),
+        "steps": config.training.steps,
+        "run": config.run.dir,
+        "takes": taken(config, location, reference),
+    }
+
+
+def longest(
+    config: Config, method: Plan, streams: Mapping[str, Stream[Any]]
+) -> dict[str, dict[str, int]]:
+    """Return the tokens of the longest prompt and of the longest response, by active source."""
+    found = {}
+    for name in dict.fromkeys(term.source for term in method.ever_active):
+        kind = config.source_kind(name)
+        items = [i for i in streams[kind.traits["stream"]].items if isinstance(i, Encoded)]
+        answers = [
+            len(ids)
+            for item in items
+            for answer in kind.traits.get("answers", ())
+            if (ids := getattr(item, answer)) is not None
+        ]
+        sampled = [config.sampling.max_new_tokens] if kind.traits.get("rewarded") else []
+        if items:
+            prompt = max(len(item.prompt) for item in items)
+            found[name] = {"prompt": prompt, "response": max(answers + sampled, default=0)}
+    return found
+
+
+def taken(config: Config, location: str, reference: bool) -> dict[str, Any]:
+    """Return the GiB that stay from step to step, and those of disk; {} if no weights are here.
+
+    What is computed with comes on top: `uniapl plan` says how much.
+    """
+    numbers = sum(math.prod(header.shape) for header in read_headers(location).values())
+    state = optimizers.entry(config.optim).traits.get("state_bytes")
+    if not numbers or state is None or config.model.adapter is not None:
+        return {}
+    run = config.run
+    made = -(-config.training.steps // run.save_every)
+    checkpoint = (4 + state) * numbers / GIB
+    return {
+        "weights, gradients, optimizer, GiB": (8 + state + 4 * reference) * numbers / GIB,
+        "checkpoints on disk, GiB": min(made, run.keep_checkpoints + 1) * checkpoint,
+        "the peak and the time": f"uniapl plan {config.method}, with the same words",
+    }
