@@ -33,6 +33,14 @@ def test_one_run_has_a_panel_of_pairs_and_one_of_norms(make_run):
     assert low == -high and high >= 0.5
 
 
+def test_many_pairs_of_one_run_have_a_panel_each(make_run):
+    pairs = {f"gradients/cosine/a~{name}": 0.1 for name in "bcdefg"}
+    norms = {f"gradients/{name}": 1.0 for name in "abcdefg"}
+    chart = cosines(read_runs([make_run("a", [{"step": 1, **pairs, **norms}])]))
+    assert [panel.title for panel in chart.panels[::6]] == ["a ~ b", "Norm"]
+    assert [len(panel.series) for panel in chart.panels] == [1] * 6 + [7]
+
+
 def test_several_runs_have_a_panel_a_pair_and_seeds_a_band(make_run):
     names = ["a-0", "a-1", "b-0"]
     runs = read_runs([make_run(name, rows(0.1 * i, 0.2)) for i, name in enumerate(names)])

@@ -48,7 +48,8 @@ def test_a_users_own_settings_change_nothing(tmp_path):
     import matplotlib
 
     first = [path.read_bytes() for path in save(SMALL, tmp_path / "one")]
-    with matplotlib.rc_context({"axes.facecolor": "red", "lines.linewidth": 9, "font.size": 30}):
+    theirs = {"axes.facecolor": "red", "lines.linewidth": 9, "axes.labelpad": 30}
+    with matplotlib.rc_context(theirs):
         assert [path.read_bytes() for path in save(SMALL, tmp_path / "two")] == first
         assert matplotlib.rcParams["lines.linewidth"] == 9
 

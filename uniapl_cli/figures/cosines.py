@@ -10,13 +10,15 @@ from uniapl_cli.figures.runs import Run, said, seeds, series
 
 # The least cosine that the axis reaches.
 LEAST = 0.1
+# More pairs of one run have a panel each: so many lines are told apart.
+MOST = 5
 COSINE, NORM = "gradients/cosine/", "gradients/"
 
 
 def cosines(runs: Sequence[Run], *, over_seeds: bool = False, width: int | None = None) -> Chart:
     """Return the cosines and the norms that `run.gradients_every` logs.
 
-    Of one run all pairs stand in one panel; of several each pair has its own. Raises DataError.
+    Of one run a few pairs stand in one panel; else each pair has its own. Raises DataError.
     """
     for run in runs:
         if not any(name.startswith(COSINE) for name in run.metrics):
@@ -39,7 +41,10 @@ def cosines(runs: Sequence[Run], *, over_seeds: bool = False, width: int | None 
     if alone:
         named = [*(found(pair, _short(pair))[0] for pair in pairs)]
         sizes = [*(found(norm, _short(norm))[0] for norm in norms)]
-        panels = (_cosine("Cosine", named, named), _norm("Norm", sizes))
+        together = [_cosine("Cosine", named, named)]
+        if len(named) > MOST:
+            together = [_cosine(one.name, [one], named) for one in named]
+        panels = (*together, _norm("Norm", sizes))
         title = f"Gradients of the terms: {next(iter(models)) if over_seeds else runs[0].name}"
         return Chart("cosines", title, panels, note, one_legend=False)
     of_pairs = {pair: found(pair) for pair in pairs}

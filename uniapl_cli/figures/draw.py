@@ -47,10 +47,7 @@ def draw(chart: Chart, columns: int | None = None) -> Figure:
     note = textwrap.wrap(legible(chart.note), int(width / LETTER * 1.08))
     top = 0.28 + style.LINE * legend.rows + (0.06 if legend.rows else 0)
     bottom = style.LINE * len(note) + (0.08 if note else 0)
-    heights = [_height(row, across) for row in _rows(chart.panels, across)]
-    if not chart.one_legend:
-        rows = max(len(panel.series) for panel in chart.panels)
-        heights = [height + style.LINE * rows for height in heights]
+    heights = [_height(row, across, chart.one_legend) for row in _rows(chart.panels, across)]
     height = top + sum(heights) + bottom
     with style.styled():
         rect = (0.0, bottom / height, 1.0, (height - top - bottom) / height)
@@ -63,7 +60,7 @@ def draw(chart: Chart, columns: int | None = None) -> Figure:
             own = looks or panels.looks(panel.series)
             share = ratios[number % across] / sum(ratios)
             panels.fill(axes, panel, own, width * share)
-            if not chart.one_legend:
+            if not chart.one_legend and len(panel.series) > 1:
                 panels.legend_below(axes, panel)
         left = EDGE / width
         figure.text(
@@ -88,11 +85,13 @@ def _rows(shown: Sequence[Panel], across: int) -> list[Sequence[Panel]]:
     return [shown[start : start + across] for start in range(0, len(shown), across)]
 
 
-def _height(row: Sequence[Panel], across: int) -> float:
-    """Return the inches that a row of panels takes."""
+def _height(row: Sequence[Panel], across: int, one_legend: bool) -> float:
+    """Return the inches that a row of panels takes, with the legends below them."""
     bars = max((len(panel.categories) for panel in row), default=0)
     alone = all(panel.categories for panel in row)
-    return max(0.0 if alone else HEIGHTS[across - 1], FRAME + ROW * bars)
+    below = 0 if one_legend else max(len(panel.series) for panel in row)
+    height = max(0.0 if alone else HEIGHTS[across - 1], FRAME + ROW * bars)
+    return height + (style.LINE * below if below > 1 else 0)
 
 
 def _legend(chart: Chart, width: float) -> _Legend:

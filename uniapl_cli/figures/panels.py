@@ -130,10 +130,10 @@ def _bars(axes: Axes, one: Series, look: LookOf, _: Mapping[float, float]) -> No
         low, high = _ends(one, one.x)
         axes.hlines(one.y, low, high, color=style.INK, linewidth=1.1)
         ends = [max(end, x) for end, x in zip(high, one.x, strict=True)]
+    decimals = 1 if max(map(abs, one.x)) >= 10 else 2
+    aside: Any = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
     for end, x, y in zip(ends, one.x, one.y, strict=True):
-        axes.annotate(
-            f"{x:.1f}", (end, y), (4, 0), textcoords="offset points", va="center", size=style.SMALL
-        )
+        axes.annotate(f"{x:.{decimals}f}", (end, y), size=style.SMALL, **aside)
 
 
 def _solid(one: Series) -> float:

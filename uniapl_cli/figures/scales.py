@@ -78,6 +78,9 @@ def _categories(axes: Axes, panel: Panel) -> None:
     axes.spines["left"].set_visible(False)
     if any(one.look == "bars" for one in panel.series):
         axes.margins(x=0.1)  # room for the numbers
+        values = [x for one in panel.series for x in (*one.x, *one.low) if x is not None]
+        if min(values) >= 0:
+            axes.set_xlim(left=0, right=None if max(values) else 1.0)
 
 
 def _range(axes: Axes, panel: Panel) -> None:
