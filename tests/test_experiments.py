@@ -29,7 +29,11 @@ FRAGMENTS = {
     "experiments/tiny/table5/gt.yaml",
     *("tiny:anchored", "tiny:eval", "tiny:world"),
 }
-NEEDS = {"train": ["run", "model", "training", "terms"], "eval": ["eval.data"]}
+NEEDS = {
+    "analyse": ["analyse"],
+    "train": ["run", "model", "training", "terms"],
+    "eval": ["eval.data"],
+}
 
 
 def name(path: Path) -> str:

@@ -75,6 +75,7 @@ def test_neither_the_order_nor_copies_change_a_distance():
     assert distances(model, teacher) == (area, height)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scale", "shape"), [(1, 0.6), (1.05, 0.6), (1.3, 0.6), (1, 0.8)])
 def test_the_intervals_hold_the_truth(monkeypatch, scale, shape):
     """For equal distributions too, where percentiles of resampled distances never hold it."""

@@ -19,6 +19,9 @@ ENOUGH = {
     "sampling.max_new_tokens=4 run.dir=run run.device=cpu run.threads=1",
     "eval": "eval.model=tiny:base eval.data=demo.jsonl eval.out=ev run.device=cpu run.threads=1 "
     "eval.draws.greedy.sampling.max_new_tokens=4",
+    "analyse": "analyse.models.base=tiny:base analyse.data=demo.jsonl analyse.out=an "
+    "teacher.path=tiny:teacher discriminator.path=tiny:polar run.device=cpu run.threads=1 "
+    "analyse.sampling.max_new_tokens=4",
     "teacher-gen": "teacher.path=tiny:teacher teach.prompts=demo.jsonl teach.out=out.jsonl "
     "teach.sampling.max_new_tokens=4 run.device=cpu run.threads=1",
     "filter-gt": "filter.responses=demo.jsonl filter.out=kept.jsonl",
@@ -59,7 +62,7 @@ def uniapl(folder):
 
     def run(command: str, *, enough: bool = True):
         words = shlex.split(command)
-        head = 2 if words[0] == "train" else 1
+        head = 2 if words[0] in ("train", "analyse") else 1
         needed = ENOUGH.get(words[0], "").split() if enough else []
         return CliRunner().invoke(app, [*words[:head], *needed, *words[head:]])
 

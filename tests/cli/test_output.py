@@ -13,6 +13,9 @@ JSON = {
     "train": "train sft --json",
     "plan": "plan sft model.path=tiny:base training.steps=1 data.max_prompt_tokens=32 --json",
     "eval": "eval --json",
+    "analyse lengths": "analyse lengths --json",
+    "analyse logprobs": "analyse logprobs --json",
+    "analyse agreement": "analyse agreement --json",
     "teacher-gen": "teacher-gen --json",
     "filter-gt": "filter-gt --json",
     "score": "score --json",
@@ -28,8 +31,10 @@ JSON = {
 }
 # tiny pack needs all that the recipe makes, and demo makes it all: test_recipe.py, test_demo.py.
 # compare needs benchmarks: test_compare.py. status and push need a run: test_status.py,
-# test_push.py.
-ELSEWHERE = {"tiny pack", "demo", "compare", "status", "push"}
+# test_push.py. Figures and pages are made of what others wrote: test_figure_verb.py,
+# tests/pages.
+ELSEWHERE = {"tiny pack", "demo", "compare", "status", "push", "page"}
+ELSEWHERE |= {name for name in verbs() if name.startswith("figure ")}
 
 
 def having(option: str) -> set[str]:
@@ -43,6 +48,7 @@ def having(option: str) -> set[str]:
 def test_every_verb_with_json_is_tried():
     assert having("--json") == JSON.keys() | ELSEWHERE
     careful = {"train", "eval", "score", "teacher-gen", "filter-gt", "pretrain-polar"}
+    careful |= {name for name in verbs() if name.startswith("analyse ")}
     assert having("--dry-run") == careful | {"data fetch", "push"}
     assert having("--debug") == verbs().keys()
 

@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from uniapl_cli import load_config
+from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.analyse import analyse
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.files import write_rows
+from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.training.policy import load_model
 
+ROW = {"key": "a", "prompt": "Hi", "response": "So."}
+BARE = {"key": "b", "prompt": "Ho"}
 KINDS = ("lengths", "logprobs", "agreement")
 
 
@@ -93,6 +99,33 @@ def test_a_student_that_is_the_teacher_differs_by_nothing(done):
     assert len(base["tokens"]) == 6 and all(total < 0 for total in base["student"])
 
 
+def naive(model: Any, prompt: list[int], response: list[int]) -> float:
+    """The total of a response in float64, from the logits of one whole row."""
+    with torch.no_grad():
+        logits = model(input_ids=torch.tensor([prompt + response])).logits[0].double()
+    logps = torch.log_softmax(logits[len(prompt) - 1 : -1], -1)
+    return float(logps[range(len(response)), response].sum())
+
+
+def test_log_probabilities_are_the_naive_ones_with_the_stop_token(tokenizer, tmp_path):
+    """The stop token counts where the response ends, and not where it was cut off."""
+    rows = [ROW, {**ROW, "key": "cut", "response": "So it", "finish_reason": "length"}]
+    write_rows(tmp_path / "rows.jsonl", rows)
+    analyse(config(tmp_path / "rows.jsonl", tmp_path / "out"), "logprobs")
+    found = read(tmp_path / "out", "logprobs")["models"]["base"]
+    asked = [{"role": "user", "content": "Hi"}]
+    how = {"tokenize": False, "add_generation_prompt": True, "enable_thinking": False}
+    text = tokenizer.apply_chat_template(asked, **how)
+    prompt = tokenizer.encode(text, add_special_tokens=False)
+    whole, cut = (tokenizer.encode(row["response"], add_special_tokens=False) for row in rows)
+    whole.append(tokenizer.convert_tokens_to_ids("<|im_end|>"))
+    for name, of in (("tiny:base", "student"), ("tiny:teacher", "teacher")):
+        model = load_model(resolve(name), "cpu").eval()
+        expected = [naive(model, prompt, response) for response in (whole, cut)]
+        assert found[of] == pytest.approx(expected, rel=1e-5)
+    assert found["tokens"] == [len(whole), len(cut)]
+
+
 def test_agreement_has_verdicts_and_scores_of_all(done):
     result = read(done, "agreement")
     for one in (*result["models"].values(), result["all"]):
@@ -111,6 +144,7 @@ def test_what_is_kept_is_neither_sampled_nor_computed_again(done, loads, tiny_da
         assert read(done, kind) == before[kind]
 
 
+@pytest.mark.slow
 def test_more_samples_and_prompts_go_on_from_fewer(tiny_data, tmp_path):
     for name, few in (("grown", True), ("at once", False)):
         out = tmp_path / name
@@ -165,10 +199,6 @@ def test_a_dry_run_loads_and_writes_nothing(tiny_data, tmp_path, loads):
     assert loads == [] and not (tmp_path / "out").exists()
 
 
-ROW = {"key": "a", "prompt": "Hi", "response": "So."}
-BARE = {"key": "b", "prompt": "Ho"}
-
-
 @pytest.mark.parametrize(
     ("kind", "rows", "more", "key"),
     [
@@ -213,6 +243,35 @@ def test_answers_of_other_settings_are_refused(done, tiny_data):
                 changed = config(tiny_data["eight"], done, "analyse.samples=2", more)
                 analyse(changed, "lengths", dry_run=dry_run)
             assert caught.value.key == "analyse.out"
+
+
+def test_models_of_other_tokenizers_are_counted_by_the_first_ones(
+    tmp_path, new_tokenizer, tokenizer, caplog
+):
+    """A model with bytes for tokens: its texts are as long as anybody's, and it is said."""
+    from uniapl_cli.tiny.models import new_model
+
+    folder = tmp_path / "bytes"
+    bytes_only = new_tokenizer(special=("<|im_end|>",), template=tokenizer.chat_template)
+    new_model(bytes_only, hidden=16, layers=1, seed=0).save_pretrained(folder)
+    bytes_only.save_pretrained(folder)
+    said = "Purple elephants juggle."
+    write_rows(tmp_path / "rows.jsonl", [{**ROW, "response": said}])
+    models = f"analyse.models={{base: tiny:base, expert: {folder}}}"
+    for kind in KINDS[:2]:
+        result = analyse(config(tmp_path / "rows.jsonl", tmp_path / "out", models), kind)
+    assert read(tmp_path / "out", "lengths")["other_tokenizers"] == ["expert"]
+    row = json.loads((tmp_path / "out" / "answers" / "expert.jsonl").read_text())
+    cut = row["finish_reason"] == "length"
+    count = len(Chat(tokenizer).response_ids(row["response"])) - cut
+    assert count != row["response_tokens"]
+    assert read(tmp_path / "out", "lengths")["models"]["expert"]["lengths"] == [count]
+    tokens = {
+        name: one["tokens"] for name, one in read(tmp_path / "out", "logprobs")["models"].items()
+    }
+    assert tokens["base"] == [len(tokenizer.encode(said)) + 1]
+    assert tokens["expert"] != tokens["base"]
+    assert result["teacher"] == "tiny:teacher"
 
 
 def test_the_result_is_no_input(tmp_path):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# A larger share of responses that are cut off is pointed out.
+MANY = 0.05
+
 Table = tuple[list[str], list[list[str]]]
 
 
@@ -60,46 +63,41 @@ def logprobs(result: Mapping[str, Any]) -> Table:
 
 
 def agreement(result: Mapping[str, Any]) -> Table:
-    """Return a row a model, and one of all responses together."""
-    rows = [
-        [
-            name,
-            str(one["responses"]),
-            share(one["passing"]),
-            number(one["passed_mean"], 2),
-            number(one["failed_mean"], 2),
-            figure(one["auc"], 3),
-            figure(one["within"], 3),
-            figure(one["coef_auc"], 3),
-        ]
-        for name, one in {**result["models"], "(all)": result["all"]}.items()
-    ]
-    columns = [
-        "model",
-        "responses",
-        "pass",
-        "r if pass",
-        "r if not",
-        "AUC of r",
-        "r within",
-        "AUC of coef",
-    ]
-    return columns, rows
+    """Return two rows a model, of r and of the anchor's coefficient; then all responses'."""
+    rows = []
+    for name, one in {**result["models"], "(all)": result["all"]}.items():
+        means = [number(one[f"{kind}_mean"], 2) for kind in ("passed", "failed")]
+        shares = [share(one["passing"]), *means]
+        rows.append([name, "r", *shares, *(figure(one[of], 2) for of in ("auc", "within"))])
+        of_coef = (figure(one[of], 2) for of in ("coef_auc", "coef_within"))
+        rows.append(["", "coef", "", "", "", *of_coef])
+    return ["model", "", "pass", "mean if so", "if not", "AUC", "within prompts"], rows
 
 
 def words(result: Mapping[str, Any]) -> list[str]:
-    """Return why figures of an agreement are missing, a line each."""
-    said: list[str] = []
-    if result["kind"] != "agreement":
-        return said
-    for name, one in result["models"].items():
-        if not one["auc"]["n"]:
-            kind = "pass" if one["passing"] else "fail"
-            said.append(f"{name}: all responses {kind}, so no pair says what r knows")
-        elif not one["within"]["n"]:
-            why = "set analyse.samples=4" if result["samples"] == 1 else "all of a prompt are alike"
-            said.append(f"{name}: no prompt has a response that passes and one that fails: {why}")
-    return said
+    """Return what a table's figures do not say of themselves, a line each."""
+    if result["kind"] == "lengths":
+        return [
+            f"{name}: {share(one['cut'])} are cut off, which its distances show; for longer ones "
+            "raise analyse.sampling.max_new_tokens"
+            for name, one in result["models"].items()
+            if one["cut"] > MANY
+        ]
+    if result["kind"] == "agreement":
+        found = {name: _missing(one, result["samples"]) for name, one in result["models"].items()}
+        return [f"{name}: {why}" for name, why in found.items() if why]
+    return []
+
+
+def _missing(one: Mapping[str, Any], samples: int) -> str:
+    """Return why figures of a model's agreement are missing; empty where none is."""
+    if not one["auc"]["n"]:
+        kind = "pass" if one["passing"] else "fail"
+        return f"all responses {kind}, so there are no pairs to order"
+    if not one["within"]["n"]:
+        advice = "set analyse.samples=4" if samples == 1 else "more samples may have one"
+        return f"no prompt has a response that passes and one that fails: {advice}"
+    return ""
 
 
 def figure(one: Mapping[str, Any], digits: int) -> str:

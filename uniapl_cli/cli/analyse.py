@@ -28,8 +28,7 @@ def lengths(
     The models answer the prompts of analyse.data, whose rows have the teacher's responses. What
     they answer is kept in analyse.out, for the other analyses too; a repeated command goes on.
 
-    Example: uniapl analyse lengths analyse.models.base=tiny:base analyse.models.sft=work/tiny/sft
-    analyse.data=work/tiny/kept.jsonl analyse.out=work/tiny/analysis
+    Example: uniapl analyse lengths --config tiny:analyse analyse.out=work/tiny/analysis
     """
     _run("lengths", overrides, config, json, plugin, debug, dry_run)
 
@@ -47,8 +46,7 @@ def logprobs(
 
     The responses are those of the rows, or with analyse.responses=models each model's own.
 
-    Example: uniapl analyse logprobs analyse.models.sft=work/tiny/sft teacher.path=tiny:teacher
-    analyse.data=work/tiny/kept.jsonl analyse.limit=500 analyse.out=work/tiny/analysis
+    Example: uniapl analyse logprobs --config tiny:analyse analyse.out=work/tiny/analysis
     """
     _run("logprobs", overrides, config, json, plugin, debug, dry_run)
 
@@ -64,8 +62,7 @@ def agreement(
 ) -> None:
     """Tell whether the discriminator's score knows which responses pass their verifiers.
 
-    Example: uniapl analyse agreement analyse.models.sft=work/tiny/sft analyse.samples=4
-    discriminator.path=tiny:polar analyse.data=work/tiny/kept.jsonl analyse.out=work/tiny/analysis
+    Example: uniapl analyse agreement --config tiny:analyse analyse.out=work/tiny/analysis
     """
     _run("agreement", overrides, config, json, plugin, debug, dry_run)
 
