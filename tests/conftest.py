@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +44,37 @@ SHORT = (
 FRACTION = "rewards.verifier.functions.verifier.mode=fraction"
 
 
-def pytest_unconfigure() -> None:
-    """Fail, and say where, if a thread that a test left keeps the process from ending."""
-    faulthandler.dump_traceback_later(60, exit=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Fail, and say where, if something that a test left keeps the process from ending.
+
+    A worker of pytest-xdist waits for the others, and is ended from outside.
+    """
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(60, exit=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    """Fail, and say where, if a thread that a test left would keep the process from ending."""
+    before = set(threading.enumerate())
+    yield
+    gc.collect()  # an executor that nobody has any more ends its idle threads
+    left = [t for t in threading.enumerate() if t not in before and not t.daemon]
+    for thread in left:
+        thread.join(10)
+    frames = sys._current_frames()
+    stacks = [traceback.format_stack(frames[t.ident]) for t in left if t.ident in frames]
+    assert not stacks, "".join(line for stack in stacks for line in stack)
+
+
+@pytest.fixture(scope="session")
+def programs() -> Iterator[Any]:
+    """programs.start(words, cwd): uniapl in a process of its own, which imports nothing anew."""
+    from programs import Programs
+
+    started = Programs()
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="session")

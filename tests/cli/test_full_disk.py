@@ -12,18 +12,15 @@ TRAIN = f"training.steps={STEPS} run.save_every=1 training.max_idle_updates=0 op
 
 
 @pytest.fixture
-def run(program, enough, folder):
-    """run(command, size): the real program, whose files may have `size` bytes at most."""
+def run(programs, enough, folder):
+    """run(command, size): (code, stderr) of the program, whose files may have `size` bytes."""
 
-    def start(command: str, size: int | None = None):
+    def start(command: str, size: int = resource.RLIM_INFINITY) -> tuple[int, str]:
         words = command.split()
         head = 2 if words[0] == "train" else 1
-        limit = resource.RLIM_INFINITY if size is None else size
-        return program(
-            [*words[:head], *enough[words[0]], *words[head:]],
-            cwd=folder,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-        )
+        process = programs.start([*words[:head], *enough[words[0]], *words[head:]], folder, size)
+        _, err = process.communicate()
+        return process.returncode, err
 
     return start
 
@@ -36,18 +33,18 @@ def sizes(folder):
 
 def test_training_goes_on_from_its_last_checkpoint(run, folder, weights, logged):
     """The disk is full at one file after the other."""
-    assert run(f"train grpo {TRAIN} run.dir=whole").returncode == 0
+    assert run(f"train grpo {TRAIN} run.dir=whole")[0] == 0
     model = (folder / "whole" / "final" / "model.safetensors").stat().st_size
     for size in (4096, model // 2, max(sizes(folder / "whole")) - 1):
-        result = run(f"train grpo {TRAIN}", size)
-        lines = result.stderr.splitlines()
-        assert result.returncode == 2, result.stderr
-        assert lines[-1].startswith("error: ") and "Traceback" not in result.stderr
+        code, err = run(f"train grpo {TRAIN}", size)
+        lines = err.splitlines()
+        assert code == 2, err
+        assert lines[-1].startswith("error: ") and "Traceback" not in err
         assert "file too large" in lines[-1]
         assert not (folder / "run" / "final").exists()
         assert list((folder / "run").rglob(".*.tmp")) == []
-    result = run(f"train grpo {TRAIN}")
-    assert result.returncode == 0, result.stderr
+    code, err = run(f"train grpo {TRAIN}")
+    assert code == 0, err
     assert weights(folder / "run") == weights(folder / "whole")
     assert [row["step"] for row in logged(folder / "run")] == list(range(1, STEPS + 1))
 
@@ -58,15 +55,15 @@ def test_rows_that_fit_are_kept_and_gone_on_from(run, folder, rows, verb, out):
     (folder / "demo.jsonl").write_text("".join(json.dumps(row) + "\n" for row in many))
     key = {"teacher-gen": "teach", "score": "score"}[verb]
     more = "score.chunk=4" if verb == "score" else ""
-    assert run(f"{verb} {more} {key}.out=whole.jsonl").returncode == 0
+    assert run(f"{verb} {more} {key}.out=whole.jsonl")[0] == 0
     whole = (folder / "whole.jsonl").read_bytes()
-    result = run(f"{verb} {more}", len(whole) // 2)
-    assert result.returncode == 2 and result.stderr.splitlines()[-1].startswith("error: ")
+    code, err = run(f"{verb} {more}", len(whole) // 2)
+    assert code == 2 and err.splitlines()[-1].startswith("error: ")
     kept = (folder / f"{out}.jsonl").read_bytes()
     assert kept.endswith(b"\n") and 0 < len(kept) <= len(whole) // 2
     count = kept.count(b"\n")
-    assert f"{count} rows" in result.stderr.splitlines()[-1]
-    assert run(f"{verb} {more}").returncode == 0
+    assert f"{count} rows" in err.splitlines()[-1]
+    assert run(f"{verb} {more}")[0] == 0
     assert (folder / f"{out}.jsonl").read_bytes() == whole
 
 
@@ -80,8 +77,8 @@ def test_files_that_do_not_fit_leave_what_was_there(run, folder, rows, verb):
         (folder / name).write_text("old")
         before[name] = "old"
     more = " filter.out=other.jsonl filter.rejected=kept.jsonl" if verb == "filter-gt" else ""
-    result = run(verb + more, 4200)
-    assert result.returncode == 2, result.stderr
-    assert result.stderr.splitlines()[-1].startswith("error: ")
+    code, err = run(verb + more, 4200)
+    assert code == 2, err
+    assert err.splitlines()[-1].startswith("error: ")
     assert {name: (folder / name).read_text() for name in before} == before
     assert list(folder.rglob(".*.tmp")) == []

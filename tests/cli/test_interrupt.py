@@ -18,38 +18,20 @@ pytestmark = pytest.mark.slow
 STEPS = 60
 # Seconds within which a signal ends the program, on a machine that does other things too.
 PATIENCE = 8
-MAIN = "from uniapl_cli.cli.app import main; main()"
 
 
 @pytest.fixture
-def start(folder, enough):
-    """start(run's folder): the real program, training into it."""
-
-    def training(run: str) -> subprocess.Popen:
-        settings = [f"training.steps={STEPS}", "optim.lr=0.003", "run.save_every=1000"]
-        settings += ["training.max_idle_updates=0"]  # one easy row is soon learnt
-        words = ["train", "grpo", *enough["train"], *settings, f"run.dir={run}"]
-        return program(folder, words)
-
-    return training
+def program(folder, programs):
+    """program(words): a process in a session of its own, or a signal would be pytest's too."""
+    return lambda words: programs.start(words, folder)
 
 
-def program(folder: Path, words: list[str]) -> subprocess.Popen:
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-
-    def usual() -> None:
-        """The usual dispositions: what starts pytest may ignore Ctrl-C, as background jobs do."""
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-
-    # A process group of its own, or the signal would be pytest's too.
-    return subprocess.Popen(
-        [sys.executable, "-c", MAIN, *words],
-        cwd=folder,
-        start_new_session=True,
-        preexec_fn=usual,
-        **pipes,
-    )
+@pytest.fixture
+def training(enough):
+    """training(run's folder): the words that train into it."""
+    settings = [f"training.steps={STEPS}", "optim.lr=0.003", "run.save_every=1000"]
+    settings += ["training.max_idle_updates=0"]  # one easy row is soon learnt
+    return lambda run: ["train", "grpo", *enough["train"], *settings, f"run.dir={run}"]
 
 
 def steps(folder: Path) -> list[int]:
@@ -64,11 +46,11 @@ def wait_for(path: Path, lines: int) -> None:
         time.sleep(0.005)
 
 
-def test_ctrl_c_saves_and_the_same_command_completes(folder, start):
-    with start("run") as process:
-        wait_for(folder / "run" / "metrics.jsonl", 3)
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+def test_ctrl_c_saves_and_the_same_command_completes(folder, program, training):
+    process = program(training("run"))
+    wait_for(folder / "run" / "metrics.jsonl", 3)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert "stopping after this step, with a checkpoint" in err
     assert "Traceback" not in err
@@ -80,26 +62,18 @@ def test_ctrl_c_saves_and_the_same_command_completes(folder, start):
     assert (folder / "run" / "checkpoints" / f"step-{done:08d}").is_dir()
     assert not (folder / "run" / "final").exists()
 
-    with start("run") as process:
-        out, err = process.communicate(timeout=60)
+    process = program(training("run"))
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert f"resuming after step {done}" in err
     assert steps(folder / "run") == list(range(1, STEPS + 1))
 
-    with start("whole") as process:
-        process.communicate(timeout=60)
+    program(training("whole")).communicate(timeout=60)
     ours, whole = (load_file(folder / n / "final" / "model.safetensors") for n in ("run", "whole"))
     assert all(ours[name].equal(whole[name]) for name in whole)
 
 
-def started(words: list[str], folder: Path, path: str, lines: int) -> subprocess.Popen:
-    """The program, when it has written so many lines of a file."""
-    process = program(folder, words)
-    wait_for(folder / path, lines)
-    return process
-
-
-def end(process: subprocess.Popen, number: int) -> str:
+def end(process, number: int) -> str:
     """Send a signal to the process and all that it started; return the last line it says."""
     began = time.monotonic()
     os.killpg(process.pid, number)
@@ -127,14 +101,15 @@ SLOWLY = {
     ("verb", "number"),
     [("teacher-gen", signal.SIGINT), ("teacher-gen", signal.SIGHUP), ("score", signal.SIGTERM)],
 )
-def test_rows_are_kept_and_gone_on_from(folder, many, enough, verb, number):
+def test_rows_are_kept_and_gone_on_from(folder, program, many, enough, verb, number):
     words = [verb, "--json", *enough[verb], *SLOWLY[verb].split()]
-    last = end(started(words, folder, "out.jsonl", 64), number)
+    process = program(words)
+    wait_for(folder / "out.jsonl", 64)
+    last = end(process, number)
     kept = (folder / "out.jsonl").read_text().count("\n")
     assert 64 <= kept < 800
     assert last == f"stopped; the same command goes on from the {kept} rows in 'out.jsonl'"
-    with program(folder, words) as process:
-        out, _ = process.communicate(timeout=120)
+    out, _ = program(words).communicate(timeout=120)
     counts = json.loads(out)
     assert (counts["kept from before"], counts["rows"]) == (kept, 800)
 
@@ -147,7 +122,9 @@ def test_rows_are_kept_and_gone_on_from(folder, many, enough, verb, number):
         ("eval", "ev/.responses.jsonl.tmp", signal.SIGTERM),
     ],
 )
-def test_a_file_that_is_written_whole_is_as_it_was_before(folder, rows, enough, verb, path, number):
+def test_a_file_that_is_written_whole_is_as_it_was_before(
+    folder, program, rows, enough, verb, path, number
+):
     """So it is said, and nothing of the unfinished one is left."""
     slow = {**rows[0], "instruction_id_list": [], "kwargs": []}
     slow |= {"eval_funcs": ["import time\ndef evaluate(response): time.sleep(1)"]}
@@ -156,14 +133,30 @@ def test_a_file_that_is_written_whole_is_as_it_was_before(folder, rows, enough, 
     (folder / "ev").mkdir()
     for name in ("kept.jsonl", "ev/responses.jsonl", "ev/eval.json"):
         (folder / name).write_text("old")
-    last = end(started([verb, *enough[verb]], folder, path, 0), number)
+    process = program([verb, *enough[verb]])
+    wait_for(folder / path, 0)
+    last = end(process, number)
     assert last.startswith("stopped; ") and f"is as it was: {verb} starts anew" in last
     assert (folder / "kept.jsonl").read_text() == (folder / "ev/eval.json").read_text() == "old"
     assert list(folder.rglob(".*.tmp")) == []
 
 
-def test_a_terminal_that_closes_leaves_a_checkpoint(folder, start):
-    process = start("run")
+def usual() -> None:
+    """The usual dispositions: what starts pytest may ignore some, as background jobs do."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def test_a_terminal_that_closes_leaves_a_checkpoint(folder, training):
+    """The real program, from its start."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uniapl_cli", *training("run")],
+        cwd=folder,
+        start_new_session=True,
+        preexec_fn=usual,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     wait_for(folder / "run" / "metrics.jsonl", 2)
     process.stderr.close()  # as the terminal's end does, nobody hears anything more
     os.killpg(process.pid, signal.SIGHUP)

@@ -3,8 +3,6 @@
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
 from functools import cache
 
@@ -15,14 +13,15 @@ from uniapl_cli.config.methods import METHODS
 pytestmark = pytest.mark.slow
 
 STEPS, PATIENCE = 24, 120
-EXPERIMENT = METHODS.parents[1] / "experiments" / "tiny" / "unified.yaml"
+ROOT = METHODS.parents[1]
+EXPERIMENT = ROOT / "experiments" / "tiny" / "unified.yaml"
 # Both are mixed: demonstrations and rollouts, with GRPO's or DPO's preference.
 MIXED = ("unified", "unified_dpo")
 
 
 @pytest.fixture(scope="module")
-def start(tiny_data):
-    """start(folder, method): the command that trains into a folder, as a process."""
+def start(programs, tiny_data):
+    """start(folder, method): a process that trains into a folder."""
     overrides = [f"training.steps={STEPS}", "run.save_every=2", "sampling.max_new_tokens=24"]
     overrides += ["sources.rollouts={prompts_per_step: 4, num_generations: 4}"]
     overrides += ["sources.demonstrations.rows_per_step=4", "sources.choices.rows_per_step=4"]
@@ -30,9 +29,8 @@ def start(tiny_data):
     overrides += [f"data.{name}={tiny_data['few']}" for name in ("demonstrations", "prompts")]
 
     def begin(folder, method="unified"):
-        command = [sys.executable, "-m", "uniapl_cli", "train", method, "--config"]
-        words = [*command, str(EXPERIMENT), *overrides, f"run.dir={folder}"]
-        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        words = ["train", method, "--config", str(EXPERIMENT), *overrides, f"run.dir={folder}"]
+        return programs.start(words, ROOT)
 
     return begin
 
@@ -65,7 +63,7 @@ def last_step(folder):
 def wait_for(step, folder, process):
     end = time.monotonic() + PATIENCE
     while last_step(folder) < step:
-        assert process.poll() is None, process.stderr.read()
+        assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, f"step {step} never came"
         time.sleep(0.005)
 
@@ -83,7 +81,7 @@ def test_ten_kills_at_any_moment_end_in_the_same_model_to_the_bit(
             wait_for(next(steps), run, process)
             time.sleep(rng.uniform(0, 0.2))
         else:
-            time.sleep(rng.uniform(0, 4))
+            time.sleep(rng.uniform(0, 1))
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL

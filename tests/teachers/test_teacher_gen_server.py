@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -199,7 +197,7 @@ def test_another_server_may_go_on_but_not_another_way_to_ask(serve, run):
 
 @pytest.mark.slow
 def test_the_key_comes_from_the_environment_and_is_never_written(
-    serve, settings, tmp_path, monkeypatch
+    serve, settings, programs, tmp_path
 ):
     def script(body, number):
         if number <= 2:
@@ -207,20 +205,15 @@ def test_the_key_comes_from_the_environment_and_is_never_written(
         return Reply(401, f"bad key {KEY}".encode()) if number > 12 else echo(body, number)
 
     server = serve(script)
-    command = [sys.executable, "-m", "uniapl_cli", "teacher-gen"]
     retried = ["teacher.server.retries=3", "teacher.server.api_key_env=MY_KEY"]
     for debug in ([], ["--debug"]):
-        result = subprocess.run(
-            [*command, *settings(server.url, *retried), *debug],
-            env={**os.environ, "MY_KEY": KEY},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode != 0
-        assert "bad key ***" in result.stderr
-        assert KEY not in result.stdout + result.stderr
-        assert "httpx" not in result.stderr
+        words = ["teacher-gen", *settings(server.url, *retried), *debug]
+        process = programs.start(words, tmp_path, env={"MY_KEY": KEY})
+        out, err = process.communicate()
+        assert process.returncode != 0
+        assert "bad key ***" in err
+        assert KEY not in out + err
+        assert "httpx" not in err
     assert {headers["Authorization"] for headers in server.headers} == {f"Bearer {KEY}"}
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.name for path in written} >= {"out.jsonl", "out.jsonl.meta.json"}
@@ -272,24 +265,23 @@ def test_openais_own_dialect_refuses_what_it_cannot_say(serve, run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_run_goes_on_where_it_was(serve, settings, rows, tmp_path, number):
+def test_a_killed_run_goes_on_where_it_was(serve, settings, programs, rows, tmp_path, number):
     server = serve(lambda body, n: replace(echo(body, n), delay=0.5))
     out = tmp_path / "out.jsonl"
-    command = [sys.executable, "-m", "uniapl_cli", "teacher-gen", "--json"]
-    command += settings(server.url, "teacher.server.concurrency=2")
-    # What starts pytest may ignore Ctrl-C, as a background job does.
-    usual = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
-    with subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=usual) as first:
-        while not out.exists() or len(out.read_text().splitlines()) < 4:
-            assert first.poll() is None
-            time.sleep(0.02)
-        began = time.monotonic()
-        first.send_signal(number)
-        assert first.wait() == (130 if number == signal.SIGINT else -number)
-        assert time.monotonic() - began < 5
+    words = ["teacher-gen", "--json", *settings(server.url, "teacher.server.concurrency=2")]
+    first = programs.start(words, tmp_path)
+    while not out.exists() or len(out.read_text().splitlines()) < 4:
+        assert first.poll() is None
+        time.sleep(0.02)
+    began = time.monotonic()
+    first.send_signal(number)
+    assert first.wait() == (130 if number == signal.SIGINT else -number)
+    assert time.monotonic() - began < 5
     kept = len(out.read_text().splitlines())
-    result = subprocess.run(command, capture_output=True, check=True)
-    assert json.loads(result.stdout)["kept from before"] == kept >= 4
+    second = programs.start(words, tmp_path)
+    counts, err = second.communicate()
+    assert second.returncode == 0, err
+    assert json.loads(counts)["kept from before"] == kept >= 4
     assert keys_and_samples(rows()) == ALL
     assert Path(f"{out}.meta.json").exists()
 
