@@ -53,11 +53,16 @@ figure4:  ## log-probabilities under student and teacher
 figure5:  ## the anchor's weight and instruction following: tables 10 and 11
 figure6:  ## the anchor's weight and general performance
 
-test: $(INSTALLED)  ## run all tests
-	pytest
+# One worker a core, four at most: each holds torch, and what it starts too. One that has no tests
+# left takes half of another's; neighbours stay together, which share what is expensive to make.
+WORKERS ?= logical
+PYTEST := pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=worksteal
+
+test: $(INSTALLED)  ## run all tests, on all cores; WORKERS=0 runs them in one process
+	$(PYTEST)
 
 test-fast: $(INSTALLED)  ## run the unit tests only
-	pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-browser: $(INSTALLED)  ## drive the HTML page in Chromium, which must be installed
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,browser]'
