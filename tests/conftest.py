@@ -50,7 +50,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     A worker of pytest-xdist waits for the others, and is ended from outside.
     """
     if not hasattr(config, "workerinput"):
-        faulthandler.dump_traceback_later(60, exit=True)
+        faulthandler.dump_traceback_later(300, exit=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
