@@ -21,13 +21,13 @@ app = typer.Typer(
 )
 
 Runs = Annotated[
-    list[str], typer.Argument(metavar="RUN...", help="Folders that train wrote; NAME=RUN.")
+    list[str], typer.Argument(metavar="RUN", help="Folders that train wrote; NAME=RUN.")
 ]
 Analysis = Annotated[
     Path, typer.Argument(metavar="FILE", help="What analyse wrote, or its folder.")
 ]
 Out = Annotated[
-    Path | None, typer.Option(metavar="STEM", help="Where to write. [default: work/figures/KIND]")
+    Path | None, typer.Option(metavar="STEM", help="Where to write; work/figures/KIND by default.")
 ]
 Title = Annotated[str | None, typer.Option(metavar="TEXT", help="What stands above the figure.")]
 Metrics = Annotated[
@@ -48,7 +48,7 @@ OverSeeds = Annotated[
 Smooth = Annotated[
     int | None,
     typer.Option(
-        metavar="N", min=1, help="Logged steps that a point is a mean of; 1: none. [default: 5%]"
+        metavar="N", min=1, help="Logged steps that a point is a mean of, 5% by default; 1: none."
     ),
 ]
 
@@ -166,7 +166,7 @@ def sweep(
     results: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SERIES:X=RESULTS]...",
+            metavar="SERIES:X=RESULTS",
             help="What eval wrote with X, a number; several of one SERIES and X are seeds.",
             show_default=False,
         ),
@@ -200,7 +200,7 @@ def bars(
     results: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME=RESULTS]...",
+            metavar="NAME=RESULTS",
             help="What eval wrote; several of one NAME are seeds.",
             show_default=False,
         ),
