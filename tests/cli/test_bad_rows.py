@@ -44,7 +44,9 @@ def thousand(folder):
 def test_the_first_stops_the_run_with_its_place(uniapl, thousand, folder):
     result = uniapl(thousand)
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: rows.jsonl:7: ")
+    *progress, last = result.stderr.splitlines()
+    assert last.startswith("error: rows.jsonl:7: ")
+    assert all(line.startswith("filter: ") for line in progress)
     assert not (folder / "kept.jsonl").exists()
 
 

@@ -67,7 +67,7 @@ def test_a_filter_that_is_ended_leaves_no_process_and_no_folder(tmp_path, how):
     try:
         # Two workers, and of each a sandbox whose call sleeps.
         sandboxes = lambda: list((tmp_path / "tmp").glob("uniapl-sandbox-*"))  # noqa: E731
-        assert until(lambda: len(sandboxes()) == 2 and len(below(process.pid)) >= 6, 30)
+        assert until(lambda: len(sandboxes()) == 2 and len(below(process.pid)) >= 6, 120)
         started = below(process.pid)
         process.send_signal(how)
         assert until(lambda: process.poll() is not None, 5)
@@ -96,6 +96,6 @@ def test_missing_tables_are_told_once(tmp_path):
         for number in range(1500)
     ]
     process = filtering(tmp_path, rows, NLTK_DATA=str(tmp_path), HOME=str(tmp_path))
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert errors.decode().count("uniapl setup nltk") == 1, errors
