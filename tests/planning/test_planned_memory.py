@@ -16,6 +16,7 @@ from uniapl_cli.planning.step import Draw, largest
 from uniapl_cli.planning.tracker import WEIGHTS, Tracker
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.training.activations import checkpoint_activations
 from uniapl_cli.training.adapter import Adapter
 from uniapl_cli.training.optim import optimizers
 from uniapl_cli.training.policy import load_policy
@@ -48,9 +49,11 @@ def total(of):
     return sum(size for part, size in of.items() if part != LIBRARIES)
 
 
-def really_trained(draw, precision):
+def really_trained(draw, precision, recomputed):
     """The bytes of all tensors at the peak of a second step, by phase."""
     policy = load_policy(PATH, "cpu", precision)
+    if recomputed:
+        checkpoint_activations(policy.model, precision)
     micros = list(draw.batch().split(draw.tokens, draw.pass_tokens))
     phases = {}
     with Tracker(policy.head.weight.shape[0]) as tracker:
@@ -67,12 +70,14 @@ def really_trained(draw, precision):
     return phases
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("micro", [16, 4])
-def test_training(precision, micro):
+@pytest.mark.parametrize(
+    ("precision", "micro", "recomputed"),
+    [("float32", 16, False), ("bfloat16", 4, False), ("float32", 4, True)],
+)
+def test_training(precision, micro, recomputed):
     draw = demonstrations(micro=micro)
-    planned = measure(new_setup(draw, precision=precision))
-    took = really_trained(draw, precision)
+    planned = measure(new_setup(draw, precision=precision, recomputed=recomputed))
+    took = really_trained(draw, precision, recomputed)
     for phase in ("training", "update"):
         assert total(planned.phases[phase]) == pytest.approx(took[phase], rel=0.05), phase
 

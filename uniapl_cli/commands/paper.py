@@ -48,6 +48,7 @@ def setup_of(config: Config, method: Plan, device: str, memory: int) -> Setup:
         adapter=config.model.adapter,
         exact=shape.dtype is not None and shape.dtype.itemsize < 4,
         reference=needs_reference(config, method),
+        recomputed=config.training.checkpoint_activations,
         batch_tokens=getattr(config.generation, "batch_tokens", None),
         discriminator=_scorer(config, draws) if _scores(config, method) else None,
     )

@@ -58,6 +58,9 @@ def _changes(setup: Setup, usage: Usage, room: int) -> Iterator[_Change]:
         passed = parts.get(ACTIVATIONS, 0) + parts.get(LOGITS, 0)
         share = FILLED * max(room - (usage.peak - passed), 0) / max(passed, 1)
         yield _smaller(setup, share)
+    if phase == "training" and not setup.recomputed:
+        text = "training.checkpoint_activations=true"
+        yield _Change(text, lambda now: replace(now, recomputed=True), {"training"})
     if phase in ("sampling", "scoring"):
         if parts.get(DISCRIMINATOR):
             text = "discriminator.kind=polar_server"

@@ -25,6 +25,7 @@ from uniapl_cli.planning.setup import (
 from uniapl_cli.planning.step import Pass, all_passes, largest
 from uniapl_cli.planning.tracker import WEIGHTS, Tracker, elements
 from uniapl_cli.precision import Precision, arithmetic, freeze
+from uniapl_cli.training.activations import checkpoint_activations
 from uniapl_cli.training.adapter import adapt
 from uniapl_cli.training.optim import trained
 
@@ -132,6 +133,8 @@ class _Run:
         """Read a micro-batch and go back; if there are several, beside the gradients of others."""
         for weight in trained(self.model).values():
             weight.register_post_accumulate_grad_hook(self._own_gradient)
+        if self.setup.recomputed:
+            checkpoint_activations(self.model, self.precision)
         with self._phase("training"):
             if several:
                 self._make_gradients()

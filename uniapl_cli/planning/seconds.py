@@ -69,7 +69,7 @@ def seconds(setup: Setup, usage: Usage, rates: Rates, passes: int) -> dict[str, 
     if setup.reference:
         spent["reference"] = (forward + head) / rates.flops
     # The head's logits are recomputed in any case.
-    operations = passes * (3 * forward + 4 * head)
+    operations = passes * ((4 if setup.recomputed else 3) * forward + 4 * head)
     spent["training"] = operations / rates.flops
     # Read and write weights, moments and gradients.
     moved = 5 * usage.trained + 2 * usage.state

@@ -42,7 +42,8 @@ class Setup:
     """What the memory of a run depends on.
 
     make: gives the policy's model, in float32. exact: whether its weights are the same in 16 bits.
-    device: cpu or cuda. memory: bytes that there are for the run.
+    device: cpu or cuda. memory: bytes that there are for the run. recomputed: whether the backward
+    pass computes the layers' activations again.
     """
 
     make: Callable[[], Any]
@@ -56,6 +57,7 @@ class Setup:
     adapter: Adapter | None = None
     exact: bool = True
     reference: bool = False
+    recomputed: bool = False
     batch_tokens: int | None = None
     discriminator: Scorer | None = None
 
