@@ -4,8 +4,10 @@ import pytest
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.evaluation.seeds import summary
+from uniapl_cli.figures.chart import Panel, Series
 from uniapl_cli.figures.curves import curves, default
 from uniapl_cli.figures.runs import read_runs
+from uniapl_cli.figures.scales import y_range
 from uniapl_cli.figures.smooth import smooth, thinned, window
 
 
@@ -59,6 +61,15 @@ def test_seeds_become_a_mean_with_a_band_at_the_steps_that_all_have(make_run):
     assert (band.y[0], band.low[0], band.high[0]) == (3.0, low, high)
     assert (band.low[1], band.high[1]) == (2.0, 2.0)
     assert alone.low == ()
+
+
+def test_a_wide_band_does_not_flatten_the_lines():
+    wide = Series("m", (1.0, 2.0), (1.0, 2.0), (-100.0, -100.0), (100.0, 100.0))
+    assert y_range(Panel("p", (wide,))) == pytest.approx((-0.18, 3.18))
+    low, high = y_range(Panel("p", (wide,), y_scale="log"))
+    assert 0.8 < low < 1 and 3.9 < high < 5
+    narrow = Series("m", (1.0, 2.0), (1.0, 2.0), (0.9, None), (1.1, None))
+    assert y_range(Panel("p", (narrow,))) == pytest.approx((0.834, 2.066))
 
 
 def test_the_defaults_are_those_that_there_are(make_run):
