@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,15 +43,25 @@ def read(out: Path, kind: str) -> Any:
     return json.loads((out / f"{kind}.json").read_text())
 
 
+class Loads(list[str]):
+    """The models that were loaded, in their order; `beside`: how many others were still there."""
+
+    def __init__(self) -> None:
+        self.beside: list[int] = []
+        self.models: list[weakref.ref[Any]] = []
+
+
 @pytest.fixture
-def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The models that were loaded, in their order."""
-    seen: list[str] = []
+def loads(monkeypatch: pytest.MonkeyPatch) -> Loads:
+    seen = Loads()
     true = components.model
 
     def model(config: Any, location: str, *rest: Any, **named: Any) -> Any:
         seen.append(named["key"].rpartition(".")[2])
-        return true(config, location, *rest, **named)
+        seen.beside.append(sum(one() is not None for one in seen.models))
+        loaded = true(config, location, *rest, **named)
+        seen.models.append(weakref.ref(loaded))
+        return loaded
 
     monkeypatch.setattr(components, "model", model)
     return seen
@@ -159,6 +170,7 @@ def test_models_are_loaded_one_after_the_other_each_once(tiny_data, tmp_path, lo
     own = config(tiny_data["eight"], tmp_path / "own", "analyse.responses=models", limit=3)
     result = analyse(own, "logprobs")
     assert loads == ["base", "expert", "path"]
+    assert loads.beside == [0, 0, 0]
     assert result["responses"] == "models"
     analyse(own, "lengths")
     assert loads == ["base", "expert", "path"]
