@@ -378,6 +378,16 @@ def test_an_analysis_that_is_there_is_not_made_again(script):
     assert [call.split()[-1] for call in drawn] == [f"made/figure3-{seed}" for seed in "012"]
 
 
+@pytest.mark.parametrize("figure", ["3", "5"])
+def test_a_folder_may_have_a_space(script, tmp_path, figure):
+    done, calls = script(figure, kind="figure", OUT="made here", SEEDS="0", JOBS="1")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (tmp_path / "made here" / "sft-0" / "eval" / "eval.json").exists() or figure == "5"
+    assert calls[-1] == "uniapl page made here"
+    done, calls = script(figure, kind="figure", OUT="made here", SEEDS="0", JOBS="1")
+    assert not training(calls)
+
+
 def test_a_figure_whose_row_fails_is_not_drawn(script):
     done, calls = script("3", kind="figure", OUT="made", FAIL="made/grpo-0")
     assert done.returncode == 1
