@@ -58,6 +58,7 @@ END {
     printf "guesses for one H100: none was measured. Assumed are %d and %d tokens/s sampled, %d and %d\n", sampled["0.6b"], sampled["4b"], learnt["0.6b"], learnt["4b"]
     printf "learnt (0.6B, 4B), %d scored by POLAR, %d tokens a response. GB are those that stay in %s:\n", scored, tokens, where
     print "two checkpoints and the final weights of each run."
+    print "Of one row, with its memory: uniapl plan STAGE --config experiments/paper/ROW.yaml --gpu h100"
     if (large) print "4B takes 64 GB for weights, gradients and AdamW alone: a card of more than 80 GB, one process."
     if (analysis == "logprobs") print "The teacher is loaded too, the paper's in 470 GB of bfloat16: no one card holds it (teacher.path=...)."
 }
