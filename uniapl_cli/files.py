@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeGuard
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.outputs import Output, find_output, open_stream
 
 BOM = b"\xef\xbb\xbf"
+# No figure needs a larger number; what is not finite is larger too.
+LARGEST = 1e100
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,12 @@ class RepeatedKey(ValueError):
 def parse_json(text: str) -> Any:
     """Return what a JSON text holds. Raises RepeatedKey, and ValueError for what is no JSON."""
     return _DECODER.decode(text)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value out of JSON is a number to reckon with; true, NaN and 1e400 are none."""
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return known and abs(value) <= LARGEST  # type: ignore[arg-type]
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

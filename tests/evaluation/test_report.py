@@ -117,3 +117,27 @@ def test_what_is_not_whole_is_refused(tmp_path, spoilt):
     for reads in (lambda: read_evaluations([tmp_path]), lambda: read(tmp_path)):
         with pytest.raises(DataError):
             reads()
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"model": ["m"]},
+        {"data": {"a": 1}},
+        {"draws": {"greedy": 3}},
+        {"draws": {"greedy": {"length": 3}}},
+        {"draws": {"greedy": {"length": {"mean": {"a": 1}, "se": 0.1, "n": 9}}}},
+        {"draws": {"greedy": {"length": {"mean": 10**400, "se": 0.1, "n": 9}}}},
+        {"draws": {"greedy": {"length": {"mean": 3, "se": float("nan"), "n": 9}}}},
+        {"draws": {"greedy": {"length": {"mean": 3, "se": "high", "n": 9}}}},
+        {"draws": {"greedy": {"length": {"mean": 3, "se": 0.1, "n": "<b>"}}}},
+        {"draws": {"greedy": {"length": {"mean": 3, "se": 0.1, "interval": [1]}}}},
+        {"benchmarks": {"a": {**SCORED["benchmarks"]["a"], "title": None}}},
+        {"benchmarks": {"a": {**SCORED["benchmarks"]["a"], "refused": {"long": "many"}}}},
+    ],
+)
+def test_what_no_table_could_show_is_refused(tmp_path, spoilt):
+    write_evaluation(tmp_path, {**BASE, **spoilt})
+    with pytest.raises(DataError) as caught:
+        read_evaluations([tmp_path])
+    assert caught.value.got == str(tmp_path / "eval.json")

@@ -23,4 +23,6 @@ def evaluation(folder, name, mean=0.5, se=0.1, **more):
 def benchmark(mean, main="prompt_strict"):
     """A benchmark's part of an eval.json."""
     metrics = {main: {"mean": mean, "se": 0.01, "n": 9, "interval": [mean - 0.03, mean + 0.02]}}
-    return {"main": main, "draws": {"greedy": {"metrics": metrics}}}
+    draw = {"metrics": metrics, "unread": 0.0, "cut": None, "errors": 0}
+    about = {"title": "B", "rule": "b/1", "rows": 9, "of": 9, "refused": {}}
+    return {**about, "main": main, "draws": {"greedy": draw}}

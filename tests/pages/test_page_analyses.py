@@ -29,7 +29,12 @@ def test_what_made_it_is_said(study):
     assert "tiny:base" in made and "feed" in made
 
 
-@pytest.mark.parametrize("part", [{"models": {"a": {}}}, {"prompts": [], "teacher": 1}])
+HUGE = {"lengths": [1], "mean": 10**400, "cut": 0.0}
+
+
+@pytest.mark.parametrize(
+    "part", [{"models": {"a": {}}}, {"prompts": [], "teacher": 1}, {"teacher": HUGE}]
+)
 def test_one_that_is_not_whole_is_named(tmp_path, part):
     write_analysis(tmp_path, **part)
     with pytest.raises(DataError) as caught:

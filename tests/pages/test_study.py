@@ -34,6 +34,13 @@ def test_what_runs_began_with_is_first_and_their_teacher_last(tmp_path):
     assert [one.name for one in read_study(tmp_path).evaluations] == ["zero", "alpha", "best"]
 
 
+def test_a_config_that_names_no_path_orders_nothing(tmp_path):
+    write_run(tmp_path / "a", "a")
+    (tmp_path / "a" / "config.yaml").write_text("model: {path: []}\nrun: {dir: {a: 1}}\n")
+    write_eval(tmp_path / "b", "b", 0)
+    assert [one.name for one in read_study(tmp_path).evaluations] == ["b"]
+
+
 def test_evaluations_of_one_name_are_told_apart(tmp_path):
     for place in ("early", "late"):
         write_eval(tmp_path / place, "sft", 0)

@@ -31,11 +31,16 @@ def evaluation(name="ours", scores=None, draws=("greedy",), **parts):
     for one, mean in scores.items():
         definition = benchmarks[one].definition
         estimate = {"mean": mean, "se": 0.01, "n": 10}
-        found = {"metrics": {definition.main: estimate}}
+        found = {"metrics": {definition.main: estimate}, "unread": 0.0, "cut": 0.0, "errors": 0}
         size = next(iter(SIZES.get(one, {500: ""})))
         rows = parts.get(one, size)
         measured[one] = {"title": definition.title, "main": definition.main, "rows": rows}
-        measured[one] |= {"of": size, "refused": {}, "draws": dict.fromkeys(draws, found)}
+        measured[one] |= {
+            "of": size,
+            "rule": "r/1",
+            "refused": {},
+            "draws": dict.fromkeys(draws, found),
+        }
         mains[one] = (estimate, rows < size)
     return {
         "name": name,

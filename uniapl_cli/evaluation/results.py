@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.files import replacing
+from uniapl_cli.files import is_number, replacing
 
 VERSION = 3
 # The figures; the responses to prompts of one's own; the graded answers to benchmarks.
@@ -25,15 +25,29 @@ def write_evaluation(folder: Path, result: Mapping[str, Any]) -> None:
 
 
 def is_whole(result: Mapping[str, Any]) -> bool:
-    """Whether each benchmark of an eval.json has the main metric of each of its draws."""
+    """Whether all that tables and figures take of an eval.json is there, and of its kind."""
     try:
-        return all(
-            "mean" in found["metrics"][measured["main"]]
-            for measured in result.get("benchmarks", {}).values()
-            for found in measured["draws"].values()
-        )
-    except (AttributeError, KeyError, TypeError):
+        benchmarks = result.get("benchmarks", {}).values()
+        names = [result["name"], result["model"], result["data"] or ""]
+        names += [one[key] for one in benchmarks for key in ("title", "rule", "main")]
+        estimates = [one for found in draws_of(result).values() for one in found.values()]
+        estimates += [one for found in result.get("domains", {}).values() for one in found.values()]
+        numbers = [number for one in estimates for number in _numbers(one)]
+        for one in benchmarks:
+            numbers += [one["rows"], one["of"], *one["refused"].values()]
+            for found in one["draws"].values():
+                numbers += [found["unread"], found["cut"], found["errors"]]
+                numbers += _numbers(found["metrics"][one["main"]])
+    except (AttributeError, KeyError, TypeError, ValueError):
         return False
+    known = all(number is None or is_number(number) for number in numbers)
+    return known and all(isinstance(name, str) for name in names)
+
+
+def _numbers(estimate: Mapping[str, Any]) -> list[Any]:
+    """Return an estimate's numbers. Raises KeyError, TypeError and ValueError."""
+    low, high = estimate.get("interval") or (None, None)
+    return [estimate["mean"], estimate["se"], estimate.get("n"), low, high]
 
 
 def draws_of(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.errors import DataError
-from uniapl_cli.figures.chart import is_number
-from uniapl_cli.files import parse_json
+from uniapl_cli.files import is_number, parse_json
 
 VERSION = 1
 

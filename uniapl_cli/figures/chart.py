@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 Values = tuple[float, ...]
 Ends = tuple[float | None, ...]
-# No axis goes further; what is not finite is beyond it too.
-LARGEST = 1e100
 # line: y over x. points: the same, with a mark and an interval at each. density: a line, with the
 # area under it where it is in ink. dots, bars: x at the categories y, with intervals in x.
 Look = Literal["line", "points", "density", "dots", "bars"]
@@ -111,9 +109,3 @@ def _values(one: Series, categories: Sequence[str]) -> str:
         pairs = [f"{y:.4g} at {x:g}" for x, y in zip(one.x, one.y, strict=True)]
         return f"{one.name} {', '.join(pairs)}"
     return f"{one.name} from {one.y[0]:.4g} to {one.y[-1]:.4g}"
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    """Whether a value out of JSON is a number that an axis can hold; true is none."""
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return known and abs(value) <= LARGEST  # type: ignore[arg-type]

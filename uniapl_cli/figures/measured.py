@@ -12,7 +12,6 @@ from uniapl_cli.errors import DataError, unknown
 from uniapl_cli.evaluation.report import DEFAULT, PERCENT, read_evaluations
 from uniapl_cli.evaluation.results import NAME, draws_of, mains_of
 from uniapl_cli.evaluation.seeds import summary
-from uniapl_cli.figures.chart import is_number
 
 # The normal distribution's, for an interval of one evaluation over its prompts.
 Z95 = 1.959964
@@ -36,24 +35,7 @@ def read_results(path: str) -> list[dict[str, Any]]:
         files = [file for file in found if file.name == NAME]
     if not files:
         raise DataError(f"no evaluation is called '{path}'", got=path)
-    results = read_evaluations(files)
-    for file, result in zip(files, results, strict=True):
-        if not _is_sound(result):
-            raise DataError(f"'{file}' is not whole", "Run uniapl eval again", got=str(file))
-    return results
-
-
-def _is_sound(result: Mapping[str, Any]) -> bool:
-    """Whether all that a figure may take of an evaluation is numbers, or None."""
-    try:
-        of_draws = [one for found in draws_of(result).values() for one in found.values()]
-        of_means = [one for found in result.get("domains", {}).values() for one in found.values()]
-        known = [(one["mean"], one.get("se"), *(one.get("interval") or ())) for one in of_draws]
-        known += [(one["mean"], one.get("se")) for one in of_means]
-    except (AttributeError, KeyError, TypeError):
-        return False
-    named = isinstance(result["name"], str)
-    return named and all(value is None or is_number(value) for one in known for value in one)
+    return read_evaluations(files)
 
 
 def _file(path: Path) -> Path:

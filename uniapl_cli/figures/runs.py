@@ -9,9 +9,10 @@ from typing import Any
 
 from uniapl_cli.errors import DataError, RunError
 from uniapl_cli.evaluation.seeds import split_seed, summary
-from uniapl_cli.figures.chart import Series, is_number
+from uniapl_cli.figures.chart import Series
 from uniapl_cli.figures.names import legible
 from uniapl_cli.figures.smooth import smooth, window
+from uniapl_cli.files import is_number
 from uniapl_cli.runs.directory import RunDirectory
 
 

@@ -22,6 +22,6 @@ def _parts(one: Written) -> Iterator[Html]:
         yield table(f"{title(one.result)}{where}", *grid(one.result))
         for said in words(one.result):
             yield element("p", said, class_="aside")
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         advice = f"Run uniapl analyse {one.file.stem} again"
         raise DataError(f"'{one.file}' is not whole", advice, got=str(one.file)) from None

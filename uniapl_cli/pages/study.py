@@ -161,11 +161,12 @@ def _named(folder: Path, found: Sequence[Written]) -> list[Written]:
 
 def _in_order(evaluations: Sequence[Written], runs: Sequence[Run]) -> list[Written]:
     """Return evaluations by name: first of models that runs began with, last of teachers."""
-    dirs = {_mapping(run.config.get("run")).get("dir") for run in runs}
-    began, taught = (
-        {_mapping(run.config.get(section)).get("path") for run in runs} - {None, *dirs}
-        for section in ("model", "teacher")
-    )
+
+    def named(section: str, key: str) -> set[str]:
+        return {str(_mapping(run.config.get(section)).get(key)) for run in runs}
+
+    dirs = named("run", "dir")
+    began, taught = (named(section, "path") - dirs for section in ("model", "teacher"))
 
     def place(one: Written) -> tuple[int, list[Any]]:
         model = one.result["model"]
