@@ -100,6 +100,23 @@ def test_a_broken_file_is_one_line_that_names_it(folder, name, content):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"metrics": {"score": float("nan")}},
+        {"metrics": {"score": 10**400}},
+        {"tokens": float("inf")},
+    ],
+)
+def test_a_number_that_no_page_can_show_is_named(folder, spoilt):
+    file = folder / "eval" / "base" / "responses.jsonl"
+    first, *others = file.read_text().splitlines()
+    file.write_text("\n".join([json.dumps(json.loads(first) | spoilt), *others]))
+    with pytest.raises(DataError) as caught:
+        make_page(read_study(folder))
+    assert (caught.value.file, caught.value.line) == (str(file), 1)
+
+
 def test_a_broken_line_of_answers_is_named(folder):
     file = folder / "eval" / "base" / "responses.jsonl"
     rows = file.read_text().splitlines()

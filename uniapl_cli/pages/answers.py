@@ -10,7 +10,7 @@ from typing import Any
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.evaluation.results import RESPONSES, SAMPLES
-from uniapl_cli.files import Row, read_rows
+from uniapl_cli.files import Row, is_number, read_rows
 from uniapl_cli.pages.study import Written
 
 # Characters that are kept of a response, a prompt, and the kwargs of an instruction.
@@ -66,7 +66,7 @@ def _response(
     verdict = values["verdict"]
     strict = [bool(one) for one in verdict["strict"]]
     measured = {
-        name: float(value)
+        name: _number(value)
         for name, value in values.get("metrics", {}).items()
         if not name.startswith(SHOWN_OTHERWISE)
     }
@@ -111,7 +111,7 @@ def _sample(
             **row,
             "passed": bool(correct),
             **_verdicts(strict, values.get("loose"), values.get("errors")),
-            **{key: values[key] for key in ("read", "reason") if values.get(key)},
+            **{key: _str(values[key]) for key in ("read", "reason") if values.get(key)},
         },
     )
 
@@ -124,7 +124,7 @@ def _said(values: Mapping[str, Any]) -> dict[str, Any]:
         "text": _cut(text),
         **({"left_out": left_out} if left_out else {}),
         **({"cut": True} if values["finish_reason"] == "length" else {}),
-        **({"tokens": int(tokens)} if tokens is not None else {}),
+        **({"tokens": int(_number(tokens))} if tokens is not None else {}),
     }
 
 
@@ -170,3 +170,9 @@ def _str(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("no text")
     return value
+
+
+def _number(value: Any) -> float:
+    if not is_number(value):
+        raise TypeError("no number")
+    return float(value)
