@@ -1,6 +1,6 @@
 """Is the memory that `uniapl plan` says what a run takes?
 
-    python benchmarks/plan_against_measured.py SMOLLM2 > benchmarks/results/plan.json
+    python -m benchmarks.plan_against_measured SMOLLM2 > benchmarks/results/plan.json
 
 SMOLLM2 is the folder of SmolLM2-135M-Instruct; --only tiny,smollm2,qwen3 leaves shapes out. For
 each shape and for SFT and GRPO the plan is made, and in a fresh process `uniapl train` makes two
@@ -21,12 +21,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.engines.machine import machine
 from uniapl_cli.memory import free_bytes
 
 MIB = 2**20
@@ -189,7 +189,7 @@ def compare(shape: Shape, method: str, overrides: Sequence[str]) -> dict[str, An
     while free_bytes(torch.device("cpu")) < MARGIN * said:
         print(f"waiting: {shape.name} takes {said / MIB:,.0f} MiB, not free now", file=sys.stderr)
         time.sleep(20)
-    got = run([__file__, "--measure", method, *overrides])["bytes"]
+    got = run(["-m", "benchmarks.plan_against_measured", "--measure", method, *overrides])["bytes"]
     row = {
         "shape": f"{shape.name} {shape.rows} x {shape.prompt + shape.response}",
         "method": method,
@@ -229,8 +229,9 @@ def main() -> None:
                 given = settings(shape, model, method, folder, asked.precision)
                 rows.append(compare(shape, method, given))
                 subprocess.run(["rm", "-rf", str(folder / "run")], check=True)
-    versions = {name: version(name) for name in ("torch", "transformers")}
-    print(json.dumps({**versions, "precision": asked.precision, "rows": rows}, indent=1))
+    command = "python -m benchmarks.plan_against_measured work/smollm2"
+    result = {"command": command, "machine": machine(), "precision": asked.precision, "rows": rows}
+    print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
