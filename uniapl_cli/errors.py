@@ -117,6 +117,10 @@ class TrainingError(UniAPLError):
     """Training cannot go on: a non-finite gradient, or nothing left to learn from."""
 
 
+class OutOfMemory(UniAPLError):
+    """The memory is too small for what was to be computed at a time."""
+
+
 def _names(key: str, text: str) -> bool:
     """Whether a text names exactly this key, not a longer one."""
     return re.search(rf"(?<![\w.]){re.escape(key)}(?!\.?[\w\[])", text) is not None

@@ -21,6 +21,9 @@ from torch.overrides import TorchFunctionMode
 # 0.5 GB after some thousand responses. It reads this at its first product.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 
+# Elements of a product that is added to another, at a time: 64 MiB in float32.
+PART = 2**24
+
 
 def product(hidden: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return the products (..., V) of hidden states (..., H) with a head, in its weights' dtype."""
@@ -101,6 +104,17 @@ def multiply(a: Tensor, b: Tensor, tf32: bool) -> Tensor:
         return result
     with own_dtype(a.device, tf32):
         return a @ b.t()
+
+
+def add_product(total: Tensor, a: Tensor, b: Tensor, tf32: bool) -> None:
+    """Add a (N, K) times b (M, K) transposed to `total` (N, M), without another (N, M)."""
+    if _onednn(a):
+        rows = max(1, PART // max(1, total.shape[1]))
+        for part, own in zip(total.split(rows), a.split(rows), strict=True):
+            part.add_(multiply(own, b, tf32))
+        return
+    with own_dtype(a.device, tf32):
+        total.addmm_(a, b.t())
 
 
 def _onednn(a: Tensor) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from uniapl_cli.errors import ModelError, UniAPLError, first_line
+from uniapl_cli.errors import ModelError, OutOfMemory, UniAPLError, first_line
 
 LONGEST = 240
 # Where the library says nothing that helps, or advises what is unsafe: its words -> ours.
@@ -50,6 +50,42 @@ def explained(
         if not _is_the_files(raised):
             raise
         raise error(f"{problem}: {reason(raised)}", advice, got=got) from raised
+
+
+# What allocators say: torch's on a CPU and a GPU, oneDNN's for the code that it makes, C++'s.
+_REFUSALS = (
+    "can't allocate memory",
+    "cannot allocate memory",
+    "out of memory",
+    "could not create a memory",
+    "could not create a primitive",
+    "bad_alloc",
+    "alloc_failed",
+)
+
+
+@contextmanager
+def within_memory(
+    problem: Callable[[], str], key: str, advice: str | None = None
+) -> Iterator[None]:
+    """Raise an allocator's refusal in the block as OutOfMemory, which names the key to lower."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_refusal(error):
+            raise
+        raise OutOfMemory(
+            f"out of memory {problem()}", advice or f"Lower {key}", key=key
+        ) from error
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether an error says that there was no memory to give, on a CPU or a GPU."""
+    # By name, because importing torch for its class would cost every verb a second.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in _REFUSALS)
 
 
 def reason(error: BaseException) -> str:

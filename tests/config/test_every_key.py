@@ -119,11 +119,14 @@ REFUSED: Mapping[str, str] = {
     "sampling.top_p": "rollouts are drawn from the policy itself; eval and teach take others",
     "sampling.top_k": "the same",
     "terms.mine.objective": "bradley_terry is pretrain-polar's",
+    "optim": "adamw8bit's package need not be installed",
     **dict.fromkeys(
         ("model.revision", "teacher.revision", "eval.revision", "discriminator.revision"),
         "a folder has no revision, and the models here are folders",
     ),
 }
+# What a kind imports that need not be installed.
+PACKAGES: Mapping[str, str] = {"adamw8bit": "bitsandbytes"}
 
 
 # Of every benchmark's rows, which are none of its own.
@@ -353,6 +356,8 @@ def value_at(config: Any, key: str) -> Any:
 
 @pytest.mark.parametrize("use", uses(), ids=lambda use: use.id)
 def test_another_value_makes_another_object(build: Callable[..., str], use: Use) -> None:
+    if use.kind in PACKAGES:
+        pytest.importorskip(PACKAGES[use.kind])
     settings = overrides(use.settings)
     present = value_at(load_config(None, settings, use.method), use.key)
     built = [build(use.verb, use.method, tuple(settings))]

@@ -7,6 +7,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from uniapl_cli.chat import Chat
+from uniapl_cli.errors import ModelError
 from uniapl_cli.generation import Request
 from uniapl_cli.generation.local import LocalGenerator
 from uniapl_cli.generation.packing import PackedWeights, packed_bytes
@@ -118,7 +119,15 @@ def test_sampling(precision):
     assert total(planned) == pytest.approx(took, rel=0.25)
 
 
-@pytest.mark.parametrize("name", optimizers)
+def test_an_update_that_reads_numbers_is_told_in_one_line():
+    pytest.importorskip("bitsandbytes")
+    optimizer = optimizers.bind(optimizers.options("adamw8bit"))
+    with pytest.raises(ModelError) as caught:
+        measure(replace(new_setup(demonstrations(rows=2)), optimizer=optimizer), ())
+    assert "optim.kind=adamw" in caught.value.advice
+
+
+@pytest.mark.parametrize("name", [name for name in optimizers if name != "adamw8bit"])
 def test_the_optimisers_state(name):
     """What a dry run says of it, which makes no model, is what the optimiser keeps."""
     optimizer = optimizers.bind(optimizers.options(name))

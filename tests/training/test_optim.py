@@ -7,6 +7,7 @@ import torch
 from pydantic import ValidationError
 
 from uniapl_cli.errors import ModelError
+from uniapl_cli.training import optim
 from uniapl_cli.training.optim import optimizers
 
 
@@ -14,8 +15,14 @@ def same(first, second):
     return all(torch.equal(first[name], second[name]) for name in first)
 
 
+# What a registered optimiser imports beside torch.
+PACKAGES = {"adamw8bit": "bitsandbytes"}
+
+
 @pytest.fixture(params=list(optimizers))
 def name(request):
+    if request.param in PACKAGES:
+        pytest.importorskip(PACKAGES[request.param])
     return request.param
 
 
@@ -75,6 +82,34 @@ def test_how_an_update_is_computed_is_not_the_checkpoints_choice(new_parts, thei
     one.optimizer.load_state_dict(state)
     assert one.optimizer.parts[0][0].param_groups[0]["fused"]
     assert same(one.train(2).weights(), other.train(2).weights())
+
+
+def test_8_bits_take_a_quarter_of_the_memory(new_optimizer):
+    pytest.importorskip("bitsandbytes")
+    sizes = {}
+    for name in ("adamw", "adamw8bit"):
+        model = torch.nn.Linear(256, 256, bias=False)
+        optimizer = new_optimizer(model, name)
+        model(torch.ones(2, 256)).sum().backward()
+        optimizer.step(1e-3)
+        state = optimizer.parts[0][0].state[model.weight].values()
+        sizes[name] = sum(v.numel() * v.itemsize for v in state if isinstance(v, torch.Tensor))
+    assert sizes["adamw8bit"] < 0.3 * sizes["adamw"]
+
+
+def test_8_bits_are_near_32(new_parts):
+    pytest.importorskip("bitsandbytes")
+    fresh, full, small = new_parts(0), new_parts(0).train(3), new_parts(0, "adamw8bit").train(3)
+    for name, start in fresh.weights().items():
+        moved = full.weights()[name] - start
+        assert (small.weights()[name] - full.weights()[name]).norm() < 0.2 * moved.norm(), name
+
+
+def test_without_its_package_8_bits_say_what_to_type(new_policy, new_optimizer, monkeypatch):
+    monkeypatch.setattr(optim, "find_spec", lambda name: None)
+    with pytest.raises(ModelError) as caught:
+        new_optimizer(new_policy().model, "adamw8bit")
+    assert "uniapl[bnb]" in caught.value.advice and "\n" not in str(caught.value)
 
 
 def test_muon_takes_the_hidden_matrices_at_a_rate_of_their_own(new_policy, new_optimizer):

@@ -15,6 +15,7 @@ import typer
 
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.outputs import FULL
+from uniapl_cli.reasons import is_refusal
 
 
 @contextmanager
@@ -50,7 +51,7 @@ def session(debug: bool, plugins: Sequence[Path] | None = None) -> Iterator[None
         # The reader of our output, such as `head`, has closed the pipe.
         sys.stdout = None
         raise typer.Exit(1) from None
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, MemoryError) as error:
         advice = _advice(error)
         if debug or advice is None:
             raise
@@ -78,14 +79,13 @@ def tell(line: str) -> None:
 
 
 def _advice(error: Exception) -> str | None:
-    """Return what is wrong with the disk or the GPU; None for a bug."""
+    """Return what is wrong with the disk or the memory; None for a bug."""
     if isinstance(error, OSError) and error.strerror:
         room = ". Make room, and repeat the command" if error.errno in FULL else ""
         return f"'{error.filename or 'the output'}': {error.strerror.lower()}{room}"
-    # By name, because importing torch for its class would cost every verb a second.
-    if type(error).__name__ == "OutOfMemoryError":
+    if is_refusal(error):
         return (
-            "the GPU's memory is full: lower training.micro_batch_tokens, generation.batch_tokens "
+            "the memory is full: lower training.micro_batch_tokens, generation.batch_tokens "
             "or discriminator.batch_tokens, and repeat the command; it goes on from its checkpoint"
         )
     return None

@@ -126,7 +126,8 @@ def training_inputs(config: Config, method: Plan, chat: Chat) -> Inputs:
 
 def make_optimizer(config: Config, model: Any) -> Optimizer:
     """Return the optimiser of a model's trainable parameters."""
-    return optimizers.bind(config.optim)(model)
+    with config.blaming("optim.kind"):
+        return optimizers.bind(config.optim)(model)
 
 
 def reward_needs(config: Config, method: Plan) -> set[str]:

@@ -14,6 +14,7 @@ from uniapl_cli.discriminators.local import (
     LocalDiscriminator,
     refuse_nonfinite,
     refuse_overlong,
+    scoring,
 )
 from uniapl_cli.errors import ModelError
 from uniapl_cli.loading import check_vocabulary, load_tokenizer
@@ -99,7 +100,8 @@ class EmbeddingDiscriminator:
         """Return the (R, H) means of the last hidden states of rows of token ids."""
         ids, mask = pad_ids(rows, self.tokenizer.pad_token_id or 0)
         ids, mask = ids.to(self.model.device), mask.to(self.model.device)
-        with forward_pass(self.precision, self.model.device):
+        arithmetic = forward_pass(self.precision, self.model.device)
+        with scoring(self.options.batch_tokens), arithmetic:
             hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
         weight = mask.unsqueeze(2)
         return ((hidden * weight).sum(1) / weight.sum(1)).cpu()

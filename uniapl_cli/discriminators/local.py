@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from uniapl_cli.errors import ModelError
 from uniapl_cli.loading import load_pretrained, read_model_config
 from uniapl_cli.options import key
 from uniapl_cli.precision import Precision
+from uniapl_cli.reasons import within_memory
 
 
 class LocalDiscriminator(DiscriminatorOptions):
@@ -40,6 +42,13 @@ class LocalDiscriminator(DiscriminatorOptions):
             attention=self.attention,
             revision=self.revision,
         )
+
+
+def scoring(batch_tokens: int) -> AbstractContextManager[None]:
+    """Name the key to lower where memory is refused within the block."""
+    return within_memory(
+        lambda: f"in scoring, with {batch_tokens:,} tokens a batch", "discriminator.batch_tokens"
+    )
 
 
 def refuse_overlong(ids: Sequence[str], rows: Sequence[Sequence[int]], context: int | None) -> None:

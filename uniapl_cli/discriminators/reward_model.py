@@ -14,6 +14,7 @@ from uniapl_cli.discriminators.local import (
     LocalDiscriminator,
     refuse_nonfinite,
     refuse_overlong,
+    scoring,
 )
 from uniapl_cli.discriminators.polar.serialise import remove_all, special_strings
 from uniapl_cli.errors import ModelError
@@ -118,6 +119,7 @@ class RewardModelDiscriminator:
     def _forward(self, rows: Sequence[Sequence[int]]) -> list[float]:
         ids, mask = pad_ids(rows, self.pad or 0)
         ids, mask = ids.to(self.model.device), mask.to(self.model.device)
-        with forward_pass(self.precision, self.model.device):
+        arithmetic = forward_pass(self.precision, self.model.device)
+        with scoring(self.batch_tokens), arithmetic:
             logits = self.model(input_ids=ids, attention_mask=mask).logits
         return logits[:, 0].float().tolist()

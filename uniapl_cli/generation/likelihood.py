@@ -27,6 +27,7 @@ from uniapl_cli.head import Head, backbone
 from uniapl_cli.memory import free_bytes
 from uniapl_cli.precision import Precision, arithmetic, resolve
 from uniapl_cli.products import product
+from uniapl_cli.reasons import within_memory
 from uniapl_cli.types import Likelihood, Progress
 
 if TYPE_CHECKING:
@@ -191,5 +192,6 @@ class LikelihoodScorer:
     @contextmanager
     def _computing(self, weights: PackedWeights) -> Iterator[None]:
         context = arithmetic(self.precision, self.device)
-        with torch.inference_mode(), context, weights.used():
+        told = within_memory(lambda: "in reading likelihoods", "generation.batch_tokens")
+        with told, torch.inference_mode(), context, weights.used():
             yield

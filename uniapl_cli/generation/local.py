@@ -20,6 +20,7 @@ from uniapl_cli.generation.rows import Rows
 from uniapl_cli.generation.samples import Sample
 from uniapl_cli.memory import free_bytes
 from uniapl_cli.precision import Precision, arithmetic, resolve
+from uniapl_cli.reasons import within_memory
 from uniapl_cli.types import Completion, FinishReason, Progress, Sampling
 
 # Tokens between two looks at who has finished, each of which waits for a GPU.
@@ -63,6 +64,7 @@ class LocalGenerator:
         self.chat = chat
         self.precision = precision
         self.batch_tokens = batch_tokens
+        self.held = batch_tokens or 0
         self.dtype = resolve(precision, model.device)
         configured = model.generation_config.eos_token_id
         listed = configured if isinstance(configured, list) else [configured]
@@ -134,6 +136,7 @@ class LocalGenerator:
         if budget is None:
             share = MEMORY_SHARE.get(device.type, 0.25)
             budget = int(share * free) // max(1, rows.cache.bytes_a_token)
+        self.held = budget
         rows.prefill_held = max(1, int(PREFILL_SHARE * budget))
         rows.prefill_tokens = min(rows.prefill_tokens, rows.prefill_held)
         most = max(1, min(most, int(LOGITS_SHARE * free) // (4 * rows.logits.shape[1])))
@@ -143,8 +146,13 @@ class LocalGenerator:
     @contextmanager
     def _computing(self, weights: PackedWeights) -> Iterator[None]:
         context = arithmetic(self.precision, self.model.device)
-        with torch.inference_mode(), context, weights.used():
+        told = within_memory(self._sampling, "generation.batch_tokens")
+        with told, torch.inference_mode(), context, weights.used():
             yield
+
+    def _sampling(self) -> str:
+        held = f", with keys and values of {self.held:,} tokens at most" if self.held else ""
+        return f"in sampling{held}"
 
     def _completion(self, sample: Sample) -> Completion:
         ids = sample.tokens[:-1] if sample.stopped else sample.tokens

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException
 
+from uniapl_cli.errors import ModelError
 from uniapl_cli.generation.packing import packed_bytes
 from uniapl_cli.planning.paper import PaperPolicy, on_paper, unmoved
 from uniapl_cli.planning.sampling import decode
@@ -94,8 +96,12 @@ class _Run:
         with self._phase("update"):
             self._make_gradients()
             with self.tracker.part(OPTIMIZER):
-                optimizer = self.setup.optimizer(self.model)
-                optimizer.step(1e-6)
+                try:
+                    optimizer = self.setup.optimizer(self.model)
+                    optimizer.step(1e-6)
+                except DataDependentOutputException as error:
+                    problem = "this optimizer's update reads numbers, which a plan has not"
+                    raise ModelError(problem, "Plan with optim.kind=adamw") from error
         self.usage.state = self.tracker.live[OPTIMIZER]
         return optimizer
 

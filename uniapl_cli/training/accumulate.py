@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,9 +12,8 @@ from uniapl_cli.partition import pass_tokens
 from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.tensors import Batch, Mean
 from uniapl_cli.training.policy import Trainable
+from uniapl_cli.training.retry import MicroBatches, passing, tried_twice
 from uniapl_cli.training.terms import Term
-
-MicroBatches = Mapping[str, Sequence[Batch]]
 
 
 @torch.no_grad()
@@ -35,9 +35,19 @@ def prepare(
         micros = [m.to(device) for m in batch.split(tokens, pass_tokens(device.type))]
         if any(term.needs_reference for term in terms if term.source == source):
             assert reference is not None, "made wherever a term needs it"
-            micros = [micro.with_reference(reference.forward) for micro in micros]
+            read = partial(_referenced, source, reference)
+            micros, _ = tried_twice(read, {source: micros}, device, undo=lambda: None)
         prepared[source] = micros
     return prepared
+
+
+def _referenced(source: str, reference: Reference, batches: MicroBatches) -> list[Batch]:
+    """Return a source's micro-batches with the reference's log-probabilities."""
+    referenced = []
+    for micro in batches[source]:
+        with passing("reference's forward pass", source, [micro]):
+            referenced.append(micro.with_reference(reference.forward))
+    return referenced
 
 
 def accumulate(
@@ -53,16 +63,21 @@ def accumulate(
     for source, micros in batches.items():
         own_terms = [term for term in terms if term.source == source]
         counts = {t.name: torch.stack([t.count(m) for m in micros]).sum() for t in own_terms}
-        for micro in type(micros[0]).complete(micros, trainable.forward):
-            outputs = trainable.forward(micro.model_input())
-            loss = 0 * outputs.sum()  # so that backward() works even if no token counts
-            for term in own_terms:
-                mean, metrics = term.loss(outputs, micro)
-                loss = loss + weights[term.name] * mean.total / counts[term.name].clamp(min=1)
-                _add(means, term.name, mean)
-                for name, value in metrics.items():
-                    _add(means, f"{term.name}/{name}", value)
-            loss.backward()
+        with passing("forward pass", source, micros):
+            complete = type(micros[0]).complete(micros, trainable.forward)
+        for micro in complete:
+            with passing("forward pass", source, [micro]):
+                outputs = trainable.forward(micro.model_input())
+                loss = 0 * outputs.sum()  # so that backward() works even if no token counts
+                for term in own_terms:
+                    mean, metrics = term.loss(outputs, micro)
+                    loss = loss + weights[term.name] * mean.total / counts[term.name].clamp(min=1)
+                    _add(means, term.name, mean)
+                    for name, value in metrics.items():
+                        _add(means, f"{term.name}/{name}", value)
+            with passing("backward pass", source, [micro]):
+                loss.backward()
+            del outputs, loss  # before the next pass makes its own
     return means
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from uniapl_cli.products import multiply, uses_tf32
+from uniapl_cli.products import add_product, multiply, uses_tf32
 
 # Elements of logits that exist at a time: 256 MiB in float32.
 LOGIT_BUDGET = 2**26
@@ -96,6 +96,7 @@ class _TokenLogps(torch.autograd.Function):
             tops.append(top)
             sums.append(total)
             kept = None if bent or len(hidden) > rows else values
+            del values  # before the next chunk's are made
         ctx.logits, ctx.rows = logits, rows
         ctx.save_for_backward(hidden, weight, bias, targets, torch.cat(tops), torch.cat(sums), kept)
         return torch.cat(logps)
@@ -106,7 +107,8 @@ class _TokenLogps(torch.autograd.Function):
         hidden, weight, bias, targets, tops, sums, kept = ctx.saved_tensors
         wants, tf32 = ctx.needs_input_grad, ctx.logits.tf32
         of_hidden = torch.empty_like(hidden) if wants[0] else None
-        of_weight = of_bias = None
+        of_weight = torch.zeros_like(weight) if wants[1] else None
+        of_bias = None
         for start in range(0, max(1, len(hidden)), ctx.rows):
             here = slice(start, start + ctx.rows)
             back = ctx.logits._cooled
@@ -120,10 +122,10 @@ class _TokenLogps(torch.autograd.Function):
             values = back(values).to(weight.dtype)
             if of_hidden is not None:
                 of_hidden[here] = multiply(values, weight.t(), tf32)
-            if wants[1]:
-                part = multiply(values.t(), hidden[here].to(weight.dtype).t(), tf32)
-                of_weight = part if of_weight is None else of_weight.add_(part)
+            if of_weight is not None:
+                add_product(of_weight, values.t(), hidden[here].to(weight.dtype).t(), tf32)
             if wants[2]:
                 total = values.sum(0)
                 of_bias = total if of_bias is None else of_bias.add_(total)
+            del values, back
         return of_hidden, of_weight, of_bias, None, None, None

@@ -16,8 +16,9 @@ from uniapl_cli.options import MISSING, Count, Options, key
 from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.sources.source import Source, SourceBatch, StepContext
 from uniapl_cli.tensors import Mean
-from uniapl_cli.training.accumulate import MicroBatches, prepare
+from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.checkpoint import Checkpoints, State
+from uniapl_cli.training.retry import MicroBatches
 from uniapl_cli.training.schedules import Schedule
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan, Term

@@ -10,11 +10,15 @@ from torch import Tensor
 
 from uniapl_cli.errors import TrainingError
 from uniapl_cli.monitoring.gradients import gradient_report, term_gradients
+from uniapl_cli.reasons import within_memory
 from uniapl_cli.tensors import Mean
-from uniapl_cli.training.accumulate import MicroBatches, accumulate, gradient_norm
+from uniapl_cli.training.accumulate import accumulate, gradient_norm
 from uniapl_cli.training.optim import Optimizer
 from uniapl_cli.training.policy import Trainable
+from uniapl_cli.training.retry import MicroBatches, tried_twice
 from uniapl_cli.training.terms import Term
+
+UPDATE_ADVICE = "Train an adapter (model.adapter), or set optim.kind=adamw8bit"
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,12 @@ class Updater:
         """
         means: dict[str, Mean] = {}
         for _ in range(self.num_iterations):
-            new = accumulate(self.trainable, terms, weights, batches)
+            new, batches = self._accumulate(terms, weights, batches)
             norm = gradient_norm(self.parameters, self.max_grad_norm)
             if not math.isfinite(norm):
                 raise non_finite(step, norm, new)
-            self.optimizer.step(lr)
+            with within_memory(lambda: "in the update", "optim.kind", UPDATE_ADVICE):
+                self.optimizer.step(lr)
             means = {name: means[name] + m if name in means else m for name, m in new.items()}
         return means, norm
 
@@ -71,9 +76,23 @@ class Updater:
 
         def add(name: str) -> None:
             source = by_name[name].source
-            accumulate(self.trainable, [by_name[name]], weights, {source: batches[source]})
+            self._accumulate([by_name[name]], weights, {source: batches[source]})
 
         return gradient_report(term_gradients(self.parameters, add), list(by_name))
+
+    def _accumulate(
+        self, terms: Sequence[Term], weights: Mapping[str, float], batches: MicroBatches
+    ) -> tuple[dict[str, Mean], MicroBatches]:
+        """Make a gradient where there is none; at half the tokens where memory is refused."""
+
+        def attempt(micros: MicroBatches) -> dict[str, Mean]:
+            return accumulate(self.trainable, terms, weights, micros)
+
+        def undo() -> None:
+            for parameter in self.parameters:
+                parameter.grad = None
+
+        return tried_twice(attempt, batches, self.trainable.device, undo)
 
 
 def non_finite(step: int, norm: float, means: Mapping[str, Mean]) -> TrainingError:

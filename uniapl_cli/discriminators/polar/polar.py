@@ -23,6 +23,7 @@ from uniapl_cli.discriminators.local import (
     LocalDiscriminator,
     refuse_nonfinite,
     refuse_overlong,
+    scoring,
 )
 from uniapl_cli.discriminators.polar.internlm2 import is_official, load_official
 from uniapl_cli.discriminators.polar.prefixes import Prefixes
@@ -141,7 +142,8 @@ class PolarDiscriminator:
         refuse_overlong(names, rows, self.context)
         self.truncations += report_cuts(comparisons, cuts)
         prefixes = self._prefixes(comparisons, rows, cuts)
-        with forward_pass(self.precision, self.polar.model.device):
+        arithmetic = forward_pass(self.precision, self.polar.model.device)
+        with scoring(self.scorer.batch_tokens), arithmetic:
             scores = self.scorer(rows, prefixes, batch_invariant=batch_invariant)
         refuse_nonfinite(names, scores)
         return scores
