@@ -120,3 +120,15 @@ def test_what_is_no_run_is_refused(make_run, tmp_path):
         with pytest.raises(DataError) as caught:
             read_runs([path])
         assert (caught.value.file, caught.value.line) == (str(path / "metrics.jsonl"), 1)
+
+
+def test_an_even_window_takes_one_more_and_says_so(make_run):
+    runs = read_runs([make_run("a", rows([0.0, 3.0, 0.0]))])
+    chart = curves(runs, width=2)
+    assert chart.panels[0].series[0].y == (0.0, 1.0, 0.0)
+    assert "means over 3 logged steps" in chart.note
+
+
+def test_runs_without_a_finite_number_are_refused(make_run):
+    with pytest.raises(DataError):
+        curves(read_runs([make_run("a", rows([float("nan")] * 3))]))

@@ -64,3 +64,18 @@ def test_matplotlib_is_imported_only_to_draw(tmp_path):
     )
     for words in (["curves", "--help"], ["curves", "absent"]):
         subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_a_file_is_as_good_as_its_stem(make_run, tmp_path, suffix):
+    result = figure("curves", make_run("a", ROWS), "--out", tmp_path / f"fig{suffix}")
+    assert result.stdout.split() == [f"{tmp_path}/fig.png", f"{tmp_path}/fig.svg"]
+
+
+@pytest.mark.parametrize("stem", ["", ".", "..", "a/.."])
+def test_what_names_no_file_is_no_stem(make_run, tmp_path, monkeypatch, stem):
+    run = make_run("a", ROWS)
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert figure("curves", run, "--out", stem).exit_code == 2
+    assert sorted(tmp_path.rglob("*")) == before

@@ -159,3 +159,20 @@ def test_an_evaluation_that_is_not_whole_is_refused(tmp_path, wrong):
         with pytest.raises(DataError) as caught:
             read()
         assert caught.value.got == str(folder / "eval.json")
+
+
+def test_figures_of_different_data_are_not_drawn_side_by_side(tmp_path):
+    made = [evaluation(tmp_path / data, f"m-{n}", data=data) for n, data in enumerate("ab")]
+    with pytest.raises(DataError) as caught:
+        bars(read_models([f"{folder.name}={folder}" for folder in made]))
+    assert caught.value.got == ["a", "b"]
+    with pytest.raises(DataError) as caught:
+        sweep(read_sweep([f"x:1={folder}" for folder in made]))
+    assert caught.value.got == ["a", "b"]
+
+
+def test_benchmarks_may_stand_beside_any_data(tmp_path):
+    measured = {"benchmarks": {"ifeval": benchmark(0.5)}}
+    made = [evaluation(tmp_path / data, data, data=data, **measured) for data in "ab"]
+    chart = bars(read_models([f"{folder.name}={folder}" for folder in made]))
+    assert chart.panels[0].categories == ("a", "b")

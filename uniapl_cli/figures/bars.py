@@ -7,7 +7,7 @@ from typing import Any
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.figures.chart import Chart, Panel, Series
-from uniapl_cli.figures.measured import NOTE, Point, metrics, point, read_results, unit
+from uniapl_cli.figures.measured import NOTE, Point, check_data, metrics, point, read_results, unit
 from uniapl_cli.figures.names import legible
 from uniapl_cli.figures.runs import split_name
 
@@ -47,6 +47,7 @@ def bars(models: Models, show: Sequence[str] = (), *, published: bool = False) -
         panels.append(_panel("IFEval", theirs, "%"))
         theirs = []
     for name in chosen:
+        check_data(results, name)
         mine = [(model, OURS, at) for model, seeds in models.items() if (at := point(seeds, name))]
         panels.append(_panel(name, _beside(theirs, mine), unit(name)))
     title = "IFEval of models" if published else "Models side by side"

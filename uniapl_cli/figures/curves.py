@@ -58,6 +58,8 @@ def curves(
         if name not in known:
             raise unknown("metric", name, known, DataError)
     chosen = list(dict.fromkeys(show)) or default(known)
+    if not known:
+        raise DataError("no metric of these runs is a finite number at any step")
     if not chosen:
         raise DataError("nothing to show by default", f"Choose with --show: {', '.join(known)}")
     panels = tuple(

@@ -63,6 +63,16 @@ def metrics(results: Sequence[Mapping[str, Any]], show: Sequence[str]) -> list[s
     return list(dict.fromkeys(show)) or usual
 
 
+def check_data(results: Sequence[Mapping[str, Any]], name: str) -> None:
+    """Raise DataError where a metric DRAWS/METRIC of prompts of one's own is of different ones."""
+    draws, _, metric = name.rpartition("/")
+    data = {one["data"]: one["name"] for one in results if metric in one["draws"].get(draws, {})}
+    if len(data) > 1:
+        listed = " and ".join(f"{whose} on {what}" for what, whose in data.items())
+        problem = f"{name} was measured on different data: {listed}"
+        raise DataError(problem, "Draw those on the same data", got=list(data))
+
+
 def point(results: Sequence[Mapping[str, Any]], name: str) -> Point | None:
     """Return what one evaluation, or several seeds', found of DRAWS/METRIC, shares in percent."""
     draws, _, metric = name.rpartition("/")

@@ -135,7 +135,8 @@ def _band(model: str, runs: Sequence[Run], metric: str, width: int | None, name:
 
 def said(width: int | None, over_seeds: bool) -> str:
     """Return the note on how curves were made."""
-    near = f"{width} logged steps" if width else "5% of a curve's logged steps"
+    # A window has as many steps before as after.
+    near = f"{width | 1} logged steps" if width else "5% of a curve's logged steps"
     lines = f"Thick lines: means over {near} around each; thin: as logged."
     if width == 1:
         lines = "As logged."

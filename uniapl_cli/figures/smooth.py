@@ -15,7 +15,7 @@ def window(points: int) -> int:
 
 
 def smooth(values: Sequence[float], width: int) -> tuple[float, ...]:
-    """Return the mean of each value and its neighbours, `width` in all.
+    """Return the mean of each value and its neighbours, `width` in all, or one more if it is even.
 
     Near the ends there are fewer, as many before as after, so that a slope stays what it is.
     [0, 3, 0] over 3 is [0, 1, 0].

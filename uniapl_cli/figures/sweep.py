@@ -8,7 +8,7 @@ from typing import Any
 
 from uniapl_cli.errors import DataError
 from uniapl_cli.figures.chart import Chart, Panel, Series
-from uniapl_cli.figures.measured import NOTE, Point, metrics, point, read_results, unit
+from uniapl_cli.figures.measured import NOTE, Point, check_data, metrics, point, read_results, unit
 from uniapl_cli.figures.names import legible
 
 # SERIES -> X -> the evaluations of the seeds.
@@ -77,6 +77,7 @@ def sweep(
     elif not results:
         raise DataError("nothing to draw", "Name SERIES:X=RESULTS, or give --published 5 or 6")
     for name in metrics(results, show):
+        check_data(results, name)
         shown = _series(groups, lambda seeds, name=name: point(seeds, name))  # type: ignore[misc]
         panels.append(_panel(name, shown, axis, unit(name)))
     return Chart("sweep", title, tuple(panels), note)
