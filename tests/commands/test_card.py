@@ -1,13 +1,15 @@
 """The card of a trained model says what it is, and nothing of the machine it was made on."""
 
 import json
+import shlex
 
 import pytest
 import yaml
 
-from uniapl_cli.commands.card import stages
+from uniapl_cli.commands.card import _command, _table, stages
 from uniapl_cli.commands.train import train
 from uniapl_cli.config.methods import METHODS
+from uniapl_cli.runs.directory import RunDirectory
 
 
 def card(run):
@@ -32,6 +34,29 @@ def test_it_has_the_gradient_what_was_read_and_the_last_figures(train_tiny, logg
 def test_no_path_of_the_machine_is_in_it(train_tiny, tmp_path):
     run = train_tiny("unified", "run")
     assert str(tmp_path) not in card(run)[0]
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("data.prompts=/home/me/a b.jsonl", "data.prompts=a b.jsonl"),
+        ("data.prompts=/home/me/x=1/b.jsonl", "data.prompts=b.jsonl"),
+        ("analyse.models={a: /home/me/b, c: ~me/d}", "analyse.models={a: b, c: d}"),
+        ('sources.x.data=["/home/me/a.jsonl"]', 'sources.x.data=["a.jsonl"]'),
+        ("model.path=../../home/me/x", "model.path=x"),
+        ("data.prompts=file:///home/me/a", "data.prompts=a"),
+        ("teacher.server=http://me.example:80/v1", "teacher.server=URL"),
+        ("model.path=Qwen/Qwen3-0.6B", "model.path=Qwen/Qwen3-0.6B"),
+        ("schedules.w=1/2", "schedules.w=1/2"),
+    ],
+)
+def test_a_command_says_nothing_of_the_machine(tmp_path, word, shown):
+    (tmp_path / "environment.json").write_text(json.dumps({"command": ["train", word]}))
+    assert shlex.split(_command(RunDirectory(tmp_path))) == ["uniapl", "train", shown]
+
+
+def test_a_cell_is_one_line():
+    assert _table(("a",), iter([["b|c\nd"]])).splitlines()[2:] == ["| b\\|c d |"]
 
 
 def test_stages_are_followed_to_the_first_model(train_tiny, tiny_config):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,9 @@ SHOWN = ("loss", "/mean", "/mean_length", "/clipped_ratio", "/entropy", "/accura
 SECTIONS = ("precision", "sampling", "training", "optim", "sources", "rewards")
 # Stages that are followed back to the first model.
 MOST_STAGES = 20
+SERVER = re.compile(r"https?://[^\s,\]}'\"]+")
+# A path inside a word that says where this machine has its files: from the root, a home, or above.
+PATH = re.compile(r"(?<![\w.:/])(?:file://)?(?:~[\w.-]*|\.\.(?:/\.\.)*)?/[^\s,\]}'\"]*")
 
 
 def model_card(config: Config, method: Plan, run: RunDirectory) -> str:
@@ -108,9 +112,11 @@ def _header(base: str, methods: Sequence[str]) -> str:
 
 def _table(columns: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
     lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
-    )
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _inputs(records: Mapping[str, Any]) -> Iterator[list[str]]:
@@ -136,5 +142,9 @@ def _command(run: RunDirectory) -> str:
 
 
 def _shortened(word: str) -> str:
-    key, equals, value = word.rpartition("=")
-    return key + equals + Path(value).name if value.startswith(("/", "~")) else word
+    """Return a word of a command without folders of this machine and addresses of servers."""
+    key, equals, value = word.partition("=") if "=" in word else ("", "", word)
+    if value.startswith(("/", "~")):
+        return key + equals + Path(value).name
+    value = SERVER.sub("URL", value)
+    return key + equals + PATH.sub(lambda found: Path(found[0]).name, value)
