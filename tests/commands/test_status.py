@@ -72,6 +72,18 @@ def test_the_time_left_is_that_of_the_newest_steps(run):
     assert status(run).seconds_a_step == 1.0
 
 
+def test_lines_without_times_and_clocks_that_differ_are_no_matter(run):
+    line = json.loads((run / "metrics.jsonl").read_text().splitlines()[0])
+    del line["seconds/update"]
+    (run / "metrics.jsonl").write_text(json.dumps(line | {"loss": None, "kl": float("nan")}) + "\n")
+    found = status(run, now=(run / "metrics.jsonl").stat().st_mtime - 3600)
+    assert (found.seconds_a_step, found.quiet) == (None, 0)
+    shown = CliRunner().invoke(app, ["status", str(run)])
+    assert shown.exit_code == 0 and "None" in shown.stdout and "nan" in shown.stdout
+    shown = CliRunner().invoke(app, ["status", str(run), "--json"])
+    assert "kl" not in json.loads(shown.stdout)["runs"][0]["last"]
+
+
 def test_a_reader_does_not_keep_a_run_from_starting(run):
     with (run / ".lock").open("r") as reader:
         fcntl.flock(reader, fcntl.LOCK_SH)

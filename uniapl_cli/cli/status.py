@@ -39,7 +39,7 @@ def status(runs: Runs, json: AsJson = False, plugin: Plugins = None, debug: Debu
             shown = [table("", columns, [_row(one) for one in found])]
             if len(found) == 1:
                 figures = {k: v for k, v in found[0].last.items() if k not in TIMES}
-                rows = [[name, f"{value:.4g}"] for name, value in figures.items()]
+                rows = [[name, _figure(value)] for name, value in figures.items()]
                 shown.append(table(f"step {found[0].step}", ["metric", "value"], rows))
             notes = [Text(f"{one.run}: {line}") for one in found for line in one.warnings]
             return Group(*shown, *notes, *(Text(_next(one)) for one in found if _next(one)))
@@ -58,6 +58,10 @@ def _row(one: Status) -> list[str]:
         pace,
         "-" if one.quiet is None else f"{_time(one.quiet)} ago",
     ]
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
 
 
 def _time(seconds: float | None) -> str:

@@ -14,6 +14,7 @@ from uniapl_cli.commands.method import length, plan
 from uniapl_cli.commands.run import earlier, is_current
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import RunError
+from uniapl_cli.files import is_number
 from uniapl_cli.monitoring.health import Health
 from uniapl_cli.runs.directory import RunDirectory
 
@@ -47,8 +48,9 @@ class Status:
     last: Mapping[str, Any]
 
     def plain(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return asdict(self)
+        """Return it as JSON has it, without figures that are no numbers any more."""
+        last = {name: value for name, value in self.last.items() if is_number(value)}
+        return {**asdict(self), "last": last}
 
 
 def status(path: Path, now: float | None = None) -> Status:
@@ -69,7 +71,8 @@ def status(path: Path, now: float | None = None) -> Status:
     left = pace * (length(config) - step) if pace is not None and state == "running" else None
     quiet = None
     if rows:
-        quiet = (time.time() if now is None else now) - run.metrics.stat().st_mtime
+        # The clock of a file's server may be ahead.
+        quiet = max(0.0, (time.time() if now is None else now) - run.metrics.stat().st_mtime)
     return Status(
         run=str(path),
         method=config.method,
@@ -94,11 +97,10 @@ def _state(run: RunDirectory) -> State:
 
 
 def _pace(rows: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return the mean seconds of the newest steps."""
-    newest = rows[-RECENT:]
-    if not newest:
-        return None
-    return fmean(row["seconds/sources"] + row["seconds/update"] for row in newest)
+    """Return the mean seconds of the newest steps; None where none has its times."""
+    times = [[row.get(f"seconds/{part}") for part in ("sources", "update")] for row in rows]
+    newest = [sum(known) for known in times[-RECENT:] if all(map(is_number, known))]
+    return fmean(newest) if newest else None
 
 
 def _warnings(config: Config, rows: Sequence[Mapping[str, Any]]) -> list[str]:
