@@ -98,8 +98,8 @@ def _state(run: RunDirectory) -> State:
 
 def _pace(rows: Sequence[Mapping[str, Any]]) -> float | None:
     """Return the mean seconds of the newest steps; None where none has its times."""
-    times = [[row.get(f"seconds/{part}") for part in ("sources", "update")] for row in rows]
-    newest = [sum(known) for known in times[-RECENT:] if all(map(is_number, known))]
+    times = ((row.get("seconds/sources"), row.get("seconds/update")) for row in rows[-RECENT:])
+    newest = [a + b for a, b in times if is_number(a) and is_number(b)]
     return fmean(newest) if newest else None
 
 
