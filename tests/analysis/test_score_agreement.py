@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from uniapl_cli.analysis.agreement import overall, within
+from uniapl_cli.analysis.report import words
 from uniapl_cli.analysis.scores import Scored, compare_scores
 
 
@@ -81,7 +82,8 @@ def test_all_models_together_have_pairs_within_prompts():
     other = Scored([1.0, 0.5], [False, True], [0, 1])
     result = compare_scores({"one": one, "other": other})
     assert result["models"]["one"]["within"]["n"] == 0
-    assert result["all"]["within"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 2, "prompts": 2}
+    found = result["all"]["within"]
+    assert (found["value"], found["high"], found["n"], found["prompts"]) == (1, 1, 2, 2)
     assert result["models"]["other"]["passed_mean"] == 0.5
 
 
@@ -89,3 +91,19 @@ def test_the_coefficient_does_not_reward_more_than_the_reference():
     """r orders the two; coef, which falls again above 0, orders them the other way."""
     result = Scored([3.0, 0.0], [True, False], [0, 1]).agreement()
     assert (result["auc"]["value"], result["coef_auc"]["value"]) == (1, 0)
+
+
+def test_few_pairs_that_are_all_right_are_no_certainty():
+    passed = [True] * 4 + [False] * 6
+    right = overall(range(10, 0, -1), passed, range(10))
+    wrong = overall(range(10), passed, range(10))
+    assert (right.value, right.high) == (1, 1) and right.low == pytest.approx(0.025 ** (1 / 4))
+    assert (wrong.value, wrong.low) == (0, 0) and wrong.high == pytest.approx(1 - right.low)
+    inside = within([2, 1, 4, 3], [True, False] * 2, [0, 0, 1, 1])
+    assert (inside.value, inside.high) == (1, 1) and inside.low == pytest.approx(0.025**0.5)
+    assert overall([2, 1], [True, False], [0, 0]).low == pytest.approx(0.025)
+
+
+def test_where_nothing_was_judged_it_is_said():
+    result = {"kind": "agreement", "samples": 1, **compare_scores({"a": Scored([], [], [], 3)})}
+    assert words(result) == ["a: no response could be judged"]

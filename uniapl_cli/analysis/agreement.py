@@ -11,6 +11,9 @@ import numpy as np
 
 from uniapl_cli.analysis.resampling import interval, plain, resampled
 
+# What is left out on each side of a 95% interval.
+TAIL = 0.025
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -43,7 +46,7 @@ def overall(scores: Sequence[float], passed: Sequence[bool], prompt: Sequence[in
         return Agreement(math.nan, math.nan, math.nan, 0, 0)
     again = resampled(lambda weights: pairs.share(weights), pairs.count)
     value = float(pairs.share(np.ones(pairs.count)))
-    return Agreement(value, *interval(again), total, pairs.count)
+    return Agreement(value, *_ends(value, again, pairs.apart), total, pairs.count)
 
 
 def within(scores: Sequence[float], passed: Sequence[bool], prompt: Sequence[int]) -> Agreement:
@@ -60,7 +63,22 @@ def within(scores: Sequence[float], passed: Sequence[bool], prompt: Sequence[int
     counts = np.array([len(fails) * len(wins) for fails, wins in both], float)
     again = resampled(lambda weights: weights @ right / (weights @ counts), len(both))
     value = float(right.sum() / counts.sum())
-    return Agreement(value, *interval(again), int(counts.sum()), len(both))
+    return Agreement(value, *_ends(value, again, len(both)), int(counts.sum()), len(both))
+
+
+def _ends(value: float, again: Any, apart: int) -> tuple[float, float]:
+    """Return the interval's ends. apart: how many of the pairs have no prompt in common.
+
+    Where no pair is ordered otherwise, no resampled one is either. Then the interval is that of
+    Clopper and Pearson 1934 for as many trials as there are pairs apart: k of k are right with a
+    probability of 2.5% where the true share is 0.025^(1/k).
+    """
+    low, high = interval(again)
+    if value == 1:
+        low = min(low, TAIL ** (1 / apart))
+    if value == 0:
+        high = max(high, 1 - TAIL ** (1 / apart))
+    return low, high
 
 
 def _right(wins: Any, fails: Any) -> float:
@@ -77,6 +95,9 @@ class _Pairs:
         self.passed = passed[order]
         distinct, self.prompt = np.unique(prompt[order], return_inverse=True)
         self.count = len(distinct)
+        # A pair apart takes a prompt with a passing response, one with a failing, and no other's.
+        sides = [len(np.unique(self.prompt[of])) for of in (self.passed, ~self.passed)]
+        self.apart = max(1, min(*sides, self.count // 2))
         _, self.level = np.unique(scores[order], return_inverse=True)
 
     def share(self, weights: Any) -> Any:

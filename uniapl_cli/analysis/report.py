@@ -91,6 +91,8 @@ def words(result: Mapping[str, Any]) -> list[str]:
 
 def _missing(one: Mapping[str, Any], samples: int) -> str:
     """Return why figures of a model's agreement are missing; empty where none is."""
+    if one["passing"] is None:
+        return "no response could be judged"
     if not one["auc"]["n"]:
         kind = "pass" if one["passing"] else "fail"
         return f"all responses {kind}, so there are no pairs to order"
