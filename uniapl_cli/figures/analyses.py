@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from uniapl_cli.analysis.results import VERSION
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import is_number, parse_json
-
-VERSION = 1
 
 
 def read_analysis(path: Path, kind: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.errors import DataError, unknown
-from uniapl_cli.evaluation.report import DEFAULT, PERCENT, read_evaluations
+from uniapl_cli.evaluation.report import DEFAULT, in_percent, read_evaluations
 from uniapl_cli.evaluation.results import NAME, draws_of, mains_of
 from uniapl_cli.evaluation.seeds import summary
 
@@ -97,12 +97,6 @@ def _scaled(mean: float, interval: Sequence[float] | None, scale: float) -> Poin
     low, high = interval or (None, None)
     ends = [None if end is None else end * scale for end in (low, high)]
     return Point(mean * scale, *ends)
-
-
-def in_percent(name: str) -> bool:
-    """Whether a metric is a share: those of benchmarks, `benchmark/draw/metric`, and some more."""
-    draws, _, metric = name.rpartition("/")
-    return "/" in draws or metric in PERCENT
 
 
 def unit(name: str) -> str:
