@@ -18,7 +18,14 @@ esac
 ROWS="${points[*]#*=}" "$HERE/rows.sh" "$@"
 
 step() { # COMMAND...: run it, or say that it would be
-    if [ -n "${PLAN:-}" ]; then echo "then: $*"; else "$@"; fi
+    [ -n "${PLAN:-}" ] || { "$@"; return; }
+    local word line=then:
+    for word; do
+        # As it can be typed, where a shell would split it.
+        [[ $word != *[[:space:]\'\"]* ]] || word=${word@Q}
+        line+=" $word"
+    done
+    echo "$line"
 }
 if [ -n "${ANALYSIS:-}" ]; then
     for seed in "${seeds[@]}"; do

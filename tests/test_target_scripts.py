@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -456,3 +457,11 @@ def test_the_steps_that_make_the_papers_data_compose(script, tmp_path):
     answered = [c.teach for call, c in configs.items() if "teach.out=work/paper/teacher/" in call]
     assert len(answered) == 3
     assert all(teach.keep_answers and teach.prompts in made for teach in answered)
+
+
+def test_a_plan_can_be_typed_where_its_folder_has_a_space(script):
+    done, calls = script("3", kind="figure", PLAN="1", OUT="my out")
+    planned = [shlex.split(line)[1:] for line in done.stdout.splitlines() if "then: " in line]
+    made = "my out/figure3-0/lengths.json"
+    assert calls == [] and planned[1][:4] == ["uniapl", "figure", "lengths", made]
+    assert planned[-1] == ["uniapl", "page", "my out"]
