@@ -15,7 +15,7 @@ FILES = (
     "data.prompts", "data.preferences", "data.bad_rows", "teach.prompts", "teach.out",
     "filter.responses", "filter.constraints", "filter.out", "filter.rejected", "filter.pairs",
     "eval.model", "eval.data", "eval.benchmark_data", "eval.out", "score.input", "score.out",
-    "polar.init",
+    "analyse.data", "analyse.out", "polar.init",
     "polar.trajectories", "polar.heldout", "discriminator.path",
 )  # fmt: skip
 LISTS = ("polar.trajectories", "polar.heldout")

@@ -57,6 +57,7 @@ READ = {
     "teach.prompts": ["absent.jsonl"],
     "filter.responses": ["absent.jsonl"],
     "filter.constraints": ["absent.jsonl"],
+    "analyse.data": ["absent.jsonl"],
     "eval.data": ["absent.jsonl"],
     "eval.benchmark_data": ["absent"],
     "eval.contamination.files": [["absent.jsonl"]],
@@ -71,7 +72,7 @@ READ = {
 # Those that name what is written: none of it can be below a file.
 WRITTEN = [
     "run.dir", "data.bad_rows", "teach.out", "filter.out", "filter.rejected", "filter.pairs",
-    "eval.out", "score.out",
+    "eval.out", "score.out", "analyse.out",
 ]  # fmt: skip
 # Those that name no file; what else they may be is checked at load, or by the model's loader.
 WORDS = [
@@ -197,7 +198,8 @@ def refused_dry(
         Path(path.name).symlink_to(path)
 
     def check(use: Use, value: Any) -> None:
-        words = [use.verb, *([str(use.method)] if use.verb == "train" else [])]
+        more = {"train": [str(use.method)], "analyse": ["logprobs"]}
+        words = [use.verb, *more.get(use.verb, [])]
         Path("exp.yaml").touch()
         before = sorted(Path().iterdir())
         refused(use, value, [*words, "--dry-run"])

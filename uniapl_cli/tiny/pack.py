@@ -49,7 +49,8 @@ def pack(recipe: Path, out: Path) -> dict[str, Any]:
     counts = {name: parameters(folder) for name, folder in sources.items()}
     with replacing_folder(out) as scratch:
         for name, folder in sources.items():
-            shutil.copytree(folder, scratch / name)
+            # One card for all, below, in place of each run's own.
+            shutil.copytree(folder, scratch / name, ignore=shutil.ignore_patterns(CARD))
         for name, source in ROWS.items():
             write_columns(recipe / source, scratch / name)
         (scratch / CARD).write_text(card(recipe, counts))

@@ -14,12 +14,12 @@ from uniapl_cli.verifiers.answers.plain import LONGEST, as_number, compared, unr
 from uniapl_cli.verifiers.registry import verifiers
 
 # Digits, whose thousands LaTeX parts by `{,}`, `\\,` or `,\\!`.
-_DIGITS = r"\d[\d,]*+(?:(?:\{,\}|\\[,!])\d{3}(?!\d))*+(?:\.\d+)?+"
-# A number that a text follows behind a point is a heading's: "#### 2. Add them up".
+_DIGITS = r"\d[\d,]*(?:(?:\{,\}|\\[,!])\d{3}(?!\d))*(?:\.\d+)?"
 _MARKED = re.compile(
-    rf"####[\s\\$]*+([-+\N{{MINUS SIGN}}]?[\\$]*+{_DIGITS}|[-+\N{{MINUS SIGN}}]?\.\d++)"
-    r"(?![.):][ \t*]+[^\W\d])"
+    rf"####[\s\\$]*+([-+\N{{MINUS SIGN}}]?[\\$]*+{_DIGITS}|[-+\N{{MINUS SIGN}}]?\.\d+)"
 )
+# Behind a number that is a heading's: "#### 2. Add them up".
+_HEADING = re.compile(r"[.):][ \t*]+[^\W\d]")
 # A minus behind a digit, a letter or a bracket takes away.
 _NUMBER = re.compile(rf"(?:(?<![\w.)\]}}])[-+\N{{MINUS SIGN}}])?\\?\$?(?:{_DIGITS}|\.\d+)")
 _COMMA = re.compile(r"(?<=\d)(?:\{,\}|\\,|,?\\!)\s?(?=\d{3}(?!\d))")
@@ -58,8 +58,7 @@ def _read(response: str) -> Decimal | Grade:
     box = last_boxed(response)
     if box is not None:
         return _in_box(box)
-    found = _MARKED.search(response)
-    written = found[1] if found else None
+    written = _marked(response)
     if written is None:
         for found in _NUMBER.finditer(response):
             written = found[0]
@@ -69,6 +68,13 @@ def _read(response: str) -> Decimal | Grade:
     if read is None:
         return unread(f"'{written[:40]}' is no number of at most {LONGEST} digits")
     return read
+
+
+def _marked(response: str) -> str | None:
+    """Return the first number behind `####` that is not a heading's."""
+    # Not by a lookahead behind possessive groups, which Python before 3.11.5 gets wrong.
+    found = _MARKED.finditer(response)
+    return next((one[1] for one in found if not _HEADING.match(response, one.end())), None)
 
 
 def _in_box(box: str) -> Decimal | Grade:
