@@ -39,6 +39,7 @@ def push(
         upload = prepare(run, repo, private=not public)
 
         def human(_: Any) -> Any:
+            """Show what would be sent, a file a row."""
             from uniapl_cli.runs.console import table
 
             who = "private" if upload.private else "public"

@@ -32,6 +32,7 @@ def status(runs: Runs, json: AsJson = False, plugin: Plugins = None, debug: Debu
         found = [of(path) for path in runs]
 
         def human(_: Any) -> Any:
+            """Show a run a row; of a single one its newest figures; then warnings."""
             from rich.console import Group
             from rich.text import Text
 

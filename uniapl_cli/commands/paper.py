@@ -56,6 +56,7 @@ def setup_of(config: Config, method: Plan, device: str, memory: int) -> Setup:
 
 def _maker(auto: str, shape: Any, attention: str | None, location: str) -> Callable[[], Any]:
     def make() -> Any:
+        """Return the model of the config, as transformers makes it."""
         import transformers
 
         with explained(f"cannot plan '{location}': its config.json", got=location):

@@ -86,6 +86,7 @@ class _TokenLogps(torch.autograd.Function):
         logits: _Logits,
         rows: int,
     ) -> Tensor:
+        """Return log-probabilities (N,). hidden: (N, D), weight: (V, D), bias: (V,)."""
         logps, tops, sums, kept = [], [], [], None
         for part, chosen in zip(hidden.split(rows), targets.split(rows), strict=True):
             values, _, bent = logits(part, weight, bias)
@@ -104,6 +105,7 @@ class _TokenLogps(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of hidden, weight and bias, from slopes (N,); others have none."""
         hidden, weight, bias, targets, tops, sums, kept = ctx.saved_tensors
         wants, tf32 = ctx.needs_input_grad, ctx.logits.tf32
         of_hidden = torch.empty_like(hidden) if wants[0] else None
