@@ -10,8 +10,9 @@ import torch
 from uniapl_cli import load_config
 from uniapl_cli.commands import components
 from uniapl_cli.commands.method import plan
+from uniapl_cli.commands.parts import make_sources, micro_batch_tokens
 from uniapl_cli.commands.streams import make_streams
-from uniapl_cli.commands.train import make_optimizer, make_sources, micro_batch_tokens
+from uniapl_cli.commands.train import make_optimizer
 from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.loop import next_batches
 from uniapl_cli.training.updater import Updater

@@ -16,8 +16,9 @@ from benchmarks.gpu.models import PEAK_FLOPS, random_prompts, random_qwen, step_
 from uniapl_cli import load_config
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands.method import plan
+from uniapl_cli.commands.parts import make_sources, micro_batch_tokens
 from uniapl_cli.commands.streams import make_streams
-from uniapl_cli.commands.train import make_optimizer, make_sources, micro_batch_tokens
+from uniapl_cli.commands.train import make_optimizer
 from uniapl_cli.generation import Request
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.accumulate import accumulate, prepare

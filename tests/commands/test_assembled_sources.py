@@ -3,7 +3,7 @@
 import pytest
 
 from uniapl_cli.commands.method import plan
-from uniapl_cli.commands.train import make_sources, micro_batch_tokens, rollout_logps
+from uniapl_cli.commands.parts import make_sources, micro_batch_tokens, rollout_logps
 
 
 @pytest.fixture

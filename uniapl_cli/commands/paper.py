@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from uniapl_cli.commands import components
+from uniapl_cli.commands.parts import micro_batch_tokens, needs_reference, reward_needs
 from uniapl_cli.commands.streams import stream_size, terms_by_stream
-from uniapl_cli.commands.train import micro_batch_tokens, needs_reference, reward_needs
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators.local import LocalDiscriminator
 from uniapl_cli.discriminators.polar.internlm2 import is_official, llama_config

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,12 @@ from uniapl_cli.commands.inputs import (
 )
 from uniapl_cli.commands.method import learning_rate, plan
 from uniapl_cli.commands.outputs import check_outputs
+from uniapl_cli.commands.parts import (
+    make_sources,
+    micro_batch_tokens,
+    needs_reference,
+    reward_needs,
+)
 from uniapl_cli.commands.reads import keys_of_training
 from uniapl_cli.commands.run import (
     check_directory,
@@ -37,18 +42,14 @@ from uniapl_cli.commands.run import (
 )
 from uniapl_cli.commands.streams import FILES, make_streams, terms_by_stream
 from uniapl_cli.config.schema import Config
-from uniapl_cli.discriminators import CachedDiscriminator
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.loading import context_length
 from uniapl_cli.monitoring.health import Health
 from uniapl_cli.monitoring.reporter import Reporter
-from uniapl_cli.partition import default_tokens
-from uniapl_cli.rewards.reference import Reference, RolloutLogps
-from uniapl_cli.rewards.reward import Reward, make_reward, needs
 from uniapl_cli.runs.console import bar, messages
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.signals import Stopped, StopRequest
-from uniapl_cli.sources import Parts, Source
+from uniapl_cli.sources import Source
 from uniapl_cli.training.activations import checkpoint_activations
 from uniapl_cli.training.adapter import require_peft
 from uniapl_cli.training.checkpoint import Checkpoints, State
@@ -128,64 +129,6 @@ def make_optimizer(config: Config, model: Any) -> Optimizer:
     """Return the optimiser of a model's trainable parameters."""
     with config.blaming("optim.kind"):
         return optimizers.bind(config.optim)(model)
-
-
-def reward_needs(config: Config, method: Plan) -> set[str]:
-    """Return what the active terms' rewards need: a discriminator, the frozen policy ..."""
-    rewards = {term.reward for term in method.ever_active if term.reward is not None}
-    return {need for name in rewards for need in needs(config.rewards[name])}
-
-
-def needs_reference(config: Config, method: Plan) -> bool:
-    """Whether an active term or reward needs the frozen reference policy."""
-    terms = any(term.needs_reference for term in method.ever_active)
-    return terms or "policy" in reward_needs(config, method)
-
-
-def make_sources(
-    config: Config,
-    method: Plan,
-    chat: Chat,
-    policy: Policy,
-    reference: Reference | None,
-    device: str,
-) -> dict[str, Source]:
-    """Return the sources that the method ever draws from, in the order of its terms."""
-    supplies: dict[str, Callable[[], Any]] = {
-        "discriminator": cache(
-            lambda: CachedDiscriminator(components.discriminator(config, device))
-        ),
-        "judge": cache(lambda: components.judge(config)),
-        "reference": lambda: rollout_logps(config, policy, reference),
-        "max_new_tokens": lambda: config.sampling.max_new_tokens,
-    }
-    rewards: dict[str, Reward] = {
-        name: make_reward(name, config.rewards[name], supplies)
-        for name in {t.reward: 0 for t in method.ever_active if t.reward is not None}
-    }
-    names = dict.fromkeys(term.source for term in method.ever_active)
-    sampled = any(config.source_kind(name).traits.get("rewarded") for name in names)
-    generator = components.generator(config, policy.model, chat, "model.path" if sampled else None)
-    parts = Parts(chat, generator, rewards, config.sampling, config.seed, policy)
-    return {name: config.source(name).make(name, parts) for name in names}
-
-
-def rollout_logps(config: Config, policy: Policy, reference: Reference | None) -> RolloutLogps:
-    """Return a function from rollouts to their log-probabilities under the frozen reference."""
-    assert reference is not None, "made where a reward needs it"
-    return RolloutLogps(
-        reference,
-        policy.device,
-        policy.tokenizer.pad_token_id or 0,
-        config.sampling.temperature,
-        micro_batch_tokens(config, "rollouts", policy.device.type),
-    )
-
-
-def micro_batch_tokens(config: Config, source: str, device: str) -> int:
-    """Return how many padded tokens of a source a forward pass takes on a kind of device."""
-    own, common = config.source(source).micro_batch_tokens, config.training.micro_batch_tokens
-    return own or common or default_tokens(device)
 
 
 def execute(

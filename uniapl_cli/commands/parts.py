@@ -1,0 +1,111 @@
+"""What a training run is made of beside the policy: sources, rewards, and what these share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.commands import components
+from uniapl_cli.config.schema import Config
+from uniapl_cli.discriminators import CachedDiscriminator
+from uniapl_cli.generation import Generator
+from uniapl_cli.partition import default_tokens
+from uniapl_cli.rewards.reference import Reference, RolloutLogps
+from uniapl_cli.rewards.reward import Reward, make_reward, needs
+from uniapl_cli.sources import Parts, Source
+from uniapl_cli.training.policy import Policy
+from uniapl_cli.training.terms import Plan
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What sources, rewards and validation share, each made when it is first asked for.
+
+    supplies: what reward functions take, by the name of their parameter.
+    """
+
+    generator: Callable[[], Generator]
+    supplies: Mapping[str, Callable[[], Any]]
+
+
+def reward_needs(config: Config, method: Plan) -> set[str]:
+    """Return what the active terms' rewards need: a discriminator, the frozen policy ..."""
+    rewards = {term.reward for term in method.ever_active if term.reward is not None}
+    return {need for name in rewards for need in needs(config.rewards[name])}
+
+
+def needs_reference(config: Config, method: Plan) -> bool:
+    """Whether an active term or reward needs the frozen reference policy."""
+    terms = any(term.needs_reference for term in method.ever_active)
+    return terms or "policy" in reward_needs(config, method)
+
+
+def samples(config: Config, method: Plan) -> bool:
+    """Whether an active term samples the policy."""
+    names = {term.source for term in method.ever_active}
+    return any(config.source_kind(name).traits.get("rewarded") for name in names)
+
+
+def make_shared(
+    config: Config,
+    chat: Chat,
+    policy: Policy,
+    reference: Reference | None,
+    device: str,
+    *,
+    sampled: bool,
+) -> Shared:
+    """Return what is shared. sampled: whether anything samples the policy."""
+    key = "model.path" if sampled else None
+    supplies: dict[str, Callable[[], Any]] = {
+        "discriminator": cache(
+            lambda: CachedDiscriminator(components.discriminator(config, device))
+        ),
+        "judge": cache(lambda: components.judge(config)),
+        "reference": lambda: rollout_logps(config, policy, reference),
+        "max_new_tokens": lambda: config.sampling.max_new_tokens,
+    }
+    return Shared(cache(lambda: components.generator(config, policy.model, chat, key)), supplies)
+
+
+def make_sources(
+    config: Config,
+    method: Plan,
+    chat: Chat,
+    policy: Policy,
+    reference: Reference | None,
+    device: str,
+    shared: Shared | None = None,
+) -> dict[str, Source]:
+    """Return the sources that the method ever draws from, in the order of its terms."""
+    if shared is None:
+        sampled = samples(config, method)
+        shared = make_shared(config, chat, policy, reference, device, sampled=sampled)
+    rewards: dict[str, Reward] = {
+        name: make_reward(name, config.rewards[name], shared.supplies)
+        for name in {t.reward: 0 for t in method.ever_active if t.reward is not None}
+    }
+    parts = Parts(chat, shared.generator(), rewards, config.sampling, config.seed, policy)
+    names = dict.fromkeys(term.source for term in method.ever_active)
+    return {name: config.source(name).make(name, parts) for name in names}
+
+
+def rollout_logps(config: Config, policy: Policy, reference: Reference | None) -> RolloutLogps:
+    """Return a function from rollouts to their log-probabilities under the frozen reference."""
+    assert reference is not None, "made where a reward needs it"
+    return RolloutLogps(
+        reference,
+        policy.device,
+        policy.tokenizer.pad_token_id or 0,
+        config.sampling.temperature,
+        micro_batch_tokens(config, "rollouts", policy.device.type),
+    )
+
+
+def micro_batch_tokens(config: Config, source: str, device: str) -> int:
+    """Return how many padded tokens of a source a forward pass takes on a kind of device."""
+    own, common = config.source(source).micro_batch_tokens, config.training.micro_batch_tokens
+    return own or common or default_tokens(device)
