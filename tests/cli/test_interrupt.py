@@ -52,7 +52,7 @@ def test_ctrl_c_saves_and_the_same_command_completes(folder, program, training):
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
-    assert "stopping after this step, with a checkpoint" in err
+    assert "once more stops at once" in err
     assert "Traceback" not in err
 
     done = len(steps(folder / "run"))

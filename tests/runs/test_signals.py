@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from uniapl_cli.runs.signals import SIGNALS, Stopped, StopRequest, on_stop, stopping
+from uniapl_cli.runs.signals import SIGNALS, Interrupted, Stopped, StopRequest, on_stop, stopping
 
 
 @pytest.fixture(autouse=True)
@@ -23,13 +23,43 @@ def _usual():
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_request_notes_the_first_signal_and_stops_at_the_second(number):
     asked = []
-    with StopRequest(lambda: asked.append(1)) as stop:
+    with StopRequest(asked.append) as stop:
         assert not stop.requested
         os.kill(os.getpid(), number)
-        assert stop.requested and stop.number == number and asked == [1]
+        assert stop.requested and stop.number == number and asked == [False]
         with pytest.raises(Stopped) as caught:
             os.kill(os.getpid(), signal.SIGTERM)
     assert caught.value.number == signal.SIGTERM
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_block_that_is_interruptible_is_broken_off_by_the_first_signal(number):
+    asked, done = [], []
+    with StopRequest(asked.append) as stop:
+        with pytest.raises(Interrupted), stop.interruptible():
+            os.kill(os.getpid(), number)
+            done.append("more")
+        with pytest.raises(Interrupted), stop.interruptible():
+            done.append("the next")
+        assert (stop.number, asked, done) == (number, [True], [])
+        with pytest.raises(Stopped):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_behind_an_interruptible_block_a_signal_is_a_request():
+    with StopRequest() as stop:
+        with stop.interruptible():
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.requested
+
+
+def test_a_request_that_comes_into_the_middle_of_a_print_still_stops():
+    def ask(at_once):
+        raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+    with StopRequest(ask) as stop, pytest.raises(Interrupted), stop.interruptible():
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_a_terminal_that_closes_sends_its_signal_twice():

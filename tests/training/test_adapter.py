@@ -184,6 +184,18 @@ def test_a_checkpoint_holds_the_adapter_alone(trained, new_optimizer, tmp_path):
     assert same(saved, of_adapter(trained.model))
 
 
+def test_a_checkpoint_is_whole_though_a_signal_left_the_adapter_switched_off(
+    trained, new_optimizer, tmp_path
+):
+    """As one does that comes while the reference's forward pass switches it on again."""
+    state = State(trained, new_optimizer(trained.model), {})
+    for layer in adapted_layers(trained.model).values():
+        layer.enable_adapters(False)
+    Checkpoints(tmp_path, keep=1).save(1, state)
+    saved = load_file(tmp_path / "step-00000001" / "model.safetensors")
+    assert same(saved, of_adapter(trained.model))
+
+
 def test_a_checkpoint_of_other_weights_is_refused(trained, new_policy, new_optimizer, tmp_path):
     checkpoints, whole = Checkpoints(tmp_path, keep=1), new_policy()
     checkpoints.save(1, State(trained, new_optimizer(trained.model), {}))

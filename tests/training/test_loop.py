@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from accumulating import accumulated_means
 
 from uniapl_cli.errors import TrainingError
 from uniapl_cli.objectives import objectives
+from uniapl_cli.runs.signals import Interrupted
 from uniapl_cli.sources import SourceBatch
 from uniapl_cli.training.accumulate import gradient_norm
 from uniapl_cli.training.checkpoint import Checkpoints, State
@@ -33,9 +35,11 @@ class Diary:
     def report(self, step, metrics, drawn):
         self.rows.append({"step": step, **metrics})
 
-    @property
-    def stop_requested(self):
-        return self.stop_after is not None and len(self.rows) + 1 >= self.stop_after
+    @contextmanager
+    def interruptible(self):
+        if len(self.rows) == self.stop_after:
+            raise Interrupted
+        yield
 
 
 class Given:
@@ -43,11 +47,14 @@ class Given:
 
     stream = "rows"
 
-    def __init__(self):
-        self.drawn = []
+    def __init__(self, breaks_at=None):
+        self.drawn, self.breaks_at = [], breaks_at
 
     def draw(self, context):
         self.drawn.append((context.step, list(context.rewards)))
+        if context.step == self.breaks_at:
+            context.more(1)
+            raise Interrupted
         (batch,) = context.items
         return SourceBatch(batch, {"width": batch.tokens.shape[1]})
 
@@ -86,8 +93,8 @@ class Training:
         self.folder, self.diary = tmp_path / "checkpoints", Diary()
         self.plan = terms(sft="1", rl="0.5")
 
-    def run(self, diary=None, plan=None, **settings):
-        self.policy, self.source = self.new_policy(), Given()
+    def run(self, diary=None, plan=None, breaks_at=None, validate=lambda done: None, **settings):
+        self.policy, self.source = self.new_policy(), Given(breaks_at)
         self.optimizer = self.new_optimizer(self.policy.model)
         streams = {"rows": Stream("rows", self.batches, 1, 0)}
         return train(
@@ -97,6 +104,7 @@ class Training:
             Checkpoints(self.folder, keep=2),
             diary or self.diary,
             Settings(**{**SETTINGS, **settings}),
+            validate=validate,
         )
 
     def weights(self):
@@ -137,10 +145,50 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(new_training, stop_af
     assert figures(rest) == figures(whole.diary)[stop_after:]
 
 
-def test_a_stop_at_the_last_step_is_the_end(new_training):
+@pytest.mark.parametrize("step", [0, 1, 3])
+def test_drawing_that_is_broken_off_comes_again(new_training, step):
+    """With the same items, though the source had drawn further ones; and nothing else is lost."""
+    whole, parts = new_training("whole"), new_training("parts")
+    whole.run()
+    assert parts.run(breaks_at=step) is False
+    assert parts.saved == ([step] if step else [])
+    rest = Diary()
+    assert parts.run(rest) is True
+    assert rest.started == step
+    assert same(whole.weights(), parts.weights())
+    assert figures(rest) == figures(whole.diary)[step:]
+
+
+def test_a_stop_before_the_step_behind_a_checkpoint_does_not_write_it_again(new_training):
     training = new_training()
-    assert training.run(Diary(STEPS)) is True
+    training.run(breaks_at=2, save_every=2)
+    file = training.folder / "step-00000002" / "state.json"
+    written = file.stat().st_ino
+    assert training.run(breaks_at=2) is False
+    assert (training.saved, file.stat().st_ino) == ([2], written)
+
+
+def test_validation_comes_before_each_step_and_after_the_last(new_training):
+    """What is broken off comes again when training goes on, and is all that comes then."""
+    training, seen, saved = new_training(), [], []
+
+    def validate(done):
+        seen.append(done)
+        saved.append(training.saved)
+        if len(seen) == STEPS + 1:
+            raise Interrupted
+
+    assert training.run(validate=validate) is False
+    assert seen == [*range(STEPS + 1)] and saved[-1] == [STEPS]
+    assert training.run(validate=validate) is True
+    assert seen[STEPS + 1 :] == [STEPS] and training.source.drawn == []
+
+
+def test_a_stop_in_the_last_step_leaves_the_end_to_the_same_command(new_training):
+    training = new_training()
+    assert training.run(Diary(STEPS)) is False
     assert training.saved == [STEPS]
+    assert training.run() is True
 
 
 def test_a_finished_run_does_nothing_more(new_training):

@@ -177,6 +177,7 @@ def execute(
     return finished(run)
 
 
-def announce() -> None:
-    """Say that the run stops soon."""
-    messages.print("stopping after this step, with a checkpoint; once more stops at once")
+def announce(at_once: bool) -> None:
+    """Say that the run stops: at once, or soon."""
+    when = "before this step" if at_once else "after this step, with a checkpoint"
+    messages.print(f"stopping {when}; once more stops at once")

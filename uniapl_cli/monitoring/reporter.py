@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,10 +37,9 @@ class Reporter:
     stop: StopRequest
     health: Health | None = None
 
-    @property
-    def stop_requested(self) -> bool:
-        """Whether a signal asked to stop."""
-        return self.stop.requested
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Return a block in which a signal raises Interrupted at once."""
+        return self.stop.interruptible()
 
     def rewind(self, step: int) -> None:
         """Delete what was logged after `step`, from whose checkpoint training goes on."""

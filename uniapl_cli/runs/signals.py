@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -23,6 +23,13 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the program to stop in a block that may be broken off anywhere.
+
+    A KeyboardInterrupt, since event loops pass on no other.
+    """
 
 
 @contextmanager
@@ -48,18 +55,29 @@ def handled(handler: Handler) -> Iterator[None]:
 class StopRequest:
     """Notes the first signal, to stop when it suits; the second raises Stopped.
 
-    `ask` is called at the first one.
+    `ask` is called at the first one, with whether what is under way is broken off for it.
     """
 
-    def __init__(self, ask: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, ask: Callable[[bool], None] = lambda breaks: None) -> None:
         self.ask = ask
         self.number: int | None = None
-        self._since = 0.0
+        self._since, self._breaks = 0.0, False
 
     @property
     def requested(self) -> bool:
         """Whether a signal has come."""
         return self.number is not None
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Raise Interrupted in the block at the first signal; at once if it has come before."""
+        self._breaks = True
+        try:
+            if self.requested:
+                raise Interrupted
+            yield
+        finally:
+            self._breaks = False
 
     def __enter__(self) -> StopRequest:
         self._handled = handled(self._request)
@@ -76,7 +94,10 @@ class StopRequest:
         if self.number is not None:
             raise Stopped(number)
         self.number, self._since = number, now
-        self.ask()
+        with suppress(RuntimeError):  # of a print that came into the middle of another one
+            self.ask(self._breaks)
+        if self._breaks:
+            raise Interrupted
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from uniapl_cli.errors import RunError, TrainingError
 from uniapl_cli.folders import replacing_folder
 from uniapl_cli.precision import non_finite
 from uniapl_cli.reasons import explained, reason
-from uniapl_cli.training.optim import Optimizer
+from uniapl_cli.training.optim import Optimizer, trained
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.streams import Stream
 
@@ -37,11 +37,30 @@ WEIGHTS, OPTIMIZER, STATE, MANIFEST = (
 
 @dataclass
 class State:
-    """Everything that the coming steps depend on, saved in one checkpoint."""
+    """Everything that the coming steps depend on, saved in one checkpoint.
+
+    `trained`: the trained weights by name; those that share memory appear once. They are found at
+    the start, since a forward pass of the reference that is broken off may leave an adapter frozen.
+    """
 
     trainable: Trainable
     optimizer: Optimizer
     streams: Mapping[str, Stream[Any]]
+    trained: dict[str, nn.Parameter] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.trained = trained(self.trainable.model)
+
+    def positions(self) -> dict[str, dict[str, int]]:
+        """Return where each stream is."""
+        return {name: stream.state_dict() for name, stream in self.streams.items()}
+
+    def move(self, positions: Mapping[str, dict[str, int]]) -> None:
+        """Put the streams where they were."""
+        for name, stream in self.streams.items():
+            # A run that was to end before a term became active knew nothing of that term's stream.
+            if name in positions:
+                stream.load_state_dict(positions[name])
 
 
 class Checkpoints:
@@ -55,10 +74,9 @@ class Checkpoints:
 
         Raises TrainingError, and writes nothing, if a weight is not finite, and OutputError.
         """
-        refuse_non_finite(state.trainable.model, step)
-        weights = {name: p.contiguous() for name, p in trained(state.trainable.model).items()}
-        positions = {name: stream.state_dict() for name, stream in state.streams.items()}
-        contents = {"version": FORMAT, "step": step, "streams": positions}
+        refuse_non_finite(state.trained, step)
+        weights = {name: p.detach().contiguous() for name, p in state.trained.items()}
+        contents = {"version": FORMAT, "step": step, "streams": state.positions()}
         with replacing_folder(self.folder / f"step-{step:08d}") as scratch:
             save_file(weights, scratch / WEIGHTS)
             with (scratch / OPTIMIZER).open("wb") as file:  # whose errors say what went wrong
@@ -104,9 +122,9 @@ def step_of(checkpoint: Path) -> int | None:
     return int(digits) if digits.isdecimal() else None
 
 
-def refuse_non_finite(model: nn.Module, step: int) -> None:
+def refuse_non_finite(weights: Mapping[str, Tensor], step: int) -> None:
     """Raise TrainingError if a trained weight is NaN or infinite after a step."""
-    wrong = non_finite(trained(model).items())
+    wrong = non_finite(weights.items())
     if wrong is not None:
         raise TrainingError(
             f"after step {step} the weights hold {wrong[1]}, in '{wrong[0]}'",
@@ -125,14 +143,11 @@ def _load(checkpoint: Path, state: State) -> int:
 def _load_parts(checkpoint: Path, state: State) -> int:
     contents = json.loads((checkpoint / STATE).read_text())
     _check_version(checkpoint, contents.get("version"))
-    _load_weights(checkpoint, state.trainable.model)
+    _load_weights(checkpoint, state.trained)
     device = state.trainable.device
     saved = torch.load(checkpoint / OPTIMIZER, weights_only=True, map_location=device)
     state.optimizer.load_state_dict(saved)
-    for name, stream in state.streams.items():
-        # A run that was to end before a term became active knew nothing of that term's stream.
-        if name in contents["streams"]:
-            stream.load_state_dict(contents["streams"][name])
+    state.move(contents["streams"])
     return int(contents["step"])
 
 
@@ -146,8 +161,8 @@ def _check_version(checkpoint: Path, version: object) -> None:
         )
 
 
-def _load_weights(checkpoint: Path, model: nn.Module) -> None:
-    saved, own = load_file(checkpoint / WEIGHTS), trained(model)
+def _load_weights(checkpoint: Path, own: Mapping[str, Tensor]) -> None:
+    saved = load_file(checkpoint / WEIGHTS)
     differing = sorted(saved.keys() ^ own.keys())
     if differing:
         raise RunError(
@@ -160,12 +175,7 @@ def _load_weights(checkpoint: Path, model: nn.Module) -> None:
         if value.shape != own[name].shape:  # a smaller one would be broadcast
             shapes = f"{tuple(value.shape)}, not {tuple(own[name].shape)}"
             raise ValueError(f"{name} is {shapes} as in the model")
-        own[name].copy_(value)
-
-
-def trained(model: nn.Module) -> dict[str, Tensor]:
-    """Return the trained weights by name; weights that share memory appear once."""
-    return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+        own[name].detach().copy_(value)
 
 
 def _set_aside(checkpoint: Path) -> None:

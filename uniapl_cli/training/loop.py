@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from uniapl_cli.monitoring.cost import memory_gib, tokens_per_second
 from uniapl_cli.monitoring.idle import IdleCounter
 from uniapl_cli.options import MISSING, Count, Options, key
 from uniapl_cli.rewards.reference import Reference
+from uniapl_cli.runs.signals import Interrupted
 from uniapl_cli.sources.source import Source, SourceBatch, StepContext
 from uniapl_cli.tensors import Mean
 from uniapl_cli.training.accumulate import prepare
@@ -76,9 +78,8 @@ class Reporter(Protocol):
     ) -> None:
         """Record a finished step: its metrics and its batches."""
 
-    @property
-    def stop_requested(self) -> bool:
-        """Whether to save and stop after the present step."""
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Return a block in which Interrupted is raised as soon as the loop is to stop."""
         ...
 
 
@@ -90,10 +91,13 @@ def train(
     reporter: Reporter,
     settings: Settings,
     reference: Reference | None = None,
+    validate: Callable[[int], None] = lambda done: None,
 ) -> bool:
     """Train from the newest checkpoint to the last step. Return whether that was reached.
 
-    A step draws its batches once and makes `num_iterations` updates from them. Raises TrainingError
+    A step draws its batches once and makes `num_iterations` updates from them. `validate` is called
+    with the number of steps done, before each step and after the last one. It and the drawing are
+    broken off to stop, and come again when training goes on; an update is not. Raises TrainingError
     before an update whose gradient is not finite, and after `max_idle_updates` steps in a row whose
     gradient was 0.
     """
@@ -106,28 +110,66 @@ def train(
         settings.num_iterations,
         settings.gradients_every,
     )
-    idle = IdleCounter(settings.max_idle_updates)
-    for step in range(start, settings.steps):
-        began = time.perf_counter()
-        weights, active, lr = plan.weights(step), plan.active(step), settings.lr(step)
-        drawn = next_batches(active, sources, state.streams, step)
-        sampled = time.perf_counter()
-        rows = {name: part.batch for name, part in drawn.items()}
-        batches = prepare(state.trainable, active, rows, settings.micro_batch_tokens, reference)
-        done = step + 1
-        gradients = updater.gradient_metrics(done, active, weights, batches)
-        means, norm = updater.update(done, active, weights, batches, lr)
-        numbers = {"lr": lr, "grad_norm": norm, **plan.schedule_values(step), **gradients}
-        metrics = {**summary(weights, means), **numbers, **source_metrics(drawn)}
-        metrics |= cost(state.trainable.device, batches, began, sampled)
-        stopping = reporter.stop_requested
-        reporter.report(done, metrics, drawn)
-        if done % settings.save_every == 0 or done == settings.steps or stopping:
+    idle, saved = IdleCounter(settings.max_idle_updates), start
+    for step in range(start, settings.steps + 1):
+        positions = state.positions()
+        try:
+            with reporter.interruptible():
+                validate(step)
+                if step == settings.steps:
+                    return True
+                drawing = draw(step, state, plan, sources, settings, reference)
+        except Interrupted:
+            state.move(positions)
+            if step != saved:
+                checkpoints.save(step, state)
+            return False
+        metrics, done = update(step, drawing, updater, plan, settings.lr(step)), step + 1
+        reporter.report(done, metrics, drawing.drawn)
+        if done % settings.save_every == 0 or done == settings.steps:
             checkpoints.save(done, state)
-        if stopping:
-            return done == settings.steps
-        idle.add(done, norm, metrics, max(map(abs, weights.values())))
+            saved = done
+        idle.add(done, metrics["grad_norm"], metrics, max(map(abs, plan.weights(step).values())))
     return True
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a step updates from: its active terms, and their batches as drawn and as split."""
+
+    active: Sequence[Term]
+    drawn: Mapping[str, SourceBatch]
+    batches: MicroBatches
+    began: float
+    sampled: float
+
+
+def draw(
+    step: int,
+    state: State,
+    plan: Plan,
+    sources: Mapping[str, Source],
+    settings: Settings,
+    reference: Reference | None,
+) -> Drawing:
+    """Draw the batches of the step after `step` others; of the state, only streams move."""
+    began, active = time.perf_counter(), plan.active(step)
+    drawn = next_batches(active, sources, state.streams, step)
+    sampled = time.perf_counter()
+    rows = {name: part.batch for name, part in drawn.items()}
+    batches = prepare(state.trainable, active, rows, settings.micro_batch_tokens, reference)
+    return Drawing(active, drawn, batches, began, sampled)
+
+
+def update(step: int, drawing: Drawing, updater: Updater, plan: Plan, lr: float) -> dict[str, Any]:
+    """Make the updates of the step after `step` others; return its metrics."""
+    weights, done = plan.weights(step), step + 1
+    gradients = updater.gradient_metrics(done, drawing.active, weights, drawing.batches)
+    means, norm = updater.update(done, drawing.active, weights, drawing.batches, lr)
+    numbers = {"lr": lr, "grad_norm": norm, **plan.schedule_values(step), **gradients}
+    metrics = {**summary(weights, means), **numbers, **source_metrics(drawing.drawn)}
+    spent = cost(updater.trainable.device, drawing.batches, drawing.began, drawing.sampled)
+    return {**metrics, **spent}
 
 
 def next_batches(
