@@ -277,8 +277,10 @@ def build(files: Path, built: list[Any]) -> Callable[..., str]:
         try:
             result = COMMANDS[verb](load_config(None, settings, method))
             wrote = sorted(path.name for path in set(files.iterdir()) - there)
-            return fingerprint([built, result, wrote, torch.get_num_threads()])
+            machine = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+            return fingerprint([built, result, wrote, machine])
         finally:
+            torch.use_deterministic_algorithms(False)
             torch.set_num_threads(threads)
             for path in set(files.iterdir()) - there:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

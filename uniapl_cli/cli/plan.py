@@ -107,9 +107,13 @@ def _step(step: Mapping[str, int]) -> str:
 
 
 def _run(run: Mapping[str, Any], disk: Mapping[str, float]) -> str:
-    hours = f" in {run['hours']:.3g} hours" if "hours" in run else ""
+    spent = f" in {_spent(run['hours'])}" if "hours" in run else ""
     return (
-        f"the run: {run['steps']:,} steps{hours}; at most {disk['most_gib']:.3g} GiB of disk, "
+        f"the run: {run['steps']:,} steps{spent}; at most {disk['most_gib']:.3g} GiB of disk, "
         f"{disk['checkpoints']} checkpoints of {disk['checkpoint_gib']:.3g} and final/ of "
         f"{disk['final_gib']:.3g}"
     )
+
+
+def _spent(hours: float) -> str:
+    return f"{hours:.3g} hours" if hours >= 0.1 else f"{3600 * hours:.3g} seconds"

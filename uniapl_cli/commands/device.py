@@ -7,6 +7,7 @@ import logging
 import torch
 
 from uniapl_cli.config.schema import Config
+from uniapl_cli.determinism import repeatable
 from uniapl_cli.precision import in_words
 from uniapl_cli.reasons import brief
 
@@ -14,7 +15,8 @@ log = logging.getLogger("uniapl")
 
 
 def use_device(config: Config) -> str:
-    """Set the number of CPU threads and return the device to compute on. Raises ConfigError."""
+    """Set threads and determinism, and return the device to compute on. Raises ConfigError."""
+    repeatable(config.run.deterministic)
     if config.run.threads is not None:
         torch.set_num_threads(config.run.threads)
     named = device_name(config)

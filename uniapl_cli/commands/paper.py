@@ -43,6 +43,7 @@ def setup_of(config: Config, method: Plan, device: str, memory: int) -> Setup:
         device=device,
         memory=memory,
         optimizer=optimizers.bind(config.optim),
+        state_bytes=optimizers.entry(config.optim).traits.get("state_bytes"),
         draws=draws,
         sampling=config.sampling,
         adapter=config.model.adapter,

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from uniapl_cli.determinism import running_sums
 from uniapl_cli.errors import ModelError
 from uniapl_cli.types import Sampling
 
@@ -58,7 +59,7 @@ def invert(weights: Tensor, uniform: Tensor) -> Tensor:
 
 def _passed(weights: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
     """Return where the cumulative weights pass that share of their sum, and by how much."""
-    cumulative = weights.double().cumsum(-1)
+    cumulative = running_sums(weights.double())
     # Below the sum even after rounding, so that none of weight 0 is ever drawn.
     target = share.clamp(0, 1 - 1e-12) * cumulative[:, -1:]
     index = torch.searchsorted(cumulative, target, right=True)
@@ -80,7 +81,7 @@ def cut(logps: Tensor, sampling: Sampling) -> Tensor:
         logps = logps.masked_fill(logps < smallest, -torch.inf)
     if sampling.top_p < 1:
         ordered, order = logps.softmax(-1).sort(-1, descending=True)
-        outside = ordered.cumsum(-1) - ordered >= sampling.top_p
+        outside = running_sums(ordered) - ordered >= sampling.top_p
         logps = logps.masked_fill(outside.scatter(1, order, outside), -torch.inf)
     return logps
 

@@ -29,7 +29,7 @@ from uniapl_cli.planning.tracker import WEIGHTS, Tracker, elements
 from uniapl_cli.precision import Precision, arithmetic, freeze
 from uniapl_cli.training.activations import checkpoint_activations
 from uniapl_cli.training.adapter import adapt
-from uniapl_cli.training.optim import trained
+from uniapl_cli.training.optim import Optimizer, trained
 
 
 def measure(setup: Setup, phases: Collection[str] | None = None) -> Usage:
@@ -91,19 +91,30 @@ class _Run:
         self.usage.scorer = _multiplied(model)
         return model
 
-    def _updated(self) -> Any:
+    def _updated(self) -> Optimizer | None:
         """Make an update, with gradients but without activations; return the optimiser."""
         with self._phase("update"):
             self._make_gradients()
-            with self.tracker.part(OPTIMIZER):
-                try:
+            try:
+                with self.tracker.part(OPTIMIZER):
                     optimizer = self.setup.optimizer(self.model)
                     optimizer.step(1e-6)
-                except DataDependentOutputException as error:
-                    problem = "this optimizer's update reads numbers, which a plan has not"
-                    raise ModelError(problem, "Plan with optim.kind=adamw") from error
+            except DataDependentOutputException as error:
+                self._hold_state(error)
+                return None
         self.usage.state = self.tracker.live[OPTIMIZER]
         return optimizer
+
+    def _hold_state(self, error: Exception) -> None:
+        """Count what an optimiser says of its state, where its update reads numbers."""
+        weights = trained(self.model).values()
+        if self.setup.state_bytes is None:
+            problem = "this optimizer's update reads numbers, which a plan has not"
+            raise ModelError(problem, "Plan with optim.kind=adamw") from error
+        self.usage.state = self.setup.state_bytes * sum(w.numel() for w in weights)
+        self.tracker.hold(OPTIMIZER, self.usage.state)
+        for weight in weights:
+            weight.grad = None
 
     def sample(self) -> None:
         """Sample responses, and score some while others are sampled."""

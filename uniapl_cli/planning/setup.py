@@ -42,8 +42,9 @@ class Setup:
     """What the memory of a run depends on.
 
     make: gives the policy's model, in float32. exact: whether its weights are the same in 16 bits.
-    device: cpu or cuda. memory: bytes that there are for the run. recomputed: whether the backward
-    pass computes the layers' activations again.
+    device: cpu or cuda. memory: bytes that there are for the run. state_bytes: what the optimiser
+    says that its state takes for a trained weight. recomputed: whether the backward pass computes
+    the layers' activations again.
     """
 
     make: Callable[[], Any]
@@ -54,6 +55,7 @@ class Setup:
     optimizer: Callable[[Any], Optimizer]
     draws: tuple[Draw, ...]
     sampling: Sampling
+    state_bytes: int | None = None
     adapter: Adapter | None = None
     exact: bool = True
     reference: bool = False

@@ -46,11 +46,17 @@ class Tracker(TorchDispatchMode):
     @contextmanager
     def held(self, name: str, size: int) -> Iterator[None]:
         """Count `size` bytes more of a part while the block runs."""
-        self._add(name, size)
+        self.hold(name, size)
         try:
             yield
         finally:
             self.live[name] -= size
+
+    def hold(self, part: str, size: int) -> None:
+        """Count `size` bytes more of a part from now on."""
+        self.live[part] += size
+        if self.live.total() > sum(self.peak.values()):
+            self.peak = dict(self.live)
 
     @contextmanager
     def phase(self) -> Iterator[None]:
@@ -98,12 +104,7 @@ class Tracker(TorchDispatchMode):
         size = storage.nbytes()
         self._held[key] = (part, size)
         weakref.finalize(storage, self._free, key)
-        self._add(part, size)
-
-    def _add(self, part: str, size: int) -> None:
-        self.live[part] += size
-        if self.live.total() > sum(self.peak.values()):
-            self.peak = dict(self.live)
+        self.hold(part, size)
 
     def _free(self, key: int) -> None:
         part, size = self._held.pop(key)

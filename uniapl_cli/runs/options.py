@@ -21,6 +21,9 @@ class RunOptions(Options):
     threads: int | None = key(
         None, "CPU threads; null leaves torch's choice (tiny models: 1)", ge=1, le=1024
     )
+    deterministic: bool = key(
+        False, "on CUDA, only kernels that give the same bits every time; they are slower"
+    )
     log_every: int = key(1, "steps between lines of metrics.jsonl", ge=1)
     sample_every: int = key(
         10, "steps between samples written to samples.jsonl; 0 writes none", ge=0
