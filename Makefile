@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 TABLES := table2 table3 table4 table5 table6 table7 table8 table9 table10 table11 table12
 FIGURES := figure2 figure3 figure4 figure5 figure6
-.PHONY: help install demo $(TABLES) $(FIGURES) test test-fast test-browser check style tiny-models vllm-env clean
+.PHONY: help install demo $(TABLES) $(FIGURES) test test-fast test-browser check style tiny-models compat vllm-env clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -85,8 +85,16 @@ tiny-models: $(INSTALLED)  ## train the embedded world's models anew: 6 minutes 
 	rm -rf work/recipe
 	experiments/tiny/recipe.sh
 
+# Older versions, as images of GPU machines have them; torch brings gigabytes of CUDA.
+COMPAT ?= python3.12 torch==2.11.* transformers==5.17.*
+COMPAT_ENV ?= .compat
+compat:  ## run the unit tests with COMPAT's Python, torch and transformers, in COMPAT_ENV: 6 GB
+	$(firstword $(COMPAT)) -m venv $(COMPAT_ENV)
+	$(COMPAT_ENV)/bin/pip install --quiet --editable '.[dev]' $(patsubst %,'%',$(wordlist 2,9,$(COMPAT)))
+	PATH=$(abspath $(COMPAT_ENV)/bin):$$PATH $(PYTEST) -m "not slow"
+
 vllm-env:  ## make .vllm, an environment with vLLM for CPU to compare with: 3.5 GB, minutes
 	$(PYTHON) benchmarks/vllm_env.py $(VLLM_ENV)
 
 clean:  ## delete what the targets made
-	rm -rf $(VENV) $(VLLM_ENV) work build .*_cache *.egg-info
+	rm -rf $(VENV) $(VLLM_ENV) $(COMPAT_ENV) work build .*_cache *.egg-info
