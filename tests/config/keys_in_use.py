@@ -161,6 +161,16 @@ USES: dict[str, Settings] = {
     "eval.limit": {"eval.benchmarks": ["ifeval"]},
     "eval.too_long": {"eval.benchmarks": ["ifeval"]},
     "filter.constraints": {"filter.responses": "bare.jsonl"},
+    "validation": {"validation.every": 2, "validation.prompts": "rows.jsonl"},
+    "validation.demonstrations": {"validation.demonstrations": "rows.jsonl"},
+    "validation.preferences": {
+        **term("choices", kind="dpo"), "validation.preferences": "pairs.jsonl",
+    },
+    "validation.benchmark_data": {"validation.benchmarks": ["ifeval"]},
+    "validation.limit": {"validation.benchmarks": ["ifeval"]},
+    "validation.split": {"validation.prompts": None, "validation.demonstrations": "saved"},
+    "validation.sampling": {"validation.sampling.max_new_tokens": 16},
+    "validation.best": {"validation.best": "prompts/prompt_strict"},
 }  # fmt: skip
 # What a kind must be told, wherever it is chosen.
 MANDATORY = {

@@ -33,6 +33,7 @@ from uniapl_cli.commands import (
     heldout,
     logprobs,
     measured,
+    model_folder,
     pretrain_polar,
     replies,
     score,
@@ -98,6 +99,13 @@ OTHER: Mapping[str, Any] = {
     "analyse.data": "others.jsonl",
     "eval.data": "others.jsonl",
     "eval.metrics": ["length"],
+    "validation.every": 3,
+    "validation.prompts": "others.jsonl",
+    "validation.demonstrations": "others.jsonl",
+    "validation.preferences": "pairs2.jsonl",
+    "validation.metrics": ["length"],
+    "validation.split": "heldout",
+    "validation.best": "prompts/inst_strict",
     "eval.harness.tasks": ["b"],
     "eval.contamination.files": ["others.jsonl"],
     "score.input": "others.jsonl",
@@ -222,7 +230,7 @@ def built(files: Path) -> Iterator[list[Any]]:
             patch.setattr(module, "load_pretrained", copied(module.load_pretrained))
         patch.setattr(train, "context_length", cache(train.context_length))
         patch.setattr(train, "run_loop", note(True))
-        patch.setattr(train, "save_folder", saving)
+        patch.setattr(model_folder, "save_folder", saving)
         patch.setattr(train, "open_run", note())
         patch.setattr(pretrain_polar, "open_run", note())
         patch.setattr(pretrain_polar, "pair_accuracy", note({}))

@@ -20,7 +20,7 @@ LIMITS = {
     "training.max_idle_updates", "sampling.top_k", "teach.sampling.top_k", "teach.max_failures",
     "limit", "analyse.sampling.top_k", "eval.draws.greedy.sampling.top_k", "batch_tokens",
     "cache_mb", "max_length", "max_response_length", "warmup_steps", "decay_steps", "buffer",
-    "length",
+    "length", "validation.sampling.top_k",
 }  # fmt: skip
 
 

@@ -16,7 +16,8 @@ FILES = (
     "filter.responses", "filter.constraints", "filter.out", "filter.rejected", "filter.pairs",
     "eval.model", "eval.data", "eval.benchmark_data", "eval.out", "score.input", "score.out",
     "analyse.data", "analyse.out", "polar.init",
-    "polar.trajectories", "polar.heldout", "discriminator.path",
+    "polar.trajectories", "polar.heldout", "discriminator.path", "validation.prompts",
+    "validation.demonstrations", "validation.preferences", "validation.benchmark_data",
 )  # fmt: skip
 LISTS = ("polar.trajectories", "polar.heldout")
 
@@ -47,7 +48,8 @@ def test_all_keys_that_name_files_are_tried():
     words = ("JSONL", "folder", ".jinja", "hub name", "D_SFT", "D_PREF")
     named = {k.name for k in describe(Config) if any(word in k.help for word in words)}
     texts = {k.name for k in describe(Config) if k.type.startswith(("str", "list[str"))}
-    others = {"data.split", "eval.benchmarks.<name>.data", "eval.harness.include_path"}
+    others = {"data.split", "validation.split", "eval.harness.include_path"}
+    others |= {f"{section}.benchmarks.<name>.data" for section in ("eval", "validation")}
     assert sorted((named & texts) - {*FILES, *others}) == []
 
 

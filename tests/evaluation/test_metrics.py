@@ -110,13 +110,13 @@ def test_an_answer_without_constraints_is_not_graded(answer):
 def test_prompts_that_are_not_graded_are_counted_and_said(example, caplog):
     bare, some = example("1"), example("2", None, "punctuation:no_comma")
     with caplog.at_level(logging.WARNING, "uniapl"):
-        check_graded([bare, some, bare], ["ifeval", "length"])
-        check_graded([some], ["ifeval"])
-        check_graded([bare], ["length"])
+        check_graded([bare, some, bare], ["ifeval", "length"], "eval.metrics")
+        check_graded([some], ["ifeval"], "eval.metrics")
+        check_graded([bare], ["length"], "eval.metrics")
     (record,) = caplog.records
     assert record.args == (2, 3, "rows.jsonl:1")
     with pytest.raises(DataError) as caught:
-        check_graded([bare, bare], ["length", "ifeval"])
+        check_graded([bare, bare], ["length", "ifeval"], "eval.metrics")
     assert caught.value.where == "rows.jsonl:1"
 
 

@@ -30,10 +30,16 @@ SERVER = re.compile(r"https?://[^\s,\]}'\"]+")
 PATH = re.compile(r"(?<![\w.:/])(?:file://)?(?:~[\w.-]*|\.\.(?:/\.\.)*)?/[^\s,\]}'\"]*")
 
 
-def model_card(config: Config, method: Plan, run: RunDirectory) -> str:
+def model_card(
+    config: Config,
+    method: Plan,
+    run: RunDirectory,
+    validation: Mapping[str, Any] | None = None,
+) -> str:
     """Return the card of a trained run, Markdown with the hub's header.
 
-    Files are named by the last part of their paths alone, for cards are published.
+    validation: the model's row of validation.jsonl. Files are named by the last part of their paths
+    alone, for cards are published.
     """
     base, methods = stages(config)
     title = f"{_last(base)}, {' → '.join(methods)}"
@@ -51,6 +57,7 @@ def model_card(config: Config, method: Plan, run: RunDirectory) -> str:
         _table(("what", "which", "digest, or commit"), _inputs(records)),
         f"## Step {metrics.get('step', 0)}",
         _table(("metric", "value"), _figures(metrics)),
+        *_validated(validation),
         "## Made by",
         f"```bash\n{_command(run)}\n```",
         f"```yaml\n{yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)}```",
@@ -129,6 +136,14 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[list[str]]:
     for name, value in metrics.items():
         if name.endswith(SHOWN) and isinstance(value, (int, float)):
             yield [f"`{name}`", f"{value:.4g}"]
+
+
+def _validated(row: Mapping[str, Any] | None) -> Iterator[str]:
+    if row is not None:
+        values = {name: value for name, value in row.items() if name not in ("step", "seconds")}
+        yield f"## Validation of step {row['step']}"
+        lines = ([f"`{name}`", f"{value:.4g}"] for name, value in values.items())
+        yield _table(("metric", "value"), lines)
 
 
 def _command(run: RunDirectory) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from uniapl_cli.commands.device import arithmetic
+from uniapl_cli.commands.validation import sampling_of, times
+from uniapl_cli.commands.validation_rows import HeldOut
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data.encode import Encoded
 from uniapl_cli.loading.weights import read_headers
@@ -23,8 +25,10 @@ def describe(
     streams: Mapping[str, Stream[Any]],
     location: str,
     reference: bool,
+    heldout: HeldOut | None = None,
 ) -> dict[str, Any]:
     """Return what a run would do. reference: whether it keeps a frozen copy of the start."""
+    validation = {} if heldout is None else {"validation": validated(config, heldout)}
     return {
         "method": config.method,
         "computed in": arithmetic(config),
@@ -32,6 +36,7 @@ def describe(
         "data": {name: len(stream.items) for name, stream in streams.items()},
         "longest row": longest(config, method, streams),
         "steps": config.training.steps,
+        **validation,
         "run": config.run.dir,
         "takes": taken(config, location, reference),
     }
@@ -56,6 +61,20 @@ def longest(
             prompt = max(len(item.prompt) for item in items)
             found[name] = {"prompt": prompt, "response": max(answers + sampled, default=0)}
     return found
+
+
+def validated(config: Config, heldout: HeldOut) -> dict[str, Any]:
+    """Return how often held-out rows are measured, how many, and how many are trained on too."""
+    shared = {name: one.found for name, one in heldout.shared.items() if one.found}
+    rows = heldout.counts()
+    tokens = rows.get("prompts", 0) * config.validation.samples * sampling_of(config).max_new_tokens
+    return {
+        "times": times(config),
+        "rows": rows,
+        "sampled tokens at most, of prompts": tokens,
+        "rows that share words with the training rows": shared,
+        "best": config.validation.best,
+    }
 
 
 def taken(config: Config, location: str, reference: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TextIO
 
@@ -15,6 +15,7 @@ from uniapl_cli.evaluation.answers import Draw
 from uniapl_cli.evaluation.evaluate import BoundMetric, evaluate
 from uniapl_cli.evaluation.metrics import check_graded, metrics
 from uniapl_cli.files import dump
+from uniapl_cli.options import Options
 from uniapl_cli.pipelines.teach import unique_ids
 from uniapl_cli.types import Example
 from uniapl_cli.verifiers import Judge
@@ -32,16 +33,17 @@ def read_heldout(
         return []
     with bad_rows(config, dry_run=dry_run) as bad:
         rows = examples(config, "eval.data", options.data, bad)[: options.limit]
-        unique_ids(rows)
-        check_graded(rows, [metrics.entry(metric).name for metric in options.metrics])
-        if any(metrics.wants(metric, "discriminator") for metric in options.metrics):
-            components.find_discriminator(config, "a metric of eval.metrics")
+        check_rows(config, "eval.metrics", options.metrics, rows)
         model = measured()
         if model.server is not None:
             refuse_chat(config)
             return rows
         prompts = encoded_prompts(model.chat, rows, bad)
-    check_room(config, prompts, model.context)
+    for name, draws in options.draws.items():
+        key = f"eval.draws.{name}.sampling.max_new_tokens"
+        advice = f"Lower {key}, or take the draw out with eval.draws.{name}=null"
+        new = draws.sampling.max_new_tokens
+        check_room(config, prompts, model.context, key, new, f"draw '{name}'", advice)
     return [prompt.example for prompt in prompts]
 
 
@@ -49,7 +51,11 @@ def measure_heldout(
     config: Config, rows: Sequence[Example], measured: Measured, judge: Judge, file: TextIO
 ) -> dict[str, Any]:
     """Return the metrics by draw, and write every response."""
-    bound = bind_metrics(config, measured)
+    supplies: dict[str, Callable[[], Any]] = {
+        "chat": lambda: measured.chat,
+        "discriminator": cache(lambda: components.discriminator(config, measured.device)),
+    }
+    bound = bind_metrics(config.eval.metrics, supplies)
     draws = {}
     for name, options in config.eval.draws.items():
         draw = Draw(name, options.samples, options.sampling, config.seed)
@@ -60,18 +66,29 @@ def measure_heldout(
     return draws
 
 
-def bind_metrics(config: Config, measured: Measured) -> list[BoundMetric]:
-    """Return the config's metrics, each with the chat or discriminator that it takes."""
-    supplies: dict[str, Callable[[], Any]] = {
-        "chat": lambda: measured.chat,
-        "discriminator": cache(lambda: components.discriminator(config, measured.device)),
-    }
+def check_rows(
+    config: Config, key: str, graded: Sequence[Options], rows: Sequence[Example]
+) -> None:
+    """Refuse rows that the metrics which `key` names cannot grade. Raises DataError, ConfigError.
+
+    The discriminator of one that takes it must be there.
+    """
+    unique_ids(rows)
+    check_graded(rows, [metrics.entry(metric).name for metric in graded], key)
+    if any(metrics.wants(metric, "discriminator") for metric in graded):
+        components.find_discriminator(config, f"a metric of {key}")
+
+
+def bind_metrics(
+    graded: Sequence[Options], supplies: Mapping[str, Callable[[], Any]]
+) -> list[BoundMetric]:
+    """Return the metrics, each with the chat or discriminator that it takes."""
     return [
         metrics.bind(
             metric,
             **{name: make() for name, make in supplies.items() if metrics.wants(metric, name)},
         )
-        for metric in config.eval.metrics
+        for metric in graded
     ]
 
 
@@ -88,18 +105,25 @@ def refuse_chat(config: Config) -> None:
             )
 
 
-def check_room(config: Config, prompts: Sequence[Encoded], context: int) -> None:
-    """Refuse draws whose responses may not fit behind the longest prompt. Raises ConfigError."""
+def check_room(
+    config: Config,
+    prompts: Sequence[Encoded],
+    context: int,
+    key: str,
+    new: int,
+    what: str,
+    advice: str,
+) -> None:
+    """Refuse `new` tokens a response, which `key` names, if they may not fit behind a prompt.
+
+    Raises ConfigError that `what` has no room.
+    """
     longest = max(prompts, key=lambda item: len(item.prompt))
-    for name, draws in config.eval.draws.items():
-        new = draws.sampling.max_new_tokens
-        if len(longest.prompt) + new > context:
-            key = f"eval.draws.{name}.sampling.max_new_tokens"
-            raise config.error(
-                key,
-                f"draw '{name}' has no room: {len(longest.prompt)} prompt tokens "
-                f"({longest.example.origin}) + {new} new ones exceed the model's context of "
-                f"{context}",
-                f"Lower {key}, or take the draw out with eval.draws.{name}=null",
-                got=new,
-            )
+    if len(longest.prompt) + new > context:
+        raise config.error(
+            key,
+            f"{what} has no room: {len(longest.prompt)} prompt tokens "
+            f"({longest.example.origin}) + {new} new ones exceed the model's context of {context}",
+            advice,
+            got=new,
+        )

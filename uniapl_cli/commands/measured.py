@@ -14,8 +14,9 @@ from uniapl_cli.commands.inputs import model_input, template_input, without_path
 from uniapl_cli.commands.servers import server_model, server_record
 from uniapl_cli.config.schema import Config
 from uniapl_cli.evaluation.benchmarks import ChoiceItem
+from uniapl_cli.evaluation.likelihoods import score_items
 from uniapl_cli.generation import Generator
-from uniapl_cli.generation.likelihood import ChoiceRequest, LikelihoodScorer
+from uniapl_cli.generation.likelihood import LikelihoodScorer
 from uniapl_cli.loading import context_length, load_tokenizer
 from uniapl_cli.precision import resolve
 from uniapl_cli.teachers import LocalTeacher, Teacher
@@ -110,13 +111,8 @@ class Measured:
 
         With eval.too_long=wrong, one that does not fit the model has none.
         """
-        requests = [ChoiceRequest(i.context, i.options, i.origin or i.id) for i in items]
-        fitting = list(range(len(requests)))
-        if self.options.too_long == "wrong":
-            fitting = [index for index in fitting if self.scorer.fits(requests[index])]
-            yield from ((index, []) for index in sorted({*range(len(requests))} - {*fitting}))
-        found = self.scorer.score([requests[index] for index in fitting], progress)
-        yield from ((fitting[number], likelihoods) for number, likelihoods in found)
+        skip = self.options.too_long == "wrong"
+        return score_items(self.scorer, items, progress, long_is_wrong=skip)
 
     def inputs(self) -> dict[str, Any]:
         """Return the records of the model and its template."""

@@ -38,6 +38,7 @@ class Files:
 
 
 RUN = ("metrics.jsonl", "samples.jsonl")
+HELD_OUT = ("prompts", "demonstrations", "preferences", "benchmark_data")
 VERBS: Mapping[str, Files] = {
     "teacher-gen": Files(("teach.prompts",), ("teacher.path",), resumed=("teach.out",)),
     "filter-gt": Files(
@@ -58,10 +59,13 @@ VERBS: Mapping[str, Files] = {
         names=tuple(f"{kind}.json" for kind in KINDS),
     ),
     "train": Files(
-        ("data.demonstrations", "data.prompts", "data.preferences"),
+        (
+            *("data.demonstrations", "data.prompts", "data.preferences"),
+            *(f"validation.{name}" for name in HELD_OUT),
+        ),
         ("model.path", "discriminator.path"),
         folder="run.dir",
-        names=RUN,
+        names=(*RUN, "validation.jsonl"),
     ),
     "pretrain-polar": Files(
         ("polar.trajectories", "polar.heldout"), ("polar.init",), folder="run.dir", names=RUN

@@ -51,14 +51,14 @@ def samples(config: Config, method: Plan) -> bool:
 
 def make_shared(
     config: Config,
+    method: Plan,
     chat: Chat,
     policy: Policy,
     reference: Reference | None,
     device: str,
-    *,
-    sampled: bool,
 ) -> Shared:
-    """Return what is shared. sampled: whether anything samples the policy."""
+    """Return what is shared."""
+    sampled = samples(config, method) or config.validation.samples_policy
     key = "model.path" if sampled else None
     supplies: dict[str, Callable[[], Any]] = {
         "discriminator": cache(
@@ -82,8 +82,7 @@ def make_sources(
 ) -> dict[str, Source]:
     """Return the sources that the method ever draws from, in the order of its terms."""
     if shared is None:
-        sampled = samples(config, method)
-        shared = make_shared(config, chat, policy, reference, device, sampled=sampled)
+        shared = make_shared(config, method, chat, policy, reference, device)
     rewards: dict[str, Reward] = {
         name: make_reward(name, config.rewards[name], shared.supplies)
         for name in {t.reward: 0 for t in method.ever_active if t.reward is not None}

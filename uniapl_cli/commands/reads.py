@@ -40,7 +40,8 @@ POLAR = frozenset(
 # Of what these name, the content is compared, wherever it is.
 BY_CONTENT = frozenset(
     {"model.path", "chat.template", "discriminator.path", "polar.init", "polar.trajectories"}
-    | {f"data.{name}" for name in FILES}
+    | {f"{section}.{name}" for section in ("data", "validation") for name in FILES}
+    | {"validation.benchmark_data"}
 )
 
 
@@ -58,9 +59,21 @@ def keys_of_training(config: Config, method: Plan) -> set[str]:
         keys |= {"sampling", "generation"}
     rewards = {term.reward for term in method.ever_active if term.reward is not None}
     keys |= {f"rewards.{name}" for name in rewards}
+    if config.validation.every is not None:
+        keys |= keys_of_validation(config)
     needed = {need for name in rewards for need in needs(config.rewards[name])}
     keys |= {"discriminator"} if "discriminator" in needed else set()
     return keys | ({"sandbox"} if "constraints" in needed else set())
+
+
+def keys_of_validation(config: Config) -> set[str]:
+    """Return the keys, or the sections, that measuring a run while it trains reads."""
+    options, of_files = config.validation, {*FILES, "splits"}
+    keys = {"validation"}
+    keys |= {f"data.{name}" for name in type(config.data).model_fields if name not in of_files}
+    keys |= {"generation", "sandbox"} if options.samples_policy else set()
+    keys |= {"sampling.max_new_tokens"} if options.sampling is None else set()
+    return keys | ({"discriminator"} if options.compares else set())
 
 
 def is_read(key: str, keys: Collection[str]) -> bool:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
+from uniapl_cli.commands.best import read_best
 from uniapl_cli.commands.inputs import Inputs, changed_inputs
 from uniapl_cli.commands.method import length
 from uniapl_cli.commands.reads import BY_CONTENT, is_read
@@ -31,12 +32,14 @@ OTHERWISE = "Set another run.dir, or delete the folder"
 
 
 def finished(run: RunDirectory) -> dict[str, Any]:
-    """Return a finished run's paths and last metrics."""
-    rows = run.logged()
+    """Return a finished run's paths, its last metrics, and its validation where it has one."""
+    rows, validated, best = run.logged(), run.validated(), read_best(run.best)
     return {
         "final": str(run.final),
         "metrics": str(run.metrics),
         "last": rows[-1] if rows else {},
+        **({"validation": validated[-1]} if validated else {}),
+        **({"best": {"folder": str(run.best), **best}} if best else {}),
     }
 
 

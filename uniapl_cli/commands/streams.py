@@ -28,25 +28,36 @@ log = logging.getLogger("uniapl")
 
 # The streams whose rows are a file that the section `data` names.
 FILES = ("demonstrations", "prompts", "preferences")
+# Sections whose rows nobody learns from.
+MEASURED = ("eval.", "analyse.", "validation.")
 
 
 def examples(
-    config: Config, key: str, name: str, bad: BadRows, stream: str = "", *, learnt: bool = False
+    config: Config,
+    key: str,
+    name: str,
+    bad: BadRows,
+    stream: str = "",
+    *,
+    learnt: bool = False,
+    split: tuple[str | None, str] | None = None,
 ) -> list[Example]:
     """Read the data set that `key` names. Wrong rows are added to `bad`. Raises DataError.
 
     `stream` is the one whose rows it holds, if it is a file that the section `data` names. Where
     responses are `learnt`, an empty one is a bad row. So is a row with an instruction that is for
-    evaluation only, but where `key` is of the section `eval` or `analyse`.
+    evaluation only, but where `key` is of a section that measures. split: another one than the
+    stream's, and the key that names it.
     """
     data = config.data
     with config.blaming(key):
-        rows = open_rows(resolve(name), data.split_of(stream), data.split_key(stream))
+        at = (data.split_of(stream), data.split_key(stream)) if split is None else split
+        rows = open_rows(resolve(name), *at)
         with bar(f"read {Path(name).name}", len(rows)) as progress:
             good = read_examples(
                 rows,
                 data.layout_of(stream),
-                constraints if key.startswith(("eval.", "analyse.")) else trainable,
+                constraints if key.startswith(MEASURED) else trainable,
                 bad,
                 progress,
                 ignore=data.ignore,

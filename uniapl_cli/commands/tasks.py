@@ -71,17 +71,21 @@ class Task:
         }
 
 
-def find_tasks(config: Config) -> list[Task]:
-    """Read the rows of eval.benchmarks. Raises DataError and ConfigError, before any model."""
-    return [_task(config, name, options) for name, options in config.eval.benchmarks.items()]
+def find_tasks(config: Config, section: str = "eval") -> list[Task]:
+    """Read the rows of a section's benchmarks. Raises DataError and ConfigError, before any model.
+
+    The section is `eval` or `validation`.
+    """
+    named = getattr(config, section).benchmarks
+    return [_task(config, section, name, options) for name, options in named.items()]
 
 
-def _task(config: Config, name: str, options: Options) -> Task:
+def _task(config: Config, section: str, name: str, options: Options) -> Task:
     assert isinstance(options, Benchmark), "the base of all benchmarks"
-    key = f"eval.benchmarks.{name}"
+    key, settings = f"{section}.benchmarks.{name}", getattr(config, section)
     _check_name(config, key, name, benchmarks.entry(options).name)
-    with config.blaming(f"{key}.data" if options.data else "eval.benchmark_data"):
-        data = data_of(config, options)
+    with config.blaming(f"{key}.data" if options.data else f"{section}.benchmark_data"):
+        data = data_of(settings.benchmark_data, options)
         items = read_items(options, data)
     known = {item.subset: 0 for item in items}
     there = ", ".join(sorted(filter(None, known)))
@@ -93,12 +97,12 @@ def _task(config: Config, name: str, options: Options) -> Task:
                 f"There are: {there}" if there else "It has no subsets at all: leave the key out",
                 got=subset,
             )
-    limit = options.limit if options.limit is not None else config.eval.limit
+    limit = options.limit if options.limit is not None else settings.limit
     task = Task(name, options, chosen(options, items, limit), len(items))
     if not task.items:
         problem = f"{options.title} has no rows in '{data}'"
         raise DataError(problem, f"Name its rows with {key}.data=...", key=key, got=str(data))
-    if task.compares_options and config.eval.server is not None:
+    if task.compares_options and getattr(settings, "server", None) is not None:
         raise config.error(
             "eval.server",
             f"{options.title} by '{task.rule}' compares how likely the options are, and a chat "
@@ -131,13 +135,16 @@ def read_items(options: Benchmark, data: Path) -> Sequence[Any]:
     return items
 
 
-def data_of(config: Config, options: Benchmark) -> Path:
-    """Return the file or folder of a benchmark's rows; those of a hub name are fetched."""
+def data_of(folder: str, options: Benchmark) -> Path:
+    """Return the file or folder of a benchmark's rows; those of a hub name are fetched.
+
+    folder: the section's `benchmark_data`.
+    """
     if options.data is not None:
         name = resolve(options.data)
         return dataset_folder(name) if is_hub_name(name) else Path(name)
     shared = "" if options.upstream is None else options.upstream.folder
-    return Path(config.eval.benchmark_data) / (shared or benchmarks.entry(options).name)
+    return Path(folder) / (shared or benchmarks.entry(options).name)
 
 
 def _content(item: Any) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
-from uniapl_cli.commands.card import model_card
 from uniapl_cli.commands.device import announce_arithmetic, use_device
 from uniapl_cli.commands.dry_run import describe
 from uniapl_cli.commands.facts import run_facts
@@ -23,8 +23,10 @@ from uniapl_cli.commands.inputs import (
     variable_inputs,
 )
 from uniapl_cli.commands.method import learning_rate, plan
+from uniapl_cli.commands.model_folder import save_model
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.parts import (
+    make_shared,
     make_sources,
     micro_batch_tokens,
     needs_reference,
@@ -41,6 +43,12 @@ from uniapl_cli.commands.run import (
     with_date,
 )
 from uniapl_cli.commands.streams import FILES, make_streams, terms_by_stream
+from uniapl_cli.commands.validating import Validation, make_validation
+from uniapl_cli.commands.validation import (
+    check_validation,
+    validation_inputs,
+)
+from uniapl_cli.commands.validation_rows import read_validation
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.loading import context_length
@@ -56,7 +64,7 @@ from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.loop import Settings
 from uniapl_cli.training.loop import train as run_loop
 from uniapl_cli.training.optim import Optimizer, optimizers
-from uniapl_cli.training.policy import Policy, save_folder
+from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.schedules import Schedule
 from uniapl_cli.training.terms import Plan
 
@@ -77,6 +85,7 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     run = RunDirectory(Path(config.run.dir))
     config, keys = with_date(config, run), keys_of_training(config, method)
     config.require_filled(*(key.partition(".")[0] for key in keys))
+    check_validation(config, method)
     check_directory(run, config, keys)
     done = is_finished(run, config) and not dry_run
     if not done:
@@ -95,20 +104,32 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     with config.blaming("model.path"):
         context = context_length(location, config.model.revision)
     streams = make_streams(config, method, chat, context, dry_run=dry_run)
-    if "discriminator" in reward_needs(config, method):
+    heldout = read_validation(config, chat, context, streams)
+    if "discriminator" in reward_needs(config, method) or config.validation.compares:
         components.find_discriminator(config)
     if dry_run:
-        return describe(config, method, streams, location, needs_reference(config, method))
+        frozen = needs_reference(config, method)
+        return describe(config, method, streams, location, frozen, heldout)
     device = use_device(config)
-    policy = components.trained_policy(config, location, chat, device)
-    reference = None
-    if needs_reference(config, method):
-        reference = components.reference(config, location, policy, device)
-    sources = make_sources(config, method, chat, policy, reference, device)
+    policy, reference = policies(config, method, location, chat, device)
+    shared = make_shared(config, method, chat, policy, reference, device)
+    sources = make_sources(config, method, chat, policy, reference, device, shared)
+    parts = policy, reference, chat, context, shared
+    validation = make_validation(config, method, run, heldout, *parts)
     state = State(policy, make_optimizer(config, policy.model), streams)
     open_run(run, config, device, inputs)
     announce_arithmetic(config)
-    return execute(config, run, state, method, sources, lr, reference)
+    return execute(config, run, state, method, sources, lr, reference, validation)
+
+
+def policies(
+    config: Config, method: Plan, location: str, chat: Chat, device: str
+) -> tuple[Policy, Policy | None]:
+    """Load the policy, and its frozen reference where a term or a reward needs that."""
+    policy = components.trained_policy(config, location, chat, device)
+    if not needs_reference(config, method):
+        return policy, None
+    return policy, components.reference(config, location, policy, device)
 
 
 def training_inputs(config: Config, method: Plan, chat: Chat) -> Inputs:
@@ -120,9 +141,9 @@ def training_inputs(config: Config, method: Plan, chat: Chat) -> Inputs:
                 inputs[f"data.{name}"] = data_input(config, file, name)
     with config.blaming("model.path"):
         inputs["model.path"] = model_input(config.model.path, config.model.revision)
-    if "discriminator" in reward_needs(config, method):
+    if "discriminator" in reward_needs(config, method) or config.validation.compares:
         inputs["discriminator.path"] = discriminator_input(config)
-    return inputs
+    return {**inputs, **validation_inputs(config)}
 
 
 def make_optimizer(config: Config, model: Any) -> Optimizer:
@@ -139,6 +160,7 @@ def execute(
     sources: Mapping[str, Source],
     lr: Schedule,
     reference: Policy | None = None,
+    validation: Validation | None = None,
 ) -> dict[str, Any]:
     """Run the loop in an opened run directory and write the final model."""
     training, began = config.training, time.monotonic()
@@ -166,13 +188,14 @@ def execute(
             Health(run_facts(config, method, state.trainable.device)) if config.run.health else None
         )
         reporter = Reporter(run, config.run, progress, stop, health)
-        if not run_loop(state, method, sources, checkpoints, reporter, settings, reference):
+        validate = partial(validation, reporter) if validation is not None else lambda done: None
+        parts = checkpoints, reporter, settings, reference, validate
+        if not run_loop(state, method, sources, *parts):
             assert stop.number is not None, "only a signal ends the loop early"
             raise Stopped(stop.number)
-    trainable = state.trainable
     with resumable(run):
-        card, dtype = model_card(config, method, run), config.run.final_dtype
-        save_folder(run.final, trainable.model, trainable.tokenizer, dtype, card)
+        row = next(iter(run.validated()[::-1]), None)
+        save_model(run.final, config, method, run, state.trainable, row, {})
     log.info("%d steps in %.0f s", training.steps, time.monotonic() - began)
     return finished(run)
 

@@ -14,6 +14,7 @@ from uniapl_cli.data.options import DataOptions
 from uniapl_cli.discriminators import discriminators
 from uniapl_cli.discriminators.discriminator import DiscriminatorOptions
 from uniapl_cli.evaluation.options import EvalOptions
+from uniapl_cli.evaluation.validation import ValidationOptions
 from uniapl_cli.generation import generators
 from uniapl_cli.options import MISSING, FilePath, Options, key, section
 from uniapl_cli.pipelines.filter import FilterOptions
@@ -102,6 +103,7 @@ class Config(Root):
         None, "what compares a rollout with the teacher's response; null: nothing does"
     )
     training: Training = section(Training, "sizes of a step")
+    validation: ValidationOptions = section(ValidationOptions, "what is measured meanwhile")
     optim: Annotated[OptimOptions, Choice(optimizers, "adamw")] = key(
         optimizers.options("adamw"), "the optimiser"
     )

@@ -68,12 +68,64 @@ class Draw:
     seed: int = 0
 
 
-class AnswerFile:
-    """The answers to some questions by one draw.
+class Answers:
+    """The answers to some questions by one draw, which are asked for each time.
+
+    A prompt that fills the model's context is an error, or with `long_is_wrong` an answer that says
+    nothing.
+    """
+
+    def __init__(self, draw: Draw, *, long_is_wrong: bool = False) -> None:
+        self.draw, self.long_is_wrong = draw, long_is_wrong
+
+    def answers(
+        self, asked: Sequence[Asked], load: Callable[[], Teacher], title: str
+    ) -> dict[Place, Answer]:
+        """Return all samples of the questions. Raises TeacherError where one has no answer."""
+        with bar(title, sum(len(one.samples) for one in asked)) as shown:
+            found = {}
+            for one, sample, answer in self._ask(asked, load, shown.tokens):
+                found[one.id, one.turn, sample] = answer
+                shown.advance()
+        return found
+
+    def _ask(
+        self, asked: Sequence[Asked], load: Callable[[], Teacher], progress: Progress
+    ) -> Iterator[tuple[Asked, int, Answer]]:
+        if not asked:
+            return
+        questions = [
+            Question(
+                one.messages, tuple(self._seed(one, n) for n in one.samples), one.origin, one.tools
+            )
+            for one in asked
+        ]
+        with closing(load().answer(questions, self.draw.sampling, progress)) as results:
+            for index, number, result in results:
+                one = asked[index]
+                yield one, one.samples[number], self._accepted(one, result)
+
+    def _seed(self, one: Asked, sample: int) -> int:
+        return derive(self.draw.seed, "eval", self.draw.name, one.id, one.turn, sample)
+
+    def _accepted(self, one: Asked, result: Answer | Failure) -> Answer:
+        """Return the answer, of a prompt that is too long an empty one. Raises TeacherError."""
+        if isinstance(result, Answer):
+            # Half of a surrogate pair is no text, and could not be written.
+            return replace(result, text=result.text.encode("utf-8", "replace").decode())
+        if result.kind == TOO_LONG and self.long_is_wrong:
+            return Answer("", "length", None, 0)
+        advice = "All answers so far are kept: repeat the command to go on"
+        if result.kind == TOO_LONG:
+            advice = "Ask for fewer shots, or count it as wrong with eval.too_long=wrong"
+        raise TeacherError(result.reason, advice, where=one.origin or one.id)
+
+
+class AnswerFile(Answers):
+    """The answers to some questions by one draw, kept in a file.
 
     `provenance`: what decides them; a file of other answers is refused. `key` is the config's of
-    the folder. A prompt that fills the model's context is an error, or with `long_is_wrong` an
-    answer that says nothing.
+    the folder.
     """
 
     def __init__(
@@ -85,7 +137,8 @@ class AnswerFile:
         long_is_wrong: bool = False,
         key: str = KEY,
     ) -> None:
-        self.path, self.draw, self.long_is_wrong, self.key = path, draw, long_is_wrong, key
+        super().__init__(draw, long_is_wrong=long_is_wrong)
+        self.path, self.key = path, key
         self.rows = AppendOnlyRows(path, provenance, key)
 
     def answers(
@@ -127,37 +180,6 @@ class AnswerFile:
             if place in digests:
                 known[place] = answer
         return known
-
-    def _ask(
-        self, missing: Sequence[Asked], load: Callable[[], Teacher], progress: Progress
-    ) -> Iterator[tuple[Asked, int, Answer]]:
-        if not missing:
-            return
-        questions = [
-            Question(
-                one.messages, tuple(self._seed(one, n) for n in one.samples), one.origin, one.tools
-            )
-            for one in missing
-        ]
-        with closing(load().answer(questions, self.draw.sampling, progress)) as results:
-            for index, number, result in results:
-                one = missing[index]
-                yield one, one.samples[number], self._accepted(one, result)
-
-    def _seed(self, one: Asked, sample: int) -> int:
-        return derive(self.draw.seed, "eval", self.draw.name, one.id, one.turn, sample)
-
-    def _accepted(self, one: Asked, result: Answer | Failure) -> Answer:
-        """Return the answer, of a prompt that is too long an empty one. Raises TeacherError."""
-        if isinstance(result, Answer):
-            # Half of a surrogate pair is no text, and could not be written.
-            return replace(result, text=result.text.encode("utf-8", "replace").decode())
-        if result.kind == TOO_LONG and self.long_is_wrong:
-            return Answer("", "length", None, 0)
-        advice = "All answers so far are kept: repeat the command to go on"
-        if result.kind == TOO_LONG:
-            advice = "Ask for fewer shots, or count it as wrong with eval.too_long=wrong"
-        raise TeacherError(result.reason, advice, where=one.origin or one.id)
 
     def _row(self, one: Asked, sample: int, answer: Answer) -> dict[str, Any]:
         return {

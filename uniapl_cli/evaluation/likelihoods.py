@@ -14,9 +14,10 @@ from uniapl_cli.errors import DataError
 from uniapl_cli.evaluation.answers import KEY, otherwise
 from uniapl_cli.evaluation.benchmarks import Benchmark, ChoiceItem, Graded
 from uniapl_cli.files import Row
+from uniapl_cli.generation.likelihood import ChoiceRequest, LikelihoodScorer
 from uniapl_cli.runs.console import bar
 from uniapl_cli.runs.fingerprint import of_text
-from uniapl_cli.types import Likelihood
+from uniapl_cli.types import Likelihood, Progress
 
 # In a draw's place: nothing is drawn.
 LIKELIHOOD = "likelihood"
@@ -60,6 +61,26 @@ class LikelihoodFile:
                 raise DataError(problem, otherwise(KEY), where=row.origin, got=id)
             known[id] = found
         return known
+
+
+def score_items(
+    scorer: LikelihoodScorer,
+    items: Sequence[ChoiceItem],
+    progress: Progress,
+    *,
+    long_is_wrong: bool,
+) -> Iterator[tuple[int, list[Likelihood]]]:
+    """Yield (index of the item, a Likelihood an option); contexts are plain text.
+
+    With `long_is_wrong`, an item that does not fit the model has none.
+    """
+    requests = [ChoiceRequest(i.context, i.options, i.origin or i.id) for i in items]
+    fitting = list(range(len(requests)))
+    if long_is_wrong:
+        fitting = [index for index in fitting if scorer.fits(requests[index])]
+        yield from ((index, []) for index in sorted({*range(len(requests))} - {*fitting}))
+    found = scorer.score([requests[index] for index in fitting], progress)
+    yield from ((fitting[number], likelihoods) for number, likelihoods in found)
 
 
 def digest(item: ChoiceItem) -> str:

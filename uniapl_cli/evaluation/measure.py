@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from uniapl_cli.evaluation.answers import AnswerFile, Asked, Place
+from uniapl_cli.evaluation.answers import Answers, Asked, Place
 from uniapl_cli.evaluation.benchmarks import Benchmark, Graded, Item
 from uniapl_cli.runs.console import bar
 from uniapl_cli.teachers import Answer, Teacher
@@ -35,7 +35,7 @@ def chosen(benchmark: Benchmark, items: Sequence[Any], limit: int | None) -> lis
 
 
 def ask(
-    items: Sequence[Item], file: AnswerFile, load: Callable[[], Teacher], title: str
+    items: Sequence[Item], file: Answers, load: Callable[[], Teacher], title: str
 ) -> dict[Place, Answer]:
     """Ask every question of the items, a turn of all conversations at a time; return the answers.
 
@@ -52,7 +52,7 @@ def ask(
 
 
 def _questions(
-    item: Item, turn: int, file: AnswerFile, answers: Mapping[Place, Answer]
+    item: Item, turn: int, file: Answers, answers: Mapping[Place, Answer]
 ) -> Iterator[Asked]:
     samples = tuple(range(file.draw.samples))
     if turn == 0:

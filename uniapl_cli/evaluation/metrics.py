@@ -29,13 +29,15 @@ class Answer:
 
 
 Metric = Callable[..., dict[str, list[Share]]]
+# traits: constraints=True: it grades by these. better: of the names that it returns, those by which
+# one model may be called better than another, and whether "higher" or "lower" is.
 metrics: Registry[Metric] = Registry("metric", supplied=("chat", "discriminator"))
 
 
-def check_graded(examples: Sequence[Example], names: Iterable[str]) -> None:
+def check_graded(examples: Sequence[Example], names: Iterable[str], key: str) -> None:
     """Say how many prompts the metrics that grade by constraints leave out: those without any.
 
-    Raises DataError where all are left out.
+    `key` is the config's of the metrics. Raises DataError where all are left out.
     """
     bare = [example for example in examples if not example.constraints]
     grading = [name for name in names if metrics[name].traits.get("constraints")]
@@ -44,7 +46,7 @@ def check_graded(examples: Sequence[Example], names: Iterable[str]) -> None:
     if len(bare) == len(examples):
         raise DataError(
             f"no prompt has constraints, so metric '{grading[0]}' has nothing to grade",
-            "Use rows with instruction_id_list and kwargs, or other eval.metrics",
+            f"Use rows with instruction_id_list and kwargs, or other {key}",
             where=bare[0].origin,
         )
     log.warning(
@@ -55,7 +57,10 @@ def check_graded(examples: Sequence[Example], names: Iterable[str]) -> None:
     )
 
 
-@metrics.register("ifeval", constraints=True)
+RATES = ("prompt_strict", "prompt_loose", "inst_strict", "inst_loose")
+
+
+@metrics.register("ifeval", constraints=True, better=dict.fromkeys(RATES, "higher"))
 def ifeval(answers: Sequence[Answer]) -> dict[str, list[Share]]:
     """IFEval's four: prompt- and instruction-level, strict and loose.
 
@@ -75,7 +80,7 @@ def ifeval(answers: Sequence[Answer]) -> dict[str, list[Share]]:
     return shares
 
 
-@metrics.register("length")
+@metrics.register("length", better={"truncated": "lower"})
 def length(answers: Sequence[Answer], *, chat: Chat) -> dict[str, list[Share]]:
     """Tokens a response, the share cut off, and the length over the teacher's, if there is one."""
     if uncounted := next((a for a in answers if a.completion.response_tokens is None), None):
@@ -93,7 +98,7 @@ def length(answers: Sequence[Answer], *, chat: Chat) -> dict[str, list[Share]]:
     return shares
 
 
-@metrics.register("topic")
+@metrics.register("topic", better={"topic": "higher"})
 def topic(answers: Sequence[Answer]) -> dict[str, list[Share]]:
     """Tiny world: whether the response stays on the prompt's topic, which no verifier checks."""
     shares = []
@@ -106,7 +111,7 @@ def topic(answers: Sequence[Answer]) -> dict[str, list[Share]]:
     return {"topic": shares}
 
 
-@metrics.register("discriminator")
+@metrics.register("discriminator", better={"score": "higher"})
 def discriminator(
     answers: Sequence[Answer], *, discriminator: Discriminator
 ) -> dict[str, list[Share]]:

@@ -25,6 +25,8 @@ SHOWN = (
     "ranking/accuracy",
     "grad_norm",
 )
+# Of a validation's metrics these are said, where there are any: the ends of their names.
+SAID = ("/prompt_strict", "/length", "/loss", "/accuracy", "/overall")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,16 @@ class Reporter:
     def interruptible(self) -> AbstractContextManager[None]:
         """Return a block in which a signal raises Interrupted at once."""
         return self.stop.interruptible()
+
+    def has_validated(self, step: int) -> bool:
+        """Whether the validation of a step has been reported."""
+        return any(row["step"] == step for row in self.run.validated())
+
+    def validated(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Log what validation has measured of a step, and say it."""
+        self.run.log_validation({"step": step, **metrics})
+        main = [name for name in metrics if name.endswith(SAID)] or list(metrics)
+        log.info("validation of step %d: %s", step, progress_note(metrics, main))
 
     def rewind(self, step: int) -> None:
         """Delete what was logged after `step`, from whose checkpoint training goes on."""

@@ -5,6 +5,8 @@ inputs.json       digests of the data, the template and the models that were rea
 environment.json  versions, commit, machine
 metrics.jsonl     a line a logged step
 samples.jsonl     rollouts with their rewards
+validation.jsonl  a line a validation
+best/             the model that was best at validation, with best.json
 checkpoints/      the state to resume from
 final/            the trained model; it exists only when the run has finished
 """
@@ -37,6 +39,8 @@ class RunDirectory:
         self.inputs = path / "inputs.json"
         self.metrics = path / "metrics.jsonl"
         self.samples = path / "samples.jsonl"
+        self.validation = path / "validation.jsonl"
+        self.best = path / "best"
         self.checkpoints = path / "checkpoints"
         self.final = path / "final"
 
@@ -113,18 +117,29 @@ class RunDirectory:
         """Append a line of metrics."""
         _append(self.metrics, [{"version": VERSION, **row}])
 
+    def log_validation(self, row: Mapping[str, Any]) -> None:
+        """Append a line of validation."""
+        _append(self.validation, [{"version": VERSION, **row}])
+
     def logged(self) -> list[dict[str, Any]]:
         """Return the lines of metrics in order, but for a last one that a kill tore.
 
         Raises RunError for lines of another version, and for what is no step's.
         """
-        if not self.metrics.exists():
+        return self._logged(self.metrics)
+
+    def validated(self) -> list[dict[str, Any]]:
+        """Return the lines of validation, likewise."""
+        return self._logged(self.validation)
+
+    def _logged(self, path: Path) -> list[dict[str, Any]]:
+        if not path.exists():
             return []
-        rows = [self._versioned(row) for row, _ in self._lines(self.metrics)]
+        rows = [self._versioned(row) for row, _ in self._lines(path)]
         for earlier, later in pairwise(rows):
             if later["step"] <= earlier["step"]:
                 problem = f"step {later['step']} comes after step {earlier['step']}"
-                raise self._damaged(self.metrics, problem, None, later["step"])
+                raise self._damaged(path, problem, None, later["step"])
         return rows
 
     def _versioned(self, row: Row) -> dict[str, Any]:
@@ -146,7 +161,7 @@ class RunDirectory:
 
     def rewind(self, step: int) -> None:
         """Delete the lines of steps after `step`, and a last line cut off by a kill."""
-        for path in (self.metrics, self.samples):
+        for path in (self.metrics, self.samples, self.validation):
             if path.exists():
                 # Bytes: a float would be written anew, and text lines also end at U+2028.
                 with replacing(path) as file:

@@ -161,13 +161,17 @@ def set_dtype(config: Any, named: str) -> None:
 
 
 def save_folder(
-    folder: Path, model: Any, tokenizer: Any, dtype: Dtype = "auto", card: str | None = None
+    folder: Path,
+    model: Any,
+    tokenizer: Any,
+    dtype: Dtype = "auto",
+    texts: Mapping[str, str] | None = None,
 ) -> None:
     """Write a folder that `from_pretrained` loads, atomically; the weights as `dtype`.
 
     An adapter is merged into the weights, and also saved by itself in the subfolder `adapter`.
-    The files of the processors are as they were. `card`: the text of its README.md. Raises
-    OutputError.
+    The files of the processors are as they were. texts: further files by name, such as README.md.
+    Raises OutputError.
     """
     adapted = bool(adapted_layers(model))
     state = merged(model) if adapted else model.state_dict()
@@ -185,5 +189,5 @@ def save_folder(
         tokenizer.save_pretrained(scratch)
         for name, content in getattr(model, "processor_files", {}).items():
             (scratch / name).write_bytes(content)
-        if card is not None:
-            (scratch / "README.md").write_text(card, encoding="utf-8")
+        for name, text in (texts or {}).items():
+            (scratch / name).write_text(text, encoding="utf-8")

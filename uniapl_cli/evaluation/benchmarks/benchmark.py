@@ -114,10 +114,10 @@ class Benchmark(Options):
     upstream: ClassVar[Upstream | None] = None
 
     data: FilePath | None = key(
-        None, "folder, file or hub name; null is the folder of its name in eval.benchmark_data"
+        None, "folder, file or hub name; null is the folder of its name in `benchmark_data`"
     )
     limit: int | None = key(
-        None, "only so many rows, of each subset alike; null is eval.limit", ge=1
+        None, "only so many rows, of each subset alike; null is the section's own limit", ge=1
     )
     subsets: list[str] = key([], "only these subjects, languages or levels; [] takes all")
 

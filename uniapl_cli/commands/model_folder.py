@@ -1,0 +1,30 @@
+"""A model of a run as a folder that other tools load, with its card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.commands.card import model_card
+from uniapl_cli.config.schema import Config
+from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.training.policy import Trainable, save_folder
+from uniapl_cli.training.terms import Plan
+
+
+def save_model(
+    folder: Path,
+    config: Config,
+    method: Plan,
+    run: RunDirectory,
+    trained: Trainable,
+    row: Mapping[str, Any] | None,
+    texts: Mapping[str, str],
+) -> None:
+    """Write a model, atomically, with its card and further files. row: its validation, if any.
+
+    Raises OutputError.
+    """
+    card, dtype = model_card(config, method, run, row), config.run.final_dtype
+    save_folder(folder, trained.model, trained.tokenizer, dtype, {"README.md": card, **texts})
