@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from uniapl_cli.evaluation.metrics import Answer as Answer
     from uniapl_cli.evaluation.metrics import metrics
     from uniapl_cli.files import Row as Row
+    from uniapl_cli.monitoring.trackers import TrackedRun as TrackedRun
+    from uniapl_cli.monitoring.trackers import trackers
     from uniapl_cli.objectives import advantages, objectives, reductions
     from uniapl_cli.options import Options as Options
     from uniapl_cli.options import key as key
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     register_metric = metrics.register
     register_benchmark = benchmarks.register
     register_layout = layouts.register
+    register_tracker = trackers.register
 
 # Where each name is: `module:attribute`. tests/test_public_api.py holds this against the above.
 _PUBLIC = {
@@ -100,6 +103,7 @@ _PUBLIC = {
     "register_metric": "evaluation.metrics:metrics.register",
     "register_benchmark": "evaluation.benchmarks:benchmarks.register",
     "register_layout": "data.layouts:layouts.register",
+    "register_tracker": "monitoring.trackers:trackers.register",
     # What definitions are made of.
     "Options": "options:Options",
     "key": "options:key",
@@ -111,6 +115,7 @@ _PUBLIC = {
     "Discriminator": "discriminators:Discriminator",
     "DiscriminatorOptions": "discriminators:DiscriminatorOptions",
     "Optimizer": "training.optim:Optimizer",
+    "TrackedRun": "monitoring.trackers:TrackedRun",
     "Answer": "evaluation.metrics:Answer",
     "Benchmark": "evaluation.benchmarks:Benchmark",
     "Item": "evaluation.benchmarks:Item",

@@ -40,6 +40,7 @@ from uniapl_cli.commands import (
     subject,
     tasks,
     teacher_gen,
+    track,
     train,
 )
 from uniapl_cli.config.shape import field_shape
@@ -232,6 +233,8 @@ def built(files: Path) -> Iterator[list[Any]]:
         patch.setattr(train, "run_loop", note(True))
         patch.setattr(model_folder, "save_folder", saving)
         patch.setattr(train, "open_run", note())
+        patch.setattr(train, "check_trackers", lambda config: None)
+        patch.setattr(track, "followers", lambda run, chosen: noted.append(chosen) or [])
         patch.setattr(pretrain_polar, "open_run", note())
         patch.setattr(pretrain_polar, "pair_accuracy", note({}))
         patch.setattr(teacher_gen, "teach", teaching)

@@ -6,11 +6,13 @@ import asyncio
 import errno
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from httpx2 import AsyncClient, MockTransport, Response
 from mistake import PLACED, Mistake
@@ -20,6 +22,7 @@ from uniapl_cli import load_config
 from uniapl_cli.appending import AppendOnlyRows
 from uniapl_cli.cli.session import _advice
 from uniapl_cli.commands.status import status
+from uniapl_cli.commands.track import check_trackers, track
 from uniapl_cli.config.render import to_yaml
 from uniapl_cli.http import RequestFailed, post
 from uniapl_cli.monitoring.check import RunFacts
@@ -164,6 +167,11 @@ def locked_rows() -> None:
         AppendOnlyRows(Path("out.jsonl"), {}, "teach.out").__enter__()
 
 
+def without_package() -> None:
+    with patch.dict(sys.modules, wandb=None):
+        check_trackers(load_config(None, ["run.trackers=[wandb]"], "sft"))
+
+
 ROLLOUTS: Any = [SimpleNamespace(example=SimpleNamespace(origin="rows.jsonl:7", id="7"))] * 2
 
 
@@ -244,6 +252,8 @@ MISTAKES: dict[str, Mistake] = {
     "metrics, of another version": Mistake(older_metrics, (*PLACED, "key")),
     "run, locked": Mistake(locked, ("key", "got")),
     "run, no run to tell the status of": Mistake(lambda: status(Path("runs"))),
+    "track, no run": Mistake(lambda: str(track(Path("runs"))), ("got",)),
+    "tracker, no package": Mistake(without_package, ("key", "got")),
     "rows, locked": Mistake(locked_rows, ("got",)),
     "reward function, fails": Mistake(lambda: rewarded(lambda rollouts: 1 / 0), ("where",)),
     "reward function, gives too few": Mistake(lambda: rewarded(lambda rollouts: [1.0]), ("got",)),

@@ -33,6 +33,7 @@ ADDED = {
     "my_metric": ("metrics", "shouting"),
     "my_layout": ("layouts", "quiz"),
     "my_benchmark": ("benchmarks", "sums"),
+    "my_tracker": ("trackers", "notebook"),
 }
 SMALL = (
     "model.path=tiny:base", "training.steps=2", "sampling.max_new_tokens=8", "run.dir=run",

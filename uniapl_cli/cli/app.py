@@ -25,6 +25,7 @@ from uniapl_cli.cli import (
     status,
     teacher_gen,
     tiny,
+    track,
     train,
 )
 from uniapl_cli.cli.session import fill_standard_descriptors
@@ -65,6 +66,7 @@ for name, function, panel in (
     ("eval", eval.evaluate, PIPELINE),
     ("score", score.score, PIPELINE),
     ("status", status.status, LOOK),
+    ("track", track.track, LOOK),
     ("push", push.push, LOOK),
     ("report", report.report, LOOK),
     ("compare", compare.compare, LOOK),

@@ -20,6 +20,7 @@ from uniapl_cli.commands.run import (
     open_run,
 )
 from uniapl_cli.commands.streams import bad_rows, examples
+from uniapl_cli.commands.track import check_trackers
 from uniapl_cli.commands.train import execute, make_optimizer
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows
@@ -51,6 +52,7 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     config.require("run.dir", "polar.init", "training.steps")
     config.require_filled(*SECTIONS["pretrain-polar"])
     method, lr = plan(config), learning_rate(config)
+    check_trackers(config)
     source = config.source(SOURCE)
     assert isinstance(source, ComparisonsOptions)
     check_outputs(config, "pretrain-polar")

@@ -43,6 +43,7 @@ from uniapl_cli.commands.run import (
     with_date,
 )
 from uniapl_cli.commands.streams import FILES, make_streams, terms_by_stream
+from uniapl_cli.commands.track import check_trackers, tracking
 from uniapl_cli.commands.validating import Validation, make_validation
 from uniapl_cli.commands.validation import (
     check_validation,
@@ -54,6 +55,7 @@ from uniapl_cli.errors import UniAPLError
 from uniapl_cli.loading import context_length
 from uniapl_cli.monitoring.health import Health
 from uniapl_cli.monitoring.reporter import Reporter
+from uniapl_cli.monitoring.tracking import Tracking
 from uniapl_cli.runs.console import bar, messages
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.signals import Stopped, StopRequest
@@ -79,6 +81,7 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     """
     config.require("run", "model.path", "training", "terms", "optim")
     method, lr = plan(config), learning_rate(config)
+    check_trackers(config)
     if config.model.adapter is not None:
         with config.blaming("model.adapter"):
             require_peft()
@@ -162,7 +165,22 @@ def execute(
     reference: Policy | None = None,
     validation: Validation | None = None,
 ) -> dict[str, Any]:
-    """Run the loop in an opened run directory and write the final model."""
+    """Run the loop in an opened run directory and write the final model; trackers show it."""
+    with tracking(config, run) as shown:
+        return _execute(config, run, state, method, sources, lr, reference, validation, shown)
+
+
+def _execute(
+    config: Config,
+    run: RunDirectory,
+    state: State,
+    method: Plan,
+    sources: Mapping[str, Source],
+    lr: Schedule,
+    reference: Policy | None,
+    validation: Validation | None,
+    shown: Tracking,
+) -> dict[str, Any]:
     training, began = config.training, time.monotonic()
     device = state.trainable.device.type
     settings = Settings(
@@ -187,7 +205,7 @@ def execute(
         health = (
             Health(run_facts(config, method, state.trainable.device)) if config.run.health else None
         )
-        reporter = Reporter(run, config.run, progress, stop, health)
+        reporter = Reporter(run, config.run, progress, stop, health, shown)
         validate = partial(validation, reporter) if validation is not None else lambda done: None
         parts = checkpoints, reporter, settings, reference, validate
         if not run_loop(state, method, sources, *parts):

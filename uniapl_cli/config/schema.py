@@ -16,6 +16,7 @@ from uniapl_cli.discriminators.discriminator import DiscriminatorOptions
 from uniapl_cli.evaluation.options import EvalOptions
 from uniapl_cli.evaluation.validation import ValidationOptions
 from uniapl_cli.generation import generators
+from uniapl_cli.monitoring.trackers import trackers
 from uniapl_cli.options import MISSING, FilePath, Options, key, section
 from uniapl_cli.pipelines.filter import FilterOptions
 from uniapl_cli.pipelines.score import ScoreOptions
@@ -36,6 +37,17 @@ from uniapl_cli.types import Sampling
 
 # Named here: inside Config, `sources` is its field.
 Sources = Annotated[dict[str, SourceOptions], Named(Choice(sources))]
+Trackers = Annotated[dict[str, Options], Named(Choice(trackers))]
+
+
+class Run(RunOptions):
+    """Where and how a run writes, on what it computes, and what shows it."""
+
+    trackers: Trackers = key(
+        {},
+        "programs that show the run: [tensorboard], or {wandb: {project: mine}}",
+        may_change=True,
+    )
 
 
 class Model(Options):
@@ -90,7 +102,7 @@ class Config(Root):
         "sampling, training and scoring compute in it; auto is bfloat16 on CUDA, else float32",
     )
     method: str | None = key(None, "set by `uniapl train METHOD`; ${method} names it in paths")
-    run: RunOptions = section(RunOptions, "where and how often")
+    run: Run = section(Run, "where and how often")
     model: Policy = section(Policy, "the policy that training starts from")
     teacher: Teacher = section(Teacher, "the model that teacher-gen asks")
     chat: ChatOptions = section(ChatOptions, "messages to prompts")

@@ -1,14 +1,15 @@
-"""A run's reports of each step: to its directory, to the console, to the health checks."""
+"""A run's reports of each step: to its directory, the console, the health checks, trackers."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from uniapl_cli.monitoring.health import Health
+from uniapl_cli.monitoring.tracking import Tracking
 from uniapl_cli.runs.console import Bar, progress_note
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.options import RunOptions
@@ -38,6 +39,7 @@ class Reporter:
     bar: Bar
     stop: StopRequest
     health: Health | None = None
+    tracking: Tracking = field(default_factory=Tracking)
 
     def interruptible(self) -> AbstractContextManager[None]:
         """Return a block in which a signal raises Interrupted at once."""
@@ -72,6 +74,7 @@ class Reporter:
         if self.health is not None:
             for row in rows:
                 self.health.examine(row["step"], row)
+        self.tracking.begin(step)
         self.bar.start(step)
 
     def report(
@@ -86,4 +89,5 @@ class Reporter:
         if self.options.sample_every and step % self.options.sample_every == 0:
             for source, part in drawn.items():
                 self.run.sample({"step": step, "source": source, **row} for row in part.samples)
+        self.tracking.check()
         self.bar.advance(1, progress_note(metrics, SHOWN))
