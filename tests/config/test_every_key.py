@@ -49,6 +49,7 @@ from uniapl_cli.discriminators.polar import polar
 from uniapl_cli.discriminators.remote import servers as remote
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.evaluation.benchmarks import Item, Turn
+from uniapl_cli.monitoring.trackers import trackers
 from uniapl_cli.options import Options
 from uniapl_cli.registry import Choice, NameOf
 from uniapl_cli.teachers import Answer
@@ -210,6 +211,10 @@ def built(files: Path) -> Iterator[list[Any]]:
         noted.append((arguments, {}))
         return [Item(str(n), (Turn("Why?", ()),), subset) for n, subset in enumerate(SUBSETS)]
 
+    def following(run: Any, chosen: Mapping[str, Any]) -> list[Any]:
+        noted.append([trackers.bind(options) for options in chosen.values()])
+        return []
+
     def saving(folder: Path, *arguments: Any) -> None:
         noted.append((arguments, {}))
         link(folder)
@@ -234,7 +239,7 @@ def built(files: Path) -> Iterator[list[Any]]:
         patch.setattr(model_folder, "save_folder", saving)
         patch.setattr(train, "open_run", note())
         patch.setattr(train, "check_trackers", lambda config: None)
-        patch.setattr(track, "followers", lambda run, chosen: noted.append(chosen) or [])
+        patch.setattr(track, "followers", following)
         patch.setattr(pretrain_polar, "open_run", note())
         patch.setattr(pretrain_polar, "pair_accuracy", note({}))
         patch.setattr(teacher_gen, "teach", teaching)
