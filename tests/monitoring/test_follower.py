@@ -131,12 +131,14 @@ def test_all_kinds_of_rows_are_sent_once_and_in_order(run: RunDirectory) -> None
     one.catch_up(0, ended=False)
     assert tracker.steps() == [1] and tracker.steps("samples") == []  # more may come of step 1
     log(run, 2)
-    (run.path / "validation.jsonl").write_text('{"step": 2, "loss": 0.25}\n')
+    for step in (0, 2):
+        run.log_validation({"step": step, "loss": 0.25})
     one.catch_up(0, ended=False)
     one.catch_up(0, ended=False)
     assert tracker.calls[1:] == [
         ("log", 1, {"loss": 0.5}),
         ("log", 2, {"loss": 0.5}),
+        ("log", 0, {"validation/loss": 0.25}),
         ("log", 2, {"validation/loss": 0.25}),
         ("samples", 1, "rollouts", 2),
         ("samples", 1, "others", 1),

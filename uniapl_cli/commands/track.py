@@ -100,7 +100,7 @@ def _send(follower: Follower, status: Status) -> dict[str, int]:
             "Repeat the command: it sends what is missing",
             got=follower.name,
         ) from error
-    return {kind: follower.entry[kind] for kind in KINDS}
+    return {kind: follower.entry[kind] for kind in KINDS if follower.entry[kind] >= 0}
 
 
 def _options(name: str, own: Mapping[str, Any]) -> Options:

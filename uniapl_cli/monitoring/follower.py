@@ -26,7 +26,8 @@ METRICS, VALIDATION, SAMPLES = KINDS = "metrics", "validation", "samples"
 class Sent:
     """What trackers have of a run: RUN/trackers.json, by the tracker's name.
 
-    An entry has the `id` of the tracked run, and of each kind of rows the last step that was sent.
+    An entry has the `id` of the tracked run, and of each kind of rows the last step that was sent;
+    -1 is none, for a validation may be of step 0.
     """
 
     def __init__(self, run: RunDirectory) -> None:
@@ -39,7 +40,7 @@ class Sent:
 
     def entry(self, name: str) -> dict[str, Any]:
         """Return a tracker's entry; a new one where it has nothing."""
-        new = {"id": uuid.uuid4().hex[:16], **dict.fromkeys(KINDS, 0)}
+        new = {"id": uuid.uuid4().hex[:16], **dict.fromkeys(KINDS, -1)}
         return {**new, **self.entries.get(name, {})}
 
     def write(self, name: str, entry: dict[str, Any]) -> None:
@@ -63,7 +64,7 @@ class Follower:
         self.facts, self.sent = facts, sent
         self.entry = {**sent.entry(name), "id": facts.id}
         self.metrics, self.samples = Tail(sent.run.metrics), Tail(sent.run.samples)
-        self.validation = Tail(sent.run.path / "validation.jsonl")
+        self.validation = Tail(sent.run.validation)
         self.newest, self.started = 0, False
         self.busy: float | None = None  # since when a call has not returned
         self.ending = threading.Event()
