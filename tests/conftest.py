@@ -6,7 +6,9 @@ import faulthandler
 import gc
 import json
 import os
+import shutil
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +26,14 @@ os.environ |= {
     "TRANSFORMERS_VERBOSITY": "error",
     "TOKENIZERS_PARALLELISM": "false",
 }
+
+# What the program keeps for the user is kept away from the user's own; what other packages keep
+# there takes long to make anew.
+CACHE = tempfile.mkdtemp(prefix="uniapl-cache-")
+USERS = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+os.environ.setdefault("HF_HOME", f"{USERS}/huggingface")
+os.environ.setdefault("MPLCONFIGDIR", f"{USERS}/matplotlib")
+os.environ["XDG_CACHE_HOME"] = CACHE
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments" / "tiny"
 
@@ -49,6 +59,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
     A worker of pytest-xdist waits for the others, and is ended from outside.
     """
+    shutil.rmtree(CACHE, ignore_errors=True)
     if not hasattr(config, "workerinput"):
         faulthandler.dump_traceback_later(300, exit=True)
 

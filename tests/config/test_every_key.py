@@ -35,6 +35,7 @@ from uniapl_cli.commands import (
     measured,
     model_folder,
     pretrain_polar,
+    reading,
     replies,
     score,
     subject,
@@ -81,6 +82,7 @@ OTHER: Mapping[str, Any] = {
     "data.layouts.prompts": "autoif",
     "data.layouts.preferences": "preference",
     "data.ignore": ["reference"],
+    "data.cache": "elsewhere",
     "data.split": "heldout",
     "data.splits.demonstrations": "heldout",
     "data.splits.prompts": "heldout",
@@ -207,7 +209,7 @@ def built(files: Path) -> Iterator[list[Any]]:
         noted.append(((rows, load(), *arguments), options))
         return {}
 
-    def reading(*arguments: Any) -> Any:
+    def read_items(*arguments: Any) -> Any:
         noted.append((arguments, {}))
         return [Item(str(n), (Turn("Why?", ()),), subset) for n, subset in enumerate(SUBSETS)]
 
@@ -234,6 +236,7 @@ def built(files: Path) -> Iterator[list[Any]]:
             patch.setattr(module, "load_model", copied(module.load_model))
         for module in (local, polar):
             patch.setattr(module, "load_pretrained", copied(module.load_pretrained))
+        patch.setattr(reading, "Cache", note())
         patch.setattr(train, "context_length", cache(train.context_length))
         patch.setattr(train, "run_loop", note(True))
         patch.setattr(model_folder, "save_folder", saving)
@@ -251,7 +254,7 @@ def built(files: Path) -> Iterator[list[Any]]:
         patch.setattr(harness, "check_installed", lambda: None)
         patch.setattr(harness, "model_class", note)
         patch.setattr(harness, "run_tasks", note({}))
-        patch.setattr(tasks, "read_items", reading)
+        patch.setattr(tasks, "read_items", read_items)
         patch.setattr(benchmarks, "ask", note({}))
         patch.setattr(benchmarks, "grade", note([]))
         patch.setattr(evaluate, "environment", lambda **_: {})

@@ -10,7 +10,7 @@ from uniapl_cli.commands.device import arithmetic
 from uniapl_cli.commands.validation import sampling_of, times
 from uniapl_cli.commands.validation_rows import HeldOut
 from uniapl_cli.config.schema import Config
-from uniapl_cli.data.encode import Encoded
+from uniapl_cli.data.encode import Encoded, lengths
 from uniapl_cli.loading.weights import read_headers
 from uniapl_cli.training.optim import optimizers
 from uniapl_cli.training.streams import Stream
@@ -49,17 +49,14 @@ def longest(
     found = {}
     for name in dict.fromkeys(term.source for term in method.ever_active):
         kind = config.source_kind(name)
-        items = [i for i in streams[kind.traits["stream"]].items if isinstance(i, Encoded)]
-        answers = [
-            len(ids)
-            for item in items
-            for answer in kind.traits.get("answers", ())
-            if (ids := getattr(item, answer)) is not None
-        ]
+        items = streams[kind.traits["stream"]].items
+        if not len(items) or not isinstance(items[0], Encoded):
+            continue
+        of_answers = (lengths(items, answer) for answer in kind.traits.get("answers", ()))
+        answers = [tokens for own in of_answers for tokens in own if tokens is not None]
         sampled = [config.sampling.max_new_tokens] if kind.traits.get("rewarded") else []
-        if items:
-            prompt = max(len(item.prompt) for item in items)
-            found[name] = {"prompt": prompt, "response": max(answers + sampled, default=0)}
+        prompt = max(tokens or 0 for tokens in lengths(items, "prompt"))
+        found[name] = {"prompt": prompt, "response": max(answers + sampled, default=0)}
     return found
 
 

@@ -12,7 +12,7 @@ from uniapl_cli.commands.reads import BY_CONTENT, is_read
 from uniapl_cli.config.layers import dotted
 from uniapl_cli.config.render import fixed, plain
 from uniapl_cli.config.schema import Config
-from uniapl_cli.data import open_rows, paths_named
+from uniapl_cli.data.stored.depends import data_digest
 from uniapl_cli.loading import hub_file
 from uniapl_cli.runs import fingerprint
 from uniapl_cli.tiny.assets import resolve
@@ -23,11 +23,7 @@ Inputs = Mapping[str, Mapping[str, Any]]
 
 def data_input(config: Config, name: str, stream: str = "") -> dict[str, Any]:
     """Return the record of a data set: its files' content, or `datasets`' fingerprint of it."""
-    if digests := [fingerprint.of_data(path) for path in paths_named(resolve(name))]:
-        digest = digests[0] if len(digests) == 1 else fingerprint.of_text(" ".join(digests))
-        return {"path": name, "digest": digest}
-    loaded = getattr(open_rows(name, config.data.split_of(stream)), "dataset", None)
-    return {"path": name, "digest": getattr(loaded, "_fingerprint", None)}
+    return {"path": name, "digest": data_digest(resolve(name), config.data.split_of(stream))}
 
 
 def model_input(name: str, revision: str | None = None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from uniapl_cli.types import Example
 log = logging.getLogger("uniapl")
 
 Answer = Literal["response", "rejected"]
+Part = Literal["prompt", "response", "rejected"]
 Ids = array  # of C ints: 4 bytes a token, where a list takes 8 or more
 
 # Rows whose texts go to the tokenizer together.
@@ -60,26 +61,37 @@ def encode(
     Equal prompts are encoded once. `bad` takes the rows that the chat template refuses; without it,
     or if it holds too many, the row's DataError is raised.
     """
-    encoder = _Encoder(chat, answers, bad if bad is not None else BadRows(0))
+    encoder = Encoder(chat, answers, bad if bad is not None else BadRows(0))
     encoded = []
-    for chunk in _chunks(examples):
+    for chunk in chunks(examples):
         encoded += encoder.chunk(chunk)
         if progress is not None:
             progress.advance(len(chunk))
-    for what, count in encoder.counts.items():
-        if count:
-            log.warning("%s: %d", what, count)
+    encoder.report()
     return encoded
 
 
-def _chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
+def lengths(items: Sequence[Encoded], part: Part) -> Sequence[int | None]:
+    """Return the tokens of each item's prompt or answer; None where it has no such answer.
+
+    A sequence that knows them, without making its items, says so by a method of this name.
+    """
+    known = getattr(items, "lengths", None)
+    if known is not None:
+        found: Sequence[int | None] = known(part)
+        return found
+    return [None if (ids := getattr(item, part)) is None else len(ids) for item in items]
+
+
+def chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
+    """Yield the examples in lists of CHUNK."""
     source = iter(examples)
     while chunk := list(islice(source, CHUNK)):
         yield chunk
 
 
 @dataclass
-class _Encoder:
+class Encoder:
     """Encodes chunks of examples. `counts`: what was left out of texts, for messages."""
 
     chat: Chat
@@ -118,6 +130,12 @@ class _Encoder:
             )
             for index, example in enumerate(good)
         ]
+
+    def report(self) -> None:
+        """Log what was left out of the texts so far."""
+        for what, count in self.counts.items():
+            if count:
+                log.warning("%s: %d", what, count)
 
     def _render(self, example: Example, texts: dict[Hashable, str]) -> None:
         """Render the example's prompt unless it has been. Raises ModelError."""

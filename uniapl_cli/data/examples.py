@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from uniapl_cli.data.collector import paused
@@ -75,33 +75,53 @@ def read_examples(
     each assistant's turn is an example. Raises DataError: for one bad row more than tolerated, for
     a data set without rows, for columns that fit no layout.
     """
-    _refuse_empty(rows)
-    options = RowReader(_known(layout), tuple(ignore), learnt)
-    reader = None if layout == "auto" else options
     examples: list[Example] = []
-    for row in rows.attempts():
-        if reader is None and isinstance(row, Row):
-            reader = options.detected(row)
-        read = _read(reader, row, build, every_turn)
-        if isinstance(read, BadRow):
-            bad.add(read)
-        else:
-            examples += read
-        if progress is not None:
-            progress.advance()
+    reader = ExampleReader(layout, build, ignore=ignore, learnt=learnt, every_turn=every_turn)
+    for _, read in reader.good(rows, bad, progress):
+        examples += read
     return examples
 
 
-def _read(
-    reader: RowReader | None, row: Row | BadRow, build: Build, every_turn: bool
-) -> list[Example] | BadRow:
-    if isinstance(row, BadRow):
-        return row
-    assert reader is not None, "a row that can be parsed has a layout"
-    if every_turn:
-        return reader.read_every_turn(row, build)
-    example = reader.read(row, build)
-    return example if isinstance(example, BadRow) else [example]
+class ExampleReader:
+    """Reads rows one after the other; the layout "auto" is that of the first that can be parsed."""
+
+    def __init__(
+        self,
+        layout: str,
+        build: Build,
+        *,
+        ignore: Sequence[str] = (),
+        learnt: bool = False,
+        every_turn: bool = False,
+    ) -> None:
+        self.build, self.every_turn = build, every_turn
+        self.detects = layout == "auto"
+        self.reader = RowReader(_known(layout), tuple(ignore), learnt)
+
+    def good(
+        self, rows: Rows, bad: BadRows, progress: Bar | None = None
+    ) -> Iterator[tuple[Row, list[Example]]]:
+        """Yield the good rows with their examples. Raises DataError, also if there are no rows."""
+        _refuse_empty(rows)
+        for row in rows.attempts():
+            read = self.read(row)
+            if isinstance(read, BadRow):
+                bad.add(read)
+            elif isinstance(row, Row):
+                yield row, read
+            if progress is not None:
+                progress.advance()
+
+    def read(self, row: Row | BadRow) -> list[Example] | BadRow:
+        """Return the examples of a row, or a bad row with its error."""
+        if isinstance(row, BadRow):
+            return row
+        if self.detects:
+            self.detects, self.reader = False, self.reader.detected(row)
+        if self.every_turn:
+            return self.reader.read_every_turn(row, self.build)
+        example = self.reader.read(row, self.build)
+        return example if isinstance(example, BadRow) else [example]
 
 
 def _known(layout: str) -> str:

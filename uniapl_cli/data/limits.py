@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import overload
 
-from uniapl_cli.data.encode import Answer, Encoded, Ids
+from uniapl_cli.data.encode import Answer, Encoded, Part, lengths
 from uniapl_cli.data.options import Overlong
 from uniapl_cli.errors import DataError
 
@@ -49,14 +50,41 @@ class Limits:
             return DataError(problem, got=prompt + longest)
         return None
 
-    def cut(self, item: Encoded) -> Encoded:
-        """Cut a response to its limit and to what the prompt leaves of the context.
+    def room(self, prompt: int) -> int:
+        """Return how many tokens of a response are left behind a prompt of so many."""
+        return min(self.response, self.context - prompt)
 
-        The stop token is cut off too, since the teacher did not stop there.
-        """
-        assert item.response is not None, "only a response is cut"
-        length = min(self.response, self.context - len(item.prompt))
-        return replace(item, response=item.response[:length])
+
+class Selection(Sequence[Encoded]):
+    """Some items of a data set, by index; `cut` says where a response ends, without stop token."""
+
+    def __init__(
+        self, items: Sequence[Encoded], indices: Sequence[int], cut: Mapping[int, int] | None = None
+    ) -> None:
+        self.items, self.indices, self.cut = items, array("q", indices), cut or {}
+
+    @overload
+    def __getitem__(self, index: int) -> Encoded: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Encoded]: ...
+    def __getitem__(self, index: int | slice) -> Encoded | Sequence[Encoded]:
+        """Return an item, or several."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        place = self.indices[index]
+        item = self.items[place]
+        if place not in self.cut or item.response is None:
+            return item
+        return replace(item, response=item.response[: self.cut[place]])
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def lengths(self, part: Part) -> list[int | None]:
+        """Return the tokens of a part of each item, as `encode.lengths` does."""
+        whole = lengths(self.items, part)
+        cut = self.cut if part == "response" else {}
+        return [cut.get(index, whole[index]) for index in self.indices]
 
 
 def fit(
@@ -64,49 +92,54 @@ def fit(
     limits: Limits,
     overlong: Overlong,
     answers: Sequence[Answer] = (),
-) -> list[Encoded]:
+) -> Sequence[Encoded]:
     """Return the items whose prompt, and those of `answers` that they have, fit the limits.
 
-    `overlong` decides about a longer one: an error, left out, or its response cut; the last two are
-    counted and logged. Prompts are never cut, nor are preference answers: the label belongs to the
-    full text. Raises DataError, also if nothing is left.
+    `overlong` decides about a longer one: an error, left out, or its response cut, the stop token
+    too, since the teacher did not stop there; the last two are counted and logged. Prompts are
+    never cut, nor are preference answers: the label belongs to the full text. Raises DataError,
+    also if nothing is left.
     """
-    kept: list[Encoded] = []
-    counts: Counter[str] = Counter()
+    kept: list[int] = []
+    cut: dict[int, int] = {}
     first: dict[str, DataError] = {}
-    for item in items:
-        broken = _broken(item, limits, answers)
+    parts: tuple[Part, ...] = ("prompt", *answers)
+    of_parts = zip(*(lengths(items, part) for part in parts), strict=True)
+    for index, (prompt, *own) in enumerate(of_parts):
+        assert prompt is not None, "every row has a prompt"
+        tokens = dict(zip(answers, own, strict=True))
+        broken = _broken(limits, prompt, tokens)
         if broken is None:
-            kept.append(item)
+            kept.append(index)
             continue
-        curable = "rejected" not in answers and _broken(item, limits, answers, cut=True) is None
+        curable = "rejected" not in answers and not _broken(limits, prompt, tokens, cut=True)
+        fate = CUT if curable and overlong == "truncate" else LEFT_OUT
+        if overlong == "error" or fate not in first:
+            first[fate] = broken.at(items[index].example.origin)
         if overlong == "error":
             cure = "drop or truncate" if curable else "drop"
             broken.advice = f"Shorten it, or set data.overlong={cure}"
             raise broken
-        fate = CUT if curable and overlong == "truncate" else LEFT_OUT
-        counts[fate] += 1
-        first.setdefault(fate, broken)
         if fate == CUT:
-            kept.append(limits.cut(item))
-    for fate, count in counts.items():
-        log.warning("%d of %d %s; the first: %s", count, len(items), fate, first[fate])
+            cut[index] = limits.room(prompt)
+            kept.append(index)
+    counts = {CUT: len(cut), LEFT_OUT: len(items) - len(kept)}
+    for fate in first:
+        log.warning("%d of %d %s; the first: %s", counts[fate], len(items), fate, first[fate])
     if not kept:
         error = first[LEFT_OUT]
         error.problem += f"; all {len(items)} rows are too long: nothing is left to train on"
         raise error
-    return kept
+    return Selection(items, kept, cut) if first else items
 
 
 def _broken(
-    item: Encoded, limits: Limits, answers: Sequence[Answer], *, cut: bool = False
+    limits: Limits, prompt: int, answers: Mapping[Answer, int | None], *, cut: bool = False
 ) -> DataError | None:
-    """Return the error that a row is too long, or None. With `cut`: of the row after cutting."""
-    errors = [limits.broken(len(item.prompt), 0)]
-    for name in answers:
-        ids: Ids[int] | None = getattr(item, name)
-        if ids is not None:
+    """Return the error that a row's lengths break a limit. With `cut`: of the row after cutting."""
+    errors = [limits.broken(prompt, 0)]
+    for name, length in answers.items():
+        if length is not None:
             label = "response" if name == "response" else "rejected response"
-            errors.append(limits.broken(len(item.prompt), 1 if cut else len(ids), label))
-    broken = next((error for error in errors if error is not None), None)
-    return None if broken is None else broken.at(item.example.origin)
+            errors.append(limits.broken(prompt, 1 if cut else length, label))
+    return next((error for error in errors if error is not None), None)

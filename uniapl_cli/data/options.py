@@ -11,6 +11,8 @@ from uniapl_cli.data.layouts import layouts
 from uniapl_cli.options import FilePath, Options, key, section
 from uniapl_cli.registry import NameOf
 
+# The program's own folder in the user's cache folder.
+AUTO = "auto"
 Overlong = Literal["error", "drop", "truncate"]
 LayoutName = Annotated[str, NameOf(layouts, ("auto", EACH))]
 
@@ -55,6 +57,12 @@ class DataOptions(Options):
     )
     bad_rows: FilePath | None = key(
         None, "JSONL for bad rows and what is wrong with them", may_change=True
+    )
+    cache: FilePath | None = key(
+        AUTO,
+        "folder of encoded data sets, of 10,000 rows or more each; auto: uniapl/encoded in the "
+        "user's cache folder (XDG_CACHE_HOME); null: none is kept",
+        may_change=True,
     )
     max_prompt_tokens: int = key(1024, "longest prompt, chat template included", ge=1)
     max_response_tokens: int = key(1024, "longest demonstration, or answer of a preference", ge=1)
