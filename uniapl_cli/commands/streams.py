@@ -1,25 +1,22 @@
-"""Reads, checks and encodes the data that a method trains on; each row once."""
+"""The streams of rows that a method trains on, and rows that are read by themselves."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from uniapl_cli.chat import Chat
-from uniapl_cli.commands.reading import way_to_read
+from uniapl_cli.commands.reading import FILES as FILES
+from uniapl_cli.commands.reading import Reader
 from uniapl_cli.config.schema import Config
-from uniapl_cli.data import BadRow, BadRows, open_rows, read_examples
+from uniapl_cli.data import BadRows, open_rows, read_examples
 from uniapl_cli.data.encode import Encoded, encode
-from uniapl_cli.data.limits import Limits, Selection, fit
-from uniapl_cli.errors import DataError
 from uniapl_cli.files import write_rows
-from uniapl_cli.rewards.reward import check_examples, needs
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
-from uniapl_cli.sources import SourceOptions
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan, Term
@@ -28,8 +25,6 @@ from uniapl_cli.verifiers import constraints, trainable
 
 log = logging.getLogger("uniapl")
 
-# The streams whose rows are a file that the section `data` names.
-FILES = ("demonstrations", "prompts", "preferences")
 # Sections whose rows nobody learns from.
 MEASURED = ("eval.", "analyse.", "validation.")
 
@@ -115,7 +110,7 @@ def make_streams(
     terms = terms_by_stream(config, method)
     streams: dict[str, Stream[Any]] = {}
     with bad_rows(config, dry_run=dry_run) as bad:
-        reader = _Reader(config, chat, terms, bad, dry_run)
+        reader = Reader(config, chat, terms, bad, dry_run)
         for name, mine in terms.items():
             items: Sequence[Any]
             if name in FILES:
@@ -159,106 +154,3 @@ def stream_size(config: Config, stream: str, terms: Sequence[Term]) -> int:
                 got=size,
             )
     return first[1]
-
-
-class _Reader:
-    """Reads each file once, and encodes the answers that any of its streams needs."""
-
-    def __init__(
-        self,
-        config: Config,
-        chat: Chat,
-        terms: dict[str, list[Term]],
-        bad: BadRows,
-        dry_run: bool,
-    ) -> None:
-        self.config, self.chat, self.terms, self.bad = config, chat, terms, bad
-        self.dry_run = dry_run
-        self.done: dict[Hashable, Sequence[Encoded]] = {}
-
-    def path(self, stream: str) -> str:
-        """Return the file of a stream. Raises ConfigError."""
-        path: str | None = getattr(self.config.data, stream)
-        if path is None:
-            term = self.terms[stream][0].name
-            raise self.config.error(
-                f"data.{stream}",
-                f"'data.{stream}' is not set, and term '{term}' draws from it",
-                f"Set data.{stream}=FILE",
-            )
-        return path
-
-    def answers(self, stream: str) -> tuple[Any, ...]:
-        """Return which answers of a stream's rows the policy reads."""
-        kinds = [self.config.source_kind(term.source) for term in self.terms[stream]]
-        return tuple(dict.fromkeys(a for kind in kinds for a in kind.traits.get("answers", ())))
-
-    def read(self, stream: str, context: int) -> Sequence[Encoded]:
-        """Return a stream's rows, checked for what its terms need and held to the limits."""
-        reading = self._reading(stream)
-        if reading not in self.done:
-            self.done[reading] = self._encoded(stream, self.path(stream))
-        kinds = [self.config.source_kind(term.source) for term in self.terms[stream]]
-        sampled = any(kind.traits.get("rewarded") for kind in kinds)
-        data = self.config.data
-        limits = Limits(
-            prompt=data.max_prompt_tokens,
-            response=data.max_response_tokens,
-            answer=self.config.sampling.max_new_tokens if sampled else 0,
-            context=context,
-        )
-        with self.config.blaming(f"data.{stream}"):
-            return fit(self.done[reading], limits, data.overlong, self.answers(stream))
-
-    def _reading(self, stream: str) -> Hashable:
-        """Return what decides the rows of a stream: its file, and how that is read."""
-        data = self.config.data
-        choices = data.layout_of(stream), data.split_of(stream), data.learns_every_turn(stream)
-        return getattr(data, stream), *choices
-
-    def _encoded(self, stream: str, path: str) -> Sequence[Encoded]:
-        key, reading = f"data.{stream}", self._reading(stream)
-        sharing = [s for s in self.terms if s in FILES and self._reading(s) == reading]
-        answers = tuple(dict.fromkeys(a for name in sharing for a in self.answers(name)))
-        with self.config.blaming(key):
-            way = way_to_read(self.config, self.chat, stream, path, answers, dry_run=self.dry_run)
-        with closing(way):
-            with self.config.blaming(key):
-                rows = way.examples(self.bad)
-            if not rows:
-                raise self._none_good(key, resolve(path))
-            for name in sharing:
-                for term in self.terms[name]:
-                    self._check(rows, term)
-            items = self._faultless(way.items(rows, self.bad), sharing)
-        if not items:
-            raise self._none_good(key, path)
-        return items
-
-    def _none_good(self, key: str, name: str) -> DataError:
-        return self.bad.none_good(name).at(self.config.origin(key), key)
-
-    def _faultless(self, items: Sequence[Encoded], sharing: Sequence[str]) -> Sequence[Encoded]:
-        """Return the items that no source refuses for its tokens; the others are bad rows."""
-        names = dict.fromkeys(term.source for name in sharing for term in self.terms[name])
-        sources = [self.config.source(name) for name in names]
-        sources = [one for one in sources if type(one).fault is not SourceOptions.fault]
-        if not sources:
-            return items
-        good = [index for index, item in enumerate(items) if not self._is_bad(item, sources)]
-        return items if len(good) == len(items) else Selection(items, good)
-
-    def _is_bad(self, item: Encoded, sources: Sequence[SourceOptions]) -> bool:
-        """Whether a source refuses a row for its tokens; then add it to the bad rows."""
-        for fault in (source.fault(item) for source in sources):
-            if fault is not None:
-                error = DataError(fault, where=item.example.origin)
-                self.bad.add(BadRow(dict(item.example.row), error))
-                return True
-        return False
-
-    def _check(self, rows: Sequence[Example], term: Term) -> None:
-        why = f"term '{term.name}'"
-        self.config.source(term.source).check(rows, why)
-        if term.reward is not None:
-            check_examples(rows, needs(self.config.rewards[term.reward]), why)

@@ -149,4 +149,4 @@ def _answered(config: Config, name: str, chat: Chat, context: int, bad: BadRows)
         if not items:
             raise bad.rows[-1].error
         limits = Limits(data.max_prompt_tokens, data.max_response_tokens, 0, context)
-        return fit(items, limits, data.overlong, answers)
+        return list(fit(items, limits, data.overlong, answers))
