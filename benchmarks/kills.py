@@ -3,8 +3,12 @@
 Each verb runs once undisturbed. Then it is killed (SIGKILL) at a random moment and repeated until
 it is done, and run on a small disk (tmpfs) that is full at a random byte, and has room at the
 repetition. Every file must be the undisturbed run's, to the byte, and nothing half-written be left.
+The verbs "... checkpoints" train a larger model, so that a checkpoint is being written most of the
+time: `in_a_write` counts the kills that left one half-written, and `lost_steps` says how many steps
+the worst of the kills cost.
 
     python benchmarks/kills.py --kills 10 --full 5
+    python benchmarks/kills.py --kills 20 --full 0 --verb "train sft, checkpoints" --out FILE
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import hashlib
 import json
 import os
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -22,8 +27,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
 
@@ -48,7 +55,14 @@ VERBS = {
     "eval.draws.drawn.sampling.max_new_tokens=24",
     "train sft": f"train sft --config tiny:sft {TRAIN}",
     "train grpo": f"train grpo --config tiny:grpo {TRAIN}",
+    "train sft, checkpoints": f"train sft --config tiny:sft {TRAIN} model.path=../large",
+    "train grpo, checkpoints": f"train grpo --config tiny:grpo {TRAIN} model.path=../large "
+    "run.save_every=2",
+    "analyse": "analyse lengths analyse.data=../in.jsonl analyse.models.base=tiny:base "
+    "analyse.out=out run.threads=1 analyse.sampling.max_new_tokens=24",
 }
+# A folder of the sizes in the verbs' "../large": 5 million weights, checkpoints of 60 MB.
+LARGE = {"hidden": 256, "layers": 6}
 # Of a run these say when and how long.
 TIMED = ("environment.json", ".lock")
 COST = ("seconds/", "tokens_per_second", "memory_gib")
@@ -149,23 +163,49 @@ def fresh(folder: Path) -> Path:
     return folder
 
 
-def kill(command: str, folder: Path, seconds: float, kills: int, rng: random.Random) -> str:
+@dataclass
+class Kills:
+    """What came of the kills of a verb; `wrong` is empty where all ended as undisturbed."""
+
+    kills: int = 0
+    ends: int = 0
+    in_a_write: int = 0
+    lost_steps: int = 0
+    wrong: str = ""
+
+    def look(self, run: Path) -> None:
+        """Look at the run that a kill left."""
+        self.in_a_write += any(run.glob("checkpoints/.*.tmp"))
+        if (run / "metrics.jsonl").exists():
+            logged = (run / "metrics.jsonl").read_bytes().count(b"\n")
+            saved = [int(path.name[5:]) for path in run.glob("checkpoints/step-*")]
+            self.lost_steps = max(self.lost_steps, logged - max(saved, default=0))
+
+    def __str__(self) -> str:
+        if self.wrong:
+            return f"WRONG after {self.kills} kills: {self.wrong}"
+        return f"{self.kills} kills, {self.ends} ends, all as undisturbed"
+
+
+def kill(command: str, folder: Path, seconds: float, kills: int, rng: random.Random) -> Kills:
     """Kill a command so often, each time at a random moment; as a folder is done, begin another."""
-    whole, done, count = content(folder / "whole"), 0, 0
+    whole, found = content(folder / "whole"), Kills()
     work = fresh(folder / "work")
-    while count < kills or done == 0:
+    while found.kills < kills or found.ends == 0:
         pid = start(command, work)
-        if count < kills:
+        if found.kills < kills:
             time.sleep(rng.uniform(0, seconds))
             os.kill(pid, signal.SIGKILL)
         code = ended(pid)
-        count += code == -signal.SIGKILL
         if code == -signal.SIGKILL:
+            found.kills += 1
+            found.look(work / "run")
             continue
         if code or (wrong := differing(work, whole)):
-            return f"WRONG after {count} kills: {wrong if not code else talk(folder)}"
-        done, work = done + 1, fresh(folder / "work")
-    return f"{count} kills, {done} ends, all as undisturbed"
+            found.wrong = talk(folder) if code else str(wrong)
+            break
+        found.ends, work = found.ends + 1, fresh(folder / "work")
+    return found
 
 
 def talk(folder: Path) -> str:
@@ -217,6 +257,17 @@ def rows(path: Path) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in both))
 
 
+def large(folder: Path) -> None:
+    """Write a model whose checkpoints take a while."""
+    from uniapl_cli.loading import load_tokenizer
+    from uniapl_cli.tiny.assets import resolve
+    from uniapl_cli.tiny.models import new_model
+
+    tokenizer = load_tokenizer(resolve("tiny:base"))
+    new_model(tokenizer, **LARGE, seed=0).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
 def can_mount() -> bool:
     """Whether this process can mount; as another user than root, in a namespace of its own."""
     if os.geteuid():
@@ -231,21 +282,27 @@ def can_mount() -> bool:
     return True
 
 
-def main() -> None:
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=10, help="of each verb")
     parser.add_argument("--full", type=int, default=5, help="full disks of each verb")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--verb", action="append", choices=VERBS, help="only these")
-    options = parser.parse_args()
+    parser.add_argument("--out", type=Path, help="file for the results")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse()
     mounts = options.full > 0 and can_mount()
     import torch  # noqa: F401  once, before the processes are forked
 
     import uniapl_cli.commands.train  # noqa: F401
 
-    wrong = False
+    verbs: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as name, server() as port:
         rows(Path(name) / "in.jsonl")
+        large(Path(name) / "large")
         for verb in options.verb or VERBS:
             folder, rng = Path(name), random.Random(f"{options.seed} {verb}")
             command = VERBS[verb].replace("PORT", str(port))
@@ -253,13 +310,21 @@ def main() -> None:
             if code := ended(start(command, fresh(folder / "whole"))):
                 raise SystemExit(f"{verb}: exit code {code}: {talk(folder)}")
             seconds = time.monotonic() - began
-            said = [kill(command, folder, seconds, options.kills, rng)]
+            found = kill(command, folder, seconds, options.kills, rng)
+            disks = "no full disks: nothing can be mounted here" if options.full else ""
             if mounts:
-                said.append(fill(command, folder, options.full, rng))
-            elif options.full:
-                said.append("no full disks: nothing can be mounted here")
-            print(f"{verb} ({seconds:.1f} s): {'; '.join(said)}", flush=True)
-            wrong |= any("WRONG" in line for line in said)
+                disks = fill(command, folder, options.full, rng)
+            said = "; ".join(filter(None, [str(found), disks]))
+            print(f"{verb} ({seconds:.1f} s): {said}", flush=True)
+            verbs[verb] = {"seconds": round(seconds, 1), **asdict(found), "full disks": disks}
+    if options.out:
+        sys.path[0] = str(Path(__file__).parents[1])
+        from benchmarks.engines.machine import machine
+
+        command = shlex.join(["python", "benchmarks/kills.py", *sys.argv[1:]])
+        result = {"command": command, "machine": machine(), "verbs": verbs}
+        options.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    wrong = any(v["wrong"] or "WRONG" in v["full disks"] for v in verbs.values())
     raise SystemExit(int(wrong))
 
 

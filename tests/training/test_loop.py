@@ -1,5 +1,6 @@
 """The loop stops and goes on as if nothing had happened, and never takes a broken step."""
 
+import errno
 import math
 from collections import defaultdict
 from contextlib import contextmanager
@@ -10,8 +11,10 @@ from accumulating import accumulated_means
 
 from uniapl_cli.errors import TrainingError
 from uniapl_cli.objectives import objectives
+from uniapl_cli.outputs import OutputError
 from uniapl_cli.runs.signals import Interrupted
 from uniapl_cli.sources import SourceBatch
+from uniapl_cli.training import checkpoint
 from uniapl_cli.training.accumulate import gradient_norm
 from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.loop import Settings, next_batches, train
@@ -93,7 +96,15 @@ class Training:
         self.folder, self.diary = tmp_path / "checkpoints", Diary()
         self.plan = terms(sft="1", rl="0.5")
 
-    def run(self, diary=None, plan=None, breaks_at=None, validate=lambda done: None, **settings):
+    def run(
+        self,
+        diary=None,
+        plan=None,
+        breaks_at=None,
+        validate=lambda done: None,
+        beside=None,
+        **settings,
+    ):
         self.policy, self.source = self.new_policy(), Given(breaks_at)
         self.optimizer = self.new_optimizer(self.policy.model)
         streams = {"rows": Stream("rows", self.batches, 1, 0)}
@@ -101,7 +112,7 @@ class Training:
             State(self.policy, self.optimizer, streams),
             plan or self.plan,
             {"source": self.source},
-            Checkpoints(self.folder, keep=2),
+            Checkpoints(self.folder, keep=2, beside=beside),
             diary or self.diary,
             Settings(**{**SETTINGS, **settings}),
             validate=validate,
@@ -145,6 +156,33 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(new_training, stop_af
     assert figures(rest) == figures(whole.diary)[stop_after:]
 
 
+def test_where_checkpoints_are_written_changes_nothing(new_training):
+    inside, beside = new_training("inside"), new_training("beside")
+    inside.run(save_every=1, beside=False)
+    beside.run(save_every=1, beside=True)
+    assert inside.saved == beside.saved == [STEPS - 1, STEPS]
+    assert same(inside.weights(), beside.weights())
+    for file in inside.folder.rglob("*.*"):
+        other = beside.folder / file.relative_to(inside.folder)
+        assert file.read_bytes() == other.read_bytes(), file
+
+
+@pytest.mark.parametrize(("save_every", "reported"), [(1, 2), (9, 4)])
+def test_a_checkpoint_that_cannot_be_written_is_an_error_at_the_next_or_at_the_end(
+    new_training, save_every, reported, monkeypatch
+):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    training = new_training()
+    with pytest.raises(OutputError) as caught:
+        training.run(save_every=save_every, beside=True)
+    assert str(training.folder) in str(caught.value)
+    assert len(training.diary.rows) in (reported, reported - (save_every == 1))
+    assert [*training.folder.iterdir()] == []
+
+
 @pytest.mark.parametrize("step", [0, 1, 3])
 def test_drawing_that_is_broken_off_comes_again(new_training, step):
     """With the same items, though the source had drawn further ones; and nothing else is lost."""
@@ -170,16 +208,15 @@ def test_a_stop_before_the_step_behind_a_checkpoint_does_not_write_it_again(new_
 
 def test_validation_comes_before_each_step_and_after_the_last(new_training):
     """What is broken off comes again when training goes on, and is all that comes then."""
-    training, seen, saved = new_training(), [], []
+    training, seen = new_training(), []
 
     def validate(done):
         seen.append(done)
-        saved.append(training.saved)
         if len(seen) == STEPS + 1:
             raise Interrupted
 
     assert training.run(validate=validate) is False
-    assert seen == [*range(STEPS + 1)] and saved[-1] == [STEPS]
+    assert (seen, training.saved) == ([*range(STEPS + 1)], [STEPS])
     assert training.run(validate=validate) is True
     assert seen[STEPS + 1 :] == [STEPS] and training.source.drawn == []
 

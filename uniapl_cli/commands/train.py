@@ -196,7 +196,9 @@ def _execute(
     if training.checkpoint_activations:
         with config.blaming("training.checkpoint_activations"):
             checkpoint_activations(state.trainable.model, config.precision)
-    checkpoints = Checkpoints(run.checkpoints, config.run.keep_checkpoints)
+    checkpoints = Checkpoints(
+        run.checkpoints, config.run.keep_checkpoints, config.run.checkpoint_beside
+    )
     with (
         resumable(run),
         StopRequest(announce) as stop,

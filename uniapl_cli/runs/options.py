@@ -30,6 +30,11 @@ class RunOptions(Options):
     )
     save_every: int = key(50, "steps between checkpoints", ge=1)
     keep_checkpoints: int = key(2, "checkpoints kept; the older ones are deleted", ge=1)
+    checkpoint_beside: bool | None = key(
+        None,
+        "write checkpoints from a copy in memory while the next steps run; null: where that much "
+        "is free",
+    )
     final_dtype: Dtype = key(
         "auto",
         "of the weights in final/; auto is that of training, float32, which keeps every update",

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from uniapl_cli.reasons import explained, reason
 from uniapl_cli.training.optim import Optimizer, trained
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.streams import Stream
+from uniapl_cli.training.writer import Writer
 
 log = logging.getLogger("uniapl")
 
@@ -33,6 +34,8 @@ WEIGHTS, OPTIMIZER, STATE, MANIFEST = (
     "state.json",
     "manifest.json",
 )
+
+Weights = Mapping[str, Tensor]
 
 
 @dataclass
@@ -64,26 +67,43 @@ class State:
 
 
 class Checkpoints:
-    """The checkpoints of a run: `step-00000050/` and so on, of which the newest `keep` stay."""
+    """The checkpoints of a run: `step-00000050/` and so on, of which the newest `keep` stay.
 
-    def __init__(self, folder: Path, keep: int) -> None:
-        self.folder, self.keep = folder, keep
+    Within the block of `writer` they may be written while the next steps run.
+    """
+
+    def __init__(self, folder: Path, keep: int, beside: bool | None = None) -> None:
+        self.folder, self.keep, self.writer = folder, keep, Writer(beside)
 
     def save(self, step: int, state: State) -> None:
         """Write the state after `step`; of the weights, only those that are trained.
 
-        Raises TrainingError, and writes nothing, if a weight is not finite, and OutputError.
+        Raises TrainingError, and writes nothing, if a weight is not finite, and OutputError, also
+        if the one before could not be written.
         """
         refuse_non_finite(state.trained, step)
-        weights = {name: p.detach().contiguous() for name, p in state.trained.items()}
         contents = {"version": FORMAT, "step": step, "streams": state.positions()}
+        weights = {name: weight.detach() for name, weight in state.trained.items()}
+
+        def write(tensors: Any, go_on: Callable[[], None]) -> None:
+            weights, optimizer = tensors
+            self._write(step, weights, optimizer, contents, go_on)
+
+        self.writer.write((weights, state.optimizer.state_dict()), state.trainable.device, write)
+
+    def _write(
+        self, step: int, weights: Weights, optimizer: Any, contents: Any, go_on: Callable[[], None]
+    ) -> None:
         with replacing_folder(self.folder / f"step-{step:08d}") as scratch:
-            save_file(weights, scratch / WEIGHTS)
+            save_file({name: w.contiguous() for name, w in weights.items()}, scratch / WEIGHTS)
+            go_on()
             with (scratch / OPTIMIZER).open("wb") as file:  # whose errors say what went wrong
-                torch.save(state.optimizer.state_dict(), file)
+                torch.save(optimizer, file)
+            go_on()
             (scratch / STATE).write_text(json.dumps(contents))
             sums = {name: _sha256(scratch / name) for name in (WEIGHTS, OPTIMIZER, STATE)}
             (scratch / MANIFEST).write_text(json.dumps(sums, indent=1))
+            go_on()
         for old in self.existing()[self.keep :]:
             shutil.rmtree(old)
 
@@ -98,6 +118,7 @@ class Checkpoints:
         Damaged ones are reported and renamed. Raises RunError for one of another version, and when
         all are damaged; those are not renamed, or the same command again would start from step 0.
         """
+        self.writer.wait()
         damaged: list[Path] = []
         for checkpoint in self.existing():
             damage = _damage(checkpoint)

@@ -96,10 +96,9 @@ def train(
     """Train from the newest checkpoint to the last step. Return whether that was reached.
 
     A step draws its batches once and makes `num_iterations` updates from them. `validate` is called
-    with the number of steps done, before each step and after the last one. It and the drawing are
-    broken off to stop, and come again when training goes on; an update is not. Raises TrainingError
-    before an update whose gradient is not finite, and after `max_idle_updates` steps in a row whose
-    gradient was 0.
+    with the number of steps done, before each step and after the last one. To stop, it and the
+    drawing are broken off; they come again. Raises TrainingError before an update whose gradient is
+    not finite, and after `max_idle_updates` steps in a row whose gradient was 0.
     """
     start = checkpoints.resume(state)
     reporter.rewind(start)
@@ -111,26 +110,29 @@ def train(
         settings.gradients_every,
     )
     idle, saved = IdleCounter(settings.max_idle_updates), start
-    for step in range(start, settings.steps + 1):
-        positions = state.positions()
-        try:
-            with reporter.interruptible():
-                validate(step)
-                if step == settings.steps:
-                    return True
-                drawing = draw(step, state, plan, sources, settings, reference)
-        except Interrupted:
-            state.move(positions)
-            if step != saved:
-                checkpoints.save(step, state)
-            return False
-        metrics, done = update(step, drawing, updater, plan, settings.lr(step)), step + 1
-        reporter.report(done, metrics, drawing.drawn)
-        if done % settings.save_every == 0 or done == settings.steps:
-            checkpoints.save(done, state)
-            saved = done
-        idle.add(done, metrics["grad_norm"], metrics, max(map(abs, plan.weights(step).values())))
-    return True
+    with checkpoints.writer as writer:
+        for step in range(start, settings.steps + 1):
+            writer.check()  # rather than at the next checkpoint
+            positions = state.positions()
+            try:
+                with reporter.interruptible():
+                    validate(step)
+                    if step == settings.steps:
+                        return True
+                    drawing = draw(step, state, plan, sources, settings, reference)
+            except Interrupted:
+                state.move(positions)
+                if step != saved:
+                    checkpoints.save(step, state)
+                return False
+            metrics, done = update(step, drawing, updater, plan, settings.lr(step)), step + 1
+            reporter.report(done, metrics, drawing.drawn)
+            if done % settings.save_every == 0 or done == settings.steps:
+                checkpoints.save(done, state)
+                saved = done
+            largest = max(map(abs, plan.weights(step).values()))
+            idle.add(done, metrics["grad_norm"], metrics, largest)
+        return True
 
 
 @dataclass(frozen=True)
