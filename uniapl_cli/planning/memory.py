@@ -15,6 +15,7 @@ from uniapl_cli.planning.paper import PaperPolicy, on_paper, unmoved
 from uniapl_cli.planning.sampling import decode
 from uniapl_cli.planning.setup import (
     DISCRIMINATOR,
+    FRAGMENTS,
     GRADIENTS,
     KEPT,
     LIBRARIES,
@@ -39,8 +40,7 @@ def measure(setup: Setup, phases: Collection[str] | None = None) -> Usage:
     """
     # Before, since tensors without data have no lengths.
     one, several = largest(setup.draws), len(all_passes(setup.draws)) > 1
-    kept = KEPT.get(setup.device, 0)
-    with on_paper(setup.vocabulary) as tracker, tracker.held(LIBRARIES, kept):
+    with on_paper(setup.vocabulary) as tracker:
         run = _Run(setup, tracker)
         if setup.sampled and (phases is None or "sampling" in phases):
             run.sample()
@@ -169,7 +169,13 @@ class _Run:
     def _phase(self, name: str) -> Iterator[None]:
         with self.tracker.phase():
             yield
-        self.usage.phases[name] = {n: size for n, size in self.tracker.peak.items() if size}
+        parts, device = (
+            {n: size for n, size in self.tracker.peak.items() if size},
+            self.setup.device,
+        )
+        if device in KEPT:
+            parts[LIBRARIES] = KEPT[device] + int(FRAGMENTS[device] * sum(parts.values()))
+        self.usage.phases[name] = parts
 
 
 def _multiplied(model: Any) -> int:
