@@ -61,6 +61,28 @@ def test_what_does_not_fit(folder):
     assert changed["memory"]["peak_gib"] == pytest.approx(first["peak_gib"])
 
 
+def test_where_no_change_is_enough_by_itself_some_are_together(folder):
+    """As few as are enough, and of an adapter only if all others are not."""
+    given = [f"model.path={folder}", "sources.demonstrations.rows_per_step=32"]
+    planned_at = lambda size, *more: planned("sft", *given, *more, gpu=f"{size}")  # noqa: E731
+    whole = planned_at(80)["memory"]
+    steady = sum(whole["parts_gib"][part] for part in ("weights", "optimizer"))
+    sizes = [f * whole["peak_gib"] + (1 - f) * steady for f in (0.3, 0.1, 0.03, 0)]
+    found = [planned_at(size / 0.94)["change"] for size in sizes]
+    for change in found:
+        single = [c for c in change if len(c["set"]) == 1]
+        alone = any(c["fits"] for c in single if "model.adapter.rank=16" not in c["set"])
+        assert (len(single) < len(change)) == (not alone)
+    joined = [change[-1] for change in found if len(change[-1]["set"]) > 1]
+    assert joined
+    for one in joined:
+        assert one["set"][-1].startswith("model.adapter") or "model.adapter" not in str(one["set"])
+        without = [c for c in one["set"] if "8bit" not in c]  # whose package may be absent
+        if without == one["set"]:
+            peak = planned_at(80, *one["set"])["memory"]["peak_gib"]
+            assert peak == pytest.approx(one["peak_gib"])
+
+
 def test_faster_cards_take_less_time(folder):
     slow, fast = (
         planned("grpo", f"model.path={folder}", gpu="24", flops=flops, bandwidth=1e6)

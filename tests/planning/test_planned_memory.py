@@ -139,7 +139,8 @@ def test_of_an_update_that_reads_numbers_the_state_is_what_it_says():
     planned, none = (measure(replace(setup, state_bytes=n), ()) for n in (2, 0))
     assert planned.state == planned.trained / 2 and none.state == 0
     for phase in ("update", "training"):
-        assert total(planned.phases[phase]) - total(none.phases[phase]) == planned.state
+        apart = total(planned.phases[phase]) - total(none.phases[phase])
+        assert apart == pytest.approx(planned.state, abs=64)
 
 
 def bound(name):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from importlib.util import find_spec
 
 from uniapl_cli.planning.memory import measure
@@ -12,9 +11,12 @@ from uniapl_cli.planning.setup import DISCRIMINATOR, Setup, Usage
 from uniapl_cli.planning.step import largest
 from uniapl_cli.planning.tracker import ACTIVATIONS, LOGITS
 from uniapl_cli.training.adapter import Adapter
+from uniapl_cli.training.optim import optimizers
 
 # Of the room that there is, what a smaller micro-batch is to fill.
 FILLED = 0.9
+# Bytes of the state of 8 bits for a trained weight.
+EIGHT_BIT = optimizers.entry(optimizers.options("adamw8bit")).traits["state_bytes"]
 
 
 @dataclass(frozen=True)
@@ -31,25 +33,38 @@ class _Change:
     apply: Callable[[Setup], Setup]
     # The phases that it changes; None: all.
     phases: Collection[str] | None = None
+    # Whether it trains an adapter instead of all weights.
+    adapts: bool = False
 
 
 def levers(setup: Setup, usage: Usage, room: int) -> list[Lever]:
     """Return the changes that lower the peak, the one that lowers it most in front.
 
-    Where none is enough, all of them together are the last.
+    Where none is enough that leaves all weights trained, such ones together are the last, as few as
+    are enough, the adapter behind all others.
     """
-    found, useful = [], []
+    found = []
     for change in _changes(setup, usage, room):
         new = measure(change.apply(setup), change.phases)
         peak = Usage({**usage.phases, **new.phases} if change.phases else new.phases).peak
         if peak < usage.peak:
-            found.append(Lever((change.text,), peak))
-            useful.append(change)
-    found.sort(key=lambda lever: lever.peak)
-    if len(found) > 1 and found[0].peak > room:
-        together = measure(reduce(lambda now, change: change.apply(now), useful, setup))
-        found.append(Lever(tuple(change.text for change in useful), together.peak))
-    return found
+            found.append((Lever((change.text,), peak), change))
+    found.sort(key=lambda pair: pair[0].peak)
+    useful = sorted((change for _, change in found), key=lambda change: change.adapts)
+    enough = any(lever.peak <= room for lever, change in found if not change.adapts)
+    joined = [] if enough or len(found) < 2 else [_joined(setup, useful, room)]
+    return [lever for lever, _ in found] + joined
+
+
+def _joined(setup: Setup, changes: Sequence[_Change], room: int) -> Lever:
+    """Return changes one on top of the other, until it fits or there are no more."""
+    changed, peak = setup, room + 1
+    texts: tuple[str, ...] = ()
+    for change in changes:
+        if peak > room:
+            changed, texts = change.apply(changed), (*texts, change.text)
+            peak = measure(changed).peak
+    return Lever(texts, peak)
 
 
 def _changes(setup: Setup, usage: Usage, room: int) -> Iterator[_Change]:
@@ -69,10 +84,13 @@ def _changes(setup: Setup, usage: Usage, room: int) -> Iterator[_Change]:
         text = f"generation.batch_tokens={tokens}"
         touched = {"sampling", "scoring"}
         yield _Change(text, lambda now: replace(now, batch_tokens=tokens), touched)
+    if (setup.state_bytes or 0) > EIGHT_BIT:
+        text = "optim.kind=adamw8bit"
+        yield _Change(text, lambda now: replace(now, optimizer=None, state_bytes=EIGHT_BIT))
     if setup.adapter is None and find_spec("peft"):
         adapter = Adapter()
         text = f"model.adapter.rank={adapter.rank}"
-        yield _Change(text, lambda now: replace(now, adapter=adapter))
+        yield _Change(text, lambda now: replace(now, adapter=adapter), adapts=True)
 
 
 def _smaller(setup: Setup, share: float) -> _Change:

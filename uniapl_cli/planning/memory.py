@@ -95,24 +95,31 @@ class _Run:
         """Make an update, with gradients but without activations; return the optimiser."""
         with self._phase("update"):
             self._make_gradients()
-            try:
-                with self.tracker.part(OPTIMIZER):
-                    optimizer = self.setup.optimizer(self.model)
-                    optimizer.step(1e-6)
-            except DataDependentOutputException as error:
-                self._hold_state(error)
-                return None
+            optimizer = self._stepped()
+            if optimizer is None:
+                self._hold_state()
         self.usage.state = self.tracker.live[OPTIMIZER]
         return optimizer
 
-    def _hold_state(self, error: Exception) -> None:
-        """Count what an optimiser says of its state, where its update reads numbers."""
+    def _stepped(self) -> Optimizer | None:
+        """Return the optimiser after an update; None where what it says of its state must do."""
+        if self.setup.optimizer is None:
+            return None
+        try:
+            with self.tracker.part(OPTIMIZER):
+                optimizer = self.setup.optimizer(self.model)
+                optimizer.step(1e-6)
+        except DataDependentOutputException as error:
+            if self.setup.state_bytes is None:
+                problem = "this optimizer's update reads numbers, which a plan has not"
+                raise ModelError(problem, "Plan with optim.kind=adamw") from error
+            return None
+        return optimizer
+
+    def _hold_state(self) -> None:
         weights = trained(self.model).values()
-        if self.setup.state_bytes is None:
-            problem = "this optimizer's update reads numbers, which a plan has not"
-            raise ModelError(problem, "Plan with optim.kind=adamw") from error
-        self.usage.state = self.setup.state_bytes * sum(w.numel() for w in weights)
-        self.tracker.hold(OPTIMIZER, self.usage.state)
+        size = (self.setup.state_bytes or 0) * sum(weight.numel() for weight in weights)
+        self.tracker.hold(OPTIMIZER, size)
         for weight in weights:
             weight.grad = None
 

@@ -45,8 +45,8 @@ class Setup:
 
     make: gives the policy's model, in float32. exact: whether its weights are the same in 16 bits.
     device: cpu or cuda. memory: bytes that there are for the run. state_bytes: what the optimiser
-    says that its state takes for a trained weight. recomputed: whether the backward pass computes
-    the layers' activations again.
+    says that its state takes for a trained weight; without an optimizer that is all. recomputed:
+    whether the backward pass computes the layers' activations again.
     """
 
     make: Callable[[], Any]
@@ -54,7 +54,7 @@ class Setup:
     precision: Precision
     device: str
     memory: int
-    optimizer: Callable[[Any], Optimizer]
+    optimizer: Callable[[Any], Optimizer] | None
     draws: tuple[Draw, ...]
     sampling: Sampling
     state_bytes: int | None = None
