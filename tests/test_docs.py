@@ -62,9 +62,10 @@ def keys():
 
 
 def keys_in(span):
-    """The keys of a span: `data.prompts`, `data.prompts=FILE`, or several of them."""
+    """The keys of a span: `data.prompts`, `data.prompts=FILE`, or several of them; no files."""
     section = "|".join(Config.model_fields)
-    return re.findall(rf"(?<![\w./-])((?:{section})(?:\.\w+)+)(?![\w./(])", span)
+    found = re.findall(rf"(?<![\w./-])((?:{section})(?:\.\w+)+)(?![\w./(])", span)
+    return [name for name in found if not name.endswith((".json", ".jsonl"))]
 
 
 def keys_named(path):

@@ -5,13 +5,21 @@ import os
 import shutil
 import signal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from uniapl_cli import load_config
+from uniapl_cli.cli.app import app
 from uniapl_cli.commands import validating
 from uniapl_cli.commands.evaluate import evaluate
+from uniapl_cli.commands.plan import plan
+from uniapl_cli.commands.status import status
 from uniapl_cli.commands.train import train
 from uniapl_cli.errors import ConfigError, RunError
+from uniapl_cli.figures.curves import curves
+from uniapl_cli.figures.runs import read_runs
 from uniapl_cli.runs.signals import Stopped
 
 EVERY = "validation.every=1"
@@ -234,3 +242,40 @@ def test_final_dtype_and_card_are_those_of_the_final_model(train_tiny, held):
     step = json.loads((run / "best" / "best.json").read_text())["step"]
     assert f"## Validation of step {step}\n" in (run / "best" / "README.md").read_text()
     assert "## Validation of step 4\n" in (run / "final" / "README.md").read_text()
+
+
+def test_status_curves_and_the_plan_show_it(train_tiny, tiny_config, held):
+    run = train_tiny("sft", "run", *held(BEST))
+    found = status(run)
+    assert (found.validation["step"], found.best["metric"]) == (4, "demonstrations/loss")
+    shown = CliRunner().invoke(app, ["status", str(run)])
+    assert "validation of step 4" in shown.stdout
+    [drawn] = read_runs([run])
+    assert list(drawn.curve("validation/demonstrations/loss")) == [0, 1, 2, 3, 4]
+    assert list(drawn.curve("loss")) == [1, 2, 3, 4]
+    names = [panel.title for panel in curves([drawn]).panels]
+    assert {"validation/prompts/prompt_strict", "validation/demonstrations/loss"} <= {*names}
+    planned = plan(tiny_config("sft", "run", *held()))["validation"]
+    assert planned == {"times": 5, "of": ["prompts", "demonstrations"], "rows_of_each": 6}
+
+
+def test_likelihoods_of_options_are_those_of_eval(train_tiny, tmp_path):
+    """A benchmark of which nothing is generated, measured by the same scorer."""
+    rows = [
+        {"question": f"Question {n}?", "subject": "anatomy", "choices": list("wxyz"), "answer": n}
+        for n in range(4)
+    ]
+    folder = tmp_path / "rows" / "all"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows), folder / "test-0.parquet")
+    benchmark = json.dumps({"mmlu_ll": {"data": str(folder.parent), "shots": 0}})
+    run = train_tiny("sft", "run", "validation.every=2", f"validation.benchmarks={benchmark}")
+    last = json.loads((run / "validation.jsonl").read_text().splitlines()[-1])
+    overrides = [
+        f"eval.model={run}",
+        f"eval.out={tmp_path / 'out'}",
+        f"eval.benchmarks={benchmark}",
+    ]
+    result = evaluate(load_config(None, overrides))["benchmarks"]["mmlu_ll"]["draws"]
+    figures = {n: one["mean"] for n, one in result["likelihood"]["metrics"].items()}
+    assert figures == {n: last[f"mmlu_ll/{n}"] for n in figures}

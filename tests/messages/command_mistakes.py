@@ -50,6 +50,8 @@ TWO = (
 BARE = {"key": "a", "prompt": "Hi"}
 SERVERS = "discriminator.kind=polar_server discriminator.engine=vllm discriminator.retries=0"
 
+HELD_OUT = "validation.every=2 validation.prompts=demo.jsonl"
+
 
 def train(method: str, more: str = "") -> str:
     return f"train {method} {TRAIN} {more}"
@@ -95,6 +97,24 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "train, another config's run": (
         f"train sft {TRAIN}; " + train("sft", "seed=1 optim.lr=0.1"),
+        KEYED,
+    ),
+    "validation, nothing to measure": (train("sft", "validation.every=2"), KEYED),
+    "validation, never measured": (train("sft", "validation.best=demonstrations/loss"), KEYED),
+    "validation, an unknown best": (
+        train("sft", f"{HELD_OUT} validation.best=prompts/prompt_stict"),
+        ("key", "got", "allowed", "suggestion"),
+    ),
+    "validation, pairs without a term": (
+        train("sft", "validation.every=2 validation.preferences=demo.jsonl"),
+        KEYED,
+    ),
+    "validation, answers too long": (
+        train("sft", f"{HELD_OUT} validation.sampling.max_new_tokens=600"),
+        KEYED,
+    ),
+    "validation, a benchmark without rows": (
+        train("sft", "validation.every=2 validation.benchmarks=[gsm8k]"),
         KEYED,
     ),
     "eval, an output that is a file": (f"{EVAL} eval.out=demo.jsonl", KEYED),

@@ -8,6 +8,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -75,6 +76,15 @@ def health(metrics: Mapping[str, float], since: int = 30) -> str:
     lines = []
     for step in range(1, STEPS + 1):
         lines += watcher.examine(step, {**HEALTHY, **(metrics if step >= since else {})})
+    return lines[0]
+
+
+def overoptimised() -> str:
+    watcher, lines = Health(replace(FACTS, watched="prompts/prompt_strict")), []
+    for number in range(5):
+        watcher.validated({"prompts/prompt_strict": 0.6 - 0.05 * number})
+        rewarded = {**HEALTHY, "rollouts/verifier/mean": 0.3 + 0.1 * number}
+        lines += watcher.examine(number + 1, rewarded)
     return lines[0]
 
 
@@ -227,6 +237,7 @@ MISTAKES: dict[str, Mistake] = {
     "machine, no room on the GPU": Mistake(lambda: _advice(OutOfMemoryError())),
     **{f"health, {name}": Mistake(partial(health, metrics)) for name, metrics in UNHEALTHY.items()},
     "health, clipped at every step": Mistake(partial(health, {"grad_norm": 40.0}, since=1)),
+    "health, held-out rows get worse": Mistake(overoptimised),
     "idle, equal rewards": Mistake(
         partial(idle, {EQUAL: 1.0, "rollouts/verifier/mean": 0.0}),
         ("got",),

@@ -119,7 +119,8 @@ FAILING = {
 
 
 def test_every_check_is_tried():
-    assert {name.partition(",")[0] for name in FAILING} == set(health_checks)
+    tried = {name.partition(",")[0] for name in FAILING} | {"overoptimised"}  # below
+    assert tried == set(health_checks)
 
 
 def test_a_healthy_run_has_no_warnings():
@@ -208,3 +209,48 @@ def test_a_metric_that_comes_and_goes_is_judged_where_it_is():
 
 def test_gradients_of_zero_make_no_spike_of_the_next():
     assert warnings(lambda step: {"grad_norm": 1.5 if step % 3 == 0 else 0.0}) == []
+
+
+def validated_run(accuracy, reward, watched="prompts/prompt_strict"):
+    """The warnings of a run of ten steps a validation, with these values at the validations."""
+    health = new_health(watched=watched)
+    lines, health_of = [], lambda step, value: {**healthy(step), "rollouts/verifier/mean": value}
+    for number, (measured, value) in enumerate(zip(accuracy, reward, strict=True)):
+        health.validated({"prompts/prompt_strict": measured})
+        for step in range(10 * number + 1, 10 * number + 11):
+            lines += health.examine(step, health_of(step, value))
+    return [line for line in lines if "validations" in line]
+
+
+RISING = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+
+
+def test_a_reward_that_rises_while_held_out_rows_get_worse():
+    [line] = validated_run([0.6, 0.58, 0.5, 0.4, 0.3, 0.2], RISING)
+    assert "step 41:" in line and "verifier" in line
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "reward", "watched"),
+    [
+        ([0.6, 0.58, 0.5, 0.51, 0.3, 0.2], RISING, "prompts/prompt_strict"),
+        ([0.6, 0.58, 0.5, 0.4, 0.3, 0.2], RISING[::-1], "prompts/prompt_strict"),
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], RISING, "prompts/prompt_strict"),
+        ([0.6, 0.58, 0.5, 0.4, 0.3, 0.2], RISING, ""),
+    ],
+)
+def test_one_that_does_not_is_no_trouble(accuracy, reward, watched):
+    assert validated_run(accuracy, reward, watched) == []
+
+
+def test_a_replay_warns_as_the_run_did():
+    accuracy = [0.6, 0.58, 0.5, 0.4, 0.3, 0.2]
+    steps = range(1, 61)
+    logged = [
+        {**healthy(s), "step": s, "rollouts/verifier/mean": RISING[(s - 1) // 10]} for s in steps
+    ]
+    validated = [
+        {"step": 10 * n, "prompts/prompt_strict": value} for n, value in enumerate(accuracy)
+    ]
+    lines = new_health(watched="prompts/prompt_strict").replay(logged, validated)
+    assert [line for line in lines if "validations" in line] == validated_run(accuracy, RISING)

@@ -82,6 +82,8 @@ def shown(result: Mapping[str, Any]) -> Any:
         Text(_step(result["step"])),
         Text(_run(result["run"], disk)),
     ]
+    if result["validation"]:
+        blocks.append(Text(_validation(result["validation"])))
     if change := result["change"]:
         shown = [[" ".join(c["set"]), f"{c['peak_gib']:.3g}", _yes(c["fits"])] for c in change]
         blocks.append(table("", ["change, by itself", "GiB", "fits"], shown))
@@ -104,6 +106,13 @@ def _step(step: Mapping[str, int]) -> str:
         f"{step['tokens_read']:,} tokens read, {step['tokens_learnt']:,} learnt, "
         f"{step['tokens_sampled']:,} sampled"
     )
+
+
+def _validation(found: Mapping[str, Any]) -> str:
+    most = found["rows_of_each"]
+    rows = "all rows" if most is None else f"at most {most:,} rows"
+    measured = ", ".join(found["of"])
+    return f"validation: {found['times']:,} times {rows} of {measured}, on top of these hours"
 
 
 def _run(run: Mapping[str, Any], disk: Mapping[str, float]) -> str:

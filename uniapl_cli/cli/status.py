@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,9 +40,7 @@ def status(runs: Runs, json: AsJson = False, plugin: Plugins = None, debug: Debu
             columns = ["run", "method", "state", "step", "left", "s a step", "last line"]
             shown = [table("", columns, [_row(one) for one in found])]
             if len(found) == 1:
-                figures = {k: v for k, v in found[0].last.items() if k not in TIMES}
-                rows = [[name, _figure(value)] for name, value in figures.items()]
-                shown.append(table(f"step {found[0].step}", ["metric", "value"], rows))
+                shown += [_figures(*titled) for titled in _titled(found[0])]
             notes = [Text(f"{one.run}: {line}") for one in found for line in one.warnings]
             return Group(*shown, *notes, *(Text(_next(one)) for one in found if _next(one)))
 
@@ -59,6 +58,23 @@ def _row(one: Status) -> list[str]:
         pace,
         "-" if one.quiet is None else f"{_time(one.quiet)} ago",
     ]
+
+
+def _titled(one: Status) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the newest figures of a run: of a step, and of a validation if it has one."""
+    yield f"step {one.step}", one.last
+    if one.validation:
+        best = one.best
+        kept = "" if best is None else f"; best: {_figure(best['value'])} {best['metric']}"
+        kept += "" if best is None else f", step {best['step']}"
+        yield f"validation of step {one.validation['step']}{kept}", one.validation
+
+
+def _figures(title: str, row: Mapping[str, Any]) -> Any:
+    from uniapl_cli.runs.console import table
+
+    rows = [[name, _figure(value)] for name, value in row.items() if name not in TIMES]
+    return table(title, ["metric", "value"], rows)
 
 
 def _figure(value: Any) -> str:

@@ -63,13 +63,13 @@ def longest(
 def validated(config: Config, heldout: HeldOut) -> dict[str, Any]:
     """Return how often held-out rows are measured, how many, and how many are trained on too."""
     shared = {name: one.found for name, one in heldout.shared.items() if one.found}
-    rows = heldout.counts()
-    tokens = rows.get("prompts", 0) * config.validation.samples * sampling_of(config).max_new_tokens
+    turns = sum(len(i.turns) for t in heldout.tasks if not t.compares_options for i in t.items)
+    answers = (len(heldout.prompts) + turns) * config.validation.samples
     return {
         "times": times(config),
-        "rows": rows,
-        "sampled tokens at most, of prompts": tokens,
-        "rows that share words with the training rows": shared,
+        "rows": heldout.counts(),
+        "sampled tokens at most, a time": answers * sampling_of(config).max_new_tokens,
+        **({"rows that share words with the training rows": shared} if shared else {}),
         "best": config.validation.best,
     }
 

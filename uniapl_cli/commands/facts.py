@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from uniapl_cli.commands.validation import direction
 from uniapl_cli.config.schema import Config
 from uniapl_cli.monitoring.check import RunFacts
 from uniapl_cli.objectives import advantages, objectives
@@ -35,7 +36,17 @@ def run_facts(config: Config, method: Plan, device: torch.device | str) -> RunFa
         resampling=[name for name, source in sampled.items() if source.per_step() is not None],
         warm_up=warm_up(config),
         sampler=sampler_settings(config, device),
+        watched=watched(config),
     )
+
+
+def watched(config: Config) -> str:
+    """Return the metric of validation that should not fall: that of best, else the first known."""
+    if config.validation.every is None:
+        return ""
+    higher = [name for name, way in direction(config).items() if way == "higher"]
+    best = config.validation.best
+    return best if best in higher else next(iter(higher), "")
 
 
 def advantage_of(config: Config, reward: str) -> Entry[Any]:

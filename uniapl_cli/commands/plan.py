@@ -10,6 +10,7 @@ from uniapl_cli.commands.device import device_name
 from uniapl_cli.commands.method import learning_rate
 from uniapl_cli.commands.method import plan as plan_of
 from uniapl_cli.commands.paper import setup_of
+from uniapl_cli.commands.validation import times
 from uniapl_cli.config.schema import Config
 from uniapl_cli.memory import free_bytes
 from uniapl_cli.planning.cards import GIB, Card, card, present
@@ -56,6 +57,7 @@ def plan(
         "step": _step(setup),
         "seconds": spent,
         "run": _run(config, spent),
+        "validation": _validation(config),
         "disk": _disk(config, usage),
         "assumed": _assumed(setup, device, bool(spent)),
     }
@@ -116,6 +118,15 @@ def _run(config: Config, spent: dict[str, float]) -> dict[str, float]:
     steps = config.training.steps
     hours = {"hours": steps * sum(spent.values()) / 3600} if spent else {}
     return {"steps": steps, **hours}
+
+
+def _validation(config: Config) -> dict[str, Any]:
+    """Return how often held-out rows are measured and on what; {} where they are not."""
+    options = config.validation
+    if options.every is None:
+        return {}
+    measured = [*options.named, *options.benchmarks]
+    return {"times": times(config), "of": measured, "rows_of_each": options.limit}
 
 
 def _disk(config: Config, usage: Usage) -> dict[str, float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from uniapl_cli.commands.best import read_best
 from uniapl_cli.errors import DataError, ModelError, RunError
 from uniapl_cli.reasons import brief
 from uniapl_cli.runs.directory import RunDirectory
@@ -36,20 +37,24 @@ class Upload:
 
 
 def prepare(path: Path, repo: str, *, private: bool = True) -> Upload:
-    """Return what would be sent of a run directory, or of its final/. Raises RunError, DataError.
+    """Return what would be sent of a run directory, of its final/ or its best/.
 
-    A run that has not finished, and a final model that is not whole, are refused.
+    Raises RunError for a run that has not finished, but where its best model is asked for, and for
+    a model that is not whole; DataError for the name.
     """
     run = RunDirectory(path.parent if path.name == "final" else path)
-    if not run.finished:
+    folder = run.final
+    if read_best(path) is not None:
+        folder = path
+    elif not run.finished:
         why = run.damage or "it has not finished, or is no run directory"
         raise RunError(f"'{path}' has no model to send: {why}", got=str(path))
     if not NAME.fullmatch(repo):
         problem = f"'{repo}' is no name of a repository"
         raise DataError(problem, "Write OWNER/NAME", got=repo)
-    found = sorted(file for file in run.final.rglob("*") if file.is_file())
-    files = {str(file.relative_to(run.final)): file.stat().st_size for file in found}
-    return Upload(run.final, repo, private, files)
+    found = sorted(file for file in folder.rglob("*") if file.is_file())
+    files = {str(file.relative_to(folder)): file.stat().st_size for file in found}
+    return Upload(folder, repo, private, files)
 
 
 def push(upload: Upload, api: Any = None) -> str:

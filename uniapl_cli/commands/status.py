@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
+from uniapl_cli.commands.best import read_best
 from uniapl_cli.commands.facts import run_facts
 from uniapl_cli.commands.method import length, plan
 from uniapl_cli.commands.run import earlier, is_current
@@ -32,7 +33,8 @@ class Status:
 
     seconds_a_step: the mean of the newest steps, without checkpoints; None before the first. quiet:
     seconds since the last line was logged. checkpoint: the step that a resume goes on from; 0 is
-    the start. last: the metrics of the newest line.
+    the start. last: the metrics of the newest line. validation: the newest one's. best: the step,
+    the metric and the value of the best model; None without one.
     """
 
     run: str
@@ -46,11 +48,14 @@ class Status:
     checkpoint: int
     warnings: Sequence[str]
     last: Mapping[str, Any]
+    validation: Mapping[str, Any]
+    best: Mapping[str, Any] | None
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON has it, without figures that are no numbers any more."""
-        last = {name: value for name, value in self.last.items() if is_number(value)}
-        return {**asdict(self), "last": last}
+        rows = {"last": self.last, "validation": self.validation}
+        known = {name: {k: v for k, v in row.items() if is_number(v)} for name, row in rows.items()}
+        return {**asdict(self), **known}
 
 
 def status(path: Path, now: float | None = None) -> Status:
@@ -65,7 +70,7 @@ def status(path: Path, now: float | None = None) -> Status:
             "Name the folder that run.dir named",
             got=str(path),
         )
-    config, rows = earlier(run), run.logged()
+    config, rows, validated = earlier(run), run.logged(), run.validated()
     state, step = _state(run), rows[-1]["step"] if rows else 0
     pace = _pace(rows)
     left = pace * (length(config) - step) if pace is not None and state == "running" else None
@@ -83,8 +88,10 @@ def status(path: Path, now: float | None = None) -> Status:
         seconds_left=left,
         quiet=quiet,
         checkpoint=run.newest_step,
-        warnings=_warnings(config, rows),
+        warnings=_warnings(config, rows, validated),
         last=rows[-1] if rows else {},
+        validation=validated[-1] if validated else {},
+        best=read_best(run.best),
     )
 
 
@@ -103,10 +110,12 @@ def _pace(rows: Sequence[Mapping[str, Any]]) -> float | None:
     return fmean(newest) if newest else None
 
 
-def _warnings(config: Config, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _warnings(
+    config: Config, rows: Sequence[Mapping[str, Any]], validated: Sequence[Mapping[str, Any]]
+) -> list[str]:
     """Return the health checks' newest warnings, found again in the lines."""
     if not config.run.health:
         return []
     health = Health(run_facts(config, plan(config), config.run.device))
-    lines = [line for row in rows for line in health.examine(row["step"], row)]
+    lines = health.replay(rows, validated)
     return [line.removeprefix("warning: ") for line in lines][-SHOWN_WARNINGS:]

@@ -21,10 +21,21 @@ SHOWN = (
     "*/kl",
     "*/entropy",
     "grad_norm",
+    "validation/*/prompt_strict",
+    "validation/*/accuracy",
+    "validation/*/overall",
+    "validation/*/loss",
+    "validation/prompts/length",
 )
 # Demonstrations are what they were before.
 CONSTANT = "demonstrations/*"
 UNITS = {
+    "validation/preferences/accuracy": "share of pairs",
+    "validation/*/accuracy": "share of rows",
+    "validation/*/prompt_*": "share of prompts",
+    "validation/*/inst_*": "share of instructions",
+    "validation/*/loss": "nats a token",
+    "validation/*/length": "tokens",
     "*/mean_length*": "tokens",
     "*/max_length": "tokens",
     "*/kl": "nats a token",

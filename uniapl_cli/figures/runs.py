@@ -18,7 +18,7 @@ from uniapl_cli.runs.directory import RunDirectory
 
 @dataclass(frozen=True)
 class Run:
-    """A run's name and the lines of its metrics.jsonl, each with its `step`."""
+    """A run's name and the lines of its metrics and of its validation, each with its `step`."""
 
     name: str
     rows: Sequence[Mapping[str, Any]]
@@ -73,13 +73,24 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     if not directory.metrics.is_file():
         advice = "Name a folder that uniapl train wrote"
         raise DataError(f"no metrics.jsonl in '{directory.path}'", advice, got=str(path))
+    rows = logged_rows(directory)
+    if not rows:
+        raise DataError(f"'{directory.metrics}' has no whole line yet", got=str(path))
+    return rows
+
+
+def logged_rows(directory: RunDirectory) -> list[dict[str, Any]]:
+    """Return the lines of metrics, and behind them those of validation. Raises DataError.
+
+    Validation's metrics are called `validation/NAME`.
+    """
     try:
-        rows = directory.logged()
+        rows, validated = directory.logged(), directory.validated()
     except RunError as error:
         # Its own advice is for who trains into the directory.
         raise DataError(error.problem, where=error.where, got=error.got) from None
-    if not rows:
-        raise DataError(f"'{directory.metrics}' has no whole line yet", got=str(path))
+    for row in validated:
+        rows.append({n if n == "step" else f"validation/{n}": value for n, value in row.items()})
     return rows
 
 

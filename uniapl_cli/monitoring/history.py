@@ -29,6 +29,10 @@ class History:
             if len(self._first[name]) < FIRST:
                 self._first[name].append(value)
 
+    def names(self) -> list[str]:
+        """Return the names of all metrics so far."""
+        return list(self._newest)
+
     def newest(self, name: str, count: int) -> list[float]:
         """Return up to `count` of the metric's newest values, oldest first."""
         return list(self._newest.get(name, ()))[-count:]

@@ -52,6 +52,8 @@ class Reporter:
     def validated(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log what validation has measured of a step, and say it."""
         self.run.log_validation({"step": step, **metrics})
+        if self.health is not None:
+            self.health.validated(metrics)
         main = [name for name in metrics if name.endswith(SAID)] or list(metrics)
         log.info("validation of step %d: %s", step, progress_note(metrics, main))
 
@@ -72,8 +74,7 @@ class Reporter:
                 step,
             )
         if self.health is not None:
-            for row in rows:
-                self.health.examine(row["step"], row)
+            self.health.replay(rows, self.run.validated())
         self.tracking.begin(step)
         self.bar.start(step)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from uniapl_cli.errors import DataError, RunError
 from uniapl_cli.evaluation.report import headline
 from uniapl_cli.evaluation.seeds import split_seed
 from uniapl_cli.figures.bars import bars
@@ -14,7 +13,7 @@ from uniapl_cli.figures.cosines import COSINE, cosines
 from uniapl_cli.figures.curves import curves, default
 from uniapl_cli.figures.distributions import lengths, logprobs
 from uniapl_cli.figures.names import legible
-from uniapl_cli.figures.runs import Run
+from uniapl_cli.figures.runs import Run, logged_rows
 from uniapl_cli.figures.svg import inline
 from uniapl_cli.pages.html import Html, element
 from uniapl_cli.pages.study import Run as Directory
@@ -65,11 +64,7 @@ def _over_seeds(runs: Sequence[Run]) -> bool:
 
 def _logged(run: Directory) -> Run:
     """Return a run's metrics; none where it has not logged a step yet."""
-    try:
-        return Run(legible(run.name), RunDirectory(run.folder).logged())
-    except RunError as error:
-        # Its own advice is for who trains into the directory.
-        raise DataError(error.problem, where=error.where, got=error.got) from None
+    return Run(legible(run.name), logged_rows(RunDirectory(run.folder)))
 
 
 def _figure(chart: Chart, number: int) -> Html:
