@@ -27,23 +27,13 @@ from typing import Any
 import torch
 
 from benchmarks.engines.machine import machine
+from benchmarks.engines.shapes import save_random_qwen3
 from uniapl_cli.memory import free_bytes
 
 MIB = 2**20
 SHARE, LEAST = 0.15, 64 * MIB
 # What must be free before a run, of what it is planned to take.
 MARGIN = 1.15
-QWEN3 = {
-    "vocab_size": 151936,
-    "hidden_size": 1024,
-    "intermediate_size": 3072,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 16,
-    "num_key_value_heads": 8,
-    "head_dim": 128,
-    "max_position_embeddings": 40960,
-    "tie_word_embeddings": True,
-}
 
 
 @dataclass(frozen=True)
@@ -69,16 +59,7 @@ def make_model(shape: Shape, smollm2: Path, folder: Path) -> str:
         return "tiny:teacher"
     if shape.name == "smollm2":
         return str(smollm2)
-    from transformers import AutoTokenizer, Qwen3Config, Qwen3ForCausalLM
-
-    with torch.device("meta"):
-        model = Qwen3ForCausalLM(Qwen3Config(**QWEN3, dtype=torch.bfloat16))
-    model = model.to(torch.bfloat16).to_empty(device="cpu")
-    for weight in model.parameters():
-        weight.data.normal_(0, 0.02) if weight.dim() > 1 else weight.data.fill_(1)
-    model.tie_weights()
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(smollm2).save_pretrained(folder)
+    save_random_qwen3(folder, str(smollm2))
     return str(folder)
 
 

@@ -1,9 +1,11 @@
-"""What the benchmarks of sampling rest on: their requests, their arithmetic, engines that fail."""
+"""What the benchmarks rest on: requests, arithmetic, medians, engines that fail, their table."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -46,23 +48,57 @@ def test_operations_are_those_that_torch_counts():
     assert operations(config, [{"prompt_ids": [1], "new_tokens": new}]) == counted
 
 
-def line(engine, number, **figures):
-    return {"dtype": "float32", "engine": engine, "round": number, "cpu_seconds": 1, **figures}
+def line(contestant, number, **figures):
+    memory = {"peak_gib": 1, "extra_gib": 0, "others": 0}
+    return {"contestant": contestant, "round": number, "cpu_seconds": 1, **memory, **figures}
 
 
-def test_the_summary_is_of_medians_and_of_the_best_matrix_rate():
+def test_rounds_become_medians_and_ratios_of_the_same_round():
+    from benchmarks.race import summary
+
+    lines = [line("ours", n, seconds=1, cpu_seconds=s) for n, s in enumerate((1, 2, 9))]
+    lines += [line("peer", n, seconds=1, cpu_seconds=s) for n, s in enumerate((2, 2, 27))]
+    lines += [line("steps", 0, seconds=9, cpu_steps=[4, 4, 40], steps=[5, 5, 50])]
+    lines += [line("broken", 0, seconds=1, error="it failed")]
+    found = summary(lines, {"ours": "", "peer": "as it comes", "steps": "", "broken": ""})
+    assert list(found) == ["ours", "peer", "steps"] and found["peer"]["settings"] == "as it comes"
+    assert (found["ours"]["cpu_seconds"], found["ours"]["cpu_range"]) == (2, [1, 9])
+    assert (found["peer"]["times"], found["peer"]["times_range"]) == (2, [1, 3])
+    assert (found["steps"]["cpu_seconds"], found["steps"]["seconds"]) == (4, 5)
+    assert found["steps"]["times"] == 4 and "times" not in found["ours"]
+
+
+def test_parts_of_steps_are_medians_too():
+    from benchmarks.race import summary
+
+    lines = [line("ours", n, seconds=1, parts={"update": [1, 2, 9 + n]}) for n in range(3)]
+    assert summary(lines, {"ours": ""})["ours"]["parts"] == {"update": 2}
+
+
+def test_speeds_are_of_medians_and_of_the_best_matrix_rate():
     from benchmarks.engines.job import Job
-    from benchmarks.generation import summary
+    from benchmarks.generation import speeds
 
     job = Job("", [{"prompt_ids": [1], "new_tokens": 100}], gflop=60.0)
-    lines = [{"dtype": "float32", "engine": "ours", "versions": {}}]
-    lines += [line("ours", n, seconds=s, others=0) for n, s in enumerate((1, 2, 9))]
-    lines += [line("vllm", n, seconds=s, others=0) for n, s in enumerate((4, 1, 1))]
+    lines = [line("ours", n, seconds=s, value=100) for n, s in enumerate((1, 2, 9))]
     lines += [line("matrix", n, seconds=1, gflops={"plain": 20, "packed": g}) for n, g in [(0, 40)]]
-    lines.append(line("continuous", 0, seconds=1, others=0, error="it failed"))
-    ours, vllm = summary(job, lines)
-    assert (ours["tokens_per_second"], vllm["tokens_per_second"]) == (50, 100)
-    assert (ours["of_vllm"], ours["gflops"], ours["of_matrix_rate"]) == (0.5, 30, 0.75)
+    lines.append(line("continuous", 0, seconds=1, error="it failed"))
+    found = speeds(job, lines)["speeds"]
+    assert set(found) == {"ours", "matrix_gflops"}
+    assert (found["ours"]["tokens_per_second"], found["ours"]["of_matrix_rate"]) == (50, 0.75)
+
+
+def test_children_count_and_those_that_have_ended_as_well():
+    from benchmarks.engines.contestant import Contestant
+
+    burn = "import time\nwhile time.process_time() < 0.3: pass"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}]); print('x')"
+    command = [sys.executable, "-c", code + "; input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        spent = Contestant.cpu_seconds(SimpleNamespace(process=process))
+        process.stdin.close()
+    assert spent >= 0.25
 
 
 def test_an_engine_that_fails_says_why(tmp_path):
@@ -94,7 +130,7 @@ def test_our_engine_makes_responses_of_the_lengths_asked_for(tmp_path):
         figures = contestant.work()
     finally:
         contestant.end()
-    assert figures["lengths"] == lengths
+    assert figures["value"] == sum(lengths)
     assert figures["cpu_seconds"] > 0
 
 
@@ -113,16 +149,55 @@ def test_growth_is_measured_and_plotted(tmp_path):
     assert len(plot.findall("{http://www.w3.org/2000/svg}circle")) > len(runs)
 
 
-def test_a_step_is_compared_by_its_median():
-    from benchmarks.grpo_step import summary
+REHEARSALS = (
+    "sft_step --only ours,module",
+    "grpo_step --only ours",
+    "vocabulary --only ours,naive,torch_fused --heats loss",
+    "polar_scoring --only ours,padded_by_length --heats short",
+    "verification --only ours --heats ifeval",
+)
 
-    steps = {"ours": [[1, 2], [9]], "trl": [[4, 4], [40]]}
-    lines = [
-        {"dtype": "float32", "engine": name, "step_seconds": seconds, "cpu_seconds": 1}
-        for name, rounds in steps.items()
-        for seconds in rounds
-    ]
-    assert summary(lines)["times_faster"] == 2
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", REHEARSALS)
+def test_what_is_compared_agrees(words, tmp_path):
+    out = tmp_path / "result.json"
+    name, *options = words.split()
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--small", "--out", out, *options]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    result = json.loads(out.read_text())
+    (heat,) = result["heats"].values()
+    found = heat["summary"]
+    assert list(found) == options[1].split(",")
+    assert all(one["cpu_seconds"] > 0 and one["peak_gib"] > 0 for one in found.values())
+    ours, *others = (one["value"] for one in found.values())
+    assert others == pytest.approx([ours] * len(others), rel=1e-4)
+    if name == "grpo_step":
+        assert set(found["ours"]["parts"]) == {"generate", "reward", "update"}
+
+
+def test_one_that_fails_is_out_and_the_others_go_on(tmp_path):
+    from benchmarks.race import Entry, Heat, Race
+
+    entries = {"none": Entry("nothing"), "nor": Entry("nothing_either")}
+    race = Race(Heat({}, entries), 3, 60, tmp_path)
+    race.run()
+    assert [entry["contestant"] for entry in race.lines] == ["none", "nor"]
+    assert all("No module named" in entry["error"] for entry in race.lines)
+
+
+RESULTS = sorted((ROOT / "benchmarks/results").glob("*.json"))
+
+
+@pytest.mark.parametrize("file", RESULTS, ids=lambda file: file.name)
+def test_results_name_no_folder_of_a_machine_and_no_server(file):
+    assert not re.findall(r'(?:^|[\s"=:])/(?:\w+/)|https?:|\berror\b', file.read_text("utf-8"))
+
+
+def test_the_table_is_of_the_results():
+    from benchmarks.table import table
+
+    assert table() in (ROOT / "benchmarks/README.md").read_text("utf-8")
 
 
 def vllm_env(*arguments):

@@ -1,1 +1,1 @@
-"""The contestants of benchmarks/generation.py, a module each; each runs in a process of its own."""
+"""The contestants of the benchmarks, a module each; each runs in a process of its own."""

@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 TICKS = os.sysconf("SC_CLK_TCK")
+TIMES = range(12, 16)  # utime, stime, cutime, cstime of /proc/PID/stat, the name left out
 
 
 class EngineFailed(Exception):
@@ -71,12 +72,16 @@ class Contestant:
         return figures
 
     def cpu_seconds(self) -> float:
-        """Return the CPU seconds of its session so far."""
-        total = 0
-        for fields in processes():
-            if int(fields[3]) == self.process.pid:  # session
-                total += int(fields[11]) + int(fields[12])  # user and system time
-        return total / TICKS
+        """Return the CPU seconds of it and of its descendants so far, ended ones included."""
+        table = {int(fields[0]): fields for fields in processes()}
+        family = {self.process.pid}
+        for _ in table:  # until no process finds a parent any more
+            more = {pid for pid, fields in table.items() if int(fields[2]) in family} - family
+            if not more:
+                break
+            family |= more
+        # Times of the user and the system, and those of children that have been waited for.
+        return sum(int(table[pid][at]) for pid in family & table.keys() for at in TIMES) / TICKS
 
     def end(self, patience: float = 0) -> None:
         """Let it end itself for `patience` seconds, then kill every process of its session."""
@@ -91,11 +96,12 @@ class Contestant:
 
 
 def processes() -> list[list[str]]:
-    """Return the fields of /proc/PID/stat from the third, the state, of every process."""
+    """Return the fields of /proc/PID/stat of every process, without its name: pid, state, ppid."""
     found = []
     for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            found.append(file.read_text().rpartition(")")[2].split())
+            pid, _, rest = file.read_text().partition(" (")
+            found.append([pid, *rest.rpartition(")")[2].split()])
     return found
 
 

@@ -40,7 +40,7 @@ class Continuous:
                     lengths[int(result.request_id)] = len(result.generated_tokens)
                 elif result is None and not manager.is_running():
                     break  # its thread failed, and said so in its log
-        return {"lengths": [lengths.get(number, 0) for number in range(len(requests))]}
+        return {"value": sum(lengths.values())}
 
 
 def load(job: dict[str, Any]) -> Continuous:

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from uniapl_cli.tiny.assets import resolve
+
 REQUESTS = Path(__file__).parents[1] / "requests.jsonl"
 
 
@@ -34,6 +36,7 @@ class Job:
 
 def read_job(model: str, count: int | None) -> Job:
     """Return the first `count` requests for a model."""
+    model = str(resolve(model))
     tokenizer = AutoTokenizer.from_pretrained(model)
     requests = []
     for line in REQUESTS.read_text("utf-8").splitlines()[:count]:

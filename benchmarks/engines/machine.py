@@ -21,5 +21,13 @@ def machine() -> dict[str, Any]:
         "has": [kind for kind in kinds if kind in fields.get("flags", "").split()],
         **{name: version(name) for name in ("torch", "transformers")},
         "python": platform.python_version(),
+        "threads": 1,
+        "load": [round(load, 1) for load in os.getloadavg()],
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def free_gib() -> float:
+    """Return the memory that is available."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) / 2**20

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from benchmarks.engines.sft_job import labelled, peak_gib, read_batch
+from benchmarks.engines.laps import Laps
+from benchmarks.engines.sft_job import labelled, read_batch
+from uniapl_cli.tiny.assets import resolve
 
 
 class Module:
     def __init__(self, job: dict[str, Any]) -> None:
         torch.set_num_threads(1)
-        self.steps = job["steps"]
-        self.model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32)
-        examples = labelled(read_batch(job, AutoTokenizer.from_pretrained(job["model"])))
+        self.steps, self.laps, model = job["steps"], Laps(), resolve(job["model"])
+        self.model = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+        examples = labelled(read_batch(job, AutoTokenizer.from_pretrained(model)))
         self.rows = {name: torch.tensor([e[name] for e in examples]) for name in examples[0]}
-        self.micro = job["module_rows"]
+        self.micro = job["rows_a_pass"]
         self.step()
 
     def __call__(self) -> dict[str, Any]:
-        seconds = []
         for _ in range(self.steps):
-            began = time.process_time()
+            self.laps.begin()
             loss = self.step()
-            seconds.append(time.process_time() - began)
-        return {"step_seconds": seconds, "loss": loss, "peak_gib": peak_gib()}
+            self.laps.end()
+        return {**self.laps.figures(), "value": loss}
 
     def step(self) -> float:
         """Go forward and back, some rows at a time; return the mean loss."""

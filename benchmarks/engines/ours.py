@@ -16,6 +16,7 @@ from uniapl_cli.generation.generator import in_order
 from uniapl_cli.generation.local import LocalGenerator
 from uniapl_cli.loading import load_tokenizer
 from uniapl_cli.precision import DTYPES
+from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.policy import load_model
 from uniapl_cli.types import Sampling
 
@@ -23,7 +24,7 @@ from uniapl_cli.types import Sampling
 class Ours:
     def __init__(self, job: dict[str, Any]) -> None:
         torch.set_num_threads(1)
-        folder = job["model"]
+        folder = resolve(job["model"])
         if job.get("half_head"):
             model = load_model(folder, "cpu", dtype=DTYPES[job["dtype"]]).eval()
         else:
@@ -40,7 +41,7 @@ class Ours:
         requests = self.requests[:first]
         answers = self.generator.generate(requests, Sampling(max_new_tokens=256))
         rows = in_order(answers, len(requests))
-        return {"lengths": [len(completion.token_ids) for (completion,) in rows]}
+        return {"value": sum(len(completion.token_ids) for (completion,) in rows)}
 
 
 def load(job: dict[str, Any]) -> Ours:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import torch
 
-from benchmarks.engines.sft_job import peak_gib, read_batch
+from benchmarks.engines.laps import Laps
+from benchmarks.engines.sft_job import read_batch
 from uniapl_cli.objectives import objectives
 from uniapl_cli.partition import default_tokens
+from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.activations import checkpoint_activations
 from uniapl_cli.training.optim import optimizers
@@ -21,24 +22,24 @@ from uniapl_cli.training.updater import Updater
 class Sft:
     def __init__(self, job: dict[str, Any]) -> None:
         torch.set_num_threads(1)
-        self.steps, self.lr = job["steps"], job["lr"]
-        self.policy = load_policy(job["model"], "cpu", "float32")
+        self.steps, self.lr, self.laps = job["steps"], job["lr"], Laps()
+        precision = job.get("precision", "float32")
+        self.policy = load_policy(resolve(job["model"]), "cpu", precision)
         if job.get("checkpoint_activations"):
-            checkpoint_activations(self.policy.model, "float32")
+            checkpoint_activations(self.policy.model, precision)
         self.batch = read_batch(job, self.policy.tokenizer)
         optimizer = optimizers.bind(optimizers.options("adamw"))(self.policy.model)
         self.updater = Updater(self.policy, optimizer, 1.0)
         self.terms = [Term("sft", "rows", lambda values: 1.0, objectives["nll"].definition)]
-        self.tokens = {"rows": job.get("micro_batch_tokens") or default_tokens("cpu")}
+        self.tokens = {"rows": job.get("tokens") or default_tokens("cpu")}
         self.step()
 
     def __call__(self) -> dict[str, Any]:
-        seconds = []
         for _ in range(self.steps):
-            began = time.process_time()
+            self.laps.begin()
             loss = self.step()
-            seconds.append(time.process_time() - began)
-        return {"step_seconds": seconds, "loss": loss, "peak_gib": peak_gib()}
+            self.laps.end()
+        return {**self.laps.figures(), "value": loss}
 
     def step(self) -> float:
         """Make a step; return its loss."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,3 @@ def labelled(batch: TokenBatch) -> list[dict[str, list[int]]]:
     labels = torch.cat([torch.full_like(labels[:, :1], -100), labels], 1)
     pairs = zip(batch.tokens.tolist(), labels.tolist(), strict=True)
     return [{"input_ids": ids, "labels": of} for ids, of in pairs]
-
-
-def peak_gib() -> float:
-    """Return the most resident memory that the process has had, in GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
+from benchmarks.engines.laps import Callback, Laps
+from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.verifiers import constraints, judge
-
-
-class Clock(TrainerCallback):
-    """Seconds of each step, from its beginning to its end."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    def on_step_begin(self, *_: Any, **__: Any) -> None:
-        self.began = time.perf_counter()
-
-    def on_step_end(self, *_: Any, **__: Any) -> None:
-        self.seconds.append(time.perf_counter() - self.began)
 
 
 def reward(completions: list[Any], instructions: list[str], **_: Any) -> list[float]:
@@ -56,19 +44,20 @@ def dataset(file: Path) -> Dataset:
 class Trl:
     def __init__(self, job: dict[str, Any]) -> None:
         torch.set_num_threads(1)
-        self.clock = Clock()
+        self.laps, model = Laps(), resolve(job["model"])
         self.folder = tempfile.TemporaryDirectory()
         rows = job["groups"] * job["group"]
         args = GRPOConfig(
             output_dir=self.folder.name,
             max_steps=job["steps"],
-            per_device_train_batch_size=job["micro_batch"],
-            gradient_accumulation_steps=rows // job["micro_batch"],
+            per_device_train_batch_size=job["rows_a_pass"],
+            gradient_accumulation_steps=rows // job["rows_a_pass"],
             num_generations=job["group"],
             max_completion_length=job["new_tokens"],
             learning_rate=job["lr"],
             lr_scheduler_type="constant",
             temperature=1.0,
+            generation_kwargs={"min_new_tokens": job["new_tokens"]} if job["forced"] else None,
             chat_template_kwargs={"enable_thinking": False},  # as here by default
             gradient_checkpointing=False,  # its default would cost it another forward pass
             use_cpu=True,
@@ -79,23 +68,23 @@ class Trl:
             disable_tqdm=True,
         )
         self.trainer = GRPOTrainer(
-            model=AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32),
+            model=AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32),
             reward_funcs=reward,
             args=args,
-            train_dataset=dataset(Path(job["prompts"])),
-            processing_class=AutoTokenizer.from_pretrained(job["model"]),
-            callbacks=[self.clock],
+            train_dataset=dataset(Path(resolve(job["prompts"]))),
+            processing_class=AutoTokenizer.from_pretrained(model),
+            callbacks=[Callback(self.laps, rest="update")],
         )
+        self.laps.watch(self.trainer, "_generate", "generate")
+        self.laps.watch(self.trainer, "_calculate_rewards", "reward")
         self()
 
     def __call__(self) -> dict[str, Any]:
-        self.clock.seconds.clear()
+        self.laps.clear()
         self.trainer.train()
         lengths = [line.get("completions/mean_length") for line in self.trainer.state.log_history]
-        return {
-            "step_seconds": self.clock.seconds[:],
-            "mean_length": next(length for length in reversed(lengths) if length is not None),
-        }
+        value = next(length for length in reversed(lengths) if length is not None)
+        return {**self.laps.figures(), "value": value}
 
 
 def load(job: dict[str, Any]) -> Trl:

@@ -41,7 +41,7 @@ class Vllm:
 
     def __call__(self, first: int | None = None) -> dict[str, Any]:
         outputs = self.llm.generate(self.prompts[:first], self.sampling[:first], use_tqdm=False)
-        return {"lengths": [len(output.outputs[0].token_ids) for output in outputs]}
+        return {"value": sum(len(output.outputs[0].token_ids) for output in outputs)}
 
 
 def load(job: dict[str, Any]) -> Vllm:

@@ -13,7 +13,7 @@ from benchmarks.gpu.bench import Bench
 PACKAGES = (
     "torch", "transformers", "tokenizers", "accelerate", "peft", "datasets", "pyarrow", "numpy",
     "pandas", "pydantic", "omegaconf", "nltk", "langdetect", "gguf", "triton", "typer", "rich",
-    "huggingface_hub", "fsspec", "dill", "flash-attn", "kernels",
+    "huggingface_hub", "bitsandbytes", "fsspec", "dill", "flash-attn", "kernels",
 )  # fmt: skip
 
 
