@@ -26,6 +26,7 @@ class Noting:
     def __init__(self, *failing: str) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.failing = list(failing)
+        self.written = 0.0
 
     def note(self, *call: Any) -> None:
         if call[0] in self.failing:
@@ -42,8 +43,8 @@ class Noting:
     def samples(self, step: int, source: str, rows: Sequence[Mapping[str, Any]]) -> None:
         self.note("samples", step, source, len(rows))
 
-    def flush(self) -> None:
-        pass
+    def flush(self) -> float:
+        return self.written
 
     def finish(self, status: str, step: int) -> None:
         self.note("finish", status, step)
@@ -170,6 +171,19 @@ def test_what_was_logged_before_a_kill_and_not_sent_is_sent(run: RunDirectory) -
     log(run, 3, 4)  # and the process is killed
     follow(run, second).catch_up(4, ended=False)
     assert first.steps() + second.steps() == [1, 2, 3, 4]
+
+
+def test_what_a_kill_can_take_from_the_tracker_is_sent_again(run: RunDirectory) -> None:
+    first, second, third = Noting(), Noting(), Noting()
+    first.written = 60.0
+    log(run, 1, 2)
+    follow(run, first).catch_up(0, ended=False)  # and a kill, a moment later
+    one = follow(run, second)
+    one.catch_up(2, ended=True)
+    one.finish("finished")
+    follow(run, third).catch_up(2, ended=True)
+    assert [t.steps() for t in (first, second, third)] == [[1, 2], [1, 2], []]
+    assert len({t.calls[0][1] for t in (first, second, third)}) == 1  # the same id
 
 
 @pytest.mark.parametrize("call", ["start", "log", "samples", "finish"])

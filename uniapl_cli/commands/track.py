@@ -91,7 +91,7 @@ def _send(follower: Follower, status: Status) -> dict[str, int]:
     try:
         rows = run.logged()
         follower.catch_up(rows[-1]["step"] if rows else 0, ended=True)
-        follower.tracker.finish(status, follower.newest)
+        follower.finish(status)
     except UniAPLError:
         raise
     except Exception as error:  # noqa: BLE001  anything may go wrong in a package of others

@@ -66,6 +66,8 @@ class Follower:
         self.metrics, self.samples = Tail(sent.run.metrics), Tail(sent.run.samples)
         self.validation = Tail(sent.run.validation)
         self.newest, self.started = 0, False
+        # What was sent, and from when on a kill cannot undo it.
+        self.unwritten: list[tuple[float, dict[str, Any]]] = []
         self.busy: float | None = None  # since when a call has not returned
         self.ending = threading.Event()
         self.status: Status = "failed"
@@ -104,13 +106,19 @@ class Follower:
             self._rewind(step)
             self.tracker.start(self.facts, step)
             self.started = True
+            self.sent.write(self.name, self.entry)
         before = dict(self.entry)
-        try:
-            self._send(inf if ended else self.newest)
-        finally:
-            if self.entry != before or self.name not in self.sent.entries:
-                self.tracker.flush()
-                self.sent.write(self.name, self.entry)
+        self._send(inf if ended else self.newest)
+        if self.entry != before:
+            written = time.monotonic() + self.tracker.flush()
+            self.unwritten.append((written, dict(self.entry)))
+        while self.unwritten and self.unwritten[0][0] <= time.monotonic():
+            self.sent.write(self.name, self.unwritten.pop(0)[1])
+
+    def finish(self, status: Status) -> None:
+        """End the tracked run, of which all was sent."""
+        self.tracker.finish(status, self.newest)
+        self.sent.write(self.name, self.entry)
 
     def _work(self, step: int) -> None:
         """Send, wait, send again; what fails is tried again later, and once more at the end."""
@@ -121,7 +129,7 @@ class Follower:
             try:
                 self.catch_up(step, ended=last)
                 if last:
-                    self.tracker.finish(self.status, self.newest)
+                    self.finish(self.status)
             except Exception as error:  # noqa: BLE001  anything may go wrong in a package of others
                 reason = f"{type(error).__name__}: {first_line(error)}"
                 self._tell("failed", f"fails ({reason}); {self._later}")

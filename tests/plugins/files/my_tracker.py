@@ -28,9 +28,10 @@ class Notebook:
         """Note how many there were."""
         self.file.write(f"{step} {source} {len(rows)}\n")
 
-    def flush(self) -> None:
-        """Write what is noted."""
+    def flush(self) -> float:
+        """Write what is noted: at once."""
         self.file.flush()
+        return 0.0
 
     def finish(self, status: str, step: int) -> None:
         """Note the end."""

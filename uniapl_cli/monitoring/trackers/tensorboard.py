@@ -39,9 +39,10 @@ class TensorBoard:
         text = "\n\n---\n\n".join(_shown(row) for row in rows[:SHOWN_ROWS])
         self.writer.add_text(f"samples/{source}", text, step)
 
-    def flush(self) -> None:
+    def flush(self) -> float:
         """Write what is waiting."""
         self.writer.flush()
+        return 0.0
 
     def finish(self, status: Status, step: int) -> None:
         """Write how the run ended."""

@@ -45,8 +45,8 @@ class Tracker(Protocol):
     def samples(self, step: int, source: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Take what a step sampled from a source: prompts, responses, rewards."""
 
-    def flush(self) -> None:
-        """Return when what was taken outlives a kill of this process."""
+    def flush(self) -> float:
+        """Write what is waiting; return in how many seconds what was taken outlives a kill."""
 
     def finish(self, status: Status, step: int) -> None:
         """End the run at a step. A stopped one may go on later."""

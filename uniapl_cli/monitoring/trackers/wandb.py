@@ -12,6 +12,8 @@ from uniapl_cli.monitoring.trackers.tracker import Status, TrackedRun, cell, col
 EXIT_CODES: Mapping[Status, int] = {"finished": 0, "stopped": 143, "failed": 1}
 # Seconds that the end of a run may take to upload what is left; the rest is for `wandb sync`.
 UPLOAD = 55.0
+# Seconds between writes of rows to the disk, and within which they usually are with the server.
+TO_DISK, TO_SERVER = 1.0, 30.0
 
 
 @trackers.register("wandb", package="wandb")
@@ -27,7 +29,8 @@ class WeightsAndBiases:
         self.wandb, self.project, self.entity = wandb, project, entity
         self.run: Any = None
         settings = wandb.setup(wandb.Settings(silent=True)).settings
-        if settings.mode in (None, "online", "shared") and not wandb.login(prompt=False):
+        self.online = settings.mode not in ("offline", "disabled")
+        if self.online and not _has_key(settings):
             raise ConfigError(
                 "wandb has no API key",
                 "Type `wandb login`, or set WANDB_API_KEY, or WANDB_MODE=offline",
@@ -38,13 +41,17 @@ class WeightsAndBiases:
 
         The command line and the machine are not taken from the process: they may hold secrets.
         """
+        if self.online:
+            self.wandb.login(prompt=False)  # raises where the key is wrong, or no one answers
         settings = self.wandb.Settings(
             console="off",
             silent=True,
             disable_code=True,
             disable_git=True,
             x_disable_machine_info=True,
+            x_transaction_log_flush_interval=TO_DISK,
             finish_timeout=UPLOAD,
+            finish_timeout_raises=True,
         )
         self.run = self.wandb.init(
             project=self.project or self.wandb.setup().settings.project or "uniapl",
@@ -73,10 +80,19 @@ class WeightsAndBiases:
         table = self.wandb.Table(columns=names, data=cells, allow_mixed_types=True)
         self.run.log({"step": step, f"samples/{source}": table})
 
-    def flush(self) -> None:
-        """Do nothing: another process has taken it."""
+    def flush(self) -> float:
+        """Leave it to wandb's own process, which ends at once where this one is killed."""
+        return TO_SERVER if self.online else 2 * TO_DISK
 
     def finish(self, status: Status, step: int) -> None:
         """Say how the run ended, and upload what is left."""
         self.run.summary["status"] = status
         self.run.finish(exit_code=EXIT_CODES[status])
+
+
+def _has_key(settings: Any) -> bool:
+    """Whether wandb would find a key, or a token: in the environment, its settings, or .netrc."""
+    from requests.utils import get_netrc_auth
+
+    own = settings.api_key or settings.identity_token_file
+    return bool(own or get_netrc_auth(settings.base_url))
