@@ -51,7 +51,11 @@ def test_a_run_that_has_not_finished_is_not_sent(run, back_to_step_2):
 
 
 def test_the_best_model_is_sent_also_of_a_run_that_goes_on(train_tiny, tiny_data, back_to_step_2):
-    held = ["validation.every=2", f"validation.demonstrations={tiny_data['others']}"]
+    held = [
+        "validation.every=2",
+        "validation.prompts=null",
+        f"validation.demonstrations={tiny_data['others']}",
+    ]
     run = train_tiny("sft", "run", *held, "validation.best=demonstrations/loss")
     back_to_step_2(run)
     assert {"README.md", "best.json"} <= prepare(run / "best", "me/mine").files.keys()

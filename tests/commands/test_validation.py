@@ -2,12 +2,15 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from uniapl_cli import load_config
@@ -68,6 +71,25 @@ def test_training_does_not_notice_it(method, train_tiny, held, weights, logged, 
     assert all(row.keys() >= NAMES for row in rows)
     assert len({row["demonstrations/loss"] for row in rows}) == len(rows)
     assert not (without / "validation.jsonl").exists()
+
+
+def test_what_draws_in_it_moves_no_random_state(train_tiny, held, monkeypatch):
+    """Training draws from no global state, so that all validations find the same one."""
+    states, evaluated, validated = [], validating.evaluate, validating.Reporter.validated
+
+    def drawing(*arguments):
+        torch.rand(1), random.random(), np.random.rand()
+        return evaluated(*arguments)
+
+    def noting(self, step, row):
+        state = random.getstate(), np.random.get_state()[1].tolist()
+        states.append((*state, torch.get_rng_state().tolist()))
+        validated(self, step, row)
+
+    monkeypatch.setattr(validating, "evaluate", drawing)
+    monkeypatch.setattr(validating.Reporter, "validated", noting)
+    train_tiny("sft", "run", *held("validation.every=4"))
+    assert len(states) == 2 and states[0] == states[1]
 
 
 def test_the_last_step_is_measured_too(train_tiny, held, validated):
@@ -190,7 +212,8 @@ def test_pairs_are_measured_by_the_term_that_learns_from_such(
         "dpo",
         "run",
         *held(f"validation.preferences={tiny_data['pairs']}", "validation.limit=null"),
-        *("sources.choices.rows_per_step=32", "validation.best=preferences/accuracy"),
+        *("sources.choices.rows_per_step=32", "training.micro_batch_tokens=2000"),
+        "validation.best=preferences/accuracy",
     )
     first, *rest = validated(run)
     assert first["preferences/loss"] == pytest.approx(0.6931, abs=1e-4)
@@ -204,7 +227,7 @@ def test_pairs_are_measured_by_the_term_that_learns_from_such(
     ("overrides", "key"),
     [
         (["validation.best=loss"], "validation.best"),
-        ([EVERY], "validation.every"),
+        ([EVERY, "validation.prompts=null"], "validation.every"),
         (["validation.every=1", "validation.preferences=pairs"], "validation.preferences"),
         (["prompts", "validation.best=prompts/promt_strict"], "validation.best"),
         (["prompts", "validation.best=prompts/length"], "validation.best"),
@@ -269,7 +292,8 @@ def test_likelihoods_of_options_are_those_of_eval(train_tiny, tmp_path):
     folder.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(rows), folder / "test-0.parquet")
     benchmark = json.dumps({"mmlu_ll": {"data": str(folder.parent), "shots": 0}})
-    run = train_tiny("sft", "run", "validation.every=2", f"validation.benchmarks={benchmark}")
+    named = [f"validation.benchmarks={benchmark}", "validation.prompts=null"]
+    run = train_tiny("sft", "run", "validation.every=2", *named)
     last = json.loads((run / "validation.jsonl").read_text().splitlines()[-1])
     overrides = [
         f"eval.model={run}",
@@ -279,3 +303,18 @@ def test_likelihoods_of_options_are_those_of_eval(train_tiny, tmp_path):
     result = evaluate(load_config(None, overrides))["benchmarks"]["mmlu_ll"]["draws"]
     figures = {n: one["mean"] for n, one in result["likelihood"]["metrics"].items()}
     assert figures == {n: last[f"mmlu_ll/{n}"] for n in figures}
+
+
+@pytest.mark.slow
+def test_a_metric_may_ask_the_discriminator(train_tiny, tiny_data, tmp_path):
+    metrics = "[discriminator, length]"
+    held = [EVERY, f"validation.prompts={tiny_data['others']}", "validation.limit=6"]
+    held += [f"validation.metrics={metrics}", "validation.best=prompts/score"]
+    run = train_tiny("agrpo", "run", *held)
+    last = json.loads((run / "validation.jsonl").read_text().splitlines()[-1])
+    assert "discriminator.path" in json.loads((run / "inputs.json").read_text())
+    overrides = [f"eval.model={run}", f"eval.data={tiny_data['others']}", "eval.limit=6"]
+    overrides += [f"eval.out={tmp_path / 'out'}", f"eval.metrics={metrics}"]
+    overrides += ["discriminator.path=tiny:polar", "eval.draws.greedy.sampling.max_new_tokens=16"]
+    found = evaluate(load_config(None, overrides))["draws"]["greedy"]
+    assert last["prompts/score"] == pytest.approx(found["score"]["mean"], abs=1e-5)

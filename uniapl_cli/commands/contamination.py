@@ -79,12 +79,13 @@ def trained_on(config: Config) -> tuple[Config, list[tuple[str, str]]]:
 
 
 def run_of(config: Config) -> RunDirectory | None:
-    """Return the run that made eval.model, named by its directory or its final model."""
+    """Return the run that made eval.model, named by its directory, its final or its best model."""
     if config.eval.server is not None:
         return None
     path = Path(resolve(config.eval.model))
     runs = (RunDirectory(path), RunDirectory(path.parent))
-    return next((run for run in runs if run.config.is_file() and run.final.is_dir()), None)
+    made = (run for run in runs if run.config.is_file())
+    return next((run for run in made if run.final.is_dir() or run.best.is_dir()), None)
 
 
 def question(item: Item | ChoiceItem) -> str:

@@ -133,6 +133,7 @@ def check_directory(run: RunDirectory, config: Config, keys: Collection[str]) ->
         else:
             _check_config(run, config, keys)
             run.logged()
+            run.validated()
 
 
 def _check_new(run: RunDirectory) -> None:

@@ -13,6 +13,7 @@ from uniapl_cli.commands.best import read_best
 from uniapl_cli.commands.facts import run_facts
 from uniapl_cli.commands.method import length, plan
 from uniapl_cli.commands.run import earlier, is_current
+from uniapl_cli.commands.validation import times
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import RunError
 from uniapl_cli.files import is_number
@@ -73,7 +74,9 @@ def status(path: Path, now: float | None = None) -> Status:
     config, rows, validated = earlier(run), run.logged(), run.validated()
     state, step = _state(run), rows[-1]["step"] if rows else 0
     pace = _pace(rows)
-    left = pace * (length(config) - step) if pace is not None and state == "running" else None
+    left = None
+    if pace is not None and state == "running":
+        left = pace * (length(config) - step) + _measuring(config, validated)
     quiet = None
     if rows:
         # The clock of a file's server may be ahead.
@@ -108,6 +111,12 @@ def _pace(rows: Sequence[Mapping[str, Any]]) -> float | None:
     times = ((row.get("seconds/sources"), row.get("seconds/update")) for row in rows[-RECENT:])
     newest = [a + b for a, b in times if is_number(a) and is_number(b)]
     return fmean(newest) if newest else None
+
+
+def _measuring(config: Config, validated: Sequence[Mapping[str, Any]]) -> float:
+    """Return the seconds of the validations that are to come, each taken to be as the newest."""
+    newest = validated[-1].get("seconds") if validated else None
+    return newest * max(0, times(config) - len(validated)) if is_number(newest) else 0.0
 
 
 def _warnings(
