@@ -2,9 +2,12 @@
 
 import json
 import logging
+import resource
 import shutil
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import datasets
@@ -16,7 +19,7 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.commands import reading
 from uniapl_cli.commands.method import plan
 from uniapl_cli.commands.streams import make_streams
-from uniapl_cli.data.stored.cache import ITEMS, RECORD, ROWS, default_folder
+from uniapl_cli.data.stored.cache import ITEMS, RECORD, ROWS
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.files import write_rows
 
@@ -37,7 +40,7 @@ def small(monkeypatch, tmp_path):
 def read(tiny_config, tokenizer):
     """read(method, *overrides, chat): what reading yields, says and leaves in bad.jsonl."""
 
-    def run(method, *overrides, chat=None, dry_run=False):
+    def run(method, *overrides, chat=None, dry_run=False, limit=nullcontext):
         files = [f"data.{name}=rows.jsonl" for name in ("demonstrations", "prompts", "preferences")]
         config = tiny_config(method, "run", *files, "data.cache=kept", *overrides)
         Path("bad.jsonl").unlink(missing_ok=True)
@@ -51,7 +54,8 @@ def read(tiny_config, tokenizer):
         error, items = None, {}
         try:
             method, chat = plan(config), chat or Chat(tokenizer)
-            streams = make_streams(config, method, chat, CONTEXT, dry_run=dry_run)
+            with limit():
+                streams = make_streams(config, method, chat, CONTEXT, dry_run=dry_run)
             items = {name: list(stream.items) for name, stream in streams.items()}
         except UniAPLError as raised:
             error = str(raised), raised.key, raised.where
@@ -283,5 +287,27 @@ def test_rows_that_json_cannot_hold_are_not_kept(read):
     assert entries() == []
 
 
-def test_the_tests_cache_is_not_the_users():
-    assert not default_folder().is_relative_to(Path.home() / ".cache")
+@contextmanager
+def files_of(size):
+    """Files may have so many bytes: more is an error, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [900, 3000, 5000])
+def test_a_full_disk_is_said_in_a_line_and_leaves_nothing(read, size):
+    lenient = ("data.tolerance=2", "data.bad_rows=bad.jsonl")
+    refused = {"prompt": "Hi", "response": "So.", "tools": [{"name": "f"}]}
+    write_rows(
+        "rows.jsonl", [ROW, {"prompt": 3}, *[{**ROW, "response": "a b " * 200}] * 4, refused]
+    )
+    without = read("sft", "data.cache=null", *lenient)
+    assert without[2]
+    full = read("sft", *lenient, limit=partial(files_of, size))
+    assert full == without
+    assert len(read.about_the_cache) == 1
+    assert not Path("kept").exists() or list(Path("kept").iterdir()) == []

@@ -18,7 +18,7 @@ from uniapl_cli.data.rows import Rows
 from uniapl_cli.data.stored.cache import Cache, default_folder
 from uniapl_cli.data.stored.depends import data_digest, depends
 from uniapl_cli.data.stored.ways import FromEntry, InMemory, IntoEntry, Recipe, Way
-from uniapl_cli.errors import DataError
+from uniapl_cli.errors import DataError, UniAPLError
 from uniapl_cli.rewards.reward import check_examples, needs
 from uniapl_cli.sources import SourceOptions
 from uniapl_cli.tiny.assets import resolve
@@ -71,6 +71,11 @@ def way_to_read(
                 return data_digest(name, split, key)
         return None
 
+    def unchanged() -> bool:
+        with suppress(UniAPLError):  # what has gone by now has changed, and was read all the same
+            return digest() == found
+        return False
+
     cache, found = encoded_cache(config), None
     if cache is None or (found := digest()) is None:
         return InMemory(recipe, open_rows(name, split, key))
@@ -89,7 +94,7 @@ def way_to_read(
         text = "the encoded '%s' is not kept: its tokenizer or a plug-in is code without a file"
         log.info(text, recipe.title)
         return plain
-    return IntoEntry(plain, cache, needs, lambda: digest() == found)
+    return IntoEntry(plain, cache, needs, unchanged)
 
 
 def _how(recipe: Recipe, name: str, split: str | None) -> dict[str, Any]:

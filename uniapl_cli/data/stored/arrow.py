@@ -48,7 +48,7 @@ class Writer:
         own = pyarrow.large_list(pyarrow.int32()) if ids else pyarrow.large_string()
         fields = [(name, own) for name in columns]
         self.schema = pyarrow.schema([*fields, ("number", pyarrow.int64())])
-        self.file = path.open("wb")
+        self.file = path.open("wb", buffering=0)  # closing it writes nothing
         self.writer = pyarrow.ipc.new_file(self.file, self.schema)
 
     def write(self, columns: Sequence[Any]) -> None:

@@ -7,6 +7,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ ROWS, ITEMS, RECORD = "rows.arrow", "tokens.arrow", "record.json"
 UNUSED, MOST = 30 * 86400.0, 64 * 2**30
 # Folders in the making, and on their way out.
 HIDDEN = ".part-"
+NAME = re.compile(r"\.part-\d+-[0-9a-f]{8}|.+-[0-9a-f]{32}")
 
 
 def default_folder() -> Path:
@@ -133,7 +135,15 @@ class Cache:
 
     def _folders(self) -> Iterator[Path]:
         with suppress(OSError):
-            yield from (path for path in self.folder.iterdir() if path.is_dir())
+            yield from (path for path in self.folder.iterdir() if _is_entry(path))
+
+
+def _is_entry(path: Path) -> bool:
+    """Whether a folder is an entry, or was to be one; the user may keep other things there."""
+    with suppress(OSError):
+        files = {file.name for file in path.iterdir()}
+        return bool(NAME.fullmatch(path.name)) and files <= {ROWS, ITEMS, RECORD}
+    return False
 
 
 def size_of(folder: Path) -> int:

@@ -50,12 +50,16 @@ def chat_parts(chat: Chat) -> dict[str, Any] | None:
         template = json.dumps(template, sort_keys=True)
     return {
         "tokenizer": [own.__module__, own.__qualname__, fingerprint.of_text(backend.to_str())],
-        "settings": fingerprint.of_text(json.dumps(settings, sort_keys=True, default=repr)),
+        "settings": fingerprint.of_text(json.dumps(settings, sort_keys=True, default=_shown)),
         "special": fingerprint.of_text(repr(sorted(tokenizer.special_tokens_map.items()))),
         "template": fingerprint.of_text(chat.template.dated(template)),
         "thinking": chat.thinking,
         "system": chat.system,
     }
+
+
+def _shown(value: object) -> object:
+    return sorted(map(repr, value)) if isinstance(value, (set, frozenset)) else repr(value)
 
 
 def code_parts(definitions: Iterable[Callable[..., Any]]) -> dict[str, Any] | None:
@@ -93,8 +97,8 @@ def _files_of(module: str) -> list[Path]:
     if file is None or not Path(file).is_file():
         return []
     if "." in module or Path(file).name == "__init__.py":
-        top = Path(str(getattr(sys.modules[module.partition(".")[0]], "__file__", file)))
-        return sorted(_below(top.parent, "py"))
+        top = getattr(sys.modules.get(module.partition(".")[0]), "__file__", None)
+        return sorted(_below(Path(top or file).parent, "py"))
     folder = Path(file).parent
     loaded = {Path(f) for m in list(sys.modules.values()) if (f := getattr(m, "__file__", None))}
     return sorted(path for path in loaded if path.parent == folder and path.suffix == ".py")
