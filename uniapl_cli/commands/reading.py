@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,32 @@ def encoded_cache(config: Config) -> Cache | None:
     return None if named is None else Cache(default_folder() if named == AUTO else Path(named))
 
 
+@dataclass(frozen=True)
+class DataSet:
+    """A data set by its name, with its split and the key that names that."""
+
+    name: str
+    split: str | None
+    key: str
+
+    def open(self) -> Rows:
+        """Open it. Raises DataError."""
+        return open_rows(self.name, self.split, self.key)
+
+    def digest(self) -> str | None:
+        """Return a digest of its content; None where nothing is known of it. Raises DataError."""
+        with suppress(OSError):  # opening it says what is wrong
+            if all(file.is_file() or file.is_dir() for file in paths_named(self.name)):
+                return data_digest(self.name, self.split, self.key)
+        return None
+
+    def is_still(self, digest: str) -> bool:
+        """Whether the content is what it was; what has gone by now is not."""
+        with suppress(UniAPLError):
+            return self.digest() == digest
+        return False
+
+
 def way_to_read(
     config: Config,
     chat: Chat,
@@ -53,8 +80,8 @@ def way_to_read(
 
     Raises DataError for one that cannot be opened.
     """
-    data, name = config.data, resolve(path)
-    split, key = data.split_of(stream), data.split_key(stream)
+    data = config.data
+    source = DataSet(resolve(path), data.split_of(stream), data.split_key(stream))
     recipe = Recipe(
         title=Path(path).name,
         chat=chat,
@@ -64,45 +91,39 @@ def way_to_read(
         every_turn=data.learns_every_turn(stream),
         answers=answers,
     )
+    cache = encoded_cache(config)
+    digest = None if cache is None else source.digest()
+    if cache is None or digest is None:
+        return InMemory(recipe, source.open())
+    return _through(cache, source, digest, recipe, dry_run)
 
-    def digest() -> str | None:
-        with suppress(OSError):  # opening it says what is wrong
-            if all(file.is_file() or file.is_dir() for file in paths_named(name)):
-                return data_digest(name, split, key)
-        return None
 
-    def unchanged() -> bool:
-        with suppress(UniAPLError):  # what has gone by now has changed, and was read all the same
-            return digest() == found
-        return False
-
-    cache, found = encoded_cache(config), None
-    if cache is None or (found := digest()) is None:
-        return InMemory(recipe, open_rows(name, split, key))
+def _through(cache: Cache, source: DataSet, digest: str, recipe: Recipe, dry_run: bool) -> Way:
+    """Return the way from an entry, or into one; else in memory."""
     rows: Rows | None = None
-    if not cache.knows(found):
-        rows = open_rows(name, split, key)
+    if not cache.knows(digest):  # the tokenizer need not be looked at for few rows
+        rows = source.open()
         if dry_run or len(rows) < LEAST_ROWS:
             return InMemory(recipe, rows)
-    needs = depends(found, _how(recipe, name, split), chat, _definitions())
+    needs = depends(digest, _how(recipe, source), recipe.chat, _definitions())
     if needs is not None and (entry := cache.find(needs, mend=not dry_run)) is not None:
         return FromEntry(recipe, entry)
-    plain = InMemory(recipe, open_rows(name, split, key) if rows is None else rows)
-    if dry_run or len(plain.rows or ()) < LEAST_ROWS:
-        return plain
+    rows = source.open() if rows is None else rows
+    if dry_run or len(rows) < LEAST_ROWS:
+        return InMemory(recipe, rows)
     if needs is None:
         text = "the encoded '%s' is not kept: its tokenizer or a plug-in is code without a file"
         log.info(text, recipe.title)
-        return plain
-    return IntoEntry(plain, cache, needs, unchanged)
+        return InMemory(recipe, rows)
+    return IntoEntry(InMemory(recipe, rows), cache, needs, lambda: source.is_still(digest))
 
 
-def _how(recipe: Recipe, name: str, split: str | None) -> dict[str, Any]:
+def _how(recipe: Recipe, source: DataSet) -> dict[str, Any]:
     """Return what the config says of how a data set is read and encoded."""
     return {
-        "name": name,
-        "files": list(map(str, paths_named(name))),
-        "split": split,
+        "name": source.name,
+        "files": list(map(str, paths_named(source.name))),
+        "split": source.split,
         "layout": recipe.layout,
         "ignore": list(recipe.ignore),
         "every_turn": recipe.every_turn,
