@@ -122,6 +122,7 @@ def test_wandb_keeps_one_run_whose_axis_is_the_step(
     }
     assert [r.exit.exit_code for r in records if r.HasField("exit")] == [143]
     assert "hunter2" not in "".join(map(str, records))
+    assert {record.run.host for record in records if record.HasField("run")} == {""}
     tables = sorted(tmp_path.glob("wandb/offline-run-*/files/media/table/samples/*.json"))
     found = [json.loads(path.read_text()) for path in tables]
     assert found[0]["columns"] == ["id", "response", "verifier", "verdict", "more"]

@@ -49,6 +49,7 @@ class WeightsAndBiases:
             disable_code=True,
             disable_git=True,
             x_disable_machine_info=True,
+            host="",
             x_transaction_log_flush_interval=TO_DISK,
             finish_timeout=UPLOAD,
             finish_timeout_raises=True,
