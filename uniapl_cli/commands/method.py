@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from uniapl_cli.commands import components
+from uniapl_cli.commands.validation import check_validation
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.objectives import advantages, objectives, reductions
@@ -197,7 +198,8 @@ def check_reward(config: Config, method: Plan, term: Term) -> None:
 
 
 def check_method(config: Config) -> dict[str, Any]:
-    """Check the method without reading data or models; return its terms' first weights."""
-    weights = plan(config).weights(0)
+    """Check method and validation without reading data or models; return the first weights."""
+    method = plan(config)
     learning_rate(config)
-    return {"weights at step 1": weights}
+    check_validation(config, method)
+    return {"weights at step 1": method.weights(0)}
