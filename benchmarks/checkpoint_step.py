@@ -1,8 +1,9 @@
 """Seconds of a step of SFT without a checkpoint, with one written in it, and with one beside it.
 
-The program's own loop trains in this process, on one thread; the three ways take turns. `wall` and
-`process` are seconds a step, from the first report to the last one and on to the end of writing,
-which is the last checkpoint's. `step` is the median time between two reports.
+The program's own loop trains in this process, on one thread; the three ways take turns. `wall`,
+`process` (the processor's seconds) and `thread` (of the thread that trains) are a step's, from
+the first report to the end of writing, that of the last checkpoint. `thread` says what a checkpoint
+keeps the step from, whatever else the machine does.
 
     python -m benchmarks.checkpoint_step work/smollm2 --rows 4 --width 256 --steps 5 --every 1
     python -m benchmarks.checkpoint_step tiny:teacher --rows 32 --width 64 --steps 40 --every 1
@@ -23,7 +24,8 @@ from typing import Any
 import torch
 
 from benchmarks.engines.machine import machine
-from benchmarks.engines.sft_job import peak_gib, read_batch
+from benchmarks.engines.sft_job import read_batch
+from benchmarks.engines.worker import memory_gib
 from uniapl_cli.objectives import objectives
 from uniapl_cli.partition import default_tokens
 from uniapl_cli.sources import SourceBatch
@@ -45,12 +47,14 @@ class Clock:
     def __init__(self) -> None:
         self.wall: list[float] = []
         self.process: list[float] = []
+        self.thread: list[float] = []
 
     def rewind(self, step: int) -> None: ...
 
     def report(self, *_: object) -> None:
         self.wall.append(time.perf_counter())
         self.process.append(time.process_time())
+        self.thread.append(time.thread_time())
 
     def interruptible(self) -> Any:
         return nullcontext()
@@ -82,18 +86,11 @@ def run(options: argparse.Namespace, policy: Any, optimizer: Any, way: str) -> d
         state = State(policy, optimizer, {"rows": Stream("rows", [batch], 1, 0)})
         plan = Plan([term], {}, settings.steps)
         train(state, plan, {"rows": Given()}, checkpoints, clock, settings)
-        ended = time.perf_counter(), time.process_time()
-    between = [after - before for before, after in zip(clock.wall, clock.wall[1:], strict=False)]
-    if way == "none":
-        ended = clock.wall[-2], clock.process[-2]
-        between = between[:-1]
-    return {
-        "way": way,
-        "wall": (ended[0] - clock.wall[0]) / options.steps,
-        "process": (ended[1] - clock.process[0]) / options.steps,
-        "step": statistics.median(between),
-        "peak_gib": peak_gib(),
-    }
+        clock.report()
+    last = -3 if way == "none" else -1
+    taken = {"wall": clock.wall, "process": clock.process, "thread": clock.thread}
+    seconds = {name: (at[last] - at[0]) / options.steps for name, at in taken.items()}
+    return {"way": way, **seconds, "peak_gib": memory_gib("VmHWM")}
 
 
 def main() -> None:
@@ -120,7 +117,7 @@ def main() -> None:
     summary = {
         way: {
             name: round(statistics.median(line[name] for line in lines if line["way"] == way), 4)
-            for name in ("wall", "process", "step")
+            for name in ("wall", "process", "thread")
         }
         for way in WAYS
     }

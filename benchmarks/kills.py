@@ -57,12 +57,12 @@ VERBS = {
     "train grpo": f"train grpo --config tiny:grpo {TRAIN}",
     "train sft, checkpoints": f"train sft --config tiny:sft {TRAIN} model.path=../large",
     "train grpo, checkpoints": f"train grpo --config tiny:grpo {TRAIN} model.path=../large "
-    "run.save_every=2",
+    "sampling.max_new_tokens=8 sources.rollouts.prompts_per_step=1",
     "analyse": "analyse lengths analyse.data=../in.jsonl analyse.models.base=tiny:base "
     "analyse.out=out run.threads=1 analyse.sampling.max_new_tokens=24",
 }
-# A folder of the sizes in the verbs' "../large": 5 million weights, checkpoints of 60 MB.
-LARGE = {"hidden": 256, "layers": 6}
+# A folder of the sizes in the verbs' "../large": 11 million weights, checkpoints of 130 MB.
+LARGE = {"hidden": 384, "layers": 6}
 # Of a run these say when and how long.
 TIMED = ("environment.json", ".lock")
 COST = ("seconds/", "tokens_per_second", "memory_gib")

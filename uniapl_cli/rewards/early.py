@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Thread
 
 from uniapl_cli.rewards.reward import Reward
 from uniapl_cli.rewards.values import Values
 from uniapl_cli.types import Rollout
 
 ValuesByReward = dict[str, Values]
+Task = tuple[Future[ValuesByReward], Sequence[Rollout]]
 
 
 class EarlyValues:
-    """A thread that computes them, group by group; leaving the block by an error drops the rest."""
+    """A thread that computes them, group by group; leaving the block by an error drops the rest.
+
+    Where a signal ends the block, nobody waits for the group under way either: its code may run
+    for minutes. So the thread is a daemon, which the program's end does not wait for.
+    """
 
     def __init__(self, rewards: Mapping[str, Reward]) -> None:
         self.rewards = rewards
-        self._thread = ThreadPoolExecutor(1, "rewards")
+        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._values: dict[int, Future[ValuesByReward]] = {}
+        self._thread = Thread(target=self._work, name="rewards", daemon=True)
 
     def begin(self, group: int, rollouts: Sequence[Rollout]) -> None:
         """Have the values of a group computed."""
-        self._values[group] = self._thread.submit(self._compute, rollouts)
+        self._values[group] = Future()
+        self._tasks.put((self._values[group], rollouts))
 
     def collect(self) -> ValuesByReward:
         """Return, of each reward, the values of all groups in order, once they are there."""
@@ -32,11 +41,25 @@ class EarlyValues:
                 values[name].extend(of_group)
         return values
 
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            future, rollouts = task
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(self._compute(rollouts))
+                except BaseException as error:  # noqa: BLE001  raised where it is collected
+                    future.set_exception(error)
+
     def _compute(self, rollouts: Sequence[Rollout]) -> ValuesByReward:
         return {name: reward.early_values(rollouts) for name, reward in self.rewards.items()}
 
     def __enter__(self) -> EarlyValues:
+        self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown(cancel_futures=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for future in self._values.values():
+            future.cancel()
+        self._tasks.put(None)
+        if kind is None or issubclass(kind, Exception):
+            self._thread.join()
