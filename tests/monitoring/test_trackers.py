@@ -105,6 +105,8 @@ def test_wandb_keeps_one_run_whose_axis_is_the_step(
 ) -> None:
     pytest.importorskip("wandb", reason="uniapl[wandb]")
     monkeypatch.setenv("WANDB_MODE", "offline")
+    for name in ("WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setattr("sys.argv", ["uniapl", "train", "teacher.server.extra.api_key=hunter2"])
     session(WeightsAndBiases, tmp_path, 2, 5, 0.5).finish("stopped", 5)
     importlib.import_module("wandb").teardown()  # its own process has written all then
