@@ -15,10 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from uniapl_cli.chat import Chat
+from uniapl_cli.chat import Chat, read_template
 from uniapl_cli.commands import reading
 from uniapl_cli.commands.method import plan
 from uniapl_cli.commands.streams import make_streams
+from uniapl_cli.data import encode
+from uniapl_cli.data.stored import arrow
 from uniapl_cli.data.stored.cache import ITEMS, RECORD, ROWS
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.files import write_rows
@@ -27,11 +29,15 @@ NO_COMMA = {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
 ROW = {"prompt": "Which tide is it?", "response": "It is high tide.", **NO_COMMA}
 TURNS = [{"role": role, "content": f"{role} {n}"} for n in "12" for role in ("user", "assistant")]
 CONTEXT = 512
+# It leaves out thoughts of earlier turns.
+QWEN = read_template("qwen3")
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, tmp_path):
-    """Every data set is large enough to be kept; files are named as in the folder."""
+    """Every data set is large enough to be kept, and is more than one chunk."""
+    monkeypatch.setattr(encode, "CHUNK", 2)
+    monkeypatch.setattr(arrow, "BATCH", 3)
     monkeypatch.setattr(reading, "LEAST_ROWS", 1)
     monkeypatch.chdir(tmp_path)
 
@@ -150,6 +156,16 @@ def test_bad_rows_and_counts_are_reported_again(read):
     stricter = same_in_all_ways(read, "sft", "data.tolerance=1", "data.bad_rows=bad.jsonl")
     assert "data.tolerance is 1" in stricter[3][0]
     assert len(entries()) == 1
+
+
+def test_thoughts_of_a_prompt_that_comes_again_count_once(read, tokenizer):
+    thoughts = {"role": "assistant", "content": "<think>so</think>No."}
+    talk = {"messages": [TURNS[0], thoughts, *TURNS[2:]]}
+    write_rows("rows.jsonl", [talk, {"messages": TURNS}, talk, talk, {"messages": TURNS}])
+    own = tokenizer.__class__.from_pretrained(tokenizer.name_or_path)
+    own.chat_template = QWEN
+    items, said, _, _ = same_in_all_ways(read, "sft", chat=Chat(own))
+    assert (len(items["demonstrations"]), [text[-3:] for _, text in said]) == (5, [": 1"])
 
 
 def test_limits_are_held_to_stored_lengths(read):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from array import array
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
@@ -92,11 +92,16 @@ def chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
 
 @dataclass
 class Encoder:
-    """Encodes chunks of examples. `counts`: what was left out of texts, for messages."""
+    """Encodes chunks of examples. `counts`: what was left out of texts, for messages.
+
+    Equal prompts are encoded once. repeated: hashes of the keys of prompts that occur more than
+    once, where the other prompts are to be forgotten.
+    """
 
     chat: Chat
     answers: Sequence[Answer]
     bad: BadRows
+    repeated: Container[int] | None = None
     prompts: dict[Hashable, Ids[int]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -122,14 +127,19 @@ class Encoder:
         if turns:
             own["response"] = {**own["response"], **turns}
         own = {name: self._without_stop(good, name, ids) for name, ids in own.items()}
-        return [
+        items = [
             Encoded(
                 example,
-                self.prompts[_prompt_key(example)],
+                self.prompts[prompt_key(example)],
                 **{name: own[name].get(index) for name in self.answers},
             )
             for index, example in enumerate(good)
         ]
+        if self.repeated is not None:
+            for key in texts:
+                if hash(key) not in self.repeated:
+                    del self.prompts[key]
+        return items
 
     def report(self) -> None:
         """Log what was left out of the texts so far."""
@@ -139,7 +149,7 @@ class Encoder:
 
     def _render(self, example: Example, texts: dict[Hashable, str]) -> None:
         """Render the example's prompt unless it has been. Raises ModelError."""
-        key = _prompt_key(example)
+        key = prompt_key(example)
         if key in self.prompts or key in texts:
             return
         text = texts[key] = self.chat.render(example.prompt, example.tools)
@@ -191,7 +201,7 @@ def _is_cut(example: Example, name: Answer) -> bool:
     return not example.finished and (name == "response" or example.response is None)
 
 
-def _prompt_key(example: Example) -> Hashable:
+def prompt_key(example: Example) -> Hashable:
     """Return what decides the prompt's ids: its turns, and the tools that it offers."""
     if not example.tools:
         return example.prompt

@@ -13,7 +13,7 @@ from typing import Any
 from uniapl_cli.chat import Chat
 from uniapl_cli.data.collector import paused
 from uniapl_cli.data.columns import Build
-from uniapl_cli.data.encode import Answer, Encoded, Encoder, chunks, encode
+from uniapl_cli.data.encode import Answer, Encoded, Encoder, chunks, encode, prompt_key
 from uniapl_cli.data.examples import BadRows, ExampleReader
 from uniapl_cli.data.rows import Rows
 from uniapl_cli.data.stored.arrow import (
@@ -124,6 +124,7 @@ class IntoEntry:
         self.depends, self.unchanged = depends, unchanged
         self.scratch: Scratch | None = None
         self.record: dict[str, Any] = {"depends": depends}
+        self.repeated: set[int] = set()  # of prompts, as Encoder takes them
 
     def examples(self, bad: BadRows) -> Sequence[Example]:
         """Return the examples of all good rows; `bad` takes the others. Raises DataError."""
@@ -144,9 +145,12 @@ class IntoEntry:
     def _write_rows(self, path: Path, bad: BadRows) -> ExampleReader:
         reader, writer, rows = self.recipe.reader(), RowWriter(path), self.plain.rows
         assert rows is not None, "they are read once"
+        seen: set[int] = set()
         with bar(f"read {self.recipe.title}", len(rows)) as progress:
             for row, examples in reader.good(rows, bad, progress):
                 writer.add(row, len(examples))
+                for key in map(hash, map(prompt_key, examples)):
+                    (self.repeated if key in seen else seen).add(key)
         writer.close()
         return reader
 
@@ -168,7 +172,7 @@ class IntoEntry:
     @paused()
     def _write_items(self, path: Path, examples: Sequence[Example], bad: BadRows) -> None:
         writer = ItemWriter(path)
-        encoder = Encoder(self.recipe.chat, self.recipe.answers, bad)
+        encoder = Encoder(self.recipe.chat, self.recipe.answers, bad, self.repeated)
         first = 0
         with bar(f"encode {self.recipe.title}", len(examples)) as progress:
             for chunk in chunks(examples):
