@@ -30,10 +30,10 @@ JSON = {
     "tiny world": "tiny world world --train 2 --heldout 2 --practice 1500 --json",
 }
 # tiny pack needs all that the recipe makes, and demo makes it all: test_recipe.py, test_demo.py.
-# compare needs benchmarks: test_compare.py. status and push need a run: test_status.py,
-# test_push.py. Figures and pages are made of what others wrote: test_figure_verb.py,
+# compare needs benchmarks: test_compare.py. status, push and track need a run: test_status.py,
+# test_push.py, test_track.py. Figures and pages are made of what others wrote: test_figure_verb.py,
 # tests/pages.
-ELSEWHERE = {"tiny pack", "demo", "compare", "status", "push", "page"}
+ELSEWHERE = {"tiny pack", "demo", "compare", "status", "push", "track", "page"}
 ELSEWHERE |= {name for name in verbs() if name.startswith("figure ")}
 
 
