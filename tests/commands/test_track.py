@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from uniapl_cli import load_config
+from uniapl_cli.cli.app import app
 from uniapl_cli.commands import track as tracks
 from uniapl_cli.commands.track import check_trackers, facts, track
 from uniapl_cli.config.render import to_yaml
@@ -91,6 +93,18 @@ def test_what_is_missing_is_sent_once(run: RunDirectory, noting: list[Noting]) -
         ("log", 3, {"loss": 0.125}), ("flush",), ("finish", "stopped", 3),
     ]  # fmt: skip
     assert first.calls[0][1].id == second.calls[0][1].id
+
+
+def test_json_alone_goes_to_stdout(run: RunDirectory, noting: list[Noting]) -> None:
+    command = ["track", str(run.path), "--to", "trackio", "--to", "wandb", "--json"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0
+    sent = {"metrics": 2, "samples": 1}
+    assert json.loads(done.stdout) == {
+        "run": str(run.path),
+        "sent to step": {"trackio": sent, "wandb": sent},
+    }
+    assert len(noting) == 2
 
 
 def test_what_cannot_be_tracked_is_refused(run: RunDirectory, tmp_path: Path) -> None:
