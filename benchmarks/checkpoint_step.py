@@ -1,9 +1,9 @@
 """Seconds of a step of SFT without a checkpoint, with one written in it, and with one beside it.
 
 The program's own loop trains in this process, on one thread; the three ways take turns. `wall`,
-`process` (the processor's seconds) and `thread` (of the thread that trains) are a step's, from
-the first report to the end of writing, that of the last checkpoint. `thread` says what a checkpoint
-keeps the step from, whatever else the machine does.
+`process` (the processor's seconds) and `thread` (of the thread that trains) are a step's, of those
+between the first one and the last one, whose checkpoint is written beside no other. `thread` says
+what a checkpoint keeps the step from, whatever else the machine does.
 
     python -m benchmarks.checkpoint_step work/smollm2 --rows 4 --width 256 --steps 5 --every 1
     python -m benchmarks.checkpoint_step tiny:teacher --rows 32 --width 64 --steps 40 --every 1
@@ -71,10 +71,9 @@ def run(options: argparse.Namespace, policy: Any, optimizer: Any, way: str) -> d
     """Train `steps` steps after a first one; return seconds a step."""
     batch = read_batch(vars(options), policy.tokenizer)
     term = Term("sft", "rows", lambda values: 1.0, objectives["nll"].definition)
-    steps = options.steps + 1
-    # The last step always has a checkpoint: where there is to be none, the clock stops before it.
+    steps = options.steps + 2
     settings = Settings(
-        steps=steps + (way == "none"),
+        steps=steps,
         lr=make_schedule(schedules.options("constant", value=1e-9), steps),
         micro_batch_tokens={"rows": default_tokens("cpu")},
         max_grad_norm=1.0,
@@ -86,10 +85,8 @@ def run(options: argparse.Namespace, policy: Any, optimizer: Any, way: str) -> d
         state = State(policy, optimizer, {"rows": Stream("rows", [batch], 1, 0)})
         plan = Plan([term], {}, settings.steps)
         train(state, plan, {"rows": Given()}, checkpoints, clock, settings)
-        clock.report()
-    last = -3 if way == "none" else -1
     taken = {"wall": clock.wall, "process": clock.process, "thread": clock.thread}
-    seconds = {name: (at[last] - at[0]) / options.steps for name, at in taken.items()}
+    seconds = {name: (at[-2] - at[0]) / options.steps for name, at in taken.items()}
     return {"way": way, **seconds, "peak_gib": memory_gib("VmHWM")}
 
 

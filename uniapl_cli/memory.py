@@ -17,6 +17,22 @@ def free_bytes(device: torch.device) -> int:
     return min(_machine(), _control_group())
 
 
+def spare_bytes() -> int:
+    """Return the host's bytes that stay free when this process takes again what it had at its peak.
+
+    Off Linux the peak is not known, and all that is free counts.
+    """
+    sizes = {"VmHWM": 0, "VmRSS": 0}
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name in sizes:
+                sizes[name] = int(value.split()[0]) * 1024
+    except OSError:
+        pass
+    return free_bytes(torch.device("cpu")) - (sizes["VmHWM"] - sizes["VmRSS"])
+
+
 def _machine() -> int:
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():

@@ -70,9 +70,16 @@ def test_the_block_goes_on_while_the_state_of_before_is_written():
     assert write.wrote == [[0, 0], [1, 1]]
 
 
+def test_the_last_one_is_written_at_once():
+    state, wrote = {"w": torch.zeros(2)}, []
+    with Writer(beside=True) as writer:
+        writer.write(state, CPU, lambda state, go_on: wrote.append(state), at_once=True)
+        assert wrote == [state]
+
+
 @pytest.mark.parametrize("beside", [False, None])
 def test_where_there_is_no_memory_for_a_copy_it_is_written_at_once(beside, monkeypatch, caplog):
-    monkeypatch.setattr(module, "free_bytes", lambda device: 15)
+    monkeypatch.setattr(module, "spare_bytes", lambda: 15)
     weights, wrote = torch.zeros(2), []
     with caplog.at_level(logging.INFO, "uniapl"), Writer(beside) as writer:
         for _ in range(2):

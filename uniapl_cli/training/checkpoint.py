@@ -75,9 +75,10 @@ class Checkpoints:
     def __init__(self, folder: Path, keep: int, beside: bool | None = None) -> None:
         self.folder, self.keep, self.writer = folder, keep, Writer(beside)
 
-    def save(self, step: int, state: State) -> None:
+    def save(self, step: int, state: State, *, ends: bool = False) -> None:
         """Write the state after `step`; of the weights, only those that are trained.
 
+        Where training `ends` with it, there is no step that it could be written beside.
         Raises TrainingError, and writes nothing, if a weight is not finite, and OutputError, also
         if the one before could not be written.
         """
@@ -86,10 +87,10 @@ class Checkpoints:
         weights = {name: weight.detach() for name, weight in state.trained.items()}
 
         def write(tensors: Any, go_on: Callable[[], None]) -> None:
-            weights, optimizer = tensors
-            self._write(step, weights, optimizer, contents, go_on)
+            self._write(step, tensors[0], tensors[1], contents, go_on)
 
-        self.writer.write((weights, state.optimizer.state_dict()), state.trainable.device, write)
+        tensors, device = (weights, state.optimizer.state_dict()), state.trainable.device
+        self.writer.write(tensors, device, write, at_once=ends)
 
     def _write(
         self, step: int, weights: Weights, optimizer: Any, contents: Any, go_on: Callable[[], None]

@@ -123,12 +123,12 @@ def train(
             except Interrupted:
                 state.move(positions)
                 if step != saved:
-                    checkpoints.save(step, state)
+                    checkpoints.save(step, state, ends=True)
                 return False
             metrics, done = update(step, drawing, updater, plan, settings.lr(step)), step + 1
             reporter.report(done, metrics, drawing.drawn)
             if done % settings.save_every == 0 or done == settings.steps:
-                checkpoints.save(done, state)
+                checkpoints.save(done, state, ends=done == settings.steps)
                 saved = done
             largest = max(map(abs, plan.weights(step).values()))
             idle.add(done, metrics["grad_norm"], metrics, largest)

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 
 from uniapl_cli.errors import OutOfMemory
-from uniapl_cli.memory import free_bytes
+from uniapl_cli.memory import spare_bytes
 from uniapl_cli.reasons import within_memory
 from uniapl_cli.training.staging import staged, tensors
 
 log = logging.getLogger("uniapl")
 
-# Share of the free memory that the copy may take; the coming steps need some too.
+# Share of the memory that the copy may take, of what the steps so far have left free.
 FREE_SHARE = 0.5
 ADVICE = "Set run.checkpoint_beside=false"
 
@@ -59,10 +59,12 @@ class Writer:
             if not self._stopped:
                 log.warning("%s", error)
 
-    def write(self, state: Any, device: torch.device, write: Write) -> None:
+    def write(
+        self, state: Any, device: torch.device, write: Write, *, at_once: bool = False
+    ) -> None:
         """Write nested tensors of a device, or have them written. Raises OutOfMemory."""
         self.wait()
-        if self._thread is not None and self._stages(state):
+        if self._thread is not None and not at_once and self._stages(state):
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             self._writing = self._thread.submit(write, self._copy, self._go_on)
@@ -84,9 +86,9 @@ class Writer:
     def _stages(self, state: Any) -> bool:
         """Copy the state, if it is to be written beside the steps."""
         if self.beside is None and self._copy is None:
-            needed, free = sum(t.nbytes for t in tensors(state)), free_bytes(torch.device("cpu"))
-            if needed > FREE_SHARE * free:
-                return self._in_the_step(f"{needed / 2**30:.1f} GiB, of {free / 2**30:.1f} free")
+            needed, spare = sum(t.nbytes for t in tensors(state)), spare_bytes()
+            if needed > FREE_SHARE * spare:
+                return self._in_the_step(f"{needed / 2**30:.1f} GiB, of {spare / 2**30:.1f} spare")
         if self.beside is False:
             return False
         try:
