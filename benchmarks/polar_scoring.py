@@ -7,7 +7,7 @@ Prompts with 8 candidates each, prompt + reference twice a candidate's length, o
 ones from call to call, and this is its second; `ours_unshared` shares none. The peers are what
 POLAR's own page does with transformers, one comparison at a time, and padded batches, in the order
 of the rows and by length. Its package asks a server of SGLang, vLLM or LMDeploy instead, none of
-which serves it on a CPU. Heat `short`: prefixes of some 65 tokens; `long`: of 270. The value is the
+which serves it on a CPU. Heat `short`: prefixes of some 70 tokens; `long`: of 290. The value is the
 mean score.
 """
 

@@ -20,8 +20,8 @@ JOBS = {
     ("generation", "bfloat16"): ("The same in bfloat16", "peak_gib"),
     ("vocabulary", "loss"): ("Loss, 151,936 x 1,024, 2,048 tokens, and back", "extra_gib"),
     ("vocabulary", "logps"): ("Log-probabilities, the same", "extra_gib"),
-    ("polar_scoring", "short"): ("POLAR scoring, prefixes of 65 tokens", "peak_gib"),
-    ("polar_scoring", "long"): ("POLAR scoring, prefixes of 270 tokens", "peak_gib"),
+    ("polar_scoring", "short"): ("POLAR scoring, prefixes of some 70 tokens", "peak_gib"),
+    ("polar_scoring", "long"): ("POLAR scoring, prefixes of some 290 tokens", "peak_gib"),
     ("verification", "ifeval"): ("Verification, 813 IFEval answers", "peak_gib"),
     ("verification", "math"): ("Verification, 83 answers in mathematics", "peak_gib"),
 }
@@ -53,7 +53,9 @@ def rows(name: str, heat: str) -> list[str]:
     for other in others:
         if "times" not in (one := found[other]):
             continue
-        times = "**{:.2f}** ({:.2f}-{:.2f})".format(one["times"], *one["times_range"])
+        times = f"**{one['times']:.2f}**"
+        if one["rounds"] > 1:
+            times += " ({:.2f}-{:.2f})".format(*one["times_range"])
         cells = (f"{other}: {one['settings']}: {figures(one, memory)}", times, link)
         lines.append([label, figures(found[base], memory), *cells])
     if not lines:
