@@ -61,6 +61,13 @@ def test_what_does_not_fit(folder):
     assert changed["memory"]["peak_gib"] == pytest.approx(first["peak_gib"])
 
 
+def test_the_copy_of_a_checkpoint_is_told(folder):
+    given = [f"model.path={folder}", "run.checkpoint_beside=false"]
+    told, none = (planned("sft", *some) for some in (given[:1], given))
+    assert len(told["assumed"]) == len(none["assumed"]) + 1
+    assert f"{told['disk']['checkpoint_gib']:.3g} GiB" in told["assumed"][-1]
+
+
 def test_where_no_change_is_enough_by_itself_some_are_together(folder):
     """As few as are enough, and of an adapter only if all others are not."""
     given = [f"model.path={folder}", "sources.demonstrations.rows_per_step=32"]

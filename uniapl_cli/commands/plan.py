@@ -59,7 +59,7 @@ def plan(
         "run": _run(config, spent),
         "validation": _validation(config),
         "disk": _disk(config, usage),
-        "assumed": _assumed(setup, device, bool(spent)),
+        "assumed": _assumed(setup, device, bool(spent)) + _copied(config, usage, device),
     }
 
 
@@ -162,3 +162,12 @@ def _assumed(setup: Setup, device: str, timed: bool) -> list[str]:
     else:
         lines.append("seconds need --flops and --bandwidth, or a card's name")
     return lines
+
+
+def _copied(config: Config, usage: Usage, device: str) -> list[str]:
+    """Return the line of the copy from which checkpoints are written beside the steps."""
+    if config.run.checkpoint_beside is False:
+        return []
+    where = "the machine's memory" if device == "cuda" else "memory that the peak leaves free"
+    size = (usage.trained + usage.state) / GIB
+    return [f"the copy of a checkpoint, {size:.3g} GiB, has its place in {where}"]
