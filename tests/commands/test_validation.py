@@ -196,7 +196,9 @@ def test_held_out_rows_are_inputs_of_the_run(train_tiny, held, tiny_data, tmp_pa
     assert (caught.value.key, caught.value.got) == ("validation.demonstrations", str(own))
 
 
-@pytest.mark.parametrize("changed", ["validation.every=2", "validation.limit=5", BEST])
+@pytest.mark.parametrize(
+    "changed", ["validation.every=2", "validation.every=null", "validation.limit=5", BEST]
+)
 def test_another_section_is_another_run(changed, train_tiny, held, back_to_step_2):
     back_to_step_2(train_tiny("sft", "run", *held()))
     with pytest.raises(RunError) as caught:

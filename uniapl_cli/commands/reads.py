@@ -59,8 +59,9 @@ def keys_of_training(config: Config, method: Plan) -> set[str]:
         keys |= {"sampling", "generation"}
     rewards = {term.reward for term in method.ever_active if term.reward is not None}
     keys |= {f"rewards.{name}" for name in rewards}
-    if config.validation.every is not None:
-        keys |= keys_of_validation(config)
+    # Whether there is one at all is read always: a run goes on with its validation, or without.
+    measured = config.validation.every is not None
+    keys |= keys_of_validation(config) if measured else {"validation.every"}
     needed = {need for name in rewards for need in needs(config.rewards[name])}
     keys |= {"discriminator"} if "discriminator" in needed else set()
     return keys | ({"sandbox"} if "constraints" in needed else set())
