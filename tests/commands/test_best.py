@@ -44,11 +44,19 @@ def test_the_same_steps_again_change_nothing(keep, tmp_path):
     assert (tmp_path / "best" / "model.safetensors").stat().st_mtime_ns == weights
 
 
-@pytest.mark.parametrize("damage", ["weights", "record"])
-def test_a_damaged_one_is_none(damage, keep, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("model.safetensors", "{"),
+        ("best.json", "{"),
+        ("best.json", "[]"),
+        ("best.json", '{"step": 0, "value": 0.9}'),
+        ("best.json", '{"step": true, "metric": "m", "value": 0.9}'),
+    ],
+)
+def test_a_damaged_one_is_none(name, text, keep, tmp_path):
     keep([0.9])
-    name = {"weights": "model.safetensors", "record": "best.json"}[damage]
-    (tmp_path / "best" / name).write_bytes(b"{")
+    (tmp_path / "best" / name).write_text(text)
     assert read_best(tmp_path / "best") is None
     assert keep([0.2], first=1)["step"] == 1
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.files import is_number
+from uniapl_cli.runs.directory import is_count
 from uniapl_cli.runs.final import damage
 
 log = logging.getLogger("uniapl")
@@ -54,7 +55,8 @@ def read_best(folder: Path) -> dict[str, Any] | None:
     """Return the step, the metric and the value of a run's best model; None where none is whole."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        whole = is_number(record["value"]) and isinstance(record["step"], int)
+        whole = is_number(record["value"]) and isinstance(record["metric"], str)
+        whole = whole and is_count(record["step"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return record if whole and damage(folder) is None else None
