@@ -266,3 +266,10 @@ def test_ids_and_steps_of_several_trackers_share_a_file(run: RunDirectory) -> No
     kept = json.loads((run.path / "trackers.json").read_text())
     assert kept["a"]["id"] != kept["b"]["id"]
     assert Sent(run).entry("a") == kept["a"]
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"a": 5}', '{"a": {"id": "x", "metrics": "1"}}', "{"])
+def test_what_is_no_record_of_what_was_sent_counts_as_none(run: RunDirectory, text: str) -> None:
+    (run.path / "trackers.json").write_text(text)
+    entry = Sent(run).entry("a")
+    assert isinstance(entry["id"], str) and entry["metrics"] == -1

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -33,10 +34,11 @@ class Sent:
     def __init__(self, run: RunDirectory) -> None:
         self.run, self.path = run, run.path / "trackers.json"
         self.lock = threading.Lock()
-        try:
-            self.entries: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # none yet
-            self.entries = {}
+        self.entries: dict[str, Any] = {}
+        # None yet, or what is no such file: all is sent anew.
+        with suppress(OSError, ValueError, AttributeError, RecursionError):
+            found = json.loads(self.path.read_text(encoding="utf-8")).items()
+            self.entries = {name: entry for name, entry in found if _is_entry(entry)}
 
     def entry(self, name: str) -> dict[str, Any]:
         """Return a tracker's entry; a new one where it has nothing."""
@@ -179,6 +181,13 @@ class Follower:
         if what not in self.told:
             self.told.add(what)
             log.warning("the tracker %s %s", self.name, line)
+
+
+def _is_entry(value: Any) -> bool:
+    """Whether a value out of JSON has an id, and steps as far as it has any."""
+    if not isinstance(value, dict) or not isinstance(value.get("id"), str):
+        return False
+    return all(isinstance(value.get(kind, -1), int) for kind in KINDS)
 
 
 def numbers(rows: Iterable[Mapping[str, Any]], prefix: str = "") -> dict[str, float]:
