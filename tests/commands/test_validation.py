@@ -20,6 +20,7 @@ from uniapl_cli.commands.evaluate import evaluate
 from uniapl_cli.commands.plan import plan
 from uniapl_cli.commands.status import status
 from uniapl_cli.commands.train import train
+from uniapl_cli.commands.validation import validation_inputs
 from uniapl_cli.errors import ConfigError, RunError
 from uniapl_cli.figures.curves import curves
 from uniapl_cli.figures.runs import read_runs
@@ -320,3 +321,17 @@ def test_a_metric_may_ask_the_discriminator(train_tiny, tiny_data, tmp_path):
     overrides += ["discriminator.path=tiny:polar", "eval.draws.greedy.sampling.max_new_tokens=16"]
     found = evaluate(load_config(None, overrides))["draws"]["greedy"]
     assert last["prompts/score"] == pytest.approx(found["score"]["mean"], abs=1e-5)
+
+
+def test_of_a_hubs_data_set_the_split_that_is_measured_is_the_input(monkeypatch, tiny_config):
+    """Files are digested whole; of what is on the hub, `datasets` loads one split."""
+    asked = []
+
+    def opened(name, split, key):
+        asked.append((name, split, key))
+
+    monkeypatch.setattr("uniapl_cli.data.stored.depends.open_rows", opened)
+    named = "validation.demonstrations=owner/held"
+    config = tiny_config("sft", "run", EVERY, named, "validation.split=test")
+    assert validation_inputs(config)["validation.demonstrations"]["path"] == "owner/held"
+    assert asked == [("owner/held", "test", "validation.split")]

@@ -21,9 +21,16 @@ from uniapl_cli.tiny.assets import resolve
 Inputs = Mapping[str, Mapping[str, Any]]
 
 
-def data_input(config: Config, name: str, stream: str = "") -> dict[str, Any]:
-    """Return the record of a data set: its files' content, or `datasets`' fingerprint of it."""
-    return {"path": name, "digest": data_digest(resolve(name), config.data.split_of(stream))}
+def data_input(
+    config: Config, name: str, stream: str = "", *, split: tuple[str | None, str] | None = None
+) -> dict[str, Any]:
+    """Return the record of a data set: its files' content, or `datasets`' fingerprint of it.
+
+    split: another one than the stream's, and the key that names it.
+    """
+    data = config.data
+    at = (data.split_of(stream), data.split_key(stream)) if split is None else split
+    return {"path": name, "digest": data_digest(resolve(name), *at)}
 
 
 def model_input(name: str, revision: str | None = None) -> dict[str, Any]:

@@ -100,6 +100,12 @@ def sampling_of(config: Config) -> Sampling:
     return Sampling(temperature=0.0, max_new_tokens=longest) if given is None else given
 
 
+def split_of(config: Config) -> tuple[str | None, str]:
+    """Return the split of held-out files that have some, and the key that names it."""
+    own, data = config.validation.split, config.data
+    return (data.split, "data.split") if own is None else (own, "validation.split")
+
+
 def validation_inputs(config: Config) -> dict[str, Any]:
     """Return the records of the files that are measured on. Raises DataError."""
     options = config.validation
@@ -116,5 +122,5 @@ def validation_inputs(config: Config) -> dict[str, Any]:
     inputs = {}
     for key, file in named.items():
         with config.blaming(key):
-            inputs[key] = data_input(config, file)
+            inputs[key] = data_input(config, file, split=split_of(config))
     return inputs

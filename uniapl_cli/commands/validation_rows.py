@@ -12,7 +12,7 @@ from uniapl_cli.commands.contamination import question, texts
 from uniapl_cli.commands.heldout import check_room, check_rows
 from uniapl_cli.commands.streams import encoded_prompts, examples
 from uniapl_cli.commands.tasks import Task, find_tasks
-from uniapl_cli.commands.validation import sampling_of
+from uniapl_cli.commands.validation import sampling_of, split_of
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRow, BadRows
 from uniapl_cli.data.encode import Answer, Encoded, encode
@@ -109,11 +109,9 @@ def _trained(streams: Mapping[str, Stream[Any]]) -> Iterator[str]:
 
 def _rows(config: Config, name: str, bad: BadRows) -> list[Example]:
     """Return the rows of validation.NAME, read as data.NAME is but for the split."""
-    options, data = config.validation, config.data
-    split = options.split or data.split, "validation.split" if options.split else "data.split"
-    file, key, learnt = getattr(options, name), f"validation.{name}", name == "demonstrations"
-    rows = examples(config, key, file, bad, name, learnt=learnt, split=split)
-    return rows[: options.limit]
+    options, key, learnt = config.validation, f"validation.{name}", name == "demonstrations"
+    file, split = getattr(options, name), split_of(config)
+    return examples(config, key, file, bad, name, learnt=learnt, split=split)[: options.limit]
 
 
 def _prompts(config: Config, chat: Chat, context: int, bad: BadRows) -> list[Example]:
