@@ -1,6 +1,8 @@
 """Folders appear whole or not at all, and none but its own kind is replaced."""
 
 import errno
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,44 @@ def test_a_block_that_fails_leaves_the_old_folder(tmp_path, error):
         (scratch / "new").touch()
         raise error
     assert names(tmp_path) == ["out", "out/old"]
+
+
+@pytest.mark.parametrize("refused", ["rename", "rmtree"])
+def test_a_signal_while_it_is_replaced_leaves_one_of_the_two_whole(tmp_path, refused, monkeypatch):
+    """The new folder is not named yet, or the old one not deleted yet."""
+    with replacing_folder(tmp_path / "out") as scratch:
+        (scratch / "old").touch()
+    real = {"rename": Path.rename, "rmtree": shutil.rmtree}
+
+    def rename(path, to):
+        if path.name == ".out.tmp":
+            raise KeyboardInterrupt
+        return real["rename"](path, to)
+
+    def rmtree(path, **options):
+        filled = path.is_dir() and any(path.iterdir())
+        real["rmtree"](path, **options)
+        if filled:
+            raise KeyboardInterrupt
+
+    owner, stopped = {"rename": (Path, rename), "rmtree": (shutil, rmtree)}[refused]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(owner, refused, stopped)
+        with replacing_folder(tmp_path / "out") as scratch:
+            (scratch / "new").touch()
+    assert names(tmp_path / "out") == (["old"] if refused == "rename" else ["new"])
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "far" / "real")
+    for name in "ab":
+        with replacing_folder(tmp_path / "out") as scratch:
+            (scratch / name).touch()
+        assert (tmp_path / "out").is_symlink() and names(tmp_path / "far") == [
+            "real",
+            f"real/{name}",
+        ]
 
 
 def test_what_a_killed_process_left_is_swept_up(tmp_path):

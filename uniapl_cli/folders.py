@@ -17,9 +17,11 @@ from uniapl_cli.outputs import cannot_write, check_folder
 def replacing_folder(folder: Path) -> Iterator[Path]:
     """Give a new folder to fill, which takes the place of `folder` if the block ends well.
 
-    What is in it has reached the disk by then. Raises OutputError where the disk is full.
+    What is in it has reached the disk by then. A link stays, and what it leads to is replaced.
+    Raises OutputError where the disk is full.
     """
-    scratch = folder.with_name(f".{folder.name}.tmp")
+    place = folder.resolve() if folder.is_symlink() else folder
+    scratch = place.with_name(f".{place.name}.tmp")
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
@@ -27,10 +29,8 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         for path in scratch.rglob("*"):
             _sync(path)
         _sync(scratch)
-        if folder.is_dir():
-            shutil.rmtree(folder)
-        scratch.rename(folder)
-        sync_folder(folder.parent)
+        _put(scratch, place)
+        sync_folder(place.parent)
     except Exception as error:
         reason = failed_write(error)
         if reason is None:
@@ -38,6 +38,21 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         raise cannot_write(folder, reason) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _put(scratch: Path, place: Path) -> None:
+    """Rename a folder to its place. The one before is deleted last: that may take its time."""
+    before = place.with_name(f".{place.name}.before.tmp")
+    shutil.rmtree(before, ignore_errors=True)
+    try:
+        if place.is_dir():
+            place.rename(before)
+        scratch.rename(place)
+    except BaseException:
+        if before.exists() and not place.exists():
+            before.rename(place)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def check_folder_output(out: Path, mark: str, *inputs: Path) -> None:
