@@ -119,6 +119,14 @@ def test_what_cannot_be_tracked_is_refused(run: RunDirectory, tmp_path: Path) ->
     assert unknown.value.suggestion == "wandb"
 
 
+def test_a_config_that_is_damaged_is_named(run: RunDirectory) -> None:
+    with run.config.open("a") as file:
+        file.write("method: [\n")
+    with pytest.raises(UniAPLError) as caught:
+        track(run.path, ["tensorboard"])
+    assert caught.value.file == str(run.config)
+
+
 def test_a_tracker_that_fails_is_one_line(
     run: RunDirectory, noting: list[Noting], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,12 @@ def test_a_second_owner_is_refused(run):
     assert (caught.value.key, caught.value.got) == ("run.dir", str(run.path))
 
 
+def test_one_that_is_closed_may_be_opened_again(run):
+    """Whoever keeps the object, as the traceback of a notebook's cell does."""
+    run.close()
+    RunDirectory(run.path).open()
+
+
 def test_a_second_process_is_refused_until_the_first_ends(tmp_path):
     code = (
         "import sys, pathlib; from uniapl_cli.runs.directory import RunDirectory;"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from uniapl_cli.commands.run import is_current
-from uniapl_cli.config.document import Loader
+from uniapl_cli.config.document import Loader, compose
 from uniapl_cli.config.schema import Config
 from uniapl_cli.config.secrets import HIDDEN, without_secrets
 from uniapl_cli.errors import RunError, UniAPLError, first_line
@@ -81,8 +81,9 @@ def track(path: Path, names: Sequence[str] = ()) -> dict[str, dict[str, int]]:
     chosen = {name: _options(name, own) for name in names or own}
     require(chosen.values())
     run.open()
-    status: Status = "finished" if run.finished else "stopped"
-    return {one.name: _send(one, status) for one in followers(run, chosen)}
+    with closing(run):
+        status: Status = "finished" if run.finished else "stopped"
+        return {one.name: _send(one, status) for one in followers(run, chosen)}
 
 
 def _send(follower: Follower, status: Status) -> dict[str, int]:
@@ -110,8 +111,13 @@ def _options(name: str, own: Mapping[str, Any]) -> Options:
 
 
 def _tree(run: RunDirectory) -> dict[str, Any]:
-    """Return the run's config as its file has it: variables by their names, secrets hidden."""
-    return yaml.load(run.config.read_text(encoding="utf-8"), Loader)
+    """Return the run's config as its file has it: variables by their names, secrets hidden.
+
+    Raises ConfigError where it is damaged.
+    """
+    text = run.config.read_text(encoding="utf-8")
+    compose(text, str(run.config))
+    return yaml.load(text, Loader)
 
 
 def facts(run: RunDirectory, identity: str) -> TrackedRun:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -165,8 +166,8 @@ def execute(
     reference: Policy | None = None,
     validation: Validation | None = None,
 ) -> dict[str, Any]:
-    """Run the loop in an opened run directory and write the final model; trackers show it."""
-    with tracking(config, run) as shown:
+    """Run the loop in an opened run directory, write the final model, and close the directory."""
+    with closing(run), tracking(config, run) as shown:
         return _execute(config, run, state, method, sources, lr, reference, validation, shown)
 
 

@@ -82,7 +82,7 @@ class RunDirectory:
         shutil.rmtree(aside)
 
     def open(self) -> None:
-        """Create the directory and lock it until the process ends. Raises RunError.
+        """Create the directory and lock it until it is closed. Raises RunError.
 
         What a killed process had begun to write is deleted.
         """
@@ -107,6 +107,10 @@ class RunDirectory:
             for scratch in parent.glob(".*.tmp"):
                 folder = scratch.is_dir() and not scratch.is_symlink()
                 shutil.rmtree(scratch) if folder else scratch.unlink()
+
+    def close(self) -> None:
+        """Let others write: a program that goes on may keep an error, and with it this object."""
+        self._lock.close()
 
     def write(self, name: str, text: str) -> None:
         """Write one of the small files atomically."""
