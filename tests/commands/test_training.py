@@ -91,6 +91,16 @@ def test_a_folder_of_something_else_is_refused(train_tiny, tmp_path):
     assert caught.value.key == "run.dir"
 
 
+@pytest.mark.parametrize("left", ["best/best.json", "validation.jsonl", "final/config.json"])
+def test_what_a_run_of_another_config_has_left_is_not_taken_over(left, train_tiny, tmp_path):
+    for name in (".lock", left):
+        (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "run" / name).touch()
+    with pytest.raises(UniAPLError) as caught:
+        train_tiny("sft", "run")
+    assert caught.value.key == "run.dir"
+
+
 # method, overrides -> the key at fault
 REFUSED = {
     "greedy rollouts": ("grpo", ["sampling.temperature=0"], "sampling.temperature"),

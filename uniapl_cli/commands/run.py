@@ -137,7 +137,8 @@ def check_directory(run: RunDirectory, config: Config, keys: Collection[str]) ->
 
 
 def _check_new(run: RunDirectory) -> None:
-    if run.has_state:
+    # A best model or a validation of another config would be taken for this run's.
+    if run.has_state or run.best.exists() or run.validation.exists():
         raise RunError(
             f"'{run.path}' holds a run, but no {run.config.name} that says how it was made",
             OTHERWISE,
