@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from uniapl_cli import load_config
 from uniapl_cli.cli.app import app
-from uniapl_cli.commands import validating
+from uniapl_cli.commands import validating, validation_rows
 from uniapl_cli.commands.evaluate import evaluate
 from uniapl_cli.commands.plan import plan
 from uniapl_cli.commands.status import status
@@ -257,6 +257,26 @@ def test_a_dry_run_counts_rows_and_those_that_are_trained_on(tiny_config, tiny_d
     [(name, count)] = told["rows that share words with the training rows"].items()
     assert (name, count) == ("prompts", 6)
     assert any("training rows" in message for message in caplog.messages)
+
+
+def test_bad_rows_are_named_and_the_comparison_with_training_shows_how_far_it_is(
+    tiny_config, tiny_data, held, tmp_path, caplog, monkeypatch
+):
+    shown, real = [], validation_rows.bar
+
+    def noted(title, total):
+        shown.append((title, total))
+        return real(title, total)
+
+    monkeypatch.setattr(validation_rows, "bar", noted)
+    own = tmp_path / "own.jsonl"
+    own.write_text("{\n" + tiny_data["others"].read_text())
+    bad = ["data.tolerance=1", f"data.bad_rows={tmp_path / 'bad.jsonl'}"]
+    rows = train(tiny_config("sft", "run", *held(f"validation.prompts={own}"), *bad), dry_run=True)[
+        "data"
+    ]["demonstrations"]
+    assert any(f"{own}:1" in message for message in caplog.messages)
+    assert shown == [(f"compare {n} with training", rows) for n in ("prompts", "demonstrations")]
 
 
 def test_final_dtype_and_card_are_those_of_the_final_model(train_tiny, held):

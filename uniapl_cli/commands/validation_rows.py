@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from uniapl_cli.data.encode import Answer, Encoded, encode
 from uniapl_cli.data.limits import Limits, fit
 from uniapl_cli.errors import DataError
 from uniapl_cli.evaluation.contamination import Overlap, overlap
+from uniapl_cli.runs.console import Bar, bar
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.types import Example
 
@@ -69,7 +70,8 @@ def read_validation(
         for name in ("demonstrations", "preferences")
     }
     if bad.rows:
-        log.warning("validation: %d bad rows are left out", len(bad.rows))
+        text = "validation: %d bad rows are left out, the first: %s"
+        log.warning(text, len(bad.rows), bad.rows[0].error)
     tasks = find_tasks(config, "validation")
     questions = {
         "prompts": {row.id: row.prompt_text for row in prompts},
@@ -87,9 +89,10 @@ def _shared(
     questions: Mapping[str, Mapping[str, str]], streams: Mapping[str, Stream[Any]]
 ) -> dict[str, Overlap]:
     """Return for each kind of rows how many share words with the training rows; log it."""
-    found = {}
+    found, trained = {}, {id(stream.items): stream.items for stream in streams.values()}
     for name, asked in questions.items():
-        found[name] = one = overlap(asked, _trained(streams))
+        with bar(f"compare {name} with training", sum(map(len, trained.values()))) as shown:
+            found[name] = one = overlap(asked, _texts(trained.values(), shown))
         if one.found:
             log.warning(
                 "validation: %d of %d rows of %s share %d words in a row, or all they have, with "
@@ -99,12 +102,13 @@ def _shared(
     return found
 
 
-def _trained(streams: Mapping[str, Stream[Any]]) -> Iterator[str]:
-    """Yield the texts of the rows that are trained on; of streams that share rows once."""
-    for items in {id(stream.items): stream.items for stream in streams.values()}.values():
+def _texts(streams: Iterable[Sequence[Any]], shown: Bar) -> Iterator[str]:
+    """Yield the texts of the rows that are trained on."""
+    for items in streams:
         for item in items:
             if isinstance(item, Encoded):
                 yield from texts(item.example)
+            shown.advance()
 
 
 def _rows(config: Config, name: str, bad: BadRows) -> list[Example]:
