@@ -1,10 +1,13 @@
 """Folders appear whole or not at all, and none but its own kind is replaced."""
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from uniapl_cli.folders import check_folder_output, failed_write, replacing_folder
 from uniapl_cli.outputs import OutputError
@@ -68,6 +71,17 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
             "real",
             f"real/{name}",
         ]
+
+
+def test_files_are_for_whom_the_umask_says(tmp_path):
+    """Libraries that write through a temporary file leave it to its owner alone."""
+    before = os.umask(0o027)
+    try:
+        with replacing_folder(tmp_path / "out") as scratch:
+            save_file({"a": torch.ones(1)}, scratch / "model.safetensors")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "out" / "model.safetensors").stat().st_mode & 0o777 == 0o640
 
 
 def test_what_a_killed_process_left_is_swept_up(tmp_path):

@@ -26,7 +26,10 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         yield scratch
+        mode = scratch.stat().st_mode & 0o666  # what the umask gives: safetensors' own is 600
         for path in scratch.rglob("*"):
+            if path.is_file():
+                path.chmod(mode)
             _sync(path)
         _sync(scratch)
         _put(scratch, place)
