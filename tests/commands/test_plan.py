@@ -12,6 +12,7 @@ from uniapl_cli.cli.app import app
 from uniapl_cli.commands.plan import plan
 from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.training import optim
 
 
 @pytest.fixture
@@ -103,6 +104,20 @@ def test_an_unknown_card(folder):
     with pytest.raises(ConfigError) as caught:
         planned("sft", f"model.path={folder}", gpu="h1000")
     assert caught.value.key == "--gpu" and caught.value.suggestion == "h100"
+
+
+def test_a_validation_that_training_refuses(folder):
+    with pytest.raises(ConfigError) as caught:
+        planned("sft", f"model.path={folder}", "validation.best=loss")
+    assert caught.value.key == "validation.best"
+
+
+def test_the_package_of_an_optimiser_need_not_be_there(folder, monkeypatch):
+    monkeypatch.setattr(optim, "find_spec", lambda name: None)
+    short = (f"model.path={folder}", "data.max_response_tokens=64")
+    small, whole = (planned("sft", *short, f"optim.kind={n}") for n in ("adamw8bit", "adamw"))
+    parts = [one["memory"]["parts_gib"]["optimizer"] for one in (small, whole)]
+    assert 0.2 < parts[0] / parts[1] < 0.3
 
 
 def test_no_config_json(tmp_path):

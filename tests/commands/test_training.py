@@ -9,6 +9,7 @@ from uniapl_cli.commands.train import train
 from uniapl_cli.errors import TrainingError, UniAPLError
 from uniapl_cli.files import write_rows
 from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.training import optim
 
 
 def test_what_a_run_leaves_behind(train_tiny, logged):
@@ -99,6 +100,13 @@ def test_what_a_run_of_another_config_has_left_is_not_taken_over(left, train_tin
     with pytest.raises(UniAPLError) as caught:
         train_tiny("sft", "run")
     assert caught.value.key == "run.dir"
+
+
+def test_a_dry_run_tells_that_an_optimisers_package_is_missing(tiny_config, monkeypatch):
+    monkeypatch.setattr(optim, "find_spec", lambda name: None)
+    with pytest.raises(UniAPLError) as caught:
+        train(tiny_config("sft", "run", "optim.kind=adamw8bit"), dry_run=True)
+    assert caught.value.key == "optim.kind"
 
 
 # method, overrides -> the key at fault

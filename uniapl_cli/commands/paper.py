@@ -20,7 +20,7 @@ from uniapl_cli.partition import pass_tokens
 from uniapl_cli.planning.setup import Scorer, Setup
 from uniapl_cli.planning.step import Draw
 from uniapl_cli.reasons import explained
-from uniapl_cli.training.optim import optimizers
+from uniapl_cli.training.optim import is_installed, optimizers
 from uniapl_cli.training.terms import Plan
 
 # Tokens of marks around the parts that a discriminator reads.
@@ -35,6 +35,8 @@ def setup_of(config: Config, method: Plan, device: str, memory: int) -> Setup:
         auto = policy_class(location, config.model.revision)
         attention = attention_of(location, shape, config.model.attention)
     text = shape.get_text_config()
+    # Without an optimiser's package, what it says of its state must do.
+    optimizer = optimizers.bind(config.optim) if is_installed(config.optim) else None
     draws = draws_of(config, method, device, getattr(text, "max_position_embeddings", None))
     return Setup(
         make=_maker(auto, shape, attention, location),
@@ -42,7 +44,7 @@ def setup_of(config: Config, method: Plan, device: str, memory: int) -> Setup:
         precision=config.precision,
         device=device,
         memory=memory,
-        optimizer=optimizers.bind(config.optim),
+        optimizer=optimizer,
         state_bytes=optimizers.entry(config.optim).traits.get("state_bytes"),
         draws=draws,
         sampling=config.sampling,

@@ -10,7 +10,7 @@ from uniapl_cli.commands.device import device_name
 from uniapl_cli.commands.method import learning_rate
 from uniapl_cli.commands.method import plan as plan_of
 from uniapl_cli.commands.paper import setup_of
-from uniapl_cli.commands.validation import times
+from uniapl_cli.commands.validation import check_validation, times
 from uniapl_cli.config.schema import Config
 from uniapl_cli.memory import free_bytes
 from uniapl_cli.planning.cards import GIB, Card, card, present
@@ -40,6 +40,7 @@ def plan(
     config.require("model.path", "training", "terms", "optim")
     method = plan_of(config)
     learning_rate(config)
+    check_validation(config, method)
     found, device = _card(config, gpu, flops, bandwidth)
     room = int((1 - SPARED) * found.bytes) if device == "cuda" else found.bytes
     setup = setup_of(config, method, device, room)

@@ -66,7 +66,7 @@ from uniapl_cli.training.adapter import require_peft
 from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.loop import Settings
 from uniapl_cli.training.loop import train as run_loop
-from uniapl_cli.training.optim import Optimizer, optimizers
+from uniapl_cli.training.optim import Optimizer, optimizers, require_package
 from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.schedules import Schedule
 from uniapl_cli.training.terms import Plan
@@ -82,10 +82,7 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     """
     config.require("run", "model.path", "training", "terms", "optim")
     method, lr = plan(config), learning_rate(config)
-    check_trackers(config)
-    if config.model.adapter is not None:
-        with config.blaming("model.adapter"):
-            require_peft()
+    check_packages(config)
     run = RunDirectory(Path(config.run.dir))
     config, keys = with_date(config, run), keys_of_training(config, method)
     config.require_filled(*(key.partition(".")[0] for key in keys))
@@ -124,6 +121,16 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     open_run(run, config, device, inputs)
     announce_arithmetic(config)
     return execute(config, run, state, method, sources, lr, reference, validation)
+
+
+def check_packages(config: Config) -> None:
+    """Refuse what needs a package that is not installed. Raises ConfigError and ModelError."""
+    check_trackers(config)
+    if config.model.adapter is not None:
+        with config.blaming("model.adapter"):
+            require_peft()
+    with config.blaming("optim.kind"):
+        require_package(config.optim)
 
 
 def policies(

@@ -81,7 +81,22 @@ def trained(model: nn.Module) -> dict[str, nn.Parameter]:
     return weights
 
 
-# state_bytes: of the state of a trained weight, at the most.
+def is_installed(options: Options) -> bool:
+    """Whether the package that an optimiser needs, if it needs one, is installed."""
+    package = optimizers.entry(options).traits.get("package")
+    return package is None or find_spec(package) is not None
+
+
+def require_package(options: Options) -> None:
+    """Raise ModelError where the package that an optimiser needs is not installed."""
+    entry = optimizers.entry(options)
+    if not is_installed(options):
+        problem = f"{entry.name} needs the {entry.traits['package']} package"
+        raise ModelError(problem, f"Type: pip install 'uniapl[{entry.traits['extra']}]'")
+
+
+# Traits: `state_bytes` of the state of a trained weight, at the most; the `package` that it needs,
+# and the `extra` of ours that has it.
 @optimizers.register("adamw", state_bytes=8)
 def adamw(model: nn.Module, *, betas: Betas, eps: float, weight_decay: float) -> Optimizer:
     """AdamW for all trained weights."""
@@ -89,16 +104,13 @@ def adamw(model: nn.Module, *, betas: Betas, eps: float, weight_decay: float) ->
     return Optimizer([(_adamw(parameters, betas, eps, weight_decay), 1.0)])
 
 
-@optimizers.register("adamw8bit", state_bytes=2)
+@optimizers.register("adamw8bit", state_bytes=2, package="bitsandbytes", extra="bnb")
 def adamw8bit(model: nn.Module, *, betas: Betas, eps: float, weight_decay: float) -> Optimizer:
     """AdamW with 8 bits a number instead of 32, a quarter of its memory. Needs uniapl[bnb].
 
     Weights of fewer than 4,096 numbers, such as norms, keep 32.
     """
-    if find_spec("bitsandbytes") is None:
-        raise ModelError(
-            "adamw8bit needs the bitsandbytes package", "Type: pip install 'uniapl[bnb]'"
-        )
+    require_package(optimizers.options("adamw8bit"))
     from bitsandbytes.optim import AdamW8bit
 
     parameters = list(trained(model).values())
