@@ -27,6 +27,7 @@ from uniapl_cli.figures.runs import read_runs
 from uniapl_cli.runs.signals import Stopped
 
 EVERY = "validation.every=1"
+TWICE = "validation.benchmarks={prompts: {kind: ifeval}}"
 BEST = "validation.best=demonstrations/loss"
 NAMES = {
     "prompts/prompt_strict",
@@ -232,6 +233,7 @@ def test_pairs_are_measured_by_the_term_that_learns_from_such(
         (["validation.best=loss"], "validation.best"),
         ([EVERY, "validation.prompts=null"], "validation.every"),
         (["validation.every=1", "validation.preferences=pairs"], "validation.preferences"),
+        (["validation.every=1", TWICE], "validation.benchmarks.prompts"),
         (["prompts", "validation.best=prompts/promt_strict"], "validation.best"),
         (["prompts", "validation.best=prompts/length"], "validation.best"),
         (["prompts", "validation.best=demonstrations/loss"], "validation.best"),

@@ -19,6 +19,8 @@ from uniapl_cli.types import Sampling
 
 log = logging.getLogger("uniapl")
 
+# What is measured on files; their metrics begin so.
+FILES = ("prompts", "demonstrations", "preferences")
 # Whether a lower or a higher value of a loss's metrics is better.
 OF_LOSSES = {"loss": "lower", "perplexity": "lower"}
 OF_PAIRS = {"loss": "lower", "accuracy": "higher", "margin": "higher"}
@@ -44,6 +46,14 @@ def check_validation(config: Config, method: Plan) -> None:
             "Set validation.prompts=FILE, validation.demonstrations=FILE or "
             "validation.benchmarks=[ifeval, ...]",
             got=options.every,
+        )
+    for name in options.benchmarks.keys() & FILES:
+        raise config.error(
+            f"validation.benchmarks.{name}",
+            f"'{name}' names the metrics of validation.{name}, and cannot name a benchmark's too",
+            "Give the benchmark another name",
+            got=name,
+            allowed=[],
         )
     if options.preferences is not None:
         preference_term(config, method)
