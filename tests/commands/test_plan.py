@@ -112,6 +112,13 @@ def test_a_validation_that_training_refuses(folder):
     assert caught.value.key == "validation.best"
 
 
+def test_a_best_model_takes_disk(folder):
+    measured = ["validation.every=1", "validation.demonstrations=rows.jsonl"]
+    best = [*measured, "validation.best=demonstrations/loss"]
+    none, kept = (planned("sft", f"model.path={folder}", *o)["disk"] for o in (measured, best))
+    assert kept["most_gib"] == pytest.approx(none["most_gib"] + none["final_gib"])
+
+
 def test_the_package_of_an_optimiser_need_not_be_there(folder, monkeypatch):
     monkeypatch.setattr(optim, "find_spec", lambda name: None)
     short = (f"model.path={folder}", "data.max_response_tokens=64")

@@ -117,9 +117,10 @@ def _validation(found: Mapping[str, Any]) -> str:
 
 def _run(run: Mapping[str, Any], disk: Mapping[str, float]) -> str:
     spent = f" in {_spent(run['hours'])}" if "hours" in run else ""
+    models = "final/" if disk["models"] == 1 else "final/ and best/, each"
     return (
         f"the run: {run['steps']:,} steps{spent}; at most {disk['most_gib']:.3g} GiB of disk, "
-        f"{disk['checkpoints']} checkpoints of {disk['checkpoint_gib']:.3g} and final/ of "
+        f"{disk['checkpoints']} checkpoints of {disk['checkpoint_gib']:.3g} and {models} of "
         f"{disk['final_gib']:.3g}"
     )
 

@@ -131,9 +131,9 @@ def _validation(config: Config) -> dict[str, Any]:
 
 
 def _disk(config: Config, usage: Usage) -> dict[str, float]:
-    """Return the GiB of checkpoints and of the final model.
+    """Return the GiB of checkpoints and of models: the final one, and the best where one is kept.
 
-    A new checkpoint is there before an old one goes.
+    A new checkpoint is there before an old one goes, and so is a new best model, before the final.
     """
     run = config.run
     made = -(-config.training.steps // run.save_every)
@@ -141,11 +141,13 @@ def _disk(config: Config, usage: Usage) -> dict[str, float]:
     checkpoint = (usage.trained + usage.state) / GIB
     size = DTYPES.get(run.final_dtype, torch.float32).itemsize
     final = size * usage.parameters / GIB
+    models = 1 if config.validation.best is None else 2
     return {
         "checkpoint_gib": checkpoint,
         "checkpoints": kept,
         "final_gib": final,
-        "most_gib": kept * checkpoint + final,
+        "models": models,
+        "most_gib": kept * checkpoint + models * final,
     }
 
 
