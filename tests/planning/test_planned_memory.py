@@ -12,7 +12,15 @@ from uniapl_cli.generation import Request
 from uniapl_cli.generation.local import LocalGenerator
 from uniapl_cli.generation.packing import PackedWeights, packed_bytes
 from uniapl_cli.planning.memory import measure
-from uniapl_cli.planning.setup import CACHE, LIBRARIES, OPTIMIZER, PACKED, Setup
+from uniapl_cli.planning.setup import (
+    CACHE,
+    FRAGMENTS,
+    KEPT,
+    LIBRARIES,
+    OPTIMIZER,
+    PACKED,
+    Setup,
+)
 from uniapl_cli.planning.step import Draw, largest
 from uniapl_cli.planning.tracker import WEIGHTS, Tracker
 from uniapl_cli.tensors import TokenBatch
@@ -159,6 +167,13 @@ def test_the_optimisers_state(name):
     planned = measure(setup, ())
     if said is not None:
         assert 0 < planned.state <= 1.01 * said * planned.trained / 4
+
+
+def test_of_a_cpu_the_allocator_keeps_a_share_of_all_else():
+    cpu, cuda = (measure(new_setup(demonstrations(), device=d)) for d in ("cpu", "cuda"))
+    for parts in cpu.phases.values():
+        assert parts[LIBRARIES] == KEPT["cpu"] + int(FRAGMENTS["cpu"] * total(parts))
+    assert not any(LIBRARIES in parts for parts in cuda.phases.values())
 
 
 def test_fewer_rows_are_decoded_where_less_is_free():

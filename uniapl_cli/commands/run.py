@@ -8,6 +8,7 @@ import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands.best import read_best
@@ -109,6 +110,18 @@ def with_date(config: Config, run: RunDirectory) -> Config:
 def is_current(run: RunDirectory) -> bool:
     """Whether the directory holds a run of this version of uniapl."""
     return run.config.exists() and run.config.read_bytes().startswith(b"version:")
+
+
+def known_run(path: Path) -> RunDirectory:
+    """Return the run in a directory. Raises RunError for what is no run of this version."""
+    run = RunDirectory(path)
+    if not is_current(run):
+        raise RunError(
+            f"'{path}' holds no run of this version of uniapl",
+            "Name the folder that run.dir named",
+            got=str(path),
+        )
+    return run
 
 
 def check_directory(run: RunDirectory, config: Config, keys: Collection[str]) -> None:

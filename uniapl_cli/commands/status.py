@@ -12,10 +12,9 @@ from typing import Any, Literal
 from uniapl_cli.commands.best import read_best
 from uniapl_cli.commands.facts import run_facts
 from uniapl_cli.commands.method import length, plan
-from uniapl_cli.commands.run import earlier, is_current
+from uniapl_cli.commands.run import earlier, known_run
 from uniapl_cli.commands.validation import times
 from uniapl_cli.config.schema import Config
-from uniapl_cli.errors import RunError
 from uniapl_cli.files import is_number
 from uniapl_cli.monitoring.health import Health
 from uniapl_cli.runs.directory import RunDirectory
@@ -64,13 +63,7 @@ def status(path: Path, now: float | None = None) -> Status:
 
     Nothing is written, and the run's lock is not taken. Raises RunError for what is no run.
     """
-    run = RunDirectory(path)
-    if not is_current(run):
-        raise RunError(
-            f"'{path}' holds no run of this version of uniapl",
-            "Name the folder that run.dir named",
-            got=str(path),
-        )
+    run = known_run(path)
     config, rows, validated = earlier(run), run.logged(), run.validated()
     state, step = _state(run), rows[-1]["step"] if rows else 0
     pace = _pace(rows)

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from uniapl_cli.commands.run import is_current
+from uniapl_cli.commands.run import known_run
 from uniapl_cli.config.document import Loader, compose
 from uniapl_cli.config.schema import Config
 from uniapl_cli.config.secrets import HIDDEN, without_secrets
@@ -66,13 +66,7 @@ def track(path: Path, names: Sequence[str] = ()) -> dict[str, dict[str, int]]:
     `names`: of trackers; without them, those of the run's own config. Returns the last step of each
     kind of rows that a tracker has. Raises RunError for what is no run, and where one fails.
     """
-    run = RunDirectory(path)
-    if not is_current(run):
-        raise RunError(
-            f"'{path}' holds no run of this version of uniapl",
-            "Name the folder that run.dir named",
-            got=str(path),
-        )
+    run = known_run(path)
     own = _tree(run).get("run", {}).get("trackers") or {}
     if not names and not own:
         raise RunError(

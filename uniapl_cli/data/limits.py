@@ -6,9 +6,9 @@ import logging
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import overload
 
 from uniapl_cli.data.encode import Answer, Encoded, Part, lengths
+from uniapl_cli.data.indexed import Indexed
 from uniapl_cli.data.options import Overlong
 from uniapl_cli.errors import DataError
 
@@ -55,7 +55,7 @@ class Limits:
         return min(self.response, self.context - prompt)
 
 
-class Selection(Sequence[Encoded]):
+class Selection(Indexed[Encoded]):
     """Some items of a data set, by index; `cut` says where a response ends, without stop token."""
 
     def __init__(
@@ -63,14 +63,8 @@ class Selection(Sequence[Encoded]):
     ) -> None:
         self.items, self.indices, self.cut = items, array("q", indices), cut or {}
 
-    @overload
-    def __getitem__(self, index: int) -> Encoded: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Encoded]: ...
-    def __getitem__(self, index: int | slice) -> Encoded | Sequence[Encoded]:
-        """Return an item, or several."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def read(self, index: int) -> Encoded:
+        """Return an item, its response cut where it is to be."""
         place = self.indices[index]
         item = self.items[place]
         if place not in self.cut or item.response is None:

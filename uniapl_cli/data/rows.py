@@ -6,8 +6,8 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
 
+from uniapl_cli.data.indexed import Indexed
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import Row
 
@@ -20,24 +20,10 @@ class BadRow:
     error: DataError
 
 
-class Rows(Sequence[Row]):
+class Rows(Indexed[Row]):
     """Rows by index. The `origin` of each is `file:line`, or `name:[index]` if it has no lines."""
 
     name: str
-
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
-    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        """Read a row, or several."""
-        if isinstance(index, slice):
-            return [self.read(i) for i in range(*index.indices(len(self)))]
-        return self.read(range(len(self))[index])
-
-    def read(self, index: int) -> Row:
-        """Read the row at an index from 0 to len - 1."""
-        raise NotImplementedError
 
     def content(self, index: int) -> object:
         """Return as much of a row as there is, if `read` fails."""

@@ -6,17 +6,17 @@ import json
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any
 
 import numpy as np
 
 from uniapl_cli.data.encode import Encoded, Ids, Part
 from uniapl_cli.data.examples import ExampleReader
+from uniapl_cli.data.indexed import Indexed
 from uniapl_cli.data.rows import BadRow
 from uniapl_cli.files import Row
 from uniapl_cli.types import Example
 
-T = TypeVar("T")
 PARTS: tuple[Part, ...] = ("prompt", "response", "rejected")
 # Rows that are written together.
 BATCH = 1024
@@ -121,25 +121,7 @@ def _mapped(path: Path) -> Any:
     return pyarrow.ipc.open_file(pyarrow.memory_map(str(path))).read_all()
 
 
-class Stored(Sequence[T], Generic[T]):
-    """What is made when it is asked for, by index."""
-
-    @overload
-    def __getitem__(self, index: int) -> T: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[T]: ...
-    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
-        """Make one, or several."""
-        if isinstance(index, slice):
-            return [self.make(i) for i in range(*index.indices(len(self)))]
-        return self.make(range(len(self))[index])
-
-    def make(self, index: int) -> T:
-        """Make the one at an index from 0 to len - 1."""
-        raise NotImplementedError
-
-
-class StoredExamples(Stored[Example]):
+class StoredExamples(Indexed[Example]):
     """The examples of stored rows; `reader` knows their layout."""
 
     def __init__(self, path: Path, reader: ExampleReader) -> None:
@@ -151,17 +133,17 @@ class StoredExamples(Stored[Example]):
     def __len__(self) -> int:
         return int(self.ends[-1]) if len(self.ends) else 0
 
-    def make(self, index: int) -> Example:
+    def read(self, index: int) -> Example:
         """Read a row, and return the one of its examples."""
         place = int(np.searchsorted(self.ends, index, side="right"))
         row, examples = self._last
         if row != place:
             text, origin = self.table["row"][place].as_py(), self.table["origin"][place].as_py()
-            examples = self._read(text, origin)
+            examples = self._examples(text, origin)
             self._last = place, examples  # the next index is often of the same row
         return examples[index - int(self.ends[place])]
 
-    def _read(self, text: str, origin: str) -> list[Example]:
+    def _examples(self, text: str, origin: str) -> list[Example]:
         examples = self.reader.read(Row(origin, json.loads(text)))
         assert not isinstance(examples, BadRow), f"{origin} was good when it was stored"
         return examples
@@ -170,10 +152,10 @@ class StoredExamples(Stored[Example]):
         for batch in self.table.to_batches():
             texts, origins = batch["row"].to_pylist(), batch["origin"].to_pylist()
             for text, origin in zip(texts, origins, strict=True):
-                yield from self._read(text, origin)
+                yield from self._examples(text, origin)
 
 
-class StoredItems(Stored[Encoded]):
+class StoredItems(Indexed[Encoded]):
     """Stored token ids with their examples. `keep`: what is to live as long as they do."""
 
     def __init__(self, path: Path, examples: StoredExamples, keep: object = None) -> None:
@@ -182,7 +164,7 @@ class StoredItems(Stored[Encoded]):
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
-    def make(self, index: int) -> Encoded:
+    def read(self, index: int) -> Encoded:
         """Return an example with its ids."""
         ids = {part: _ids(self.table[part][index]) for part in PARTS}
         return Encoded(self.examples[self.table["number"][index].as_py()], **ids)
