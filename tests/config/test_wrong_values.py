@@ -61,7 +61,16 @@ READ = {
     "eval.data": ["absent.jsonl"],
     "eval.benchmark_data": ["absent"],
     "eval.contamination.files": [["absent.jsonl"]],
-    **{f"eval.benchmarks.{name}.data": ["absent.jsonl"] for name in benchmarks},
+    "validation.prompts": ["absent.jsonl"],
+    "validation.demonstrations": ["absent.jsonl"],
+    "validation.preferences": ["absent.jsonl"],
+    "validation.split": ["absent"],
+    "validation.benchmark_data": ["absent"],
+    **{
+        f"{section}.benchmarks.{name}.data": ["absent.jsonl"]
+        for section in ("eval", "validation")
+        for name in benchmarks
+    },
     "score.input": ["absent.jsonl"],
     "polar.trajectories": [["rows.jsonl", "absent.jsonl"]],
     "polar.heldout": [["rows.jsonl", "absent.jsonl"]],
@@ -87,7 +96,9 @@ WORDS = [
     "data.layouts.preferences", "data.ignore", "sources.comparisons.corruptions",
     "sandbox.packages", "eval.harness.tasks", "eval.harness.include_path", "eval.server.url",
     "eval.server.model", "eval.server.api_key_env",
-    *(f"eval.benchmarks.{name}.subsets" for name in benchmarks),
+    "validation.best", "run.trackers.wandb.project", "run.trackers.wandb.entity",
+    "run.trackers.trackio.project", "data.cache",  # which no run needs
+    *(f"{s}.benchmarks.{name}.subsets" for s in ("eval", "validation") for name in benchmarks),
 ]  # fmt: skip
 
 

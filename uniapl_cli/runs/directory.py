@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 from uniapl_cli.appending import append_rows
 from uniapl_cli.errors import DataError, RunError
@@ -43,6 +43,7 @@ class RunDirectory:
         self.best = path / "best"
         self.checkpoints = path / "checkpoints"
         self.final = path / "final"
+        self._lock: TextIO | None = None
 
     @property
     def finished(self) -> bool:
@@ -110,7 +111,8 @@ class RunDirectory:
 
     def close(self) -> None:
         """Let others write: a program that goes on may keep an error, and with it this object."""
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def write(self, name: str, text: str) -> None:
         """Write one of the small files atomically."""
