@@ -3,7 +3,7 @@
 import pytest
 
 from uniapl_cli.commands.method import plan
-from uniapl_cli.commands.parts import make_sources, micro_batch_tokens, rollout_logps
+from uniapl_cli.commands.parts import make_shared, make_sources, micro_batch_tokens, rollout_logps
 
 
 @pytest.fixture
@@ -12,7 +12,9 @@ def sources_of(assembled):
 
     def make(method, *overrides):
         config, chat, policy = assembled(method, *overrides)
-        return make_sources(config, plan(config), chat, policy, None, "cpu")
+        method = plan(config)
+        shared = make_shared(config, method, chat, policy, None, "cpu")
+        return make_sources(config, method, chat, policy, shared)
 
     return make
 

@@ -72,17 +72,9 @@ def make_shared(
 
 
 def make_sources(
-    config: Config,
-    method: Plan,
-    chat: Chat,
-    policy: Policy,
-    reference: Reference | None,
-    device: str,
-    shared: Shared | None = None,
+    config: Config, method: Plan, chat: Chat, policy: Policy, shared: Shared
 ) -> dict[str, Source]:
     """Return the sources that the method ever draws from, in the order of its terms."""
-    if shared is None:
-        shared = make_shared(config, method, chat, policy, reference, device)
     rewards: dict[str, Reward] = {
         name: make_reward(name, config.rewards[name], shared.supplies)
         for name in {t.reward: 0 for t in method.ever_active if t.reward is not None}
