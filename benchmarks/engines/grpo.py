@@ -11,7 +11,7 @@ from benchmarks.engines.laps import Laps
 from uniapl_cli import load_config
 from uniapl_cli.commands import components
 from uniapl_cli.commands.method import plan
-from uniapl_cli.commands.parts import make_sources, micro_batch_tokens
+from uniapl_cli.commands.parts import make_shared, make_sources, micro_batch_tokens
 from uniapl_cli.commands.streams import make_streams
 from uniapl_cli.commands.train import make_optimizer
 from uniapl_cli.tiny.assets import resolve
@@ -31,7 +31,8 @@ class Grpo:
         self.policy = components.trained_policy(config, model, chat, "cpu")
         context = self.policy.model.config.max_position_embeddings
         self.streams = make_streams(config, self.method, chat, context)
-        self.sources = make_sources(config, self.method, chat, self.policy, None, "cpu")
+        shared = make_shared(config, self.method, chat, self.policy, None, "cpu")
+        self.sources = make_sources(config, self.method, chat, self.policy, shared)
         self.updater = Updater(self.policy, make_optimizer(config, self.policy.model), 1.0)
         self.tokens = {name: micro_batch_tokens(config, name, "cpu") for name in self.sources}
         generator = self.sources["rollouts"].generator

@@ -19,7 +19,7 @@ from benchmarks.gpu.planned import planned
 from uniapl_cli import load_config
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands.method import plan
-from uniapl_cli.commands.parts import make_sources, micro_batch_tokens
+from uniapl_cli.commands.parts import make_shared, make_sources, micro_batch_tokens
 from uniapl_cli.commands.streams import make_streams
 from uniapl_cli.commands.train import make_optimizer
 from uniapl_cli.generation import Request
@@ -191,7 +191,8 @@ def grpo(bench: Bench) -> None:
     streams = make_streams(config, method, chat, policy.model.config.max_position_embeddings)
     frozen = freeze(copy.deepcopy(policy.model), resolve(bench.precision, policy.device))
     reference = Policy(frozen, policy.tokenizer, bench.precision)
-    sources = make_sources(config, method, chat, policy, reference, bench.device)
+    shared = make_shared(config, method, chat, policy, reference, bench.device)
+    sources = make_sources(config, method, chat, policy, shared)
     updater = Updater(policy, make_optimizer(config, policy.model), 1.0)
     sizes = {name: micro_batch_tokens(config, name, policy.device.type) for name in sources}
     bench.peak_gib()
