@@ -1,0 +1,1 @@
+"""Generation by vLLM servers that are kept in step with the policy."""
