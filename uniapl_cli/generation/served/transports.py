@@ -1,0 +1,65 @@
+"""How a policy's weights get to a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor
+
+from uniapl_cli.generation.served.client import VllmServer
+from uniapl_cli.registry import Registry
+from uniapl_cli.tensors import TokenBatch
+
+if TYPE_CHECKING:
+    from httpx2 import AsyncClient
+
+
+class Served(Protocol):
+    """A policy whose weights servers are to have."""
+
+    model: Any
+    tokenizer: Any
+    device: torch.device
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere."""
+        ...
+
+    def export(self, folder: Path, dtype: torch.dtype) -> None:
+        """Write a folder that vLLM loads, with the weights as they are now."""
+        ...
+
+
+class Transport(Protocol):
+    """Brings weights to one server after another, each drained beforehand by the caller."""
+
+    def pack(self, policy: Served, dtype: torch.dtype) -> None:
+        """Get the weights ready, as they are now, while the servers still answer."""
+        ...
+
+    async def deliver(self, client: AsyncClient, server: VllmServer) -> None:
+        """Give a server the weights of the last `pack`. Raises RequestFailed."""
+        ...
+
+
+# (*, scratch, options) -> Transport
+transports: Registry[Callable[..., Transport]] = Registry("transport", supplied=("scratch",))
+
+
+@transports.register("folder")
+class FolderTransport:
+    """A folder that is written here and read by the servers under the same path; any device."""
+
+    def __init__(self, *, scratch: Path) -> None:
+        self.folder = scratch / "policy"
+
+    def pack(self, policy: Served, dtype: torch.dtype) -> None:
+        """Write the folder. Raises OutputError."""
+        policy.export(self.folder, dtype)
+
+    async def deliver(self, client: AsyncClient, server: VllmServer) -> None:
+        """Have the server read the folder."""
+        await server.reload(client, self.folder)
