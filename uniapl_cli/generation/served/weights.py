@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class InStep:
     """Keeps the weights of servers those of a policy, and proves it by log-probabilities.
 
-    transport: of the registry `transports`. scratch: a folder of the run. precision: what the policy
-    computes in. tolerance: nats a token of the probe; None: 1e-3 in float32, 0.1 in bfloat16.
-    model: the policy's name at the servers. Methods may be called from one event loop after another.
+    transport: of the registry `transports`. scratch: a folder of the run. precision: what the
+    policy computes in. tolerance: nats a token of the probe; None: 1e-3 in float32, 0.1 in
+    bfloat16. model: the policy's name at the servers. One event loop after another may call.
     """
 
     def __init__(
