@@ -9,7 +9,7 @@ from uniapl_cli.http.endpoints import (
     variable_name,
 )
 from uniapl_cli.http.proxies import Proxy, environment_proxy
-from uniapl_cli.http.request import RequestFailed, new_client, one_line, post, run
+from uniapl_cli.http.request import RequestFailed, get, new_client, one_line, post, run
 from uniapl_cli.http.retries import pause
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "RequestFailed",
     "base_url",
     "environment_proxy",
+    "get",
     "json_fields",
     "new_client",
     "one_line",

@@ -94,6 +94,18 @@ async def post(
     key in its text.
     """
     response = await _sent(client, url, body, timeout, key, proxy)
+    return _read(response, key, proxy)
+
+
+async def get(
+    client: AsyncClient, url: str, *, timeout: float, key: str | None, proxy: Proxy | None = None
+) -> Any:
+    """Return the JSON of an answer to a GET, None where it is empty; else as `post`."""
+    response = await _sent(client, url, None, timeout, key, proxy)
+    return _read(response, key, proxy) if response.content or not response.is_success else None
+
+
+def _read(response: Response, key: str | None, proxy: Proxy | None) -> Any:
     if not response.is_success:
         raise _refused(response, key, proxy)
     try:
@@ -108,16 +120,19 @@ async def post(
 async def _sent(
     client: AsyncClient,
     url: str,
-    body: Mapping[str, Any],
+    body: Mapping[str, Any] | None,
     timeout: float,
     key: str | None,
     proxy: Proxy | None,
 ) -> Response:
+    """Return the answer to a POST of `body`, to a GET where there is none."""
     from httpx2 import ConnectError, HTTPError, ProxyError
 
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         async with asyncio.timeout(timeout):
+            if body is None:
+                return await client.get(url, headers=headers)
             return await client.post(url, json=body, headers=headers)
     except TimeoutError:
         reason = f"no answer within {timeout:g} s{_hint(proxy)}"

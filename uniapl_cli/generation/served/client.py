@@ -8,17 +8,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uniapl_cli.http import Proxy, RequestFailed, environment_proxy, post
+from uniapl_cli.http import Proxy, RequestFailed, environment_proxy, get, post
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
+
+# Seconds in which a server that is there says so, however busy it is.
+HEALTH_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
 class VllmServer:
     """A vLLM server started with VLLM_SERVER_DEV_MODE=1, by the routes that training needs.
 
-    address: http://HOST:PORT without a route. Every method raises RequestFailed.
+    address: http://HOST:PORT without a route. Every method raises RequestFailed, whose message
+    begins with the address.
     """
 
     address: str
@@ -30,14 +34,56 @@ class VllmServer:
         """The proxy on the way, if any."""
         return environment_proxy(self.address)
 
-    async def ask(self, client: AsyncClient, route: str, body: Mapping[str, Any]) -> Any:
-        """Return the JSON that a POST is answered with."""
+    async def ask(
+        self,
+        client: AsyncClient,
+        route: str,
+        body: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Return the JSON that a POST of `body` is answered with; without one, a GET."""
         url = f"{self.address}/{route}"
-        return await post(client, url, body, timeout=self.timeout, key=self.key, proxy=self.proxy)
+        limits: dict[str, Any] = {"timeout": timeout or self.timeout}
+        limits |= {"key": self.key, "proxy": self.proxy}
+        try:
+            if body is None:
+                return await get(client, url, **limits)
+            return await post(client, url, body, **limits)
+        except RequestFailed as failure:
+            raise self._named(failure) from None
+
+    def unusable(self, reason: str) -> RequestFailed:
+        """Return the failure that an answer of status 200 is not what was asked for."""
+        return self._named(RequestFailed("unusable answer", f"unusable answer: {reason}"))
+
+    async def health(self, client: AsyncClient) -> None:
+        """Return if the server is there and its engine lives."""
+        await self.ask(client, "health", timeout=min(self.timeout, HEALTH_TIMEOUT))
+
+    async def models(self, client: AsyncClient) -> list[str]:
+        """Return the names of the models that it serves."""
+        answer = await self.ask(client, "v1/models")
+        listed = answer.get("data") if isinstance(answer, Mapping) else None
+        names = [m.get("id") for m in listed or () if isinstance(m, Mapping)]
+        if not any(isinstance(name, str) for name in names):
+            raise self.unusable("it lists no models")
+        return [name for name in names if isinstance(name, str)]
 
     async def complete(self, client: AsyncClient, body: Mapping[str, Any]) -> Any:
         """Return the answer to a request of /v1/completions."""
         return await self.ask(client, "v1/completions", body)
+
+    async def weight_version(self, client: AsyncClient) -> str:
+        """Return the name that its weights were given last; a server that starts has another."""
+        answer = await self.ask(client, "weight_info")
+        version = answer.get("weight_version") if isinstance(answer, Mapping) else None
+        if not isinstance(version, str):
+            raise self.unusable("it names no version of its weights")
+        return version
+
+    async def name_weights(self, client: AsyncClient, version: str) -> None:
+        """Give the present weights a name."""
+        await self.ask(client, "update_weight_version", {"new_version": version})
 
     async def drain(self, client: AsyncClient) -> None:
         """Let what is under way end, and take nothing new until `resume`."""
@@ -56,4 +102,9 @@ class VllmServer:
         """Empty the prefix cache, whose keys and values are of the weights before."""
         answer = await self.ask(client, "reset_prefix_cache", {})
         if not isinstance(answer, Mapping) or answer.get("success") is not True:
-            raise RequestFailed("cache kept", "the prefix cache was not reset: it is in use")
+            kept = "the prefix cache was not reset: it is in use"
+            raise self._named(RequestFailed("cache kept", kept))
+
+    def _named(self, failure: RequestFailed) -> RequestFailed:
+        failure.message = f"{self.address}: {failure.message}"
+        return failure

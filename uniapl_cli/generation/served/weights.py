@@ -49,10 +49,11 @@ class InStep:
         """
         raise NotImplementedError
 
-    async def repair(self, client: AsyncClient, server: VllmServer) -> None:
-        """Give a server that failed, and answers again, the weights of the last `bring`.
+    async def repair(self, client: AsyncClient, server: VllmServer) -> bool:
+        """Give a server the weights of the last `bring`; return False where it still has them.
 
-        Does nothing where it still has them. Callers that come together are served at once.
-        Raises RequestFailed and ModelError as `bring` does.
+        Asked for after each answer, so that one of a server that has restarted is not taken for
+        the policy's: the common case costs one request. Callers that come together are served at
+        once. Raises RequestFailed and ModelError as `bring` does.
         """
         raise NotImplementedError
