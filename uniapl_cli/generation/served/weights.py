@@ -34,6 +34,9 @@ class InStep:
     ) -> None:
         self.servers, self.transport, self.scratch = servers, transport, scratch
         self.precision, self.tolerance, self.model = precision, tolerance, model
+        # What its present weights are called at each server. No two deliveries share a name, so a
+        # server that tells it after an answer had these weights when it was asked.
+        self.versions: dict[VllmServer, str] = {}
         # Of the last sync: `probe_gap` in nats a token, `sync_seconds`.
         self.metrics: dict[str, float] = {}
 
@@ -49,11 +52,10 @@ class InStep:
         """
         raise NotImplementedError
 
-    async def repair(self, client: AsyncClient, server: VllmServer) -> bool:
-        """Give a server the weights of the last `bring`; return False where it still has them.
+    async def repair(self, client: AsyncClient, server: VllmServer) -> None:
+        """Give a server that failed, and answers again, the weights of the last `bring`.
 
-        Asked for after each answer, so that one of a server that has restarted is not taken for
-        the policy's: the common case costs one request. Callers that come together are served at
-        once. Raises RequestFailed and ModelError as `bring` does.
+        Does nothing where it still has them. Callers that come together are served at once.
+        Raises RequestFailed and ModelError as `bring` does.
         """
         raise NotImplementedError
