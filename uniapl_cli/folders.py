@@ -14,11 +14,11 @@ from uniapl_cli.outputs import cannot_write, check_folder
 
 
 @contextmanager
-def replacing_folder(folder: Path) -> Iterator[Path]:
+def replacing_folder(folder: Path, *, durable: bool = True) -> Iterator[Path]:
     """Give a new folder to fill, which takes the place of `folder` if the block ends well.
 
-    What is in it has reached the disk by then. A link stays, and what it leads to is replaced.
-    Raises OutputError where the disk is full.
+    What is in it has reached the disk by then, unless it need not be `durable`. A link stays, and
+    what it leads to is replaced. Raises OutputError where the disk is full.
     """
     place = folder.resolve() if folder.is_symlink() else folder
     scratch = place.with_name(f".{place.name}.tmp")
@@ -30,10 +30,13 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         for path in scratch.rglob("*"):
             if path.is_file():
                 path.chmod(mode)
-            _sync(path)
-        _sync(scratch)
+            if durable:
+                _sync(path)
+        if durable:
+            _sync(scratch)
         _put(scratch, place)
-        sync_folder(place.parent)
+        if durable:
+            sync_folder(place.parent)
     except Exception as error:
         reason = failed_write(error)
         if reason is None:

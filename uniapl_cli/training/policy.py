@@ -73,6 +73,19 @@ class Policy:
         logps = torch.zeros(batch.loss_mask.shape, dtype=torch.float32, device=hidden.device)
         return logps.masked_scatter(batch.loss_mask, chosen)
 
+    def export(self, folder: Path, dtype: torch.dtype) -> None:
+        """Write a folder that vLLM loads: `save_folder` with the head apart, not kept for good."""
+        named: Any = str(dtype).removeprefix("torch.")
+        save_folder(folder, self.model, self.tokenizer, named, apart=True, durable=False)
+
+    def checkpoint(self, dtype: torch.dtype) -> dict[str, Tensor]:
+        """Return the weights that `export` writes, by the names they have there."""
+        from transformers.core_model_loading import revert_weight_conversion
+
+        state = with_head_apart(self.model, cast(weights(self.model), dtype))
+        named: dict[str, Tensor] = revert_weight_conversion(self.model, state)
+        return named
+
 
 class WithoutAdapter(Policy):
     """The policy with its adapter disabled: what training started from, without a second copy."""
@@ -160,28 +173,59 @@ def set_dtype(config: Any, named: str) -> None:
             set_dtype(part, named)
 
 
+def weights(model: Any) -> Mapping[str, Tensor]:
+    """Return the weights by name, an adapter merged into them."""
+    state: Mapping[str, Tensor] = merged(model) if adapted_layers(model) else model.state_dict()
+    return state
+
+
+def with_head_apart(model: Any, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights of which the vocabulary head shares no memory with the embedding."""
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    apart = dict(state)
+    if head.weight is embedding.weight:
+        names = [name for name, module in model.named_modules() if module is head]
+        apart[f"{names[0]}.weight"] = apart[f"{names[0]}.weight"].clone()
+    return apart
+
+
+def untie(config: Any) -> None:
+    """Have a model's config, and those of its parts, say that the head is no embedding."""
+    config.tie_word_embeddings = False
+    for name in config.sub_configs:
+        if (part := getattr(config, name, None)) is not None:
+            untie(part)
+
+
 def save_folder(
     folder: Path,
     model: Any,
     tokenizer: Any,
     dtype: Dtype = "auto",
     texts: Mapping[str, str] | None = None,
+    *,
+    apart: bool = False,
+    durable: bool = True,
 ) -> None:
     """Write a folder that `from_pretrained` loads, atomically; the weights as `dtype`.
 
     An adapter is merged into the weights, and also saved by itself in the subfolder `adapter`.
     The files of the processors are as they were. texts: further files by name, such as README.md.
-    Raises OutputError.
+    apart: with a tied head as weights of its own. durable: as in `replacing_folder`. Raises
+    OutputError.
     """
     adapted = bool(adapted_layers(model))
-    state = merged(model) if adapted else model.state_dict()
+    state = weights(model)
     named = str(model.dtype).removeprefix("torch.")
     if dtype != "auto" or adapted:  # frozen weights may be bfloat16
         named = dtype if dtype != "auto" else "float32"
         state = cast(state, DTYPES[named])
     config = copy.deepcopy(model.config)
     set_dtype(config, named)
-    with replacing_folder(folder) as scratch:
+    if apart:
+        state = with_head_apart(model, state)
+        untie(config)
+    with replacing_folder(folder, durable=durable) as scratch:
         model.save_pretrained(scratch, state_dict=state)
         config.save_pretrained(scratch)
         if adapted:

@@ -32,6 +32,10 @@ class Served(Protocol):
         """Write a folder that vLLM loads, with the weights as they are now."""
         ...
 
+    def checkpoint(self, dtype: torch.dtype) -> dict[str, Tensor]:
+        """Return the weights that `export` writes, by the names they have there."""
+        ...
+
 
 class Transport(Protocol):
     """Brings weights to one server after another, each drained beforehand by the caller."""
@@ -42,6 +46,10 @@ class Transport(Protocol):
 
     async def deliver(self, client: AsyncClient, server: VllmServer) -> None:
         """Give a server the weights of the last `pack`. Raises RequestFailed."""
+        ...
+
+    def restarted(self, server: VllmServer) -> None:
+        """Take note that a server is not the process that weights were given to before."""
         ...
 
 
@@ -63,3 +71,6 @@ class FolderTransport:
     async def deliver(self, client: AsyncClient, server: VllmServer) -> None:
         """Have the server read the folder."""
         await server.reload(client, self.folder)
+
+    def restarted(self, server: VllmServer) -> None:
+        """Do nothing: all of the weights are read each time."""

@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import torch
+from torch import Tensor
 
 from uniapl_cli.generation.served.client import VllmServer
+from uniapl_cli.generation.served.fingerprint import fingerprint
+from uniapl_cli.generation.served.perturbing import perturbed
+from uniapl_cli.generation.served.probe import (
+    PROMPT,
+    disagreement,
+    drawn,
+    gap_of,
+    likely_cause,
+    own_logps,
+    probe_rows,
+    prompt_logps,
+    wrong_mode,
+)
 from uniapl_cli.generation.served.transports import Served, Transport
-from uniapl_cli.precision import Precision
+from uniapl_cli.http import RequestFailed
+from uniapl_cli.precision import Precision, resolve
 from uniapl_cli.types import Sampling
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
+
+log = logging.getLogger("uniapl")
+
+# Nats a token that a server may be off, where the config does not say.
+TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 0.1}
+# By how many tolerances the perturbed weights of the proof must differ from the policy's own, and
+# by how many halvings weights are changed for it at most, tried in this order.
+FAR, HALVINGS = 5.0, (4, 3, 2)
+# What weights are called while they change: a server that stays so has a part of both.
+UNFINISHED = "unfinished"
 
 
 class InStep:
@@ -39,6 +71,11 @@ class InStep:
         self.versions: dict[VllmServer, str] = {}
         # Of the last sync: `probe_gap` in nats a token, `sync_seconds`.
         self.metrics: dict[str, float] = {}
+        self.proven = False
+        self.packed: str | None = None  # the fingerprint of the weights that servers are to have
+        self.gaps: dict[VllmServer, float] = {}  # of those that have them, by the probe
+        self.tried: set[tuple[VllmServer, float, float, int]] = set()
+        self.repairs: dict[VllmServer, asyncio.Future[None]] = {}
 
     async def bring(
         self, client: AsyncClient, policy: Served, sampling: Sampling | None = None
@@ -50,7 +87,17 @@ class InStep:
         that restarted since is synced again. Raises RequestFailed for a server that fails, and
         ModelError for one whose log-probabilities are not the policy's.
         """
-        raise NotImplementedError
+        self.policy, began = policy, time.perf_counter()
+        weights = fingerprint(policy.model)
+        if not self.proven:
+            await self._prove(client, policy, weights)
+        if weights != self.packed:
+            self._pack(policy, weights)
+        await self._all(lambda server: self._restore(client, server))
+        seconds = time.perf_counter() - began
+        self.metrics = {"probe_gap": max(self.gaps.values()), "sync_seconds": seconds}
+        if sampling is not None:
+            await self._all(lambda server: self._try(client, server, sampling))
 
     async def repair(self, client: AsyncClient, server: VllmServer) -> None:
         """Give a server that failed, and answers again, the weights of the last `bring`.
@@ -58,4 +105,98 @@ class InStep:
         Does nothing where it still has them. Callers that come together are served at once.
         Raises RequestFailed and ModelError as `bring` does.
         """
-        raise NotImplementedError
+        if self.packed is None:
+            raise RuntimeError("there are no weights before `bring` has ended well once")
+        repair = self.repairs.get(server)
+        if repair is None or repair.done():
+            repair = asyncio.ensure_future(self._restore(client, server))
+            self.repairs[server] = repair
+        await asyncio.shield(repair)
+
+    async def _prove(self, client: AsyncClient, policy: Served, weights: str) -> None:
+        """Bring perturbed weights to all servers: a reload that does nothing shows in the probe."""
+        self.dtype = resolve(self.precision, policy.device)
+        self.most = TOLERANCES[self.dtype] if self.tolerance is None else self.tolerance
+        self.rows = probe_rows(policy.tokenizer)
+        self.own: Tensor = own_logps(policy, self.rows)
+        plain, far, moved = self.own, FAR * self.most, 0.0
+        try:
+            for halvings in HALVINGS:
+                with perturbed(policy.model, halvings):
+                    moved = gap_of(own_logps(policy, self.rows), plain)
+                    if moved >= far or halvings == HALVINGS[-1]:
+                        self._pack(policy, fingerprint(policy.model))
+                        await self._all(lambda server: self._restore(client, server))
+                        break
+        finally:
+            self.packed = None
+        if fingerprint(policy.model) != weights:
+            raise RuntimeError("perturbed weights were not restored")
+        if moved < far:
+            log.warning(
+                "vLLM: with all weights perturbed, log-probabilities change by %.3g a token: a "
+                "sync that fails may go unnoticed with generation.probe_tolerance=%.3g",
+                moved,
+                self.most,
+            )
+        self.proven = True
+
+    def _pack(self, policy: Served, weights: str) -> None:
+        """Get weights ready, and what the policy says of the probe with them."""
+        self.packed = None  # until all of it is there
+        self.before, self.own = self.own, own_logps(policy, self.rows)
+        self.transport.pack(policy, self.dtype)
+        self.gaps.clear()
+        self.packed = weights
+
+    async def _all(self, act: Callable[[VllmServer], Awaitable[None]]) -> None:
+        """Act on all servers at a time. Raises the first one's error when all have ended."""
+        ended = await asyncio.gather(*map(act, self.servers), return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
+
+    async def _restore(self, client: AsyncClient, server: VllmServer) -> None:
+        """Give a server the packed weights, unless it has them."""
+        told, given = await server.weight_version(client), self.versions.get(server)
+        if told == given and server in self.gaps:
+            return
+        await server.resume(client)  # what died while it was paused may have left it so
+        if told not in (given, UNFINISHED):
+            self.transport.restarted(server)
+            self.tried = {one for one in self.tried if one[0] != server}
+        await self._sync(client, server)
+        theirs = await prompt_logps(client, server, self.model, self.rows)
+        gap = gap_of(theirs, self.own)
+        if not gap <= self.most:
+            kept = gap_of(theirs, self.before) <= self.most
+            raise disagreement(server, gap, self.most, likely_cause(self.policy.model, gap, kept))
+        self.gaps[server] = gap
+
+    async def _sync(self, client: AsyncClient, server: VllmServer) -> None:
+        """Give a server the packed weights while nothing is computed there."""
+        try:
+            await server.drain(client)
+            await server.name_weights(client, UNFINISHED)
+            await self.transport.deliver(client, server)
+            await server.forget(client)
+            self.versions[server] = f"{self.packed}-{uuid4().hex[:8]}"
+            await server.name_weights(client, self.versions[server])
+        except BaseException:
+            with suppress(RequestFailed):  # the first failure says more
+                await server.resume(client)
+            raise
+        await server.resume(client)
+
+    async def _try(self, client: AsyncClient, server: VllmServer, sampling: Sampling) -> None:
+        """Compare what a server says of its own draws; --logprobs-mode decides what it says."""
+        kind = (server, sampling.temperature, sampling.top_p, sampling.top_k)
+        if kind in self.tried:
+            return
+        prompts = [row[:PROMPT] for row in self.rows]
+        rows, theirs = await drawn(client, server, self.model, prompts, sampling)
+        own = own_logps(self.policy, rows, PROMPT, sampling.temperature or 1.0)
+        gap = gap_of(theirs, own)
+        if not gap <= self.most:
+            raise wrong_mode(server, gap, self.most, sampling)
+        self.tried.add(kind)

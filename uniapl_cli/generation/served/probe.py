@@ -1,0 +1,170 @@
+"""What a server and a policy say of the same tokens: the only proof that their weights are equal.
+
+A reload can do nothing and answer 200 all the same, such as that of a tied head on a CPU.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from uniapl_cli.errors import ModelError
+from uniapl_cli.generation.served.client import VllmServer
+from uniapl_cli.generation.served.transports import Served
+from uniapl_cli.tensors import TokenBatch, pad_ids
+from uniapl_cli.types import Sampling
+
+if TYPE_CHECKING:
+    from httpx2 import AsyncClient
+
+# Rows of the probe, and their tokens: all but the first of a row are compared.
+ROWS, LENGTH = 4, 33
+# Of the responses that a server is to draw: the tokens of their prompts, which begin these rows,
+# their number a prompt, and their tokens at most.
+PROMPT, DRAWS, NEW = 8, 4, 8
+# Up to this gap in float32, a server's arithmetic is likely to be bfloat16.
+OF_BFLOAT16 = 0.15
+# How a request says that nothing is to be done to the logits: a server's own defaults may differ.
+PLAIN = {
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "top_k": 0,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+}
+
+
+def probe_rows(tokenizer: Any) -> list[list[int]]:
+    """Return ROWS rows of LENGTH token ids, always the same for a vocabulary; none is special."""
+    special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
+    plain = torch.tensor([i for i in range(len(tokenizer)) if i not in special])
+    chosen = torch.randint(len(plain), (ROWS, LENGTH), generator=torch.Generator().manual_seed(0))
+    return plain[chosen].tolist()
+
+
+@torch.no_grad()
+def own_logps(
+    policy: Served, rows: Sequence[Sequence[int]], prompts: int = 1, temperature: float = 1.0
+) -> Tensor:
+    """Return (N,) log-probabilities of the tokens behind the first `prompts` of each row."""
+    tokens, real = pad_ids(rows)
+    mask = real[:, 1:].bool()
+    mask[:, : prompts - 1] = False
+    batch = TokenBatch(tokens, mask, temperature=temperature).to(policy.device)
+    return policy.forward(batch)[batch.loss_mask].float().cpu()
+
+
+async def prompt_logps(
+    client: AsyncClient, server: VllmServer, model: str, rows: Sequence[Sequence[int]]
+) -> Tensor:
+    """Return (N,) a server's log-probabilities of the tokens behind the first of each row.
+
+    Raises RequestFailed.
+    """
+    body = {"model": model, "prompt": rows, "max_tokens": 1, "prompt_logprobs": 0, **PLAIN}
+    answer = await server.complete(client, body)
+    logps: list[float] = []
+    for row, choice in zip(rows, _choices(server, answer, len(rows)), strict=True):
+        told = choice.get("prompt_logprobs")
+        if not isinstance(told, Sequence) or len(told) != len(row):
+            raise server.unusable("no prompt_logprobs for each token of a prompt")
+        for token, one in zip(row[1:], told[1:], strict=True):
+            entry = one.get(str(token)) if isinstance(one, Mapping) else None
+            logps.append(_number(server, entry and entry.get("logprob")))
+    return torch.tensor(logps)
+
+
+async def drawn(
+    client: AsyncClient,
+    server: VllmServer,
+    model: str,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+) -> tuple[list[list[int]], Tensor]:
+    """Return responses of a server to prompts, behind these, and the logps (N,) that it tells.
+
+    Raises RequestFailed.
+    """
+    own = {name: getattr(sampling, name) for name in ("temperature", "top_p", "top_k")}
+    draws = DRAWS if sampling.temperature else 1
+    body = {"model": model, "prompt": prompts, "n": draws, "max_tokens": NEW, **PLAIN, **own}
+    body |= {"logprobs": 0, "return_token_ids": True}
+    answer = await server.complete(client, body)
+    rows: list[list[int]] = []
+    logps: list[float] = []
+    for index, choice in enumerate(_choices(server, answer, draws * len(prompts))):
+        ids, told = choice.get("token_ids"), choice.get("logprobs")
+        numbers = told.get("token_logprobs") if isinstance(told, Mapping) else None
+        if not isinstance(ids, list) or not isinstance(numbers, list) or len(ids) != len(numbers):
+            raise server.unusable("no log-probability for each token that it drew")
+        rows.append([*prompts[index // draws], *ids])
+        logps += [_number(server, number) for number in numbers]
+    return rows, torch.tensor(logps)
+
+
+def gap_of(theirs: Tensor, own: Tensor) -> float:
+    """Return the mean absolute difference, infinite where something is no number."""
+    gap = float((theirs - own).abs().mean())
+    return gap if math.isfinite(gap) else math.inf
+
+
+def _choices(server: VllmServer, answer: Any, count: int) -> Iterator[Mapping[str, Any]]:
+    """Return the choices of an answer, in the order of what was asked. Raises RequestFailed."""
+    choices = answer.get("choices") if isinstance(answer, Mapping) else None
+    if not isinstance(choices, list) or not all(isinstance(c, Mapping) for c in choices):
+        raise server.unusable("no choices")
+    by_index = {choice.get("index"): choice for choice in choices}
+    if sorted(map(str, by_index)) != sorted(map(str, range(count))):
+        raise server.unusable(f"not {count} choices, numbered from 0")
+    return (by_index[index] for index in range(count))
+
+
+def _number(server: VllmServer, value: Any) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise server.unusable("a log-probability that is no number")
+    return float(value)
+
+
+def disagreement(server: VllmServer, gap: float, tolerance: float, cause: str) -> ModelError:
+    """Return the error that a server's log-probabilities are not the policy's."""
+    problem = (
+        f"{server.address} does not have the policy's weights: its log-probabilities are {gap:.3g} "
+        f"a token off the policy's own, where {tolerance:.3g} is tolerated"
+    )
+    return ModelError(problem, cause, key="generation.probe_tolerance", got=gap)
+
+
+def likely_cause(model: Any, gap: float, kept: bool) -> str:
+    """Return what is likely to be wrong. kept: whether a server has the weights of before."""
+    if kept:
+        return (
+            "It has those of before the sync, which did nothing there: does it read the folder "
+            "that is written here?"
+        )
+    dtype = "its --dtype is another one than the run's precision"
+    if gap < OF_BFLOAT16:
+        return f"Likely {dtype}"
+    if model.get_output_embeddings().weight is model.get_input_embeddings().weight:
+        return (
+            "Likely its head is tied, which no reload changes on a CPU: start it as `uniapl serve` "
+            f"says. Or {dtype}"
+        )
+    return f"Likely it serves another model, or {dtype}: `uniapl serve` says how to start it"
+
+
+def wrong_mode(server: VllmServer, gap: float, tolerance: float, sampling: Sampling) -> ModelError:
+    """Return the error that what a server says of its draws is not what the policy says."""
+    mode = "raw" if sampling.temperature in (0, 1) else "processed"
+    problem = (
+        f"{server.address} has the policy's weights, but its log-probabilities of what it draws at "
+        f"temperature {sampling.temperature:g} are {gap:.3g} a token off the policy's own, where "
+        f"{tolerance:.3g} is tolerated"
+    )
+    advice = f"Start it with --logprobs-mode {mode}_logprobs"
+    return ModelError(problem, advice, key="generation.probe_tolerance", got=gap)
