@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 TABLES := table2 table3 table4 table5 table6 table7 table8 table9 table10 table11 table12
 FIGURES := figure2 figure3 figure4 figure5 figure6
-.PHONY: help install demo $(TABLES) $(FIGURES) test test-fast test-browser check style tiny-models compat vllm-env clean
+.PHONY: help install demo $(TABLES) $(FIGURES) test test-fast test-browser test-vllm check style tiny-models compat vllm-env clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ test-fast: $(INSTALLED)  ## run the unit tests only
 test-browser: $(INSTALLED)  ## drive the HTML page in Chromium, which must be installed
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,browser]'
 	pytest -m browser
+
+test-vllm: $(INSTALLED) vllm-env  ## ask a real vLLM, in VLLM_ENV: a quarter of an hour
+	UNIAPL_VLLM=$(abspath $(VLLM_ENV))/bin/vllm pytest -m vllm tests/vllm
 
 check: $(INSTALLED)  ## lint, types, import contracts
 	ruff check

@@ -27,7 +27,7 @@ def replacing_folder(folder: Path, *, durable: bool = True) -> Iterator[Path]:
         scratch.mkdir(parents=True)
         yield scratch
         mode = scratch.stat().st_mode & 0o666  # what the umask gives: safetensors' own is 600
-        for path in scratch.rglob("*"):
+        for path in (path for path in scratch.rglob("*") if not path.is_symlink()):
             if path.is_file():
                 path.chmod(mode)
             if durable:

@@ -27,6 +27,7 @@ ENOUGH = {
     "filter-gt": "filter.responses=demo.jsonl filter.out=kept.jsonl",
     "score": "discriminator.path=tiny:polar score.input=demo.jsonl score.reference=response "
     "score.output=response score.out=scored.jsonl run.device=cpu run.threads=1",
+    "serve": "model.path=tiny:teacher run.device=cpu run.threads=1",
     "pretrain-polar": "polar.init=tiny:teacher polar.trajectories=[demo.jsonl,others.jsonl] "
     "polar.heldout=[demo.jsonl,others.jsonl] sources.comparisons.pairs_per_step=2 "
     "training.steps=1 run.dir=run run.device=cpu run.threads=1",

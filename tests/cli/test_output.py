@@ -19,6 +19,7 @@ JSON = {
     "teacher-gen": "teacher-gen --json",
     "filter-gt": "filter-gt --json",
     "score": "score --json",
+    "serve": "serve --json",
     "pretrain-polar": "pretrain-polar --json",
     "report": "report ev/eval.json --json",
     "list": "list --json",
@@ -47,7 +48,7 @@ def having(option: str) -> set[str]:
 
 def test_every_verb_with_json_is_tried():
     assert having("--json") == JSON.keys() | ELSEWHERE
-    careful = {"train", "eval", "score", "teacher-gen", "filter-gt", "pretrain-polar"}
+    careful = {"train", "eval", "score", "serve", "teacher-gen", "filter-gt", "pretrain-polar"}
     careful |= {name for name in verbs() if name.startswith("analyse ")}
     assert having("--dry-run") == careful | {"data fetch", "push"}
     assert having("--debug") == verbs().keys()
@@ -73,7 +74,7 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(uniapl, tree, verb):
     assert tree() == before
 
 
-@pytest.mark.parametrize("verb", sorted(having("--dry-run") - {"data fetch", "push"}))
+@pytest.mark.parametrize("verb", sorted(having("--dry-run") - {"data fetch", "push", "serve"}))
 def test_a_dry_run_finds_what_the_run_would_refuse(uniapl, folder, verb):
     (folder / "demo.jsonl").write_text("{}\n")
     result = uniapl(f"{verb if verb != 'train' else 'train sft'} --dry-run")

@@ -52,8 +52,8 @@ class ChatOptions(Options):
         return date
 
 
-def read_template(name: str) -> str:
-    """Return the chat template of that name, or in the .jinja file at that path.
+def template_file(name: str) -> Path:
+    """Return the file of the chat template of that name, or the .jinja file at that path.
 
     Raises ConfigError.
     """
@@ -63,6 +63,15 @@ def read_template(name: str) -> str:
         error = unknown("template", name, known, ConfigError)
         error.advice += ", or the path of a .jinja file"
         raise error
+    return path
+
+
+def read_template(name: str) -> str:
+    """Return the chat template of that name, or in the .jinja file at that path.
+
+    Raises ConfigError.
+    """
+    path = template_file(name)
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError, ValueError) as error:

@@ -1,0 +1,195 @@
+"""The models of a config as vLLM servers: what each must be started with, and from which folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.chat.options import template_file
+from uniapl_cli.commands import components
+from uniapl_cli.commands.device import device_name
+from uniapl_cli.config.schema import Config
+from uniapl_cli.discriminators.polar.internlm2 import is_official, llama_config
+from uniapl_cli.discriminators.polar.polar import read_settings
+from uniapl_cli.errors import ModelError
+from uniapl_cli.folders import check_folder_output
+from uniapl_cli.loading import context_length, load_tokenizer, read_model_config
+from uniapl_cli.loading.files import check_objects
+from uniapl_cli.loading.models import whole_model
+from uniapl_cli.precision import resolve as dtype_of
+from uniapl_cli.serving.folders import MARK, write_official
+from uniapl_cli.serving.launch import CPU_HEADS, Launch, head_size, kv_bytes
+from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.training.policy import load_model, save_folder
+
+log = logging.getLogger("uniapl")
+
+# Tokens of a prompt that no key limits.
+PROMPT = 8192
+# Else a server fills in what a request leaves out from the model's generation_config.json.
+PLAIN = {"--generation-config": "vllm"}
+GENERATION = "generation_config.json"
+
+
+def policy(config: Config, folder: Path, dry_run: bool) -> Launch:
+    """Return the server of the policy, whose weights may be replaced while it runs."""
+    config.require("model.path", "sampling")
+    location = components.locate(config, "model.path", config.model.path)
+    chat, template = components.policy_chat(config, location), config.chat.template
+    prompt = config.data.max_prompt_tokens if config.eval.server is None else PROMPT
+    options = {
+        **PLAIN,
+        "--logprobs-mode": logprobs_mode(config.sampling.temperature),
+        "--chat-template": None if template is None else str(template_file(template).absolute()),
+        "--override-generation-config": stop_tokens(location, chat),
+    }
+    with config.blaming("model.path"):
+        model_config = read_model_config(location, config.model.revision)
+        launch = launched(config, config.model, location, model_config, prompt + longest(config))
+    log.warning(
+        "VLLM_SERVER_DEV_MODE lets whoever reaches the server replace its weights and call its "
+        "methods: let nobody else reach it"
+    )
+    if launch.on_cpu and model_config.get_text_config().tie_word_embeddings:
+        prepare(folder, location, partial(write_untied, config, location), dry_run)
+        launch = replace(launch, model=str(folder.absolute()), revision=None, local=True)
+    return replace(
+        launch,
+        names=["policy", *launch.names],
+        options=options,
+        variables={"VLLM_SERVER_DEV_MODE": "1"},
+    )
+
+
+def teacher(config: Config, folder: Path, dry_run: bool) -> Launch:  # noqa: ARG001  it is as it is
+    """Return the server of the teacher, by its own chat template."""
+    config.require("teacher.path", "teach.sampling")
+    named, location = config.teacher, components.locate(config, "teacher.path", config.teacher.path)
+    with config.blaming("teacher.path"):
+        tokenizer = load_tokenizer(location, named.revision)
+        components.check_fit(location, tokenizer, named.revision)
+        chat = Chat(tokenizer, config.chat.thinking, config.chat.system, config.chat.date)
+        options = {**PLAIN, "--override-generation-config": stop_tokens(location, chat)}
+        model_config = read_model_config(location, named.revision)
+        new = config.teach.sampling.max_new_tokens
+        launch = launched(config, named, location, model_config, PROMPT + new)
+    server = named.server
+    own = [server.model] if server is not None and server.model is not None else []
+    return replace(launch, names=[*own, *launch.names], options=options)
+
+
+def discriminator(config: Config, folder: Path, dry_run: bool) -> Launch:
+    """Return the server of a POLAR discriminator, which answers with its scores themselves."""
+    location = components.find_discriminator(config, "a server of it")
+    named = config.discriminator
+    assert named is not None, "checked above"
+    with config.blaming("discriminator.path"):
+        settings = read_settings(location, named.revision)
+        official = is_official(settings)
+        model_config = (
+            llama_config(location, settings, "auto")
+            if official
+            else read_model_config(location, named.revision)
+        )
+        held = getattr(named, "max_length", PROMPT)
+        launch = launched(config, named, location, model_config, held)
+    if official:
+        write = partial(write_official, path=location, settings=settings, revision=named.revision)
+        prepare(folder, location, write, dry_run)
+        launch = replace(launch, model=str(folder.absolute()), revision=None, local=True)
+    options = {
+        "--runner": "pooling",
+        "--pooler-config": {"use_activation": False},
+        "--skip-tokenizer-init": True,
+    }
+    own = getattr(named, "model", None) or "discriminator"
+    return replace(launch, names=[own, *launch.names], options=options)
+
+
+def launched(config: Config, named: Any, location: str, model_config: Any, context: int) -> Launch:
+    """Return the server of a model as it is. named: the section with its path and revision.
+
+    Raises ModelError for an adapter, and for heads that vLLM has no kernel for on a CPU.
+    """
+    if whole_model(location) != location:
+        raise ModelError(
+            f"'{location}' is an adapter, which is not served by itself",
+            "Name a whole model, such as the folder 'final' of the run that made it",
+            got=location,
+        )
+    device = device_name(config)
+    on_cpu, dtype = not device.startswith("cuda"), dtype_of(config.precision, device)
+    size = head_size(model_config)
+    if on_cpu and size not in CPU_HEADS:
+        raise ModelError(
+            f"the heads of '{named.path}' are {size} wide, for which vLLM has no kernel on a CPU",
+            "Serve it on a GPU, or take a model whose heads are "
+            f"{', '.join(map(str, CPU_HEADS[:-1]))} or {CPU_HEADS[-1]} wide",
+            got=size,
+            allowed=[*map(str, CPU_HEADS)],
+        )
+    return Launch(
+        model=location,
+        names=[*dict.fromkeys([resolve(named.path), location])],
+        dtype=str(dtype).removeprefix("torch."),
+        context=min(context, context_length(location, named.revision)),
+        on_cpu=on_cpu,
+        kv_bytes=kv_bytes(model_config, dtype.itemsize),
+        local=Path(location).exists(),
+        threads=config.run.threads,
+        revision=named.revision,
+    )
+
+
+def longest(config: Config) -> int:
+    """Return the new tokens of the longest response that the policy may be asked for."""
+    samplings = [config.sampling, config.validation.sampling]
+    if config.eval.server is not None:
+        samplings += [draw.sampling for draw in config.eval.draws.values()]
+    return max(sampling.max_new_tokens for sampling in samplings if sampling is not None)
+
+
+def logprobs_mode(temperature: float) -> str:
+    """Return vLLM's name for log-probabilities at this temperature, of tokens drawn from all."""
+    return "raw_logprobs" if temperature in (0, 1) else "processed_logprobs"
+
+
+def stop_tokens(location: str, chat: Chat) -> Mapping[str, Any] | None:
+    """Return what the server must be told to end responses where this program does."""
+    settings = check_objects(location, (GENERATION,)).get(GENERATION, {})
+    listed = settings.get("eos_token_id")
+    known = listed if isinstance(listed, list) else [listed]
+    if chat.stop_id in {*known, chat.tokenizer.eos_token_id}:
+        return None
+    return {"eos_token_id": [chat.stop_id, *(token for token in known if token is not None)]}
+
+
+def prepare(folder: Path, location: str, write: Callable[[Path], None], dry_run: bool) -> None:
+    """Have a folder written that a server starts from. Raises OutputError."""
+    check_folder_output(folder, MARK, *([Path(location)] if Path(location).exists() else []))
+    if not dry_run:
+        write(folder)
+        log.info("the server starts from '%s'", folder)
+
+
+def write_untied(config: Config, location: str, folder: Path) -> None:
+    """Write the policy with its head apart from its embeddings.
+
+    On a CPU vLLM packs a head when it starts, and a tied one is left as it was at a reload.
+    """
+    import torch
+
+    revision = config.model.revision
+    dtype = read_model_config(location, revision).dtype or torch.float32
+    model = load_model(location, "cpu", dtype=dtype, revision=revision)
+    head = model.get_output_embeddings()
+    head.weight = torch.nn.Parameter(head.weight.detach().clone())
+    for part in (model.config, model.config.get_text_config()):
+        part.tie_word_embeddings = False
+    tokenizer = load_tokenizer(location, revision)
+    save_folder(folder, model, tokenizer, texts={MARK: f"{location}\n"})
