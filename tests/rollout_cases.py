@@ -35,6 +35,7 @@ class Echo:
 
     def __init__(self, tokens=lambda seed: 1 + seed % 3):
         self.tokens, self.requests, self.followed = tokens, [], []
+        self.metrics = {}
 
     def follow(self, policy):
         self.followed.append(policy)

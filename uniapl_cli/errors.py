@@ -105,6 +105,13 @@ class ModelError(UniAPLError):
     """A model, tokenizer or discriminator cannot be loaded or does not fit the task."""
 
 
+class ServerError(ModelError):
+    """A server that training needs stays away, or does not answer as it must.
+
+    The run is whole: repeated when the server is well, the same command goes on from there.
+    """
+
+
 class TeacherError(UniAPLError):
     """The teacher cannot be asked, or has no answer to a prompt."""
 

@@ -140,7 +140,7 @@ USES: dict[str, Settings] = {
     "data.max_response_tokens": {"data.overlong": "drop"},
     "model.adapter": {"model.adapter": {"rank": 4}},
     "sampling": judged("length"),
-    "generation": judged("length"),
+    "generation": {**judged("length"), "model.path": "tiny:teacher"},
     "discriminator": judged("coef"),
     "sandbox": judged("verifier"),
     "rewards": judged("verifier"),

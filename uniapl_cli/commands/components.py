@@ -1,4 +1,4 @@
-"""Makes what a config describes: models, chat, generator, discriminator, judge."""
+"""Makes what a config describes: models, chat, discriminator, judge."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from uniapl_cli.chat import Chat, read_template
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.errors import ConfigError, ModelError
-from uniapl_cli.generation import Generator, generators
-from uniapl_cli.generation.agreement import check_agreement
 from uniapl_cli.loading import check_vocabulary, hub_file, load_tokenizer, read_model_config
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sandbox import Sandbox, SandboxOptions, package_folders
@@ -169,18 +167,6 @@ def reference(config: Config, location: str, policy: Policy, device: str) -> Pol
     if config.model.adapter is not None:
         return WithoutAdapter(policy)
     return Policy(model(config, location, device), policy.tokenizer, config.precision)
-
-
-def generator(config: Config, model: Any, chat: Chat, key: str | None) -> Generator:
-    """Return the generator over the model that `key` named; None if it is not sampled from."""
-
-    def make(given: precision.Precision) -> Generator:
-        return generators.bind(config.generation, precision=given)(model, chat)
-
-    if key is not None:
-        with config.blaming(key):
-            check_agreement(make, model, config.precision)
-    return make(config.precision)
 
 
 def check_discriminator(config: Config, why: str = "this command") -> None:

@@ -12,6 +12,7 @@ from uniapl_cli.errors import unknown
 from uniapl_cli.evaluation.benchmarks import benchmarks
 from uniapl_cli.evaluation.metrics import metrics
 from uniapl_cli.generation import generators
+from uniapl_cli.generation.served.transports import transports
 from uniapl_cli.monitoring.trackers import trackers
 from uniapl_cli.objectives import advantages, objectives, reductions
 from uniapl_cli.options import MISSING
@@ -36,6 +37,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "metrics": metrics,
     "layouts": layouts,
     "generators": generators,
+    "transports": transports,
     "dialects": dialects,
     "discriminators": discriminators,
     "engines": engines,

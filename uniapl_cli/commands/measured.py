@@ -10,6 +10,7 @@ from uniapl_cli.chat import CLOCK, Chat
 from uniapl_cli.chat.plain import NEXT, PlainChat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.device import announce_arithmetic, device_name, use_device
+from uniapl_cli.commands.generator import local_generator
 from uniapl_cli.commands.inputs import model_input, template_input, without_path
 from uniapl_cli.commands.servers import server_model, server_record
 from uniapl_cli.config.schema import Config
@@ -81,7 +82,7 @@ class Measured:
     @cached_property
     def generator(self) -> Generator:
         """What samples the model."""
-        return components.generator(self.config, self.model, self.chat, "eval.model")
+        return local_generator(self.config, self.model, self.chat, "eval.model")
 
     def teacher(self, *, cut: bool = True) -> Teacher:
         """Return the model as what answers questions.

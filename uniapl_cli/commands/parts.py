@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
+from uniapl_cli.commands.generator import training_generator
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import CachedDiscriminator
 from uniapl_cli.generation import Generator
 from uniapl_cli.partition import default_tokens
 from uniapl_cli.rewards.reference import Reference, RolloutLogps
 from uniapl_cli.rewards.reward import Reward, make_reward, needs
+from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sources import Parts, Source
 from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.terms import Plan
@@ -58,8 +61,8 @@ def make_shared(
     device: str,
 ) -> Shared:
     """Return what is shared."""
-    sampled = samples(config, method) or config.validation.samples_policy
-    key = "model.path" if sampled else None
+    rollouts = samples(config, method)
+    key = "model.path" if rollouts or config.validation.samples_policy else None
     supplies: dict[str, Callable[[], Any]] = {
         "discriminator": cache(
             lambda: CachedDiscriminator(components.discriminator(config, device))
@@ -68,7 +71,9 @@ def make_shared(
         "reference": lambda: rollout_logps(config, policy, reference),
         "max_new_tokens": lambda: config.sampling.max_new_tokens,
     }
-    return Shared(cache(lambda: components.generator(config, policy.model, chat, key)), supplies)
+    scratch = RunDirectory(Path(config.run.dir)).scratch.absolute()
+    made = config, policy.model, chat, key, scratch, config.sampling if rollouts else None
+    return Shared(cache(lambda: training_generator(*made)), supplies)
 
 
 def make_sources(

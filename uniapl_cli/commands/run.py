@@ -19,7 +19,7 @@ from uniapl_cli.config.load import VERSION, load
 from uniapl_cli.config.render import Difference, differences, to_yaml
 from uniapl_cli.config.schema import Config
 from uniapl_cli.config.secrets import safe_arguments
-from uniapl_cli.errors import RunError
+from uniapl_cli.errors import RunError, ServerError
 from uniapl_cli.outputs import OutputError
 from uniapl_cli.registry import KIND
 from uniapl_cli.runs.directory import RunDirectory
@@ -81,7 +81,7 @@ def open_run(run: RunDirectory, config: Config, device: str, inputs: Inputs) -> 
 
 @contextmanager
 def resumable(run: RunDirectory) -> Iterator[None]:
-    """Say from where the same command goes on, if the block is stopped or cannot write."""
+    """Say from where the same command goes on, if the block is stopped, cannot write or ask."""
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -90,6 +90,10 @@ def resumable(run: RunDirectory) -> Iterator[None]:
     except OutputError as error:
         advice = error.advice or "Repeat the command when it can be written"
         error.advice = f"{advice}: it {_whence(run)}"
+        raise
+    except ServerError as error:
+        advice = f"{error.advice.rstrip('.')}. " if error.advice else ""
+        error.advice = f"{advice}Then the same command {_whence(run)}"
         raise
 
 

@@ -12,6 +12,7 @@ import torch
 from uniapl_cli.chat import CLOCK, Chat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.device import device_name, use_device
+from uniapl_cli.commands.generator import local_generator
 from uniapl_cli.commands.inputs import model_input, template_input
 from uniapl_cli.config.schema import Config
 from uniapl_cli.loading import context_length, load_tokenizer
@@ -58,7 +59,7 @@ class Subject:
 
     def sampler(self) -> LocalTeacher:
         """Return what answers prompts, with at most what each leaves of the model's context."""
-        generator = components.generator(self.config, self.model, self.chat, self.key)
+        generator = local_generator(self.config, self.model, self.chat, self.key)
         return LocalTeacher(generator, self.chat, self.context)
 
     def let_go(self) -> None:

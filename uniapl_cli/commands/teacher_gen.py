@@ -13,6 +13,7 @@ from uniapl_cli.appending import read_record
 from uniapl_cli.chat import CLOCK, Chat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.device import announce_arithmetic, arithmetic, use_device
+from uniapl_cli.commands.generator import local_generator
 from uniapl_cli.commands.inputs import model_input, template_input, without_path
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
@@ -105,7 +106,7 @@ def local_teacher(config: Config, location: str, chat: Chat) -> Teacher:
             attention=teacher.attention,
             revision=teacher.revision,
         ).eval()
-    generator = components.generator(config, model, chat, "teacher.path")
+    generator = local_generator(config, model, chat, "teacher.path")
     announce_arithmetic(config)
     return LocalTeacher(generator, chat)
 

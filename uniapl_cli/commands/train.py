@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,9 +13,10 @@ from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
-from uniapl_cli.commands.device import announce_arithmetic, use_device
+from uniapl_cli.commands.device import announce_arithmetic, device_name, use_device
 from uniapl_cli.commands.dry_run import describe
 from uniapl_cli.commands.facts import run_facts
+from uniapl_cli.commands.generator import check_generator
 from uniapl_cli.commands.inputs import (
     Inputs,
     data_input,
@@ -32,6 +34,7 @@ from uniapl_cli.commands.parts import (
     micro_batch_tokens,
     needs_reference,
     reward_needs,
+    samples,
 )
 from uniapl_cli.commands.reads import keys_of_training
 from uniapl_cli.commands.run import (
@@ -108,6 +111,8 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     heldout = read_validation(config, chat, context, streams)
     if "discriminator" in reward_needs(config, method) or config.validation.compares:
         components.find_discriminator(config)
+    if samples(config, method) or config.validation.samples_policy:
+        check_generator(config, location, device_name(config))
     if dry_run:
         frozen = needs_reference(config, method)
         return describe(config, method, streams, location, frozen, heldout)
@@ -224,6 +229,7 @@ def _execute(
     with resumable(run):
         row = next(iter(run.validated()[::-1]), None)
         save_model(run.final, config, method, run, state.trainable, row, {})
+        shutil.rmtree(run.scratch, ignore_errors=True)
     log.info("%d steps in %.0f s", training.steps, time.monotonic() - began)
     return finished(run)
 

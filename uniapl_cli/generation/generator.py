@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,7 +26,12 @@ class Request:
 
 
 class Generator(Protocol):
-    """Samples responses of a policy."""
+    """Samples responses of a policy. metrics: what `follow` measured."""
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """By name; a step logs them beside those of its rollouts."""
+        ...
 
     def follow(self, policy: Any) -> None:
         """Generate what this policy would, as its weights are now; called before each draw."""
@@ -39,8 +44,12 @@ class Generator(Protocol):
         ...
 
 
-# (model, chat, *, precision, options) -> Generator
-generators: Registry[Callable[..., Generator]] = Registry("generator", supplied=("precision",))
+# (model, chat, *, options and what is supplied) -> Generator. The trait `elsewhere`: it samples
+# outside of this process, in training alone. The trait `check`: a function of the options, the
+# model's config, the device and the sampling that raises where it cannot be done.
+generators: Registry[Callable[..., Generator]] = Registry(
+    "generator", supplied=("precision", "scratch", "sampling")
+)
 
 
 def in_order(answers: Iterable[tuple[int, list[Completion]]], count: int) -> list[list[Completion]]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import torch
 from pydantic import Field, PositiveInt
 
 from uniapl_cli.chat import Chat
-from uniapl_cli.errors import ModelError
-from uniapl_cli.generation.context import context_of
+from uniapl_cli.generation.context import context_of, limit_of, stop_ids_of
 from uniapl_cli.generation.decoder import Decoder
 from uniapl_cli.generation.generator import Request, generators
 from uniapl_cli.generation.packing import PackedWeights
@@ -52,6 +52,8 @@ BatchTokens = Annotated[
 class LocalGenerator:
     """A transformers causal language model in this process, on the model's device."""
 
+    metrics: Mapping[str, float] = MappingProxyType({})
+
     def __init__(
         self,
         model: Any,
@@ -66,9 +68,7 @@ class LocalGenerator:
         self.batch_tokens = batch_tokens
         self.held = batch_tokens or 0
         self.dtype = resolve(precision, model.device)
-        configured = model.generation_config.eos_token_id
-        listed = configured if isinstance(configured, list) else [configured]
-        self.stop_ids = {chat.stop_id, *(token for token in listed if token is not None)}
+        self.stop_ids = stop_ids_of(model, chat.stop_id)
 
     def follow(self, policy: Any) -> None:
         """Do nothing: the model that is generated with is the policy's own."""
@@ -104,19 +104,7 @@ class LocalGenerator:
                     yield sample.index, [done[number] for number in sorted(done)]
 
     def _samples(self, index: int, request: Request, sampling: Sampling) -> list[Sample]:
-        limit = min(sampling.max_new_tokens, request.max_new_tokens or sampling.max_new_tokens)
-        context = context_of(self.model)
-        needed = len(request.prompt_ids) + limit
-        if not request.prompt_ids:
-            raise ModelError("a prompt without tokens has no next one", where=request.name or None)
-        if needed > context:
-            raise ModelError(
-                f"{len(request.prompt_ids)} prompt tokens + {limit} new ones exceed the model's "
-                f"context of {context}",
-                "Shorten the prompt or lower max_new_tokens",
-                where=request.name or "a prompt",
-                got=needed,
-            )
+        limit = limit_of(request, sampling, context_of(self.model))
         return [
             Sample(index, number, request.prompt_ids, seed, limit)
             for number, seed in enumerate(request.seeds)

@@ -5,6 +5,7 @@ from uniapl_cli.http.endpoints import (
     json_fields,
     read_key,
     required_key,
+    server_address,
     server_url,
     variable_name,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "read_key",
     "required_key",
     "run",
+    "server_address",
     "server_url",
     "variable_name",
 ]

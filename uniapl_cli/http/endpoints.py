@@ -69,6 +69,12 @@ def base_url(address: str) -> str:
     return server_url(address if "://" in address else f"http://{address}").rstrip("/")
 
 
+def server_address(address: str) -> str:
+    """Return HOST:PORT or a URL as it is. Raises ValueError where it is neither."""
+    base_url(address)
+    return address
+
+
 def json_fields(fields: dict[str, Any]) -> dict[str, Any]:
     """Return fields of a request as they are. Raises ValueError where JSON cannot hold them."""
     try:

@@ -43,6 +43,7 @@ class RunDirectory:
         self.best = path / "best"
         self.checkpoints = path / "checkpoints"
         self.final = path / "final"
+        self.scratch = path / ".served.tmp"  # what servers read; it is nobody's when a run opens
         self._lock: TextIO | None = None
 
     @property

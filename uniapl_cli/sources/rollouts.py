@@ -101,7 +101,7 @@ class Rollouts:
             name: self.rewards[name].compute(rollouts, kept.values[name])
             for name in context.rewards
         }
-        metrics = {**rollout_metrics(rollouts, rewards), **kept.metrics}
+        metrics = {**rollout_metrics(rollouts, rewards), **kept.metrics, **self.generator.metrics}
         samples = partial(sample_rows, rollouts, rewards)
         return SourceBatch(self.collate(rollouts, rewards), metrics, samples)
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from pydantic import NonNegativeInt, PositiveFloat
 
+from uniapl_cli.errors import ServerError
 from uniapl_cli.monitoring.cost import memory_gib, tokens_per_second
 from uniapl_cli.monitoring.idle import IdleCounter
 from uniapl_cli.options import MISSING, Count, Options, key
@@ -97,18 +98,14 @@ def train(
 
     A step draws its batches once and makes `num_iterations` updates from them. `validate` is called
     with the number of steps done, before each step and after the last one. To stop, it and the
-    drawing are broken off; they come again. Raises TrainingError before an update whose gradient is
+    drawing are broken off; they come again. Raises ServerError, with a checkpoint from before the
+    step, where a server that they ask stays away; TrainingError before an update whose gradient is
     not finite, and after `max_idle_updates` steps in a row whose gradient was 0.
     """
     start = checkpoints.resume(state)
     reporter.rewind(start)
-    updater = Updater(
-        state.trainable,
-        state.optimizer,
-        settings.max_grad_norm,
-        settings.num_iterations,
-        settings.gradients_every,
-    )
+    given = settings.max_grad_norm, settings.num_iterations, settings.gradients_every
+    updater = Updater(state.trainable, state.optimizer, *given)
     idle, saved = IdleCounter(settings.max_idle_updates), start
     with checkpoints.writer as writer:
         for step in range(start, settings.steps + 1):
@@ -120,10 +117,12 @@ def train(
                     if step == settings.steps:
                         return True
                     drawing = draw(step, state, plan, sources, settings, reference)
-            except Interrupted:
+            except (Interrupted, ServerError) as stop:
                 state.move(positions)
                 if step != saved:
                     checkpoints.save(step, state, ends=True)
+                if isinstance(stop, ServerError):
+                    raise
                 return False
             metrics, done = update(step, drawing, updater, plan, settings.lr(step)), step + 1
             reporter.report(done, metrics, drawing.drawn)

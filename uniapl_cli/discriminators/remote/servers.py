@@ -28,6 +28,7 @@ from uniapl_cli.http import (
     post,
     required_key,
     run,
+    server_address,
     variable_name,
 )
 from uniapl_cli.loading import load_tokenizer
@@ -164,18 +165,12 @@ class PolarServers:
         return scores
 
 
-def _address(address: str) -> str:
-    """Return an address as it is. Raises ValueError where it is none."""
-    base_url(address)
-    return address
-
-
 @discriminators.register("polar_server")
 class PolarServer(Format, DiscriminatorOptions):
     """POLAR behind servers (`uniapl list engines`); only its tokenizer and config are read here."""
 
     engine: Annotated[Options, Choice(engines)] = key(..., "kind of the servers")
-    addresses: list[Annotated[str, AfterValidator(_address)]] = Field(
+    addresses: list[Annotated[str, AfterValidator(server_address)]] = Field(
         min_length=1,
         description="HOST:PORT or URLs without a route, used in turn",
         json_schema_extra={"may_change": True, "secret": True},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from uniapl_cli.errors import ModelError
+from uniapl_cli.errors import ServerError
 from uniapl_cli.generation.served.client import VllmServer
 from uniapl_cli.generation.served.transports import Served
 from uniapl_cli.tensors import TokenBatch, pad_ids
@@ -131,13 +131,13 @@ def _number(server: VllmServer, value: Any) -> float:
     return float(value)
 
 
-def disagreement(server: VllmServer, gap: float, tolerance: float, cause: str) -> ModelError:
+def disagreement(server: VllmServer, gap: float, tolerance: float, cause: str) -> ServerError:
     """Return the error that a server's log-probabilities are not the policy's."""
     problem = (
         f"{server.address} does not have the policy's weights: its log-probabilities are {gap:.3g} "
         f"a token off the policy's own, where {tolerance:.3g} is tolerated"
     )
-    return ModelError(problem, cause, key="generation.probe_tolerance", got=gap)
+    return ServerError(problem, cause, key="generation.probe_tolerance", got=gap)
 
 
 def likely_cause(model: Any, gap: float, kept: bool) -> str:
@@ -158,7 +158,7 @@ def likely_cause(model: Any, gap: float, kept: bool) -> str:
     return f"Likely it serves another model, or {dtype}: `uniapl serve` says how to start it"
 
 
-def wrong_mode(server: VllmServer, gap: float, tolerance: float, sampling: Sampling) -> ModelError:
+def wrong_mode(server: VllmServer, gap: float, tolerance: float, sampling: Sampling) -> ServerError:
     """Return the error that what a server says of its draws is not what the policy says."""
     mode = "raw" if sampling.temperature in (0, 1) else "processed"
     problem = (
@@ -167,4 +167,4 @@ def wrong_mode(server: VllmServer, gap: float, tolerance: float, sampling: Sampl
         f"{tolerance:.3g} is tolerated"
     )
     advice = f"Start it with --logprobs-mode {mode}_logprobs"
-    return ModelError(problem, advice, key="generation.probe_tolerance", got=gap)
+    return ServerError(problem, advice, key="generation.probe_tolerance", got=gap)
