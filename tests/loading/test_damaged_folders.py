@@ -34,7 +34,8 @@ from damages import (
     with_nan,
     without,
 )
-from folders import adapter, official, tiny
+from folders import adapter, tiny
+from official_polar import official
 
 from uniapl_cli.discriminators.polar.polar import Polar
 from uniapl_cli.errors import ModelError

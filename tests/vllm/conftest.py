@@ -143,14 +143,19 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., S
     Any other one is ended first. One that was killed is started again.
     """
     held: list[Server] = []
+    failed: set[tuple[str, ...]] = set()
 
     def get(*words: str) -> Server:
+        if words in failed:
+            pytest.fail("this server could not be started for an earlier test")
         if held and held[0].words != words:
             held.pop().stop()
         if not held:
             held.append(Server(words, tmp_path_factory.mktemp("server")))
         if not held[0].running():
+            failed.add(words)
             held[0].start()
+            failed.remove(words)
         return held[0]
 
     yield get

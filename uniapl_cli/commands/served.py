@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from uniapl_cli.chat import Chat
 from uniapl_cli.chat.options import template_file
 from uniapl_cli.commands import components
@@ -18,14 +20,14 @@ from uniapl_cli.discriminators.polar.internlm2 import is_official, llama_config
 from uniapl_cli.discriminators.polar.polar import read_settings
 from uniapl_cli.errors import ModelError
 from uniapl_cli.folders import check_folder_output
-from uniapl_cli.loading import context_length, load_tokenizer, read_model_config
+from uniapl_cli.loading import context_of, load_tokenizer, read_model_config
 from uniapl_cli.loading.files import check_objects
 from uniapl_cli.loading.models import whole_model
 from uniapl_cli.precision import resolve as dtype_of
 from uniapl_cli.serving.folders import MARK, write_official
 from uniapl_cli.serving.launch import CPU_HEADS, Launch, head_size, kv_bytes
 from uniapl_cli.tiny.assets import resolve
-from uniapl_cli.training.policy import load_model, save_folder
+from uniapl_cli.training.policy import load_model, refuse_classifier, save_folder
 
 log = logging.getLogger("uniapl")
 
@@ -50,6 +52,7 @@ def policy(config: Config, folder: Path, dry_run: bool) -> Launch:
     }
     with config.blaming("model.path"):
         model_config = read_model_config(location, config.model.revision)
+        refuse_classifier(location, model_config)
         launch = launched(config, config.model, location, model_config, prompt + longest(config))
     log.warning(
         "VLLM_SERVER_DEV_MODE lets whoever reaches the server replace its weights and call its "
@@ -76,6 +79,7 @@ def teacher(config: Config, folder: Path, dry_run: bool) -> Launch:  # noqa: ARG
         chat = Chat(tokenizer, config.chat.thinking, config.chat.system, config.chat.date)
         options = {**PLAIN, "--override-generation-config": stop_tokens(location, chat)}
         model_config = read_model_config(location, named.revision)
+        refuse_classifier(location, model_config)
         new = config.teach.sampling.max_new_tokens
         launch = launched(config, named, location, model_config, PROMPT + new)
     server = named.server
@@ -105,7 +109,8 @@ def discriminator(config: Config, folder: Path, dry_run: bool) -> Launch:
     options = {
         "--runner": "pooling",
         "--pooler-config": {"use_activation": False},
-        "--skip-tokenizer-init": True,
+        # The folder of an official one has no tokenizer; without one, no other's server starts.
+        "--skip-tokenizer-init": official,
     }
     own = getattr(named, "model", None) or "discriminator"
     return replace(launch, names=[own, *launch.names], options=options)
@@ -137,7 +142,7 @@ def launched(config: Config, named: Any, location: str, model_config: Any, conte
         model=location,
         names=[*dict.fromkeys([resolve(named.path), location])],
         dtype=str(dtype).removeprefix("torch."),
-        context=min(context, context_length(location, named.revision)),
+        context=min(context, context_of(model_config)),
         on_cpu=on_cpu,
         kv_bytes=kv_bytes(model_config, dtype.itemsize),
         local=Path(location).exists(),
@@ -178,18 +183,12 @@ def prepare(folder: Path, location: str, write: Callable[[Path], None], dry_run:
 
 
 def write_untied(config: Config, location: str, folder: Path) -> None:
-    """Write the policy with its head apart from its embeddings.
+    """Write the policy with its head apart from its embeddings, in its own dtype.
 
-    On a CPU vLLM packs a head when it starts, and a tied one is left as it was at a reload.
+    On a CPU vLLM packs a head when it starts, and leaves a tied one as it was at a reload.
     """
-    import torch
-
     revision = config.model.revision
     dtype = read_model_config(location, revision).dtype or torch.float32
     model = load_model(location, "cpu", dtype=dtype, revision=revision)
-    head = model.get_output_embeddings()
-    head.weight = torch.nn.Parameter(head.weight.detach().clone())
-    for part in (model.config, model.config.get_text_config()):
-        part.tie_word_embeddings = False
     tokenizer = load_tokenizer(location, revision)
-    save_folder(folder, model, tokenizer, texts={MARK: f"{location}\n"})
+    save_folder(folder, model, tokenizer, texts={MARK: f"{location}\n"}, apart=True)

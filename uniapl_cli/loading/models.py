@@ -195,5 +195,9 @@ def read_model_config(path: str | Path, revision: str | None = None) -> Any:
 
 def context_length(path: str | Path, revision: str | None = None) -> int:
     """Return how many tokens a model can hold; very many where its config does not say."""
-    config = read_model_config(path, revision).get_text_config()
-    return getattr(config, "max_position_embeddings", None) or sys.maxsize
+    return context_of(read_model_config(path, revision))
+
+
+def context_of(config: Any) -> int:
+    """Return the same of a config that was read."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None) or sys.maxsize

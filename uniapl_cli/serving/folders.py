@@ -14,7 +14,6 @@ from uniapl_cli.loading.weights import NAMES
 
 # In each of these folders: the model that it is of.
 MARK = "served-from.txt"
-TOKENIZER = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json")
 
 
 def write_official(
@@ -22,7 +21,8 @@ def write_official(
 ) -> None:
     """Write an official POLAR checkpoint as a folder that needs no code of its own.
 
-    vLLM knows its layers and not its config.json: Llama's says the same. The weights are links.
+    vLLM knows its layers and not its config.json: Llama's says the same. The weights are links, and
+    there is no tokenizer, for such a server is sent token ids.
     Raises ModelError and OutputError.
     """
     config = llama_config(path, settings, "auto")
@@ -31,7 +31,6 @@ def write_official(
     config.reward_token_id = settings["reward_token_id"]
     indices = [hub_file(path, f"{name}.index.json", revision) for name in NAMES]
     files = [*weight_files(path, NAMES, revision), *indices]
-    files += [hub_file(path, name, revision) for name in TOKENIZER]
     with replacing_folder(folder) as scratch:
         config.save_pretrained(scratch)
         (scratch / MARK).write_text(f"{path}\n", encoding="utf-8")

@@ -22,7 +22,7 @@ class Launch:
 
     model: its folder or hub name. names: what requests may call it. context: tokens. kv_bytes: of
     the keys and values of a token. local: whether the hub need not be asked. threads: on a CPU.
-    options: of one role, by flag; True stands for a flag alone. variables: of its environment.
+    options: by flag; True is a flag alone, None and False are none. variables: of the environment.
     """
 
     model: str
@@ -80,8 +80,8 @@ class Launch:
 
 
 def _flag(name: str, value: Any) -> list[str]:
-    """Return the words of an option; none where the value is None."""
-    if value is None:
+    """Return the words of an option; none where the value is None or False."""
+    if value is None or value is False:
         return []
     if value is True:
         return [name]

@@ -128,11 +128,16 @@ def load_model(
     revision = options.get("revision")
     model = load_pretrained(policy_class(path, revision), path, device, dtype=dtype, **options)
     model.processor_files = processor_files(path, revision)
-    kinds = model.config.architectures or []
+    refuse_classifier(path, model.config)
+    return model
+
+
+def refuse_classifier(path: str | Path, config: Any) -> None:
+    """Raise ModelError for a classifier, whose weights but for its head would load."""
+    kinds = config.architectures or []
     if any(kind.endswith("ForSequenceClassification") for kind in kinds):
         problem = f"cannot load '{path}': it is a {kinds[0]}, not a causal language model"
         raise ModelError(problem, got=kinds[0])
-    return model
 
 
 def stop_at(token: int, model: Any, tokenizer: Any) -> None:
