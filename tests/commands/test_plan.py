@@ -50,6 +50,20 @@ def test_a_remote_discriminator_takes_no_memory(folder):
     assert "scoring" not in result["memory"]["phases_gib"]
 
 
+def test_servers_that_sample_have_their_own_memory_and_time(folder):
+    given = [f"model.path={folder}", "data.max_response_tokens=64"]
+    served = ["generation.kind=vllm", "generation.addresses=[127.0.0.1:1]"]
+    own, others = (planned("unified", *given, *more) for more in ([], served))
+    for part in ("phases_gib", "parts_gib"):
+        assert "sampling" not in others["memory"][part]
+    assert set(own["seconds"]) - set(others["seconds"]) == {"sampling"}
+    assert others["seconds"]["scoring"] == own["seconds"]["scoring"]
+    assert own["disk"]["sent_gib"] == 0 < others["disk"]["sent_gib"]
+    assert len(others["assumed"]) == len(own["assumed"]) + 1
+    unsampled = planned("sft", *given, *served)
+    assert unsampled["disk"]["sent_gib"] == 0
+
+
 def test_what_does_not_fit(folder):
     given = [f"model.path={folder}", "sources.demonstrations.rows_per_step=32"]
     size = planned("sft", *given)["memory"]["peak_gib"]

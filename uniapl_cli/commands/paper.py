@@ -14,6 +14,7 @@ from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators.local import LocalDiscriminator
 from uniapl_cli.discriminators.polar.internlm2 import is_official, llama_config
 from uniapl_cli.discriminators.polar.polar import Polar, read_settings
+from uniapl_cli.generation import generators
 from uniapl_cli.loading import policy_class, read_model_config
 from uniapl_cli.loading.models import attention_of
 from uniapl_cli.partition import pass_tokens
@@ -52,6 +53,7 @@ def setup_of(config: Config, method: Plan, device: str, memory: int) -> Setup:
         exact=shape.dtype is not None and shape.dtype.itemsize < 4,
         reference=needs_reference(config, method),
         recomputed=config.training.checkpoint_activations,
+        elsewhere=bool(generators.entry(config.generation).traits.get("elsewhere")),
         batch_tokens=getattr(config.generation, "batch_tokens", None),
         discriminator=_scorer(config, draws) if _scores(config, method) else None,
     )

@@ -59,7 +59,7 @@ def plan(
         "seconds": spent,
         "run": _run(config, spent),
         "validation": _validation(config),
-        "disk": _disk(config, usage),
+        "disk": _disk(config, setup, usage),
         "assumed": _assumed(setup, device, bool(spent)) + _copied(config, usage, device),
     }
 
@@ -130,10 +130,11 @@ def _validation(config: Config) -> dict[str, Any]:
     return {"times": times(config), "of": measured, "rows_of_each": options.limit}
 
 
-def _disk(config: Config, usage: Usage) -> dict[str, float]:
+def _disk(config: Config, setup: Setup, usage: Usage) -> dict[str, float]:
     """Return the GiB of checkpoints and of models: the final one, and the best where one is kept.
 
     A new checkpoint is there before an old one goes, and so is a new best model, before the final.
+    Servers that sample read the weights of each update from a folder.
     """
     run = config.run
     made = -(-config.training.steps // run.save_every)
@@ -142,13 +143,20 @@ def _disk(config: Config, usage: Usage) -> dict[str, float]:
     size = DTYPES.get(run.final_dtype, torch.float32).itemsize
     final = size * usage.parameters / GIB
     models = 1 if config.validation.best is None else 2
+    sent = setup.dtype.itemsize * usage.parameters / GIB if _served(setup) else 0.0
     return {
         "checkpoint_gib": checkpoint,
         "checkpoints": kept,
         "final_gib": final,
         "models": models,
-        "most_gib": kept * checkpoint + models * final,
+        "sent_gib": sent,
+        "most_gib": kept * checkpoint + models * final + 2 * sent,
     }
+
+
+def _served(setup: Setup) -> bool:
+    """Whether servers sample the policy."""
+    return setup.elsewhere and bool(setup.sampled)
 
 
 def _assumed(setup: Setup, device: str, timed: bool) -> list[str]:
@@ -157,6 +165,8 @@ def _assumed(setup: Setup, device: str, timed: bool) -> list[str]:
         lines.append(f"{SPARED:.0%} of the card is left to CUDA and its allocator")
     else:
         lines.append("the room is what is free now; Python and its libraries have theirs")
+    if _served(setup):
+        lines.append("the servers that sample have memory and seconds of their own")
     if timed:
         lines.append(
             f"{RATE_SHARE:.0%} of the FLOP/s and {BANDWIDTH_SHARE:.0%} of the bandwidth are "

@@ -80,6 +80,7 @@ def _changes(setup: Setup, usage: Usage, room: int) -> Iterator[_Change]:
         if parts.get(DISCRIMINATOR):
             text = "discriminator.kind=polar_server"
             yield _Change(text, lambda now: replace(now, discriminator=None))
+    if phase in ("sampling", "scoring") and not setup.elsewhere:
         tokens = max(1, usage.rows // 2) * max(d.prompt + d.response for d in setup.draws)
         text = f"generation.batch_tokens={tokens}"
         touched = {"sampling", "scoring"}

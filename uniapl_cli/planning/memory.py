@@ -43,7 +43,7 @@ def measure(setup: Setup, phases: Collection[str] | None = None) -> Usage:
     with on_paper(setup.vocabulary) as tracker:
         run = _Run(setup, tracker)
         if setup.sampled and (phases is None or "sampling" in phases):
-            run.sample()
+            run.score() if setup.elsewhere else run.sample()
         if setup.reference:
             run.refer(one)
         run.train(one, several)
@@ -134,18 +134,20 @@ class _Run:
         with tracker.held(PACKED, packed), torch.inference_mode():
             with self._phase("sampling"), computing:
                 rows = decode(self.model, setup, self.usage, tracker, free - packed)
-            if self.scorer is not None:
-                self._score()
+            self.score()
             del rows
 
-    def _score(self) -> None:
+    def score(self) -> None:
+        """Score some responses, if that is done in this process."""
         plan, model = self.setup.discriminator, self.scorer
-        assert plan is not None, "there is its model"
+        if plan is None:
+            return
         ids = torch.zeros(plan.rows, plan.width, dtype=torch.long)
         body = getattr(model, model.base_model_prefix, model)
         keeps = {"use_cache": True} if hasattr(model.config, "use_cache") else {}
         computing = arithmetic(self.precision, "cpu")
-        with self._phase("scoring"), self.tracker.held(DISCRIMINATOR, plan.cached), computing:
+        held = self.tracker.held(DISCRIMINATOR, plan.cached)
+        with self._phase("scoring"), held, computing, torch.inference_mode():
             body(input_ids=ids, **keeps)
 
     def refer(self, one: Pass) -> None:

@@ -60,7 +60,8 @@ def seconds(setup: Setup, usage: Usage, rates: Rates, passes: int) -> dict[str, 
     done = work(setup.draws)
     spent: dict[str, float] = {}
     if done.sampled:
-        spent["sampling"] = _sampling(setup, usage, rates, done)
+        if not setup.elsewhere:
+            spent["sampling"] = _sampling(setup, usage, rates, done)
         if setup.discriminator is not None:
             scored = sum(d.rows * setup.discriminator.width for d in setup.sampled)
             spent["scoring"] = 2 * usage.scorer * scored / rates.flops
