@@ -76,11 +76,11 @@ def _changes(setup: Setup, usage: Usage, room: int) -> Iterator[_Change]:
     if phase == "training" and not setup.recomputed:
         text = "training.checkpoint_activations=true"
         yield _Change(text, lambda now: replace(now, recomputed=True), {"training"})
-    if phase in ("sampling", "scoring"):
-        if parts.get(DISCRIMINATOR):
-            text = "discriminator.kind=polar_server"
-            yield _Change(text, lambda now: replace(now, discriminator=None))
-    if phase in ("sampling", "scoring") and not setup.elsewhere:
+    at_sampling = phase in ("sampling", "scoring")
+    if at_sampling and parts.get(DISCRIMINATOR):
+        text = "discriminator.kind=polar_server"
+        yield _Change(text, lambda now: replace(now, discriminator=None))
+    if at_sampling and not setup.elsewhere:
         tokens = max(1, usage.rows // 2) * max(d.prompt + d.response for d in setup.draws)
         text = f"generation.batch_tokens={tokens}"
         touched = {"sampling", "scoring"}

@@ -60,14 +60,15 @@ class VllmServer:
         """Return if the server is there and its engine lives."""
         await self.ask(client, "health", timeout=min(self.timeout, HEALTH_TIMEOUT))
 
-    async def models(self, client: AsyncClient) -> list[str]:
-        """Return the names of the models that it serves."""
+    async def models(self, client: AsyncClient) -> dict[str, str]:
+        """Return what each name of a model at the server stands for: where it was loaded from."""
         answer = await self.ask(client, "v1/models")
         listed = answer.get("data") if isinstance(answer, Mapping) else None
-        names = [m.get("id") for m in listed or () if isinstance(m, Mapping)]
-        if not any(isinstance(name, str) for name in names):
+        cards = [card for card in listed or () if isinstance(card, Mapping)]
+        named = {c["id"]: str(c.get("root")) for c in cards if isinstance(c.get("id"), str)}
+        if not named:
             raise self.unusable("it lists no models")
-        return [name for name in names if isinstance(name, str)]
+        return named
 
     async def complete(self, client: AsyncClient, body: Mapping[str, Any]) -> Any:
         """Return the answer to a request of /v1/completions."""

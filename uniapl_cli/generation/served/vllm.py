@@ -115,7 +115,8 @@ class VllmGenerator:
         name = self.name
         for server in self.servers:
             known = await server.models(client)
-            name = known[0] if name is None and len(known) == 1 else name
+            if name is None and len(set(known.values())) == 1:
+                name = next(iter(known))
             if name not in known:
                 asked = "generation.model is null" if name is None else f"it has no '{name}'"
                 raise ServerError(
@@ -124,7 +125,7 @@ class VllmGenerator:
                     where=server.address,
                     key="generation.model",
                     got=name,
-                    allowed=known,
+                    allowed=[*known],
                 )
         assert name is not None, "there is a server at least"
         parts = self.servers, self.transport, self.scratch, self.precision, self.tolerance
