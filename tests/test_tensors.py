@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from uniapl_cli.batches import ChoiceBatch, LabelledBatch, PairBatch
-from uniapl_cli.tensors import Mean, TokenBatch, row_ends
+from uniapl_cli.statistic import Mean
+from uniapl_cli.tensors import TokenBatch, row_ends
 
 LENGTHS = [2, 17, 1, 5, 17, 0]
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from uniapl_cli.partition import partition
+from uniapl_cli.statistic import Maximum, Mean, SampleSize, Statistic
 
 
 def pad_ids(
@@ -76,6 +77,10 @@ class Batch(ABC):
         """
         raise TypeError(f"a {type(self).__name__} has no log-probabilities")
 
+    def with_start(self, read: Callable[[TokenBatch], Tensor]) -> Self:
+        """Return the batch with what it needs of the learner as it is before several updates."""
+        return self
+
     @classmethod
     def complete(cls, micros: Sequence[Self], forward: Callable[[Any], Tensor]) -> Sequence[Self]:
         """Return the step's micro-batches with what each needs of the whole step: KTO's baseline.
@@ -87,6 +92,9 @@ class Batch(ABC):
 
 # The fields of a TokenBatch that hold a (B,) tensor by reward.
 BY_REWARD = ("advantages", "row_mask")
+# (log of learner / sampler (B, T), loss_mask) -> that ratio, and the weights of the losses in its
+# place; both (B, T), or (B, 1) for a number a row.
+Correction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -94,11 +102,12 @@ class TokenBatch(Batch):
     """Token sequences, padded on the right, and what the objectives need of each token.
 
     tokens: (B, T+1) ids. loss_mask: (B, T) bool; `loss_mask[b, t]` says whether the prediction of
-    `tokens[b, t+1]` counts. old_logps, ref_logps: (B, T) log-probabilities under the sampler and
-    under the frozen reference. advantages: (B,) by reward. row_mask: (B,) bool, by reward, the rows
-    that count for it; a reward without one counts all. temperature divides the logits, as it did
-    when the tokens were sampled. Attention is causal and padding is on the right, so no attention
-    mask is needed.
+    `tokens[b, t+1]` counts. old_logps, ref_logps, start_logps: (B, T) log-probabilities under the
+    sampler, under the frozen reference, and under the learner before the step's first update.
+    advantages: (B,) by reward. row_mask: (B,) bool, by reward, the rows that count for it; a reward
+    without one counts all. temperature divides the logits, as it did when the tokens were sampled.
+    correction: weights for a sampler that is not the learner. Attention is causal and padding is on
+    the right, so no attention mask is needed.
     """
 
     tokens: Tensor
@@ -108,6 +117,8 @@ class TokenBatch(Batch):
     advantages: Mapping[str, Tensor] = field(default_factory=dict)
     row_mask: Mapping[str, Tensor] = field(default_factory=dict)
     temperature: float = 1.0
+    start_logps: Tensor | None = None
+    correction: Correction | None = None
 
     def __post_init__(self) -> None:
         rows, width = self.tokens.shape
@@ -116,7 +127,7 @@ class TokenBatch(Batch):
             raise ValueError(
                 f"loss_mask must be bool {shape}, got {self.loss_mask.dtype} {self.loss_mask.shape}"
             )
-        for name in ("old_logps", "ref_logps"):
+        for name in ("old_logps", "ref_logps", "start_logps"):
             value = getattr(self, name)
             if value is not None and value.shape != shape:
                 raise ValueError(f"{name} must be {shape}, got {tuple(value.shape)}")
@@ -152,6 +163,10 @@ class TokenBatch(Batch):
         """Return the batch with the reference's log-probabilities."""
         return replace(self, ref_logps=read(self))
 
+    def with_start(self, read: Callable[[TokenBatch], Tensor]) -> TokenBatch:
+        """Return the batch with the learner's log-probabilities, if they are to be corrected by."""
+        return self if self.correction is None else replace(self, start_logps=read(self))
+
     def _each(self, change: Callable[[str, Tensor], Tensor]) -> TokenBatch:
         """Return the batch with each tensor replaced by `change(field's name, tensor)`."""
         new: dict[str, Any] = {
@@ -167,26 +182,27 @@ class TokenBatch(Batch):
 
 @dataclass(frozen=True)
 class TokenLoss:
-    """The loss at each element of a batch's mask, and metrics to log. All (B, T)."""
+    """The loss at each element of a batch's mask, and what to log.
+
+    Logged are the means of `metrics`, the largest of each of `maxima`, none of them below 0, and
+    the effective sample size of each of `weights`. All are (B, T), or (B, 1) for a number a row.
+    """
 
     per_token: Tensor
     metrics: Mapping[str, Tensor] = field(default_factory=dict)
+    maxima: Mapping[str, Tensor] = field(default_factory=dict)
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
 
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean before its division, so that means of micro-batches add up exactly."""
-
-    total: Tensor
-    count: Tensor
-
-    def __add__(self, other: Mean) -> Mean:
-        return Mean(self.total + other.total, self.count + other.count)
-
-    @property
-    def value(self) -> float:
-        """The mean; 0 when nothing was counted."""
-        return float(self.total) / max(float(self.count), 1.0)
+    def statistics(self, mask: Tensor) -> dict[str, Statistic]:
+        """Return what is logged of the elements of a mask (B, T)."""
+        rows = mask.any(1, keepdim=True)
+        kinds: Mapping[type[Statistic], Mapping[str, Tensor]]
+        kinds = {Mean: self.metrics, Maximum: self.maxima, SampleSize: self.weights}
+        return {
+            name: kind.of(value.detach(), mask if value.shape == mask.shape else rows)
+            for kind, values in kinds.items()
+            for name, value in values.items()
+        }
 
 
 def row_ends(mask: Tensor) -> Tensor:

@@ -12,24 +12,24 @@ from uniapl_cli.monitoring.health import Health
 
 KEY = re.compile(r"\b(?:[a-z_]+\.)+[a-z_]+(?:=[\w.]+)?")
 FILES = ("samples.jsonl", "metrics.jsonl")
-BAD = {"kl": 9.0, "sampler_gap": 5.0, "clip_ratio": 0.9}
+BAD = {"kl": 9.0, "sampler_gap": 5.0, "clip_ratio": 0.9, "effective_sample_size": 0.2}
 
 CASES = {
     "unified": [],
     "grpo": ["optim.lr={kind: cosine, peak: 1e-3}", "training.num_iterations=3"],
     "agrpo": ["sampling.temperature=0.7", "precision=bfloat16", "model.attention=sdpa"],
     "asft": ["optim.lr={kind: linear, start: 1e-3, end: 0}"],
-    "chord": ["model.attention=eager"],
+    "chord": ["model.attention=eager", "sources.rollouts.correction=sequence"],
 }
 
 
 def metrics_of(config, method, step):
     """Metrics under which every check fails that can."""
-    fine = step <= 15
+    fine, few = step <= 15, ("effective_sample_size",)
     metrics = {"grad_norm": 50.0 if step % 29 else 1e6}
     for term in method.ever_active:
         metrics[term.name] = 0.5 if fine else 9.0
-        own = ("kl",) if term.reward is None else ("sampler_gap", "clip_ratio")
+        own = ("kl",) if term.reward is None else ("sampler_gap", "clip_ratio", *few)
         metrics |= {f"{term.name}/{name}": BAD[name] for name in own}
         source = term.source
         metrics[f"{source}/completions/clipped_ratio"] = 0.1 if fine else 0.9

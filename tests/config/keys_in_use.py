@@ -91,6 +91,7 @@ NAMES = {
     "terms.<name>": "terms.mine",
     "rewards.<name>": "rewards.mine",
     "eval.draws.<name>": "eval.draws.greedy",
+    "sources.<name>.correction.": "sources.rollouts.correction.",
 }
 
 
@@ -141,6 +142,7 @@ USES: dict[str, Settings] = {
     "model.adapter": {"model.adapter": {"rank": 4}},
     "sampling": judged("length"),
     "generation": {**judged("length"), "model.path": "tiny:teacher"},
+    "sources.rollouts.correction": judged("length"),
     "discriminator": judged("coef"),
     "sandbox": judged("verifier"),
     "rewards": judged("verifier"),

@@ -148,6 +148,12 @@ METHODS = {
     "nothing to contrast": "agrpo rewards.anchor.zero_variance=drop",
     "no terms": "sft terms.imitation=null",
     "no weight": "sft terms.imitation.weight=0",
+    "correction of nothing": (
+        "sft 'terms.kl={source: rollouts, objective: kl}' sources.rollouts.correction=token"
+    ),
+    "mask beyond nothing": (
+        "grpo 'sources.rollouts.correction={kind: token, cap: null, mask: true}'"
+    ),
     "one rollout a prompt": "grpo sources.rollouts.num_generations=1",
     "greedy rollouts": "grpo sampling.temperature=0",
     "rollouts of a few tokens": "grpo sampling.top_k=5",

@@ -32,7 +32,7 @@ from uniapl_cli.monitoring.idle import IdleCounter
 from uniapl_cli.plugins import load_plugins
 from uniapl_cli.rewards.reward import WeightedFunction
 from uniapl_cli.runs.directory import RunDirectory
-from uniapl_cli.tensors import Mean
+from uniapl_cli.statistic import Mean
 from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.optim import optimizers
 from uniapl_cli.training.streams import Stream
@@ -54,6 +54,7 @@ FACTS = RunFacts(
     nll_terms=["imitation"],
     max_new_tokens=256,
     max_grad_norm=1.0,
+    corrected={"adversarial": "sources.rollouts.correction=sequence"},
 )
 # The metrics from step 30 on.
 UNHEALTHY: dict[str, dict[str, float]] = {
@@ -66,6 +67,8 @@ UNHEALTHY: dict[str, dict[str, float]] = {
     "noise": {"rollouts/entropy": 3.0},
     "unlearnt": {"imitation": 4.0},
     "another sampler": {"preference/sampler_gap": 0.4},
+    "another sampler, corrected": {"adversarial/sampler_gap": 0.4},
+    "few weigh": {"adversarial/effective_sample_size": 0.2},
     "clipped": {"preference/clip_ratio": 0.5},
     "a spike": {"grad_norm": 25.0},
 }

@@ -49,6 +49,7 @@ def new_health(**run) -> Health:
         "temperature": 0.7,
         "resampling": ["rollouts"],
         "sampler": ["precision=float32"],
+        "corrected": {"adversarial": "sources.rollouts.correction=sequence"},
     }
     return Health(RunFacts(**usual | run))
 
@@ -102,6 +103,10 @@ FAILING = {
     "sampler_gap": (
         constant({"preference/sampler_gap": 0.4}),
         ["'preference'", "0.4", "precision=float32"],
+    ),
+    "effective_sample_size": (
+        constant({"adversarial/effective_sample_size": 0.3}),
+        ["'adversarial'", "30%", "sources.rollouts.correction=token", "precision=float32"],
     ),
     "clipped": (
         constant({"preference/clip_ratio": 0.5}),
@@ -175,6 +180,20 @@ def test_iterations_part_the_policy_from_its_sampler():
     sampler = ["training.num_iterations=1"]
     (line,) = warnings(constant({"preference/sampler_gap": 1.5}), num_iterations=4, sampler=sampler)
     assert "training.num_iterations=1" in line
+
+
+def test_a_corrected_gap_is_the_samplers_alone_however_many_updates():
+    corrected = {"preference": "sources.rollouts.correction=token"}
+    wide = constant({"preference/sampler_gap": 0.4})
+    (line,) = warnings(wide, num_iterations=4, corrected=corrected)
+    assert "sources.rollouts.correction" in line
+
+
+def test_only_of_what_is_corrected_the_sample_size_is_looked_at():
+    few = constant({"adversarial/effective_sample_size": 0.1})
+    assert warnings(few, corrected={"preference": "sources.rollouts.correction=token"}) == []
+    (line,) = warnings(few, corrected={"adversarial": "sources.rollouts.correction=token"})
+    assert "=token" not in line
 
 
 def test_learning_to_stop_is_no_collapse_of_length():

@@ -80,10 +80,10 @@ def test_a_mean_is_over_the_places_of_the_mask(objective, outputs, batch):
     mean, metrics = Term("term", "source", lambda scales: 1.0, objective).loss(outputs, batch)
     result = objective(outputs, batch)
     assert mean.value == pytest.approx(float(result.per_token[batch.loss_mask].mean()))
-    for name, mean in metrics.items():
-        assert mean.value == pytest.approx(
-            float(result.metrics[name][batch.loss_mask].double().mean())
-        )
+    assert set(metrics) == {*result.metrics, *result.maxima, *result.weights}
+    for name, values in result.metrics.items():
+        expected = float(values[batch.loss_mask].double().mean())
+        assert metrics[name].value == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("micro_batch_size", [1, 2, 3])

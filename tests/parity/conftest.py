@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from rollouts import ANSWERS, GROUP, LONGEST, REWARDS, Rollouts
 from worlds import Agree, Table, World, difference, tables
 
 # Float32 on CPU, and no reports.
@@ -89,6 +90,58 @@ def trainer(
         if reference:
             peer.ref_model = world.their_reference
         return peer
+
+    return make
+
+
+@pytest.fixture
+def peer(world: World, trainer: Callable[..., Any]) -> Callable[..., Any]:
+    """peer(rollouts, clips, beta, options): TRL's trainer, which is given the rollouts as its own.
+
+    Its batch is all of them, unless `per_device_train_batch_size` says otherwise. With `sampled`
+    they are as vLLM's, with the sampler's log-probabilities.
+    """
+
+    def make(
+        rollouts: Rollouts,
+        *,
+        clip_low: float = 0.2,
+        clip_high: float = 0.2,
+        beta: float = 0.0,
+        sampled: bool = False,
+        **options: Any,
+    ) -> Any:
+        prompts, answers = map(list, zip(*rollouts.rows, strict=True))
+        logps = [row.tolist() for row in rollouts.old_logps.split(list(ANSWERS))]
+        drawn = {
+            "prompt_ids": prompts,
+            "completion_ids": answers,
+            "logprobs": logps if sampled else None,
+        }
+        common = {
+            "per_device_train_batch_size": len(answers),
+            "num_generations": GROUP,
+            "max_completion_length": LONGEST,
+            "epsilon": clip_low,
+            "epsilon_high": clip_high,
+            "use_bias_correction_kl": False,  # TRL's default is True, ours is not
+        }
+        grpo = trainer(
+            "GRPO",
+            world,
+            [{"prompt": "0"}],
+            {**common, **options},
+            reward_funcs=lambda completions, **_: list(REWARDS),
+            rollout_func=lambda *_: dict(drawn),
+        )
+        if beta:  # the trainer finds a reference by its name on the hub only
+            grpo.beta, grpo.ref_model = beta, world.their_reference
+            if not isinstance(world.their_reference, Table):
+                from trl.trainer.utils import add_fused_lm_head
+
+                add_fused_lm_head(grpo.ref_model, temperature=grpo.temperature)
+        grpo.use_vllm = sampled  # asked for at its making, it would look for a server
+        return grpo
 
     return make
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from worlds import World, bound, clear, laid, token_batch, total
 
 from uniapl_cli.objectives import advantages, reductions
-from uniapl_cli.tensors import Mean
+from uniapl_cli.statistic import Mean
 from uniapl_cli.training.terms import Term
 
 # Three prompts with four answers each, of very different length. The long ones earn more, so that

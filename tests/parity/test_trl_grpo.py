@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from rollouts import ANSWERS, GROUP, GROUPS, LONGEST, REDUCTIONS, REWARDS, Rollouts
-from worlds import Table, clear
+from rollouts import ANSWERS, GROUPS, REDUCTIONS, REWARDS, Rollouts
+from worlds import clear
 
 from uniapl_cli.objectives import advantages
 
@@ -17,43 +17,6 @@ CLIPS = {
     "token": {"clip_low": 0.15, "clip_high": 0.25},
     "sequence": {"clip_low": 0.03, "clip_high": 0.05},
 }
-
-
-@pytest.fixture
-def peer(world, trainer):
-    """peer(rollouts, clips, beta, options): TRL's trainer, which is given the rollouts as its own.
-
-    Its batch is all of them, unless `per_device_train_batch_size` says otherwise.
-    """
-
-    def make(rollouts, *, clip_low=0.2, clip_high=0.2, beta=0.0, **options):
-        prompts, answers = map(list, zip(*rollouts.rows, strict=True))
-        drawn = {"prompt_ids": prompts, "completion_ids": answers, "logprobs": None}
-        common = {
-            "per_device_train_batch_size": len(answers),
-            "num_generations": GROUP,
-            "max_completion_length": LONGEST,
-            "epsilon": clip_low,
-            "epsilon_high": clip_high,
-            "use_bias_correction_kl": False,  # TRL's default is True, ours is not
-        }
-        grpo = trainer(
-            "GRPO",
-            world,
-            [{"prompt": "0"}],
-            {**common, **options},
-            reward_funcs=lambda completions, **_: list(REWARDS),
-            rollout_func=lambda *_: dict(drawn),
-        )
-        if beta:  # the trainer finds a reference by its name on the hub only
-            grpo.beta, grpo.ref_model = beta, world.their_reference
-            if not isinstance(world.their_reference, Table):
-                from trl.trainer.utils import add_fused_lm_head
-
-                add_fused_lm_head(grpo.ref_model, temperature=grpo.temperature)
-        return grpo
-
-    return make
 
 
 def logged(grpo, name):

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from uniapl_cli.data.collate import pad_rows
 from uniapl_cli.objectives import objectives
-from uniapl_cli.tensors import Mean, TokenBatch
+from uniapl_cli.statistic import Mean
+from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.policy import Policy
 
 TABLE_WORDS = 7

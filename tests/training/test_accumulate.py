@@ -132,8 +132,10 @@ def test_metrics_are_named_after_their_term(new_policy, new_batch):
     _, means = accumulated(
         new_policy, [TERMS["surrogate"]], {"term": 1.0}, {"s": new_batch([4, 9])}
     )
-    assert set(means) == {"term", "term/clip_ratio", "term/sampler_gap"}
-    assert not any(mean.total.requires_grad for mean in means.values())
+    logged = ("clip_ratio", "sampler_gap", "sampler_gap_max", "effective_sample_size")
+    assert set(means) == {"term", *(f"term/{name}" for name in logged)}
+    parts = [part for mean in means.values() for part in vars(mean).values()]
+    assert parts and not any(part.requires_grad for part in parts)
 
 
 @pytest.mark.parametrize(("limit", "after"), [(1.0, 1.0), (10.0, 5.0)])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from uniapl_cli.commands.device import arithmetic
+from uniapl_cli.commands.parts import corrected
 from uniapl_cli.commands.validation import sampling_of, times
 from uniapl_cli.commands.validation_rows import HeldOut
 from uniapl_cli.config.schema import Config
@@ -29,10 +30,12 @@ def describe(
 ) -> dict[str, Any]:
     """Return what a run would do. reference: whether it keeps a frozen copy of the start."""
     validation = {} if heldout is None else {"validation": validated(config, heldout)}
+    weighed = corrected(config, method)
     return {
         "method": config.method,
         "computed in": arithmetic(config),
         "terms": method.weights(0),
+        **({"correction": weighed} if weighed else {}),
         "data": {name: len(stream.items) for name, stream in streams.items()},
         "longest row": longest(config, method, streams),
         "steps": config.training.steps,

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from uniapl_cli.commands.parts import corrected
 from uniapl_cli.commands.validation import direction
 from uniapl_cli.config.schema import Config
 from uniapl_cli.monitoring.check import RunFacts
@@ -20,6 +21,7 @@ def run_facts(config: Config, method: Plan, device: torch.device | str) -> RunFa
     active = method.ever_active
     sampled = {term.source: config.source(term.source) for term in active if term.reward}
     kinds = {term.name: objectives.entry(config.terms[term.name].objective).name for term in active}
+    corrections = corrected(config, method)
     rewarded = {term.name: term.reward for term in active if term.reward is not None}
     return RunFacts(
         surrogate_terms=rewarded,
@@ -35,7 +37,12 @@ def run_facts(config: Config, method: Plan, device: torch.device | str) -> RunFa
         prompts_of={name: f"data.{source.stream}" for name, source in sampled.items()},
         resampling=[name for name, source in sampled.items() if source.per_step() is not None],
         warm_up=warm_up(config),
-        sampler=sampler_settings(config, device),
+        sampler=sampler_settings(config, method, device),
+        corrected={
+            term.name: f"sources.{term.source}.correction={corrections[term.source]}"
+            for term in active
+            if corrections.get(term.source, "off") != "off" and term.corrects
+        },
         watched=watched(config),
     )
 
@@ -61,12 +68,21 @@ def warm_up(config: Config) -> str:
     return "optim.lr of a kind that has one, such as cosine"
 
 
-def sampler_settings(config: Config, device: torch.device | str) -> list[str]:
-    """Return the settings that would make the sampler the trained model, as far as they differ."""
+def sampler_settings(config: Config, method: Plan, device: torch.device | str) -> list[str]:
+    """Return the settings that would make the sampler the trained model, as far as they differ.
+
+    With them those that correct for it, and the one that tells earlier of weights that differ.
+    """
     wanted = {
         "generation.kind": (getattr(config.generation, KIND), "local"),
         "precision": (str(resolve(config.precision, device)).removeprefix("torch."), "float32"),
         "model.attention": (config.model.attention, "eager"),
         "training.num_iterations": (config.training.num_iterations, 1),
     }
-    return [f"{key}={value}" for key, (present, value) in wanted.items() if present != value]
+    off = [name for name, kind in corrected(config, method).items() if kind == "off"]
+    probed = "probe_tolerance" in type(config.generation).model_fields
+    return [
+        *(f"{key}={value}" for key, (present, value) in wanted.items() if present != value),
+        *(f"sources.{name}.correction=token" for name in off),
+        *(["a smaller generation.probe_tolerance"] if probed else []),
+    ]

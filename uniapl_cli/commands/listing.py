@@ -14,7 +14,7 @@ from uniapl_cli.evaluation.metrics import metrics
 from uniapl_cli.generation import generators
 from uniapl_cli.generation.served.transports import transports
 from uniapl_cli.monitoring.trackers import trackers
-from uniapl_cli.objectives import advantages, objectives, reductions
+from uniapl_cli.objectives import advantages, corrections, objectives, reductions
 from uniapl_cli.options import MISSING
 from uniapl_cli.registry import Entry, Registry
 from uniapl_cli.rewards.functions import reward_functions
@@ -31,6 +31,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "rewards": reward_functions,
     "advantages": advantages,
     "reductions": reductions,
+    "corrections": corrections,
     "schedules": schedules,
     "optimizers": optimizers,
     "benchmarks": benchmarks,

@@ -11,7 +11,8 @@ from uniapl_cli.commands import components
 from uniapl_cli.commands.validation import check_validation
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import ConfigError
-from uniapl_cli.objectives import advantages, objectives, reductions
+from uniapl_cli.objectives import advantages, corrections, objectives, reductions
+from uniapl_cli.objectives.corrections import corrects
 from uniapl_cli.options import MISSING
 from uniapl_cli.rewards.reward import needs
 from uniapl_cli.training.schedules import (
@@ -77,6 +78,7 @@ def term(name: str, options: TermOptions, config: Config) -> Term:
         getattr(options.objective, "reward", None),
         bool(objectives.entry(options.objective).traits.get("reference")),
         reductions.bind(options.reduction, longest=longest),
+        bool(objectives.entry(options.objective).traits.get("corrects")),
     )
 
 
@@ -128,11 +130,29 @@ def check_active(config: Config, method: Plan) -> None:
     """Refuse settings under which an active term gets no gradient. Raises ConfigError."""
     if any(config.source_kind(t.source).traits.get("rewarded") for t in method.ever_active):
         check_sampling(config)
+    check_corrections(config, method)
     for term in method.ever_active:
         if term.reward is not None:
             check_reward(config, method, term)
             if "discriminator" in needs(config.rewards[term.reward]):
                 components.check_discriminator(config, f"term '{term.name}'")
+
+
+def check_corrections(config: Config, method: Plan) -> None:
+    """Refuse a correction that no active term of its source takes. Raises ConfigError."""
+    correcting = [kind for kind in objectives if objectives[kind].traits.get("corrects")]
+    for name in dict.fromkeys(term.source for term in method.ever_active):
+        chosen = getattr(config.source(name), "correction", None)
+        terms = [term for term in method.ever_active if term.source == name]
+        if chosen is not None and corrects(chosen) and not any(term.corrects for term in terms):
+            key = f"sources.{name}.correction"
+            raise config.error(
+                key,
+                f"'{key}' weighs the losses of {', '.join(correcting)}, and no term over '{name}' "
+                "has such an objective: it would do nothing",
+                f"Set {key}=off",
+                got=corrections.entry(chosen).name,
+            )
 
 
 def check_sampling(config: Config) -> None:

@@ -8,7 +8,12 @@ from typing import Any
 import torch
 
 from uniapl_cli.commands import components
-from uniapl_cli.commands.parts import micro_batch_tokens, needs_reference, reward_needs
+from uniapl_cli.commands.parts import (
+    corrected,
+    micro_batch_tokens,
+    needs_reference,
+    reward_needs,
+)
 from uniapl_cli.commands.streams import stream_size, terms_by_stream
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators.local import LocalDiscriminator
@@ -52,6 +57,7 @@ def setup_of(config: Config, method: Plan, device: str, memory: int) -> Setup:
         adapter=config.model.adapter,
         exact=shape.dtype is not None and shape.dtype.itemsize < 4,
         reference=needs_reference(config, method),
+        corrected=any(kind != "off" for kind in corrected(config, method).values()),
         recomputed=config.training.checkpoint_activations,
         elsewhere=bool(generators.entry(config.generation).traits.get("elsewhere")),
         batch_tokens=getattr(config.generation, "batch_tokens", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,17 +11,21 @@ from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
-from uniapl_cli.commands.generator import training_generator
+from uniapl_cli.commands.generator import is_elsewhere, training_generator
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import CachedDiscriminator
 from uniapl_cli.generation import Generator
+from uniapl_cli.objectives import corrections
 from uniapl_cli.partition import default_tokens
 from uniapl_cli.rewards.reference import Reference, RolloutLogps
 from uniapl_cli.rewards.reward import Reward, make_reward, needs
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sources import Parts, Source
+from uniapl_cli.sources.rollouts import SampledOptions
 from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.terms import Plan
+
+log = logging.getLogger("uniapl")
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,24 @@ def make_sources(
         name: make_reward(name, config.rewards[name], shared.supplies)
         for name in {t.reward: 0 for t in method.ever_active if t.reward is not None}
     }
-    parts = Parts(chat, shared.generator(), rewards, config.sampling, config.seed, policy)
+    generator, away = shared.generator(), is_elsewhere(config)
+    parts = Parts(chat, generator, rewards, config.sampling, config.seed, policy, away)
     names = dict.fromkeys(term.source for term in method.ever_active)
+    for name, kind in corrected(config, method).items():
+        if kind != "off":
+            log.info("sources.%s.correction is %s", name, kind)
     return {name: config.source(name).make(name, parts) for name in names}
+
+
+def corrected(config: Config, method: Plan) -> dict[str, str]:
+    """Return the correction of each source that an active term corrects, by the source's name."""
+    names = dict.fromkeys(term.source for term in method.ever_active if term.corrects)
+    sources = {name: config.source(name) for name in names}
+    return {
+        name: corrections.entry(source.corrected(is_elsewhere(config))).name
+        for name, source in sources.items()
+        if isinstance(source, SampledOptions)
+    }
 
 
 def rollout_logps(config: Config, policy: Policy, reference: Reference | None) -> RolloutLogps:

@@ -18,8 +18,9 @@ class RunFacts:
     nll_terms: those whose loss is the demonstrations' mean negative log-likelihood. prompts_of: the
     key that names each source's prompts. resampling: the sources that may sample other prompts.
     warm_up: what to set for a longer warm-up. sampler: what to set so that the sampler is the
-    trained model, as far as it is not set. watched: a metric of validation of which more is better;
-    "" where there is none.
+    trained model, or is corrected for, as far as it is not set. corrected: by surrogate term, the
+    setting that corrects it for another sampler; terms that nothing corrects are not in it.
+    watched: a metric of validation of which more is better; "" where there is none.
     """
 
     surrogate_terms: Mapping[str, str]
@@ -34,6 +35,7 @@ class RunFacts:
     resampling: Collection[str] = ()
     warm_up: str = "optim.lr.warmup_steps"
     sampler: Sequence[str] = ()
+    corrected: Mapping[str, str] = field(default_factory=dict)
     watched: str = ""
 
 

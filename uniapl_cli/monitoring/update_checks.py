@@ -66,20 +66,48 @@ GAP, GAP_BETWEEN_UPDATES = 0.1, 1.0
 def sampler_disagrees(step: StepRecord) -> Mapping[str, str]:
     """A sampler whose log-probabilities are not those of the trained model.
 
-    At the first update on new rollouts the two are one model.
+    At the first update on new rollouts the two are one model, and of corrected terms only that one
+    is looked at.
     """
-    limit = GAP if step.run.num_iterations == 1 else GAP_BETWEEN_UPDATES
-    return {
-        term: (
-            f"the log-probabilities of '{term}' differ by {step.metrics[name]:.3g} a token from "
-            "those of the sampler: the rollouts are of another policy than the one that is "
-            "trained. Look for a generator with other or older weights, another temperature or "
-            "precision, or attention that is not the model's own"
-            + (f". Try {', '.join(step.run.sampler)}" if step.run.sampler else "")
+    warnings = {}
+    for term, name in step.named("sampler_gap"):
+        first = step.run.num_iterations == 1 or term in step.run.corrected
+        if step.history.above(name, GAP if first else GAP_BETWEEN_UPDATES, LASTING):
+            warnings[term] = (
+                f"the log-probabilities of '{term}' differ by {step.metrics[name]:.3g} a token "
+                "from those of the sampler: the rollouts are of another policy than the one that "
+                "is trained. Look for a generator with other or older weights, another "
+                "temperature or precision, or attention that is not the model's own"
+                + _but_corrected(step, term)
+                + (f". Try {', '.join(step.run.sampler)}" if step.run.sampler else "")
+            )
+    return warnings
+
+
+def _but_corrected(step: StepRecord, term: str) -> str:
+    key = step.run.corrected.get(term, "").partition("=")[0]
+    return f"; {key} weighs them for it, which is for small differences" if key else ""
+
+
+# Of weights whose logarithm is normal, exp(-variance) is effective: half at a deviation of 0.83.
+EFFECTIVE_SHARE = 0.5
+
+
+@health_checks.register("effective_sample_size")
+def few_rollouts_weigh(step: StepRecord) -> Mapping[str, str]:
+    """Corrections by which a few tokens or responses outweigh the others."""
+    warnings = {}
+    for term, name in step.named("effective_sample_size"):
+        key, _, kind = step.run.corrected.get(term, "").partition("=")
+        if not key or not step.history.below(name, EFFECTIVE_SHARE, LASTING):
+            continue
+        settings = [*([] if kind == "token" else [f"{key}=token"]), *step.run.sampler]
+        warnings[term] = (
+            f"{key} leaves {step.metrics[name]:.0%} of the sample of '{term}' effective: a few "
+            "tokens or responses outweigh the others, and what a cap takes from them is a bias"
+            + (f". Try {', '.join(settings)}" if settings else "")
         )
-        for term, name in step.named("sampler_gap")
-        if step.history.above(name, limit, LASTING)
-    }
+    return warnings
 
 
 # axolotl's guide: below 0.1 is healthy, above 0.3 too much is clipped.

@@ -1,7 +1,8 @@
-"""Pure losses: log-probabilities (B, T) to losses (B, T). Advantages and reductions beside them."""
+"""Pure losses: log-probabilities (B, T) to losses (B, T); advantages, corrections, reductions."""
 
 from uniapl_cli.objectives import direct, imitation, kl, preference, ranking
 from uniapl_cli.objectives.advantages import advantages
+from uniapl_cli.objectives.corrections import corrections
 from uniapl_cli.objectives.objective import Objective, batch_type, objectives
 from uniapl_cli.objectives.reductions import reductions
 
@@ -9,6 +10,7 @@ __all__ = [
     "Objective",
     "advantages",
     "batch_type",
+    "corrections",
     "direct",
     "imitation",
     "kl",

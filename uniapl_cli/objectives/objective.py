@@ -12,7 +12,8 @@ from uniapl_cli.tensors import Batch, TokenLoss
 # (model outputs, batch, *, options) -> TokenLoss: a pure function, without in-place operations.
 Objective = Callable[..., TokenLoss]
 
-# traits: reference=True where the batch must carry ref_logps.
+# traits: reference=True where the batch must carry ref_logps. corrects=True: it weighs its losses
+# by the batch's correction.
 objectives: Registry[Callable[..., Any]] = Registry("objective")
 
 

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
+from uniapl_cli.objectives.corrections import correcting
 from uniapl_cli.objectives.objective import objectives
 from uniapl_cli.tensors import TokenBatch, TokenLoss
 
@@ -21,7 +22,7 @@ def clip_range(*, clip_high: float, dual_clip: float | None, **_: object) -> Non
         )
 
 
-@objectives.register("surrogate", sensible=clip_range)
+@objectives.register("surrogate", sensible=clip_range, corrects=True)
 def surrogate(
     logps: Tensor,
     batch: TokenBatch,
@@ -40,21 +41,30 @@ def surrogate(
     rho = 1.5, A = 1 costs -1.2 and has no gradient; rho = 1.5, A = -1 costs 1.5 and has one.
     `dual_clip` c bounds the loss of A < 0 by -c A (TRL's delta). With importance_sampling_level
     `sequence`, rho is the geometric mean over the response's tokens (GSPO, arXiv 2507.18071, whose
-    clip bounds are far narrower: 3e-4 and 4e-4). The metric `clip_ratio` is the share of tokens
-    whose gradient is clipped; `sampler_gap` is the mean of |logp - old_logp|.
+    clip bounds are far narrower: 3e-4 and 4e-4).
+
+    Where the batch has a correction, rho is against the learner before the step's first update, and
+    the loss is multiplied by the correction's weight of learner / sampler. Metrics: `clip_ratio`
+    is the share of tokens whose gradient is clipped; `sampler_gap` the mean of |logp - old_logp|,
+    `sampler_gap_max` the largest; `effective_sample_size` that of learner / sampler, a share;
+    `capped_ratio` the share of weights that cap, floor or mask have changed.
     """
-    assert batch.old_logps is not None, "rollouts carry the log-probabilities of their sampler"
+    by = correcting(logps, batch)
     advantages = batch.advantages[reward].unsqueeze(1)
     # Past e^20 the ratio is clipped anyway; unbounded it overflows and inf * 0 is NaN.
-    log_ratio = (logps - batch.old_logps).clamp(-20.0, 20.0)
-    gap = log_ratio.detach().abs()
+    log_ratio = (logps - by.start).clamp(-20.0, 20.0)
     if importance_sampling_level == "sequence":
         length = batch.loss_mask.sum(1, keepdim=True).clamp(min=1)
         log_ratio = ((log_ratio * batch.loss_mask).sum(1, keepdim=True) / length).expand_as(logps)
     ratio = log_ratio.exp()
     clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
     gain = torch.minimum(ratio * advantages, clipped * advantages)
-    is_clipped = (clipped * advantages < ratio * advantages).float()
+    metrics = {"clip_ratio": (clipped * advantages < ratio * advantages).float()}
     if dual_clip is not None:
         gain = torch.where(advantages < 0, torch.maximum(gain, dual_clip * advantages), gain)
-    return TokenLoss(-gain, {"clip_ratio": is_clipped, "sampler_gap": gap})
+    if by.weights is not None:
+        gain = by.weights * gain
+        metrics["capped_ratio"] = (by.weights != by.ratio).float()
+    metrics["sampler_gap"] = by.gap
+    maxima, weights = {"sampler_gap_max": by.gap}, {"effective_sample_size": by.ratio}
+    return TokenLoss(-gain, metrics, maxima, weights)

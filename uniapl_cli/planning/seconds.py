@@ -69,6 +69,8 @@ def seconds(setup: Setup, usage: Usage, rates: Rates, passes: int) -> dict[str, 
     head = 4 * usage.head * done.learnt
     if setup.reference:
         spent["reference"] = (forward + head) / rates.flops
+    if setup.corrected and passes > 1:  # by the policy as it is before the first of them
+        spent["correction"] = (forward + head) / rates.flops
     # The head's logits are recomputed in any case.
     operations = passes * ((4 if setup.recomputed else 3) * forward + 4 * head)
     spent["training"] = operations / rates.flops

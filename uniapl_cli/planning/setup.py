@@ -45,9 +45,9 @@ class Setup:
 
     make: gives the policy's model, in float32. exact: whether its weights are the same in 16 bits.
     device: cpu or cuda. memory: bytes that there are for the run. state_bytes: what the optimiser
-    says that its state takes for a trained weight; without an optimizer that is all. recomputed:
-    whether the backward pass computes the layers' activations again. elsewhere: whether servers
-    sample, with memory of their own.
+    says that its state takes for a trained weight; without an optimizer that is all. corrected:
+    whether losses are corrected for another sampler. recomputed: whether the backward pass computes
+    the layers' activations again. elsewhere: whether servers sample, with memory of their own.
     """
 
     make: Callable[[], Any]
@@ -62,6 +62,7 @@ class Setup:
     adapter: Adapter | None = None
     exact: bool = True
     reference: bool = False
+    corrected: bool = False
     recomputed: bool = False
     elsewhere: bool = False
     batch_tokens: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
@@ -13,14 +13,17 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.data.collate import lay_out, pad_rows
 from uniapl_cli.data.encode import Encoded
 from uniapl_cli.generation import Generator, Request
-from uniapl_cli.options import Count, key
+from uniapl_cli.objectives import corrections
+from uniapl_cli.objectives.corrections import corrects
+from uniapl_cli.options import Count, Options, key
+from uniapl_cli.registry import Choice
 from uniapl_cli.rewards.early import EarlyValues
 from uniapl_cli.rewards.reward import Reward, RolloutRewards, equal_within_group, groups_of
 from uniapl_cli.rewards.values import Values
 from uniapl_cli.seeding import derive
 from uniapl_cli.sources.recording import rollout_metrics, sample_rows
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
-from uniapl_cli.tensors import TokenBatch
+from uniapl_cli.tensors import Correction, TokenBatch
 from uniapl_cli.types import Rollout, Sampling
 
 
@@ -34,9 +37,20 @@ class SampledOptions(SourceOptions):
     mask_truncated_completions: bool = key(
         False, "leave responses cut off at sampling.max_new_tokens out of every loss"
     )
+    correction: Annotated[Options, Choice(corrections)] | None = key(
+        None,
+        "weights for rollouts of another engine, precision or older weights: off, token, sequence "
+        "or {kind: sequence, cap: 3, mask: true}; null: token where the generator is not in this "
+        "process, else off",
+    )
+
+    def corrected(self, elsewhere: bool) -> Options:
+        """Return the correction. elsewhere: whether the generator is not in this process."""
+        return self.correction or corrections.options("token" if elsewhere else "off")
 
     def make(self, name: str, parts: Parts) -> Rollouts:
         """Return the source."""
+        correction = self.corrected(parts.elsewhere)
         return Rollouts(
             name=name,
             stream=self.stream,
@@ -49,6 +63,7 @@ class SampledOptions(SourceOptions):
             policy=parts.policy,
             max_resamples=self.max_resamples,
             mask_truncated=self.mask_truncated_completions,
+            correction=corrections.bind(correction) if corrects(correction) else None,
         )
 
 
@@ -79,6 +94,7 @@ class Rollouts:
     A reward whose zero_variance is `resample` has a prompt replaced if all rollouts to it earn the
     same, up to `max_resamples` times a step. `mask_truncated` takes responses that were cut off at
     sampling.max_new_tokens out of every loss; the advantages of their groups still include them.
+    `correction`: weights of the losses where the generator's weights are not the policy's own.
     """
 
     name: str
@@ -92,6 +108,7 @@ class Rollouts:
     policy: Any = None
     max_resamples: int = 0
     mask_truncated: bool = False
+    correction: Correction | None = None
 
     def draw(self, context: StepContext) -> SourceBatch:
         """Sample `num_generations` responses a prompt, compute their rewards and collate them."""
@@ -177,6 +194,7 @@ class Rollouts:
             advantages={name: r.advantages for name, r in rewards.items()},
             row_mask={name: r.row_mask for name, r in rewards.items() if r.row_mask is not None},
             temperature=self.sampling.temperature,
+            correction=self.correction,
         )
 
 

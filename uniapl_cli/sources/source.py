@@ -58,7 +58,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """What sources are made of. rewards: by name, those that the terms use. policy: who learns."""
+    """What sources are made of. rewards: by name, those that the terms use. policy: who learns.
+
+    elsewhere: whether the generator is not in this process.
+    """
 
     chat: Chat
     generator: Generator
@@ -66,6 +69,7 @@ class Parts:
     sampling: Sampling
     seed: int
     policy: Any = None
+    elsewhere: bool = False
 
 
 class SourceOptions(Options):

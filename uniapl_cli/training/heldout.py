@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from uniapl_cli.rewards.reference import Reference
-from uniapl_cli.tensors import Batch, Mean
+from uniapl_cli.statistic import Statistic
+from uniapl_cli.tensors import Batch
 from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.retry import MicroBatches, passing, tried_twice
@@ -42,16 +43,16 @@ def held_out_means(
     batches: Iterable[Batch],
     micro_batch_tokens: int,
     reference: Reference | None = None,
-) -> dict[str, Mean]:
+) -> dict[str, Statistic]:
     """Return a term's loss, as `loss`, and its objective's metrics, over all batches.
 
     Neither the split into batches nor `micro_batch_tokens` changes them, but for rounding, where
     the term is reduced by tokens.
     """
-    means: dict[str, Mean] = {}
+    means: dict[str, Statistic] = {}
     tokens = {term.source: micro_batch_tokens}
 
-    def attempt(micros: MicroBatches) -> list[dict[str, Mean]]:
+    def attempt(micros: MicroBatches) -> list[dict[str, Statistic]]:
         return [_means(trainable, term, micro) for micro in micros[term.source]]
 
     for batch in batches:
@@ -62,7 +63,7 @@ def held_out_means(
     return means
 
 
-def _means(trainable: Trainable, term: Term, micro: Batch) -> dict[str, Mean]:
+def _means(trainable: Trainable, term: Term, micro: Batch) -> dict[str, Statistic]:
     with passing("forward pass of validation", term.source, [micro]):
         loss, metrics = term.loss(trainable.forward(micro.model_input()), micro)
-    return {name: Mean(m.total.double(), m.count) for name, m in {"loss": loss, **metrics}.items()}
+    return {name: s.each(Tensor.double) for name, s in {"loss": loss, **metrics}.items()}

@@ -18,7 +18,7 @@ from uniapl_cli.options import MISSING, Count, Options, key
 from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.runs.signals import Interrupted
 from uniapl_cli.sources.source import Source, SourceBatch, StepContext
-from uniapl_cli.tensors import Mean
+from uniapl_cli.statistic import Statistic
 from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.retry import MicroBatches
@@ -158,7 +158,8 @@ def draw(
     drawn = next_batches(active, sources, state.streams, step)
     sampled = time.perf_counter()
     rows = {name: part.batch for name, part in drawn.items()}
-    batches = prepare(state.trainable, active, rows, settings.micro_batch_tokens, reference)
+    sizes, updates = settings.micro_batch_tokens, settings.num_iterations
+    batches = prepare(state.trainable, active, rows, sizes, reference, updates)
     return Drawing(active, drawn, batches, began, sampled)
 
 
@@ -195,7 +196,7 @@ def next_batches(
     return drawn
 
 
-def summary(weights: Mapping[str, float], means: Mapping[str, Mean]) -> dict[str, float]:
+def summary(weights: Mapping[str, float], means: Mapping[str, Statistic]) -> dict[str, float]:
     """Return the loss, and the value of each term and of each of its metrics."""
     values = {name: mean.value for name, mean in means.items()}
     loss = sum(weights[name] * value for name, value in values.items() if name in weights)

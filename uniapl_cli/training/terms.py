@@ -14,7 +14,8 @@ from uniapl_cli.objectives import objectives, reductions
 from uniapl_cli.objectives.reductions import Reduction, token
 from uniapl_cli.options import MISSING, Options, key
 from uniapl_cli.registry import Choice
-from uniapl_cli.tensors import Batch, Mean, TokenLoss
+from uniapl_cli.statistic import Mean, Statistic
+from uniapl_cli.tensors import Batch, TokenLoss
 from uniapl_cli.training.schedules import Schedule, Weight, parse_weight
 
 
@@ -55,22 +56,19 @@ class Term:
     reward: str | None = None
     needs_reference: bool = False
     reduction: Reduction = token
+    corrects: bool = False
 
     def count(self, batch: Batch) -> Tensor:
         """Return what a batch adds to the denominator, which is summed over the whole step."""
         return self.reduction(batch.mask_for(self.reward))[1]
 
-    def loss(self, outputs: Tensor, batch: Batch) -> tuple[Mean, dict[str, Mean]]:
-        """Return the loss as a Mean, and the token means of the objective's metrics."""
+    def loss(self, outputs: Tensor, batch: Batch) -> tuple[Mean, dict[str, Statistic]]:
+        """Return the loss as a Mean, and the statistics that the objective has logged."""
         result = self.objective(outputs, batch)
         mask = batch.mask_for(self.reward)
         divisors, count = self.reduction(mask)
         total = (result.per_token * mask / divisors).sum()
-        metrics = {
-            name: Mean((value.detach() * mask).sum(), mask.sum())
-            for name, value in result.metrics.items()
-        }
-        return Mean(total, count), metrics
+        return Mean(total, count), result.statistics(mask)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 from uniapl_cli.errors import TrainingError
 from uniapl_cli.monitoring.gradients import gradient_report, term_gradients
 from uniapl_cli.reasons import within_memory
-from uniapl_cli.tensors import Mean
+from uniapl_cli.statistic import Statistic
 from uniapl_cli.training.accumulate import accumulate, gradient_norm
 from uniapl_cli.training.optim import Optimizer
 from uniapl_cli.training.policy import Trainable
@@ -43,12 +43,12 @@ class Updater:
         weights: Mapping[str, float],
         batches: MicroBatches,
         lr: float,
-    ) -> tuple[dict[str, Mean], float]:
+    ) -> tuple[dict[str, Statistic], float]:
         """Make `num_iterations` updates; return their means and the last gradient's norm.
 
         Raises TrainingError, before the update, when the gradient is not finite.
         """
-        means: dict[str, Mean] = {}
+        means: dict[str, Statistic] = {}
         for _ in range(self.num_iterations):
             new, batches = self._accumulate(terms, weights, batches)
             norm = gradient_norm(self.parameters, self.max_grad_norm)
@@ -82,10 +82,10 @@ class Updater:
 
     def _accumulate(
         self, terms: Sequence[Term], weights: Mapping[str, float], batches: MicroBatches
-    ) -> tuple[dict[str, Mean], MicroBatches]:
+    ) -> tuple[dict[str, Statistic], MicroBatches]:
         """Make a gradient where there is none; at half the tokens where memory is refused."""
 
-        def attempt(micros: MicroBatches) -> dict[str, Mean]:
+        def attempt(micros: MicroBatches) -> dict[str, Statistic]:
             return accumulate(self.trainable, terms, weights, micros)
 
         def undo() -> None:
@@ -95,7 +95,7 @@ class Updater:
         return tried_twice(attempt, batches, self.trainable.device, undo)
 
 
-def non_finite(step: int, norm: float, means: Mapping[str, Mean]) -> TrainingError:
+def non_finite(step: int, norm: float, means: Mapping[str, Statistic]) -> TrainingError:
     """Return the error for a gradient that is not finite."""
     terms = ", ".join(f"{name} {mean.value:.4g}" for name, mean in means.items())
     return TrainingError(
