@@ -1,7 +1,7 @@
 """A server in this process that answers as vLLM 0.32 does, over a real tiny model.
 
-What it does wrong where a real one does is left in: a tied head may stay at a reload, the prefix
-cache keeps what older weights computed, a restart forgets all that it was given.
+Its faults are vLLM's: a tied head may stay at a reload, the prefix cache keeps what older weights
+computed, a restart forgets all that it was given.
 """
 
 from __future__ import annotations
@@ -29,10 +29,7 @@ from uniapl_cli.types import Sampling
 
 @dataclass(frozen=True)
 class Fault:
-    """What to send instead of an answer: a status with JSON, or nothing (`drop`) after `delay` s.
-
-    `change` makes the right answer a wrong one.
-    """
+    """What to send after `delay` s: a status with JSON, nothing (`drop`), or a changed answer."""
 
     status: int = 200
     body: Any = None
@@ -63,13 +60,14 @@ class StandIn(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 64
+    computing = threading.Lock()  # of all: transformers loads one model at a time
 
     def __init__(
         self,
         folder: str | Path,
         *,
         port: int = 0,
-        name: str = "served",
+        names: tuple[str, ...] = ("served",),
         max_model_len: int = 512,
         logprobs_mode: str = "raw_logprobs",
         keeps_head: bool = False,
@@ -77,14 +75,13 @@ class StandIn(ThreadingHTTPServer):
         faults: Faults = lambda route, body, before: None,
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.folder, self.name, self.max_model_len = Path(folder), name, max_model_len
+        self.folder, self.names, self.max_model_len = Path(folder), names, max_model_len
         self.logprobs_mode, self.keeps_head = logprobs_mode, keeps_head
         self.key, self.faults = key, faults
         self.bodies: list[tuple[str, Mapping[str, Any]]] = []
         self.counts: Counter[str] = Counter()
         self.running = self.peak = self.draws = 0
         self.state = threading.Condition()
-        self.computing = threading.Lock()
         self.restart()
 
     @property
@@ -114,7 +111,8 @@ class StandIn(ThreadingHTTPServer):
     def answer(self, route: str, query: Mapping[str, list[str]], body: Mapping[str, Any]) -> Any:
         """Return the JSON of a route, None for an empty answer."""
         if route in ("/health", "/v1/models"):
-            listed = {"object": "list", "data": [{"id": self.name, "object": "model"}]}
+            of_all = {"root": str(self.folder), "max_model_len": self.max_model_len}
+            listed = {"object": "list", "data": [{"id": name, **of_all} for name in self.names]}
             return listed if route == "/v1/models" else None
         if route == "/v1/completions":
             return self._complete(body)
@@ -151,7 +149,7 @@ class StandIn(ThreadingHTTPServer):
         return {"results": [None]}
 
     def _complete(self, body: Mapping[str, Any]) -> Any:
-        if body.get("model") != self.name:
+        if body.get("model") not in self.names:
             raise Refused(f"The model `{body.get('model')}` does not exist.")
         many = isinstance(body["prompt"][0], list)
         prompts = [tuple(ids) for ids in (body["prompt"] if many else [body["prompt"]])]
@@ -167,7 +165,7 @@ class StandIn(ThreadingHTTPServer):
                 self.running -= 1
                 self.state.notify_all()
         choices = [{"index": index, **choice} for index, choice in enumerate(found)]
-        return {"object": "text_completion", "model": self.name, "choices": choices}
+        return {"object": "text_completion", "choices": choices}
 
     def _choices(self, prompt: tuple[int, ...], body: Mapping[str, Any]) -> list[dict[str, Any]]:
         count, temperature = body.get("n", 1), body.get("temperature", 1.0)

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 HEALTH_TIMEOUT = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A name of a model that a server has, the folder it started from, and its longest row."""
+
+    name: str
+    root: str | None
+    longest: int | None
+
+
 @dataclass(frozen=True)
 class VllmServer:
     """A vLLM server started with VLLM_SERVER_DEV_MODE=1, by the routes that training needs.
@@ -60,15 +69,15 @@ class VllmServer:
         """Return if the server is there and its engine lives."""
         await self.ask(client, "health", timeout=min(self.timeout, HEALTH_TIMEOUT))
 
-    async def models(self, client: AsyncClient) -> dict[str, str]:
-        """Return what each name of a model at the server stands for: where it was loaded from."""
+    async def models(self, client: AsyncClient) -> list[Model]:
+        """Return the models that it serves, one for each name."""
         answer = await self.ask(client, "v1/models")
         listed = answer.get("data") if isinstance(answer, Mapping) else None
         cards = [card for card in listed or () if isinstance(card, Mapping)]
-        named = {c["id"]: str(c.get("root")) for c in cards if isinstance(c.get("id"), str)}
-        if not named:
+        found = [Model(c["id"], c.get("root"), c.get("max_model_len")) for c in cards if isinstance(c.get("id"), str)]
+        if not found:
             raise self.unusable("it lists no models")
-        return named
+        return found
 
     async def complete(self, client: AsyncClient, body: Mapping[str, Any]) -> Any:
         """Return the answer to a request of /v1/completions."""

@@ -80,7 +80,7 @@ class VllmGenerator:
         self.precision, self.tolerance, self.scratch = precision, probe_tolerance, scratch
         self.transport = transports.bind(sync, scratch=scratch)()
         self.sampling = sampling
-        self.context = context_of(policy_model)
+        self.longest = self.context = context_of(policy_model)
         self.vocabulary = policy_model.config.get_text_config().vocab_size
         self.stop_ids = stop_ids_of(policy_model, chat.stop_id)
         self.in_step: InStep | None = None
@@ -114,19 +114,13 @@ class VllmGenerator:
         """Ask for the policy's name, where none is given. Raises RequestFailed and ServerError."""
         name = self.name
         for server in self.servers:
-            known = await server.models(client)
-            if name is None and len(set(known.values())) == 1:
-                name = next(iter(known))
-            if name not in known:
-                asked = "generation.model is null" if name is None else f"it has no '{name}'"
-                raise ServerError(
-                    f"{asked}, and the vLLM server calls its models {', '.join(known)}",
-                    "Set generation.model to one of them",
-                    where=server.address,
-                    key="generation.model",
-                    got=name,
-                    allowed=[*known],
-                )
+            models = await server.models(client)
+            if name is None and len({model.root for model in models}) == 1:
+                name = models[0].name  # the others are names of the same model
+            own = next((model for model in models if model.name == name), None)
+            if own is None:
+                raise unknown_model(server, name, [model.name for model in models])
+            self.longest = min(self.longest, own.longest or self.longest)
         assert name is not None, "there is a server at least"
         parts = self.servers, self.transport, self.scratch, self.precision, self.tolerance
         return InStep(*parts, name)
@@ -153,6 +147,19 @@ class VllmGenerator:
             completions = [self._completion(answer) for answer in answers]
             yield job.index, completions * (len(job.request.seeds) if greedy else 1)
 
+    def _check_room(self, jobs: Sequence[Job]) -> None:
+        """Refuse what the servers have no room for. Raises ServerError."""
+        most = max(jobs, key=lambda job: len(job.request.prompt_ids) + job.limit)
+        needed = len(most.request.prompt_ids) + most.limit
+        if needed > self.longest:
+            raise ServerError(
+                f"{len(most.request.prompt_ids)} prompt tokens + {most.limit} new ones exceed the "
+                f"{self.longest} that the vLLM servers were started for",
+                f"Start them with --max-model-len {needed} or more",
+                where=most.request.name or None,
+                got=needed,
+            )
+
     def _answered(
         self, jobs: Sequence[Job], sampling: Sampling
     ) -> Iterator[tuple[Job, list[Drawn]]]:
@@ -170,6 +177,7 @@ class VllmGenerator:
 
         if not jobs:
             return
+        self._check_room(jobs)
         limits = self.concurrency, self.retries, self.patience
         workers = Workers(self._client(), self.servers, in_step, ask, *limits)
         with asyncio.Runner() as runner:
@@ -194,3 +202,16 @@ class VllmGenerator:
     def _gave_up(self, failure: RequestFailed, times: int) -> ServerError:
         told = (server for server in self.servers if failure.message.startswith(server.address))
         return gave_up(next(told, self.servers[0]), failure, times)
+
+
+def unknown_model(server: VllmServer, name: str | None, known: list[str]) -> ServerError:
+    """Return the error that a server has no model of a name, or, without one, several."""
+    asked = "there are several models" if name is None else f"there is no model '{name}'"
+    return ServerError(
+        f"{asked} at the vLLM server",
+        f"Set generation.model to one of {', '.join(known)}",
+        where=server.address,
+        key="generation.model",
+        got=name,
+        allowed=known,
+    )
