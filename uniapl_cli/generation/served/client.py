@@ -74,7 +74,11 @@ class VllmServer:
         answer = await self.ask(client, "v1/models")
         listed = answer.get("data") if isinstance(answer, Mapping) else None
         cards = [card for card in listed or () if isinstance(card, Mapping)]
-        found = [Model(c["id"], c.get("root"), c.get("max_model_len")) for c in cards if isinstance(c.get("id"), str)]
+        found = [
+            Model(c["id"], c.get("root"), c.get("max_model_len"))
+            for c in cards
+            if isinstance(c.get("id"), str)
+        ]
         if not found:
             raise self.unusable("it lists no models")
         return found

@@ -1,0 +1,123 @@
+"""uniapl train whose rollouts and validation come from vLLM servers, and what else samples."""
+
+from pathlib import Path
+
+import pytest
+from vllm_standin import Fault, StandIn
+
+from uniapl_cli.chat import Chat
+from uniapl_cli.commands.generator import local_generator
+from uniapl_cli.commands.train import train
+from uniapl_cli.errors import ConfigError, ModelError, ServerError
+from uniapl_cli.generation.local import LocalGenerator
+from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.tiny.assets import resolve
+
+
+@pytest.fixture
+def server():
+    with StandIn(resolve("tiny:teacher")) as started:
+        yield started
+
+
+@pytest.fixture
+def config(tiny_config):
+    """config(server, *overrides, method, name): of a short run by that server."""
+
+    def make(server, *overrides, method="grpo", name="run"):
+        served = ["generation.kind=vllm", f"generation.addresses=[{server.address}]"]
+        served += ["model.path=tiny:teacher", "generation.patience=0", "run.device=cpu"]
+        return tiny_config(method, name, *served, *overrides)
+
+    return make
+
+
+def test_a_run_learns_from_the_servers_responses(server, config, logged):
+    given = config(server)
+    train(given)
+    run = RunDirectory(Path(given.run.dir))
+    rows = logged(run.path)
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert max(row["preference/sampler_gap"] for row in rows) < 1e-5
+    assert max(row["rollouts/probe_gap"] for row in rows) < 1e-4
+    assert run.finished
+    assert not run.scratch.exists()
+
+
+def test_an_adapter_is_learnt_from_the_servers_responses(server, config, logged):
+    pytest.importorskip("peft")
+    given = config(server, "model.adapter.rank=4", "training.steps=2")
+    train(given)
+    assert max(r["preference/sampler_gap"] for r in logged(Path(given.run.dir))) < 1e-5
+
+
+def test_held_out_prompts_are_answered_by_the_servers(server, config, tiny_data):
+    measured = ["validation.every=2", f"validation.prompts={tiny_data['eight']}"]
+    given = config(server, *measured, "training.steps=2", method="sft")
+    train(given)
+    assert [row["step"] for row in RunDirectory(Path(given.run.dir)).validated()] == [0, 2]
+    asked = [body for _, body in server.bodies if "ignore_eos" in body]
+    assert [(body["temperature"], body["n"]) for body in asked] == [(0, 1)] * 16
+
+
+def test_a_run_goes_on_when_its_server_is_back(server, config, logged, weights):
+    """It stops with a checkpoint of the steps done; the same config, elsewhere, goes on."""
+
+    def dies(route, body, before):
+        if "ignore_eos" in body:
+            steps.append(body)
+        return Fault(drop=True) if len(steps) > 3 * 2 else None
+
+    steps = []
+    server.faults = dies
+    given = config(server, "run.save_every=100", "generation.retries=0")
+    with pytest.raises(ServerError) as caught:
+        train(given)
+    run = RunDirectory(Path(given.run.dir))
+    assert caught.value.where == f"http://{server.address}"
+    assert run.newest_step == 3
+    assert [row["step"] for row in logged(run.path)] == [1, 2, 3]
+    with StandIn(resolve("tiny:teacher")) as other:
+        train(config(other, "run.save_every=100"))
+    assert [row["step"] for row in logged(run.path)] == [1, 2, 3, 4]
+    assert run.finished
+
+
+def test_a_server_that_was_never_there_leaves_no_checkpoint(server, config):
+    server.__exit__()
+    given = config(server)
+    with pytest.raises(ServerError):
+        train(given)
+    assert not RunDirectory(Path(given.run.dir)).has_state
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize(
+    ("key", "error", "overrides"),
+    [
+        ("generation.kind", ModelError, ["model.path=tiny:base"]),
+        ("sampling.temperature", ConfigError, ["sampling.temperature=0.005"]),
+        ("sampling.temperature", ConfigError, ["sampling.temperature=0"]),
+        ("sampling.top_p", ConfigError, ["sampling.top_p=0.9"]),
+        ("sampling.top_k", ConfigError, ["sampling.top_k=5"]),
+        ("generation.api_key_env", ConfigError, ["generation.api_key_env=NOT_SET_ANYWHERE"]),
+    ],
+)
+def test_what_servers_cannot_do_is_refused_before_the_first_step(
+    server, config, key, error, overrides, dry_run
+):
+    given = config(server, *overrides)
+    with pytest.raises(error) as caught:
+        train(given, dry_run=dry_run)
+    assert caught.value.key == key
+    assert server.bodies == []
+    assert not Path(given.run.dir).exists()
+
+
+def test_what_does_not_train_samples_in_this_process(server, config, new_policy, caplog):
+    policy = new_policy()
+    with caplog.at_level("INFO", "uniapl"):
+        made = local_generator(config(server), policy.model, Chat(policy.tokenizer), "eval.model")
+    assert isinstance(made, LocalGenerator)
+    assert any("generation.kind=vllm" in record.message for record in caplog.records)
+    assert server.bodies == []
