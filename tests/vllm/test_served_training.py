@@ -15,7 +15,7 @@ SIZES = [
     "sources.demonstration_rollouts.num_generations=8",
     "training.micro_batch_tokens=4096",
     "sampling.max_new_tokens=40",
-    "optim.lr=0.002",
+    "optim.lr=0.001",
     "run.save_every=4",
     "precision=float32",
 ]
@@ -63,6 +63,6 @@ def test_rewards_rise_as_with_the_generator_in_process(method, run, logged, weak
         rewards = [step[REWARD] for step in steps]
         gains[name] = sum(rewards[-3:]) / 3 - rewards[0]
     print(method, gains, [step[GAP] for step in rows["served"]])
-    assert min(gains.values()) > 0.1, gains
+    assert min(gains.values()) > 0.15, gains
     assert abs(gains["here"] - gains["served"]) < 0.2, gains
     assert all(step[GAP] < 1e-4 for step in rows["served"])
