@@ -32,7 +32,7 @@ class Grpo:
         context = self.policy.model.config.max_position_embeddings
         self.streams = make_streams(config, self.method, chat, context)
         shared = make_shared(config, self.method, chat, self.policy, None, "cpu")
-        self.sources = make_sources(config, self.method, chat, self.policy, shared)
+        self.sources = make_sources(config, self.method, shared)
         self.updater = Updater(self.policy, make_optimizer(config, self.policy.model), 1.0)
         self.tokens = {name: micro_batch_tokens(config, name, "cpu") for name in self.sources}
         generator = self.sources["rollouts"].generator

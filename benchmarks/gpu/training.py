@@ -192,7 +192,7 @@ def grpo(bench: Bench) -> None:
     frozen = freeze(copy.deepcopy(policy.model), resolve(bench.precision, policy.device))
     reference = Policy(frozen, policy.tokenizer, bench.precision)
     shared = make_shared(config, method, chat, policy, reference, bench.device)
-    sources = make_sources(config, method, chat, policy, shared)
+    sources = make_sources(config, method, shared)
     updater = Updater(policy, make_optimizer(config, policy.model), 1.0)
     sizes = {name: micro_batch_tokens(config, name, policy.device.type) for name in sources}
     bench.peak_gib()

@@ -14,7 +14,7 @@ def sources_of(assembled):
         config, chat, policy = assembled(method, *overrides)
         method = plan(config)
         shared = make_shared(config, method, chat, policy, None, "cpu")
-        return make_sources(config, method, chat, policy, shared)
+        return make_sources(config, method, shared)
 
     return make
 

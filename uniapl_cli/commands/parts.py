@@ -30,11 +30,15 @@ log = logging.getLogger("uniapl")
 
 @dataclass(frozen=True)
 class Shared:
-    """What sources, rewards and validation share, each made when it is first asked for.
+    """What sources, rewards and validation share.
 
-    supplies: what reward functions take, by the name of their parameter.
+    reference: the policy as it was at the start, where it is needed. generator: makes it when it is
+    first asked for. supplies: so too what reward functions take, by the name of their parameter.
     """
 
+    chat: Chat
+    policy: Policy
+    reference: Policy | None
     generator: Callable[[], Generator]
     supplies: Mapping[str, Callable[[], Any]]
 
@@ -62,7 +66,7 @@ def make_shared(
     method: Plan,
     chat: Chat,
     policy: Policy,
-    reference: Reference | None,
+    reference: Policy | None,
     device: str,
 ) -> Shared:
     """Return what is shared."""
@@ -78,19 +82,25 @@ def make_shared(
     }
     scratch = RunDirectory(Path(config.run.dir)).scratch.absolute()
     made = config, policy.model, chat, key, scratch, config.sampling if rollouts else None
-    return Shared(cache(lambda: training_generator(*made)), supplies)
+    generator = cache(lambda: training_generator(*made))
+    return Shared(chat, policy, reference, generator, supplies)
 
 
-def make_sources(
-    config: Config, method: Plan, chat: Chat, policy: Policy, shared: Shared
-) -> dict[str, Source]:
+def make_sources(config: Config, method: Plan, shared: Shared) -> dict[str, Source]:
     """Return the sources that the method ever draws from, in the order of its terms."""
     rewards: dict[str, Reward] = {
         name: make_reward(name, config.rewards[name], shared.supplies)
         for name in {t.reward: 0 for t in method.ever_active if t.reward is not None}
     }
-    generator, away = shared.generator(), is_elsewhere(config)
-    parts = Parts(chat, generator, rewards, config.sampling, config.seed, policy, away)
+    parts = Parts(
+        shared.chat,
+        shared.generator(),
+        rewards,
+        config.sampling,
+        config.seed,
+        shared.policy,
+        is_elsewhere(config),
+    )
     names = dict.fromkeys(term.source for term in method.ever_active)
     for name, kind in corrected(config, method).items():
         if kind != "off":

@@ -21,7 +21,7 @@ from uniapl_cli.commands.run import (
 )
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.commands.track import check_trackers
-from uniapl_cli.commands.train import execute, make_optimizer
+from uniapl_cli.commands.train import Job, execute, make_optimizer
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows
 from uniapl_cli.discriminators import discriminators
@@ -87,7 +87,7 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}
         open_run(run, config, device, inputs)
         announce_arithmetic(config)
-        execute(config, run, state, method, sources, lr)
+        execute(Job(config, run, method, lr, state, sources))
     judge = options.make(str(run.final), device, config.precision)
     accuracy = pair_accuracy(judge, heldout, config.seed)
     run.write("accuracy.json", json.dumps(accuracy, indent=1) + "\n")

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -119,13 +120,12 @@ def train(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
     device = use_device(config)
     policy, reference = policies(config, method, location, chat, device)
     shared = make_shared(config, method, chat, policy, reference, device)
-    sources = make_sources(config, method, chat, policy, shared)
-    parts = policy, reference, chat, context, shared
-    validation = make_validation(config, method, run, heldout, *parts)
+    sources = make_sources(config, method, shared)
+    validation = make_validation(config, method, run, heldout, context, shared)
     state = State(policy, make_optimizer(config, policy.model), streams)
     open_run(run, config, device, inputs)
     announce_arithmetic(config)
-    return execute(config, run, state, method, sources, lr, reference, validation)
+    return execute(Job(config, run, method, lr, state, sources, reference, validation))
 
 
 def check_packages(config: Config) -> None:
@@ -168,44 +168,44 @@ def make_optimizer(config: Config, model: Any) -> Optimizer:
         return optimizers.bind(config.optim)(model)
 
 
-def execute(
-    config: Config,
-    run: RunDirectory,
-    state: State,
-    method: Plan,
-    sources: Mapping[str, Source],
-    lr: Schedule,
-    reference: Policy | None = None,
-    validation: Validation | None = None,
-) -> dict[str, Any]:
-    """Run the loop in an opened run directory, write the final model, and close the directory."""
-    with closing(run), tracking(config, run) as shown:
-        return _execute(config, run, state, method, sources, lr, reference, validation, shown)
+@dataclass(frozen=True)
+class Job:
+    """A run that is ready to start: its directory is open and its parts are made."""
+
+    config: Config
+    run: RunDirectory
+    method: Plan
+    lr: Schedule
+    state: State
+    sources: Mapping[str, Source]
+    reference: Policy | None = None
+    validation: Validation | None = None
+
+    def settings(self) -> Settings:
+        """Return the loop's options."""
+        config, training = self.config, self.config.training
+        device = self.state.trainable.device.type
+        return Settings(
+            steps=training.steps,
+            lr=self.lr,
+            micro_batch_tokens={n: micro_batch_tokens(config, n, device) for n in self.sources},
+            max_grad_norm=training.max_grad_norm,
+            save_every=config.run.save_every,
+            num_iterations=training.num_iterations,
+            max_idle_updates=training.max_idle_updates,
+            gradients_every=config.run.gradients_every,
+        )
 
 
-def _execute(
-    config: Config,
-    run: RunDirectory,
-    state: State,
-    method: Plan,
-    sources: Mapping[str, Source],
-    lr: Schedule,
-    reference: Policy | None,
-    validation: Validation | None,
-    shown: Tracking,
-) -> dict[str, Any]:
+def execute(job: Job) -> dict[str, Any]:
+    """Run the loop, write the final model, and close the run directory."""
+    with closing(job.run), tracking(job.config, job.run) as shown:
+        return _execute(job, shown)
+
+
+def _execute(job: Job, shown: Tracking) -> dict[str, Any]:
+    config, run, state = job.config, job.run, job.state
     training, began = config.training, time.monotonic()
-    device = state.trainable.device.type
-    settings = Settings(
-        steps=training.steps,
-        lr=lr,
-        micro_batch_tokens={name: micro_batch_tokens(config, name, device) for name in sources},
-        max_grad_norm=training.max_grad_norm,
-        save_every=config.run.save_every,
-        num_iterations=training.num_iterations,
-        max_idle_updates=training.max_idle_updates,
-        gradients_every=config.run.gradients_every,
-    )
     if training.checkpoint_activations:
         with config.blaming("training.checkpoint_activations"):
             checkpoint_activations(state.trainable.model, config.precision)
@@ -218,17 +218,19 @@ def _execute(
         bar(str(config.method or "train"), training.steps) as progress,
     ):
         health = (
-            Health(run_facts(config, method, state.trainable.device)) if config.run.health else None
+            Health(run_facts(config, job.method, state.trainable.device))
+            if config.run.health
+            else None
         )
         reporter = Reporter(run, config.run, progress, stop, health, shown)
-        validate = partial(validation, reporter) if validation is not None else lambda done: None
-        parts = checkpoints, reporter, settings, reference, validate
-        if not run_loop(state, method, sources, *parts):
+        validate = partial(job.validation, reporter) if job.validation else lambda done: None
+        parts = checkpoints, reporter, job.settings(), job.reference, validate
+        if not run_loop(state, job.method, job.sources, *parts):
             assert stop.number is not None, "only a signal ends the loop early"
             raise Stopped(stop.number)
     with resumable(run):
         row = next(iter(run.validated()[::-1]), None)
-        save_model(run.final, config, method, run, state.trainable, row, {})
+        save_model(run.final, config, job.method, run, state.trainable, row, {})
         shutil.rmtree(run.scratch, ignore_errors=True)
     log.info("%d steps in %.0f s", training.steps, time.monotonic() - began)
     return finished(run)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from uniapl_cli.chat import Chat
 from uniapl_cli.commands.best import Best
 from uniapl_cli.commands.heldout import bind_metrics
 from uniapl_cli.commands.model_folder import save_model
@@ -29,7 +28,6 @@ from uniapl_cli.evaluation.validation import ValidationOptions
 from uniapl_cli.generation.likelihood import LikelihoodScorer
 from uniapl_cli.monitoring.reporter import Reporter
 from uniapl_cli.objectives.imitation import nll
-from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.runs.console import bar
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sources import StepContext
@@ -66,9 +64,6 @@ class Validation:
     batch_tokens: int | None
     preferred: Term | None
     rows: HeldOut
-    policy: Policy
-    reference: Reference | None
-    chat: Chat
     context: int
     shared: Shared
     best: Best | None
@@ -86,7 +81,7 @@ class Validation:
         if not self.is_due(step) or reporter.has_validated(step):
             return
         began = time.perf_counter()
-        with undisturbed(self.policy.model, self.policy.device):
+        with undisturbed(self.shared.policy.model, self.shared.policy.device):
             row = {name: value for name, value in self.measure() if value is not None}
         row["seconds"] = time.perf_counter() - began
         if self.best is not None:
@@ -96,7 +91,7 @@ class Validation:
     def measure(self) -> Iterator[tuple[str, float | None]]:
         """Yield the name and the value of each metric of the policy as it is now."""
         if self.rows.prompts or self.rows.tasks:
-            self.shared.generator().follow(self.policy)
+            self.shared.generator().follow(self.shared.policy)
         if self.rows.prompts:
             yield from self._answered()
         if self.rows.demonstrations:
@@ -109,9 +104,9 @@ class Validation:
 
     def _answered(self) -> Iterator[tuple[str, float | None]]:
         """Yield the metrics of the answers to held-out prompts, as `uniapl eval` has them."""
-        supplies = {**self.shared.supplies, "chat": lambda: self.chat}
+        supplies = {**self.shared.supplies, "chat": lambda: self.shared.chat}
         graded = bind_metrics(self.options.metrics, supplies)
-        model = LocalTeacher(self.shared.generator(), self.chat)
+        model = LocalTeacher(self.shared.generator(), self.shared.chat)
         judge = self.shared.supplies["judge"]()
         figures, _ = evaluate(self.rows.prompts, model, self.draw, graded, judge)
         yield from ((f"prompts/{name}", one.plain()["mean"]) for name, one in figures.items())
@@ -135,19 +130,19 @@ class Validation:
 
     def _means(self, term: Term, batches: Iterator[Batch]) -> dict[str, float]:
         tokens = self.tokens[term.source]
-        means = held_out_means(self.policy, term, batches, tokens, self.reference)
+        means = held_out_means(self.shared.policy, term, batches, tokens, self.shared.reference)
         return {name: mean.value for name, mean in means.items()}
 
     @property
     def _pad_id(self) -> int:
-        return self.chat.tokenizer.pad_token_id or 0
+        return self.shared.chat.tokenizer.pad_token_id or 0
 
     def _graded(self, task: Task) -> list[Graded]:
         """Return a benchmark's graded answers; a row that does not fit the model is wrong."""
         title = f"{task.name} {DRAW}"
         if task.compares_options:
             return choose(task.benchmark, task.items, self._likelihoods(task, title))
-        teacher = LocalTeacher(self.shared.generator(), self.chat, self.context)
+        teacher = LocalTeacher(self.shared.generator(), self.shared.chat, self.context)
         answers = Answers(self.draw, long_is_wrong=True)
         found = ask(task.items, answers, lambda: teacher, title)
         judge = self.shared.supplies["judge"]()
@@ -156,9 +151,9 @@ class Validation:
     def _likelihoods(self, task: Task, title: str) -> dict[str, list[Likelihood]]:
         known = {}
         scorer = LikelihoodScorer(
-            self.policy.model,
-            self.chat.tokenizer,
-            precision=self.policy.precision,
+            self.shared.policy.model,
+            self.shared.chat.tokenizer,
+            precision=self.shared.policy.precision,
             batch_tokens=self.batch_tokens,
         )
         with bar(title, len(task.items)) as shown:
@@ -174,16 +169,13 @@ def make_validation(
     method: Plan,
     run: RunDirectory,
     rows: HeldOut | None,
-    policy: Policy,
-    reference: Reference | None,
-    chat: Chat,
     context: int,
     shared: Shared,
 ) -> Validation | None:
     """Return what measures the policy as the config says; None where there are no rows for it."""
     if rows is None:
         return None
-    options, device = config.validation, policy.device.type
+    options, device = config.validation, shared.policy.device.type
     preferred = preference_term(config, method) if rows.preferences else None
     sources = ["demonstrations", *([preferred.source] if preferred else [])]
     return Validation(
@@ -194,12 +186,9 @@ def make_validation(
         getattr(config.generation, "batch_tokens", None),
         preferred,
         rows,
-        policy,
-        reference,
-        chat,
         context,
         shared,
-        _best(config, method, run, policy),
+        _best(config, method, run, shared.policy),
     )
 
 
