@@ -206,6 +206,26 @@ def test_a_server_that_comes_late_is_waited_for(serve, followed, answered):
     answered(followed(serve(faults=late), patience=60.0))
 
 
+def test_a_server_that_is_away_for_a_while_fails_each_request_once(
+    serve, followed, policy, requests
+):
+    def away(route, body, before):
+        if "ignore_eos" in body and not looks:
+            return Fault(drop=True, delay=0.1)  # all of them are under way
+        if route == "/health" and server.counts[COMPLETIONS] > known:
+            looks.append(route)
+            return Fault(503, "starting") if len(looks) < 4 else None
+        return None
+
+    looks = []
+    server = serve()
+    made = followed(server, concurrency=8, retries=1, patience=60.0)
+    known = server.counts[COMPLETIONS]
+    server.faults = away
+    assert len(list(made.generate(requests * 3, SAMPLING))) == 12
+    assert len(looks) == 4
+
+
 def test_a_refused_request_is_not_repeated(serve, followed, requests):
     def refuse(route, body, before):
         return Fault(400, {"error": "no"}) if "ignore_eos" in body else None

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
@@ -36,6 +36,7 @@ class Repairs(Protocol):
     """What gives a server its weights again: `InStep`."""
 
     versions: dict[VllmServer, str]
+    repairs: dict[VllmServer, asyncio.Future[None]]  # also those that are done
 
     async def repair(self, client: AsyncClient, server: VllmServer) -> None:
         """Give a server the weights of the others, where it does not have them."""
@@ -85,6 +86,14 @@ def _reason(server: VllmServer, failure: RequestFailed) -> str:
     return failure.message.removeprefix(f"{server.address}: ")
 
 
+async def ended(tasks: Iterable[asyncio.Future[None]]) -> None:
+    """Cancel tasks, and return when they have ended."""
+    left = [task for task in tasks if not task.done()]
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
 @dataclass
 class Workers:
     """Ask servers for the answers to jobs, `concurrency` at a time each.
@@ -110,7 +119,9 @@ class Workers:
         """Begin to ask."""
         self.jobs: asyncio.Queue[Job] = asyncio.Queue()
         self.done: asyncio.Queue[tuple[Job, list[Drawn]]] = asyncio.Queue()
-        self.mending = {server: asyncio.Lock() for server in self.servers}
+        self.well = {server: asyncio.Event() for server in self.servers}
+        for event in self.well.values():
+            event.set()
         for job in jobs:
             self.jobs.put_nowait(job)
         many = min(self.concurrency, len(jobs))
@@ -131,30 +142,35 @@ class Workers:
 
     async def stop(self) -> None:
         """Hang up whatever is under way, which ends it at the servers too."""
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await ended(self.tasks)
+        await ended(self.in_step.repairs.values())  # which take no request until they have ended
         await self.client.aclose()
         if self.failures:
             counts = ", ".join(f"{kind} x{n}" for kind, n in self.failures.most_common())
             log.info("failed requests to vLLM servers, repeated: %s", counts)
 
     async def _work(self, server: VllmServer) -> None:
+        well = self.well[server]
         while True:
+            await well.wait()
             job = await self.jobs.get()
+            if not well.is_set():  # it fell ill while there was nothing to do
+                self.jobs.put_nowait(job)
+                continue
             try:
-                answers = await self._asked(server, job)
+                self.done.put_nowait((job, await self._asked(server, job)))
             except RequestFailed as failure:
+                first = well.is_set()
+                well.clear()  # nothing more is sent until it is well again
                 self._put_back(server, job, failure)
-                await self.sleep(pause(failure.wait, job.tries, job.index))
-                await self._mend(server)
-            else:
-                self.done.put_nowait((job, answers))
+                if first:
+                    await self.sleep(pause(failure.wait, job.tries, job.index))
+                    await self._mend(server)
+                    well.set()
 
     async def _asked(self, server: VllmServer, job: Job) -> list[Drawn]:
         """Return the answers to a job from the weights that the server should have."""
-        async with self.mending[server]:
-            version = self.in_step.versions.get(server)
+        version = self.in_step.versions.get(server)
         answers = await self._watched(server, job)
         if await server.weight_version(self.client) != version:
             raise RequestFailed("restart", f"{server.address}: the server has restarted")
@@ -186,13 +202,12 @@ class Workers:
 
     async def _mend(self, server: VllmServer) -> None:
         """Wait for a server, and give it its weights again. Raises ServerError and ModelError."""
-        async with self.mending[server]:
-            for attempt in count(1):
-                await wait_for(self.client, server, self.patience, self.sleep)
-                try:
-                    await self.in_step.repair(self.client, server)
-                    return
-                except RequestFailed as failure:
-                    if not failure.repeatable or attempt > self.retries:
-                        raise gave_up(server, failure, attempt) from None
-                    await self.sleep(pause(failure.wait, attempt, attempt))
+        for attempt in count(1):
+            await wait_for(self.client, server, self.patience, self.sleep)
+            try:
+                await self.in_step.repair(self.client, server)
+                return
+            except RequestFailed as failure:
+                if not failure.repeatable or attempt > self.retries:
+                    raise gave_up(server, failure, attempt) from None
+                await self.sleep(pause(failure.wait, attempt, attempt))
