@@ -68,8 +68,9 @@ test-browser: $(INSTALLED)  ## drive the HTML page in Chromium, which must be in
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,browser]'
 	pytest -m browser
 
+# No folder of tests is named vllm: pytest makes them importable, and peers would take it for that one.
 test-vllm: $(INSTALLED) vllm-env  ## ask a real vLLM, in VLLM_ENV: a quarter of an hour
-	UNIAPL_VLLM=$(abspath $(VLLM_ENV))/bin/vllm pytest -m vllm tests/vllm
+	UNIAPL_VLLM=$(abspath $(VLLM_ENV))/bin/vllm pytest -m vllm tests/real_vllm
 
 check: $(INSTALLED)  ## lint, types, import contracts
 	ruff check
