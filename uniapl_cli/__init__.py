@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from uniapl_cli.files import Row as Row
     from uniapl_cli.monitoring.trackers import TrackedRun as TrackedRun
     from uniapl_cli.monitoring.trackers import trackers
-    from uniapl_cli.objectives import advantages, objectives, reductions
+    from uniapl_cli.objectives import advantages, corrections, objectives, reductions
     from uniapl_cli.options import Options as Options
     from uniapl_cli.options import key as key
     from uniapl_cli.plugins import load_plugins as load_plugins
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     register_objective = objectives.register
     register_advantage = advantages.register
     register_reduction = reductions.register
+    register_correction = corrections.register
     register_source = sources.register
     register_reward_function = reward_functions.register
     register_schedule = schedules.register
@@ -94,6 +95,7 @@ _PUBLIC = {
     "register_objective": "objectives:objectives.register",
     "register_advantage": "objectives:advantages.register",
     "register_reduction": "objectives:reductions.register",
+    "register_correction": "objectives:corrections.register",
     "register_source": "sources:sources.register",
     "register_reward_function": "rewards:reward_functions.register",
     "register_schedule": "training.schedules:schedules.register",

@@ -20,6 +20,15 @@ def test_what_stays_and_the_longest_rows(tiny_config, method):
         assert 0 < row["prompt"] < 128 and row["response"] > 0, source
 
 
+def test_a_correction_is_told_wherever_rollouts_are_sampled(tiny_config):
+    own = "sources.rollouts.correction={kind: sequence, cap: 3}"
+    assert train(tiny_config("grpo", "run", own), dry_run=True)["correction"] == {
+        "rollouts": "sequence"
+    }
+    assert train(tiny_config("grpo", "run"), dry_run=True)["correction"] == {"rollouts": "off"}
+    assert "correction" not in train(tiny_config("sft", "run"), dry_run=True)
+
+
 def test_of_an_adapter_nothing_is_guessed(tiny_config):
     pytest.importorskip("peft")
     assert train(tiny_config("sft", "run", "model.adapter.rank=4"), dry_run=True)["takes"] == {}

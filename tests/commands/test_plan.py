@@ -43,6 +43,17 @@ def test_methods(method, folder):
     assert [path.name for path in folder.iterdir()] == ["config.json"]
 
 
+def test_several_corrected_updates_take_a_pass_in_advance(folder):
+    given, corrected = [f"model.path={folder}"], "sources.rollouts.correction=token"
+    for updates in (1, 2):
+        plain, weighed = (
+            planned("grpo", *given, f"training.num_iterations={updates}", *more)["seconds"]
+            for more in ([], [corrected])
+        )
+        assert set(weighed) - set(plain) == ({"correction"} if updates > 1 else set())
+    assert 0 < weighed["correction"] < weighed["training"]
+
+
 def test_a_remote_discriminator_takes_no_memory(folder):
     server = {"kind": "polar_server", "engine": "vllm", "addresses": ["127.0.0.1:1"]}
     given = [f"discriminator.{name}={json.dumps(value)}" for name, value in server.items()]
