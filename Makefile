@@ -68,9 +68,12 @@ test-browser: $(INSTALLED)  ## drive the HTML page in Chromium, which must be in
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,browser]'
 	pytest -m browser
 
+# SMOLLM2 is the folder that benchmarks/gpu/fetch_smollm2.py makes; without it, some tests skip.
 # No folder of tests is named vllm: pytest makes them importable, and peers would take it for that one.
+SMOLLM2 ?= work/smollm2
 test-vllm: $(INSTALLED) vllm-env  ## ask a real vLLM, in VLLM_ENV: a quarter of an hour
-	UNIAPL_VLLM=$(abspath $(VLLM_ENV))/bin/vllm pytest -m vllm tests/real_vllm
+	UNIAPL_VLLM=$(abspath $(VLLM_ENV))/bin/vllm UNIAPL_SMOLLM2=$(abspath $(SMOLLM2)) \
+		pytest -m vllm tests/real_vllm
 
 check: $(INSTALLED)  ## lint, types, import contracts
 	ruff check

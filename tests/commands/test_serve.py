@@ -166,7 +166,9 @@ def test_only_a_policys_weights_may_be_replaced(ready):
 
 def test_it_has_the_names_that_requests_call_it_by(ready):
     path = resolve("tiny:teacher")
-    assert ready("policy", TEACHER, dry_run=True).result["names"] == ["policy", path]
+    assert ready("policy", TEACHER, dry_run=True).result["names"] == ["policy"]
+    served = ["generation.kind=vllm", "generation.addresses=[a:1]", "generation.model=m"]
+    assert ready("policy", TEACHER, *served, dry_run=True).result["names"] == ["m"]
     named = [ASKED, "teacher.server.url=http://a/v1"]
     assert ready("teacher", *named).result["names"] == [path]
     assert ready("teacher", *named, "teacher.server.model=m").result["names"] == ["m", path]
@@ -176,8 +178,7 @@ def test_it_has_the_names_that_requests_call_it_by(ready):
 def test_what_it_says_to_set_is_a_config(ready, role, words):
     told = ready(role, words, port=81, dry_run=True).result
     assert "127.0.0.1:81" in told["set"]
-    if role == "teacher":
-        load_config(None, [words, *told["set"].split()])
+    load_config(None, [words, *told["set"].split()])
 
 
 def test_a_discriminator_answers_with_its_scores(ready):
@@ -221,6 +222,18 @@ def test_what_cannot_be_served_is_refused(ready, tmp_path, role, words, key):
         ready(role, *words)
     assert caught.value.key == key
     assert not (tmp_path / "folder").exists()
+
+
+def test_an_adapter_is_not_served_by_itself(ready, tmp_path):
+    folder = tmp_path / "adapter"
+    shutil.copytree(resolve("tiny:teacher"), folder, copy_function=shutil.copyfile)
+    folder.chmod(0o755)
+    (folder / "config.json").unlink()
+    of = {"base_model_name_or_path": resolve("tiny:teacher")}
+    (folder / "adapter_config.json").write_text(json.dumps(of))
+    with pytest.raises(ModelError) as caught:
+        ready("teacher", f"teacher.path={folder}")
+    assert (caught.value.key, caught.value.got) == ("teacher.path", str(folder))
 
 
 def test_narrow_heads_are_a_gpus_matter(ready):

@@ -63,6 +63,20 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "teacher-gen, nothing given": ("teacher-gen", ("key", "allowed")),
     "filter-gt, no output": ("filter-gt filter.responses=demo.jsonl", ("key", "allowed")),
     "score, no discriminator": (SCORE.replace("discriminator.path=tiny:polar ", ""), ("key",)),
+    "serve, an unknown model": (
+        "serve polici model.path=tiny:teacher",
+        ("got", "allowed", "suggestion"),
+    ),
+    "serve, nothing given": ("serve", ("key", "allowed")),
+    "serve, heads that vLLM does not compute on a CPU": (
+        f"serve model.path=tiny:base {THREADS}",
+        ("key", "got", "allowed"),
+    ),
+    "serve, no vLLM": (f"serve model.path=tiny:teacher --run --vllm absent {THREADS}", ("got",)),
+    "serve, a folder of something else": (
+        f"serve model.path=tiny:teacher --folder . {THREADS}",
+        ("got",),
+    ),
     "plan, an unknown card": (
         "plan sft model.path=tiny:base training.steps=1 --gpu h1000",
         ("key", "got", "allowed", "suggestion"),

@@ -1,6 +1,7 @@
 """Real vLLM servers, started through `uniapl serve --run`: one at a time, for they are large.
 
-UNIAPL_VLLM names the `vllm` command of an environment; `make test-vllm` does.
+UNIAPL_VLLM names the `vllm` command of an environment, and UNIAPL_SMOLLM2 the folder that
+benchmarks/gpu/fetch_smollm2.py makes; `make test-vllm` sets both.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import pytest
 from uniapl_cli.serving import keeper
 
 VLLM = os.environ.get("UNIAPL_VLLM", "")
+SMOLLM2 = Path(os.environ.get("UNIAPL_SMOLLM2") or "work/smollm2")
 HERE = Path(__file__).parent
 CPU = ("run.device=cpu", "run.threads=1")
 # Seconds in which a server is ready on a busy machine.
@@ -167,3 +169,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., S
 def tied_server(served: Callable[..., Server]) -> Server:
     """tiny:teacher as the policy: heads 32 wide, and a head tied to the embeddings."""
     return served("policy", "model.path=tiny:teacher", "precision=float32")
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> str:
+    """The folder of SmolLM2-135M-Instruct, a real model with a tied head."""
+    if not (SMOLLM2 / "config.json").is_file():
+        pytest.skip("UNIAPL_SMOLLM2 names no folder; benchmarks/gpu/fetch_smollm2.py makes one")
+    return str(SMOLLM2)
+
+
+@pytest.fixture
+def smollm2_server(served: Callable[..., Server], smollm2: str) -> Server:
+    """SmolLM2 as the policy."""
+    limits = ("data.max_prompt_tokens=512", "sampling.max_new_tokens=256")
+    return served("policy", f"model.path={smollm2}", "precision=float32", *limits)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from uniapl_cli.serving.launch import GIB, Launch, head_size, kv_bytes
+from uniapl_cli.serving.launch import GIB, Launch, kv_bytes
 
 PLAIN = {
     "model": "folder",
@@ -70,10 +70,9 @@ def test_what_the_environment_says():
 
 
 @pytest.mark.parametrize(("head_dim", "size"), [(32, 32), (None, 16)])
-def test_sizes_of_a_model(head_dim, size):
+def test_the_bytes_of_a_token(head_dim, size):
     text = SimpleNamespace(
         num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, hidden_size=64
     )
     text.head_dim, text.get_text_config = head_dim, lambda: text
-    assert head_size(text) == size
     assert kv_bytes(text, 4) == 2 * 3 * 2 * size * 4

@@ -8,11 +8,11 @@ from uniapl_cli.errors import ConfigError
 from uniapl_cli.teachers import dialects
 from uniapl_cli.types import Sampling
 
-OFF = {"chat_template_kwargs": {"enable_thinking": False}}
+OFF = {"chat_template_kwargs": {"enable_thinking": False}, "min_p": 0.0, "repetition_penalty": 1.0}
 
 
 @pytest.mark.parametrize(("name", "off"), [("vllm", -1), ("sglang", -1), ("lmdeploy", 0)])
-def test_top_k_is_always_sent(name, off):
+def test_what_is_off_is_sent_too(name, off):
     speak = dialects[name].definition
     assert speak(Sampling(), False) == {"top_k": off, **OFF}
     assert speak(Sampling(top_k=20), False) == {"top_k": 20, **OFF}

@@ -64,6 +64,7 @@ def test_the_request_says_how_to_sample_and_what_not_to_think(serve, teacher):
             "seed": SEED % 2**31,
             "chat_template_kwargs": {"enable_thinking": False},
             "min_p": 0.1,
+            "repetition_penalty": 1.0,
         }
     ]
 

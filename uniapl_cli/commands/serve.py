@@ -46,7 +46,7 @@ def serve(config: Config, role: str, start: Start, *, dry_run: bool = False) -> 
     With `dry_run` nothing is written. Raises ConfigError, ModelError and OutputError.
     """
     if role not in ROLES:
-        raise unknown("server", role, ROLES, ConfigError)
+        raise unknown("model to serve", role, ROLES, ConfigError)
     launch = ROLES[role](config, start.folder or Path("served") / role, dry_run)
     words = launch.words(start.vllm, start.host, start.port, start.more)
     environment = launch.environment()

@@ -20,12 +20,14 @@ from uniapl_cli.discriminators.polar.internlm2 import is_official, llama_config
 from uniapl_cli.discriminators.polar.polar import read_settings
 from uniapl_cli.errors import ModelError
 from uniapl_cli.folders import check_folder_output
+from uniapl_cli.generation.served.servable import check_heads
+from uniapl_cli.generation.served.transports import transports
 from uniapl_cli.loading import context_of, load_tokenizer, read_model_config
 from uniapl_cli.loading.files import check_objects
 from uniapl_cli.loading.models import whole_model
 from uniapl_cli.precision import resolve as dtype_of
 from uniapl_cli.serving.folders import MARK, write_official
-from uniapl_cli.serving.launch import CPU_HEADS, Launch, head_size, kv_bytes
+from uniapl_cli.serving.launch import Launch, kv_bytes
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.policy import load_model, refuse_classifier, save_folder
 
@@ -49,6 +51,7 @@ def policy(config: Config, folder: Path, dry_run: bool) -> Launch:
         "--logprobs-mode": logprobs_mode(config.sampling.temperature),
         "--chat-template": None if template is None else str(template_file(template).absolute()),
         "--override-generation-config": stop_tokens(location, chat),
+        **transport_flags(config),
     }
     with config.blaming("model.path"):
         model_config = read_model_config(location, config.model.revision)
@@ -63,7 +66,7 @@ def policy(config: Config, folder: Path, dry_run: bool) -> Launch:
         launch = replace(launch, model=str(folder.absolute()), revision=None, local=True)
     return replace(
         launch,
-        names=["policy", *launch.names],
+        names=[getattr(config.generation, "model", None) or "policy"],
         options=options,
         variables={"VLLM_SERVER_DEV_MODE": "1"},
     )
@@ -129,15 +132,7 @@ def launched(config: Config, named: Any, location: str, model_config: Any, conte
         )
     device = device_name(config)
     on_cpu, dtype = not device.startswith("cuda"), dtype_of(config.precision, device)
-    size = head_size(model_config)
-    if on_cpu and size not in CPU_HEADS:
-        raise ModelError(
-            f"the heads of '{named.path}' are {size} wide, for which vLLM has no kernel on a CPU",
-            "Serve it on a GPU, or take a model whose heads are "
-            f"{', '.join(map(str, CPU_HEADS[:-1]))} or {CPU_HEADS[-1]} wide",
-            got=size,
-            allowed=[*map(str, CPU_HEADS)],
-        )
+    check_heads(model_config, "cpu" if on_cpu else device, advice="Serve it on a GPU")
     return Launch(
         model=location,
         names=[*dict.fromkeys([resolve(named.path), location])],
@@ -157,6 +152,12 @@ def longest(config: Config) -> int:
     if config.eval.server is not None:
         samplings += [draw.sampling for draw in config.eval.draws.values()]
     return max(sampling.max_new_tokens for sampling in samplings if sampling is not None)
+
+
+def transport_flags(config: Config) -> Mapping[str, Any]:
+    """Return the options that a server needs for weights to be brought to it."""
+    sync = getattr(config.generation, "sync", None)
+    return {} if sync is None else transports.entry(sync).traits.get("flags", {})
 
 
 def logprobs_mode(temperature: float) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from uniapl_cli.generation.served.servable import head_size
+
 # Sequences of full length that the keys and values on a CPU should hold, and the most GiB for them.
 SEQUENCES, MOST_GIB = 32, 4
 # Tokens of a step on a CPU, if no prompt is longer.
 STEP_TOKENS = 8192
 GIB = 2**30
-# Numbers of an attention head that vLLM's kernels for a CPU take.
-CPU_HEADS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,8 @@ def _flag(name: str, value: Any) -> list[str]:
 
 
 def kv_bytes(config: Any, bytes_a_number: int) -> int:
-    """Return the bytes of a token's keys and values, by a model's config.json."""
-    text = config.get_text_config()
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    return 2 * text.num_hidden_layers * heads * head_size(text) * bytes_a_number
-
-
-def head_size(config: Any) -> int:
-    """Return the numbers of one attention head's key."""
-    text = config.get_text_config()
-    return getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    """Return the bytes of a token's keys and values by a model's config."""
+    text, size = config.get_text_config(), head_size(config) or 0
+    layers: int = getattr(text, "num_hidden_layers", 0)
+    heads: int = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    return 2 * layers * heads * size * bytes_a_number

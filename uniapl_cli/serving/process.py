@@ -10,15 +10,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from uniapl_cli.errors import UniAPLError
+from uniapl_cli.errors import ServerError
 from uniapl_cli.serving import keeper
 
 # Seconds beyond its grace in which a server's group has ended.
 AFTER = 10.0
-
-
-class ServerError(UniAPLError):
-    """A server that cannot be started, or that ended by itself."""
 
 
 def find_program(name: str) -> str:

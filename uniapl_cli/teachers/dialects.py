@@ -1,7 +1,8 @@
 """How each kind of server spells what the OpenAI protocol has no field for.
 
 A sampling parameter that is left out is not off: servers fill it in from the model's own
-generation_config.json (Qwen3's says top_k = 20), LMDeploy with 40, transformers decodes greedily.
+generation_config.json (Qwen3's says top_k = 20, Qwen2.5's repetition_penalty = 1.05), LMDeploy with
+40, transformers decodes greedily.
 So each dialect sends every parameter, also those that are switched off.
 """
 
@@ -15,6 +16,9 @@ from uniapl_cli.errors import ConfigError
 from uniapl_cli.registry import Registry
 from uniapl_cli.types import Sampling
 
+# What Sampling has no name for, switched off.
+OFF = {"min_p": 0.0, "repetition_penalty": 1.0}
+
 # (sampling, whether to think) -> fields of the request's body; None leaves a common field out.
 Dialect = Callable[[Sampling, bool], dict[str, Any]]
 dialects: Registry[Dialect] = Registry("dialect")
@@ -24,13 +28,13 @@ dialects: Registry[Dialect] = Registry("dialect")
 @dialects.register("sglang")
 def vllm(sampling: Sampling, thinking: bool) -> dict[str, Any]:
     """Speak to vLLM or SGLang: -1 switches top_k off."""
-    return {"top_k": sampling.top_k or -1, **_thinking(thinking)}
+    return {"top_k": sampling.top_k or -1, **OFF, **_thinking(thinking)}
 
 
 @dialects.register("lmdeploy")
 def lmdeploy(sampling: Sampling, thinking: bool) -> dict[str, Any]:
     """Speak to LMDeploy: 0 switches top_k off."""
-    return {"top_k": sampling.top_k, **_thinking(thinking)}
+    return {"top_k": sampling.top_k, **OFF, **_thinking(thinking)}
 
 
 @dialects.register("transformers")

@@ -49,18 +49,23 @@ def check_servable(options: Any, config: Any, device: str, sampling: Sampling) -
     compute on the like. Raises ModelError and ConfigError.
     """
     servers_of(options.addresses, options.timeout, options.api_key_env)
-    size = head_size(config)
-    if device == "cpu" and size is not None and size not in CPU_HEADS:
-        raise ModelError(
-            f"on a CPU vLLM has no attention for heads of {size} numbers, as this model's are",
-            "Set generation.kind=local",
-            key="generation.kind",
-            got=size,
-            allowed=list(map(str, CPU_HEADS)),
-        )
+    check_heads(config, device, key="generation.kind", advice="Set generation.kind=local")
     if 0 < sampling.temperature < LOWEST_TEMPERATURE:
         raise ConfigError(
             f"vLLM takes {LOWEST_TEMPERATURE:g} for any lower temperature but 0",
             key="sampling.temperature",
             got=sampling.temperature,
+        )
+
+
+def check_heads(config: Any, device: str, *, advice: str, key: str | None = None) -> None:
+    """Refuse heads that vLLM does not compute on the device. Raises ModelError."""
+    size = head_size(config)
+    if device == "cpu" and size is not None and size not in CPU_HEADS:
+        raise ModelError(
+            f"on a CPU vLLM has no attention for heads of {size} numbers, as this model's are",
+            advice,
+            key=key,
+            got=size,
+            allowed=list(map(str, CPU_HEADS)),
         )
