@@ -1,5 +1,8 @@
 """uniapl train whose rollouts and validation come from vLLM servers, and what else samples."""
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from uniapl_cli.commands.train import train
 from uniapl_cli.errors import ConfigError, ModelError, ServerError
 from uniapl_cli.generation.local import LocalGenerator
 from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.runs.signals import Stopped
 from uniapl_cli.tiny.assets import resolve
 
 
@@ -81,6 +85,25 @@ def test_a_run_goes_on_when_its_server_is_back(server, config, logged, weights):
         train(config(other, "run.save_every=100"))
     assert [row["step"] for row in logged(run.path)] == [1, 2, 3, 4]
     assert run.finished
+
+
+def test_ctrl_c_hangs_up_and_saves_the_steps_done(server, config):
+    def interrupt(route, body, before):
+        if "ignore_eos" not in body:
+            return None
+        asked.append(body)
+        if len(asked) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return Fault(delay=60.0) if len(asked) > 4 else None
+
+    asked = []
+    server.faults = interrupt
+    given, began = config(server, "run.save_every=100"), time.monotonic()
+    with pytest.raises(Stopped):
+        train(given)
+    assert time.monotonic() - began < 50
+    assert RunDirectory(Path(given.run.dir)).newest_step == 2
+    assert not server.paused
 
 
 def test_a_server_that_was_never_there_leaves_no_checkpoint(server, config):

@@ -48,6 +48,7 @@ TWO = (
     "sources.labels.rows_per_step=2 sources.choices.rows_per_step=1"
 )
 BARE = {"key": "a", "prompt": "Hi"}
+SERVED = "generation.kind=vllm generation.addresses=[127.0.0.1:9] generation.patience=0"
 SERVERS = "discriminator.kind=polar_server discriminator.engine=vllm discriminator.retries=0"
 
 HELD_OUT = "validation.every=2 validation.prompts=demo.jsonl"
@@ -134,6 +135,19 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "eval, an output that is a file": (f"{EVAL} eval.out=demo.jsonl", KEYED),
     "eval, a metric without its discriminator": (f"{EVAL} eval.metrics=[discriminator]", ("key",)),
     "eval, answers too long": (f"{EVAL} eval.draws.greedy.sampling.max_new_tokens=600", ("where",)),
+    "train, heads that vLLM does not have": (train("agrpo", f"{SCORED} {SERVED}"), KEYED),
+    "train, no vLLM server there": (
+        train("agrpo", f"{SCORED} {SERVED} model.path=tiny:teacher"),
+        ("where", "got"),
+    ),
+    "train, a temperature that vLLM does not have": (
+        train("agrpo", f"{SCORED} {SERVED} model.path=tiny:teacher sampling.temperature=0.005"),
+        KEYED,
+    ),
+    "train, a vLLM server named twice": (
+        train("agrpo", f"{SCORED} {SERVED} generation.addresses=[h:1,http://h:1/]"),
+        KEYED,
+    ),
     "teacher-gen, a file of something else": (f"{TEACH} teach.out=demo.jsonl", ("got",)),
     "teacher-gen, responses made otherwise": (f"{TEACH}; {TEACH} seed=1", ("got",)),
     "teacher-gen, a dialect that cannot say it": (

@@ -25,6 +25,9 @@ from uniapl_cli.cli.session import _advice
 from uniapl_cli.commands.status import status
 from uniapl_cli.commands.track import check_trackers, track
 from uniapl_cli.config.render import to_yaml
+from uniapl_cli.generation.served.client import VllmServer
+from uniapl_cli.generation.served.vllm import unknown_model
+from uniapl_cli.generation.served.workers import gave_up
 from uniapl_cli.http import RequestFailed, post
 from uniapl_cli.monitoring.check import RunFacts
 from uniapl_cli.monitoring.health import Health
@@ -207,6 +210,10 @@ def refusal(status: int, text: str) -> str:
     raise AssertionError("it was not refused")
 
 
+def served(failure: RequestFailed, *, times: int = 9) -> None:
+    raise gave_up(VllmServer("http://h:8000"), failure, times, "rows.jsonl:7")
+
+
 GOING_ON = {
     "with other data": (),
     "by another config": ("seed=1",),
@@ -241,6 +248,21 @@ MISTAKES: dict[str, Mistake] = {
     **{f"health, {name}": Mistake(partial(health, metrics)) for name, metrics in UNHEALTHY.items()},
     "health, clipped at every step": Mistake(partial(health, {"grad_norm": 40.0}, since=1)),
     "health, held-out rows get worse": Mistake(overoptimised),
+    "vLLM, answers that are none": Mistake(
+        lambda: served(VllmServer("http://h:8000").unusable("no choices")), ("where", "got")
+    ),
+    "vLLM, a request that it refuses": Mistake(
+        lambda: served(RequestFailed("HTTP 400", "HTTP 400 no", repeatable=False), times=1),
+        ("where", "got"),
+    ),
+    "vLLM, a model that it does not have": Mistake(
+        lambda: _raise(unknown_model(VllmServer("http://h:8000"), "mine", ["a", "b"])),
+        ("where", "key", "got", "allowed"),
+    ),
+    "vLLM, several models": Mistake(
+        lambda: _raise(unknown_model(VllmServer("http://h:8000"), None, ["a", "b"])),
+        ("where", "key", "allowed"),
+    ),
     "idle, equal rewards": Mistake(
         partial(idle, {EQUAL: 1.0, "rollouts/verifier/mean": 0.0}),
         ("got",),
