@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# Words of eight bytes that are summed at a time.
+# Words of four bytes that are summed at a time.
 WORDS = 2**18
 
 
@@ -39,26 +39,27 @@ def trace(tensor: Tensor) -> list[int]:
 
 
 def _sums(tensor: Tensor) -> Iterator[Tensor]:
-    """Yield sums (), modulo 2^64, of words of eight bytes times odd random numbers of their places.
+    """Yield sums (), modulo 2^64, of words of four bytes times odd random numbers of their places.
 
-    A change of one word always shows, one of several but for a chance of about 2^-63.
+    A change of one word always shows, one of several but for a chance of 2^-32: a number has 64
+    bits, so that those of a product tell of the highest bit of a word too.
     """
     for words in _words(tensor):
-        yield (words * _numbers(words.device)[: len(words)]).sum()
+        yield words.long().mul_(_numbers(words.device)[: len(words)]).sum()
 
 
 def _words(tensor: Tensor) -> Iterator[Tensor]:
-    """Yield the bits of a tensor as int64; the last bytes are filled up with zeros."""
+    """Yield the bits of a tensor as int32; the last bytes are filled up with zeros."""
     flat = tensor.detach().contiguous().reshape(-1)
-    if flat.storage_offset() * flat.element_size() % 8:
+    if flat.storage_offset() * flat.element_size() % 4:
         flat = flat.clone()
-    whole = flat.nbytes // 8 * 8 // flat.element_size()
+    whole = flat.nbytes // 4 * 4 // flat.element_size()
     if whole:
-        yield from flat[:whole].view(torch.int64).split(WORDS)
+        yield from flat[:whole].view(torch.int32).split(WORDS)
     if whole < len(flat):
-        rest = flat.new_zeros(8 // flat.element_size())
+        rest = flat.new_zeros(4 // flat.element_size())
         rest[: len(flat) - whole] = flat[whole:]
-        yield rest.view(torch.int64)
+        yield rest.view(torch.int32)
 
 
 @cache

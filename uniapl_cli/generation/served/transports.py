@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
+from uniapl_cli.errors import ServerError
 from uniapl_cli.generation.served.client import VllmServer
+from uniapl_cli.http import RequestFailed
 from uniapl_cli.registry import Registry
 from uniapl_cli.tensors import TokenBatch
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
+
+
+# What vLLM says of a folder that is not there, and of one without weights.
+UNSEEN = ("Repo id must be", "Cannot find any model weights")
 
 
 class Served(Protocol):
@@ -62,15 +68,27 @@ class FolderTransport:
     """A folder that is written here and read by the servers under the same path; any device."""
 
     def __init__(self, *, scratch: Path) -> None:
-        self.folder = scratch / "policy"
+        self.folder = scratch.resolve() / "policy"  # a server has a working directory of its own
 
     def pack(self, policy: Served, dtype: torch.dtype) -> None:
         """Write the folder. Raises OutputError."""
         policy.export(self.folder, dtype)
 
     async def deliver(self, client: AsyncClient, server: VllmServer) -> None:
-        """Have the server read the folder."""
-        await server.reload(client, self.folder)
+        """Have the server read the folder. Raises RequestFailed and ServerError."""
+        try:
+            await server.reload(client, self.folder)
+        except RequestFailed as failure:
+            if not any(words in failure.message for words in UNSEEN):
+                raise
+            raise ServerError(
+                f"the vLLM server does not see the weights in {self.folder}",
+                "Start it again where this folder is, under the same path: on this machine, or "
+                "with a file system that both share",
+                where=server.address,
+                key="generation.sync",
+                got=str(self.folder),
+            ) from None
 
     def restarted(self, server: VllmServer) -> None:
         """Do nothing: all of the weights are read each time."""

@@ -75,7 +75,6 @@ class InStep:
         self.packed: str | None = None  # the fingerprint of the weights that servers are to have
         self.gaps: dict[VllmServer, float] = {}  # of those that have them, by the probe
         self.tried: set[tuple[VllmServer, float, float, int]] = set()
-        self.repairs: dict[VllmServer, asyncio.Future[None]] = {}
 
     async def bring(
         self, client: AsyncClient, policy: Served, sampling: Sampling | None = None
@@ -102,16 +101,12 @@ class InStep:
     async def repair(self, client: AsyncClient, server: VllmServer) -> None:
         """Give a server that failed, and answers again, the weights of the last `bring`.
 
-        Does nothing where it still has them. Callers that come together are served at once.
-        Raises RequestFailed and ModelError as `bring` does.
+        Does nothing where it still has them. A server is repaired once at a time: the caller sees
+        to that. Raises RequestFailed and ModelError as `bring` does.
         """
         if self.packed is None:
             raise RuntimeError("there are no weights before `bring` has ended well once")
-        repair = self.repairs.get(server)
-        if repair is None or repair.done():
-            repair = asyncio.ensure_future(self._restore(client, server))
-            self.repairs[server] = repair
-        await asyncio.shield(repair)
+        await self._restore(client, server)
 
     async def _prove(self, client: AsyncClient, policy: Served, weights: str) -> None:
         """Bring perturbed weights to all servers: a reload that does nothing shows in the probe."""
