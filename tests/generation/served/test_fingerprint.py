@@ -1,4 +1,4 @@
-"""A fingerprint depends on every bit of the weights; weights that were perturbed come back whole."""
+"""A fingerprint depends on every bit of weights, and those that were perturbed come back whole."""
 
 import pytest
 import torch

@@ -42,7 +42,7 @@ log = logging.getLogger("uniapl")
 TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 0.1}
 # By how many tolerances the perturbed weights of the proof must differ from the policy's own, and
 # by how many halvings weights are changed for it at most, tried in this order.
-FAR, HALVINGS = 5.0, (4, 3, 2)
+FAR, HALVINGS = 5.0, (4, 3)
 # What weights are called while they change: a server that stays so has a part of both.
 UNFINISHED = "unfinished"
 
