@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from uniapl_cli.generation.served.transports import transports
+from uniapl_cli.generation.served import transports
 from uniapl_cli.http import server_address, variable_name
 from uniapl_cli.options import Options
 from uniapl_cli.registry import Choice

@@ -13,6 +13,7 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.errors import ServerError
 from uniapl_cli.generation.context import context_of, limit_of, stop_ids_of
 from uniapl_cli.generation.generator import Request, generators
+from uniapl_cli.generation.served import transports
 from uniapl_cli.generation.served.client import VllmServer
 from uniapl_cli.generation.served.options import (
     FOLDER,
@@ -28,7 +29,6 @@ from uniapl_cli.generation.served.options import (
 )
 from uniapl_cli.generation.served.requests import Drawn, Job, body_of, read_answer
 from uniapl_cli.generation.served.servable import check_servable, servers_of
-from uniapl_cli.generation.served.transports import transports
 from uniapl_cli.generation.served.weights import InStep
 from uniapl_cli.generation.served.workers import Workers, gave_up, wait_for
 from uniapl_cli.http import (
