@@ -142,6 +142,7 @@ USES: dict[str, Settings] = {
     "model.adapter": {"model.adapter": {"rank": 4}},
     "sampling": judged("length"),
     "generation": {**judged("length"), "model.path": "tiny:teacher"},
+    "generation.sync": {"generation": {"kind": "vllm", "addresses": ["127.0.0.1:1"]}},
     "sources.rollouts.correction": judged("length"),
     "discriminator": judged("coef"),
     "sandbox": judged("verifier"),
