@@ -95,7 +95,8 @@ WORDS = [
     "score.prefix", "data.layout", "data.layouts.demonstrations", "data.layouts.prompts",
     "data.layouts.preferences", "data.ignore", "sources.comparisons.corruptions",
     "sandbox.packages", "eval.harness.tasks", "eval.harness.include_path", "eval.server.url",
-    "eval.server.model", "eval.server.api_key_env",
+    "eval.server.model", "eval.server.api_key_env", "generation.addresses", "generation.model",
+    "generation.api_key_env", "generation.sync.host",
     "validation.best", "run.trackers.wandb.project", "run.trackers.wandb.entity",
     "run.trackers.trackio.project", "data.cache",  # which no run needs
     *(f"{s}.benchmarks.{name}.subsets" for s in ("eval", "validation") for name in benchmarks),

@@ -74,6 +74,7 @@ class InStep:
         self.proven = False
         self.packed: str | None = None  # the fingerprint of the weights that servers are to have
         self.gaps: dict[VllmServer, float] = {}  # of those that have them, by the probe
+        self.repairs: dict[VllmServer, asyncio.Future[None]] = {}  # also those that are done
         self.tried: set[tuple[VllmServer, float, float, int]] = set()
 
     async def bring(
@@ -101,12 +102,17 @@ class InStep:
     async def repair(self, client: AsyncClient, server: VllmServer) -> None:
         """Give a server that failed, and answers again, the weights of the last `bring`.
 
-        Does nothing where it still has them. A server is repaired once at a time: the caller sees
-        to that. Raises RequestFailed and ModelError as `bring` does.
+        Does nothing where it still has them. Callers that come together are served at once. One
+        that is cancelled leaves the repair to end by itself, or the server would stay paused.
+        Raises RequestFailed and ModelError as `bring` does.
         """
         if self.packed is None:
             raise RuntimeError("there are no weights before `bring` has ended well once")
-        await self._restore(client, server)
+        repair = self.repairs.get(server)
+        if repair is None or repair.done():
+            repair = asyncio.ensure_future(self._restore(client, server))
+            self.repairs[server] = repair
+        await asyncio.shield(repair)
 
     async def _prove(self, client: AsyncClient, policy: Served, weights: str) -> None:
         """Bring perturbed weights to all servers: a reload that does nothing shows in the probe."""
