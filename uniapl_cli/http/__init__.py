@@ -10,10 +10,11 @@ from uniapl_cli.http.endpoints import (
     variable_name,
 )
 from uniapl_cli.http.proxies import Proxy, environment_proxy
-from uniapl_cli.http.request import RequestFailed, get, new_client, one_line, post, run
+from uniapl_cli.http.request import Loop, RequestFailed, get, new_client, one_line, post, run
 from uniapl_cli.http.retries import pause
 
 __all__ = [
+    "Loop",
     "Proxy",
     "RequestFailed",
     "base_url",

@@ -47,10 +47,30 @@ class RequestFailed(Exception):
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end, also where an event loop is running, as in a notebook."""
-    if not _loop_is_running():
-        return asyncio.run(main)
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, main).result()
+    with Loop() as loop:
+        return loop.run(main)
+
+
+class Loop:
+    """An event loop of its own for one coroutine after another, also where one is running."""
+
+    def __enter__(self) -> Loop:
+        self._runner = asyncio.Runner()
+        self._thread = ThreadPoolExecutor(1) if _loop_is_running() else None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread is None:
+            self._runner.close()
+            return
+        with self._thread:
+            self._thread.submit(self._runner.close).result()
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end; the tasks that it has made go on at the next call."""
+        if self._thread is None:
+            return self._runner.run(main)
+        return self._thread.submit(self._runner.run, main).result()
 
 
 def _loop_is_running() -> bool:

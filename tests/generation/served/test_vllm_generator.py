@@ -1,5 +1,6 @@
 """Responses of vLLM servers: the policy's own, whatever happens to the servers meanwhile."""
 
+import asyncio
 import time
 
 import pytest
@@ -255,6 +256,15 @@ def test_a_draw_that_is_given_up_hangs_up(serve, followed, requests):
     began = time.monotonic()
     answers.close()
     assert time.monotonic() - began < 30
+
+
+def test_it_draws_where_an_event_loop_is_running(serve, generator, policy, answered):
+    async def as_in_a_notebook():
+        made = generator(serve())
+        made.follow(policy)
+        return answered(made)
+
+    asyncio.run(as_in_a_notebook())
 
 
 def test_names_of_one_model_are_that_model(serve, followed, answered):

@@ -32,6 +32,7 @@ from uniapl_cli.generation.served.servable import check_servable, servers_of
 from uniapl_cli.generation.served.weights import InStep
 from uniapl_cli.generation.served.workers import Workers, gave_up, wait_for
 from uniapl_cli.http import (
+    Loop,
     RequestFailed,
     new_client,
     pause,
@@ -180,13 +181,13 @@ class VllmGenerator:
         self._check_room(jobs)
         limits = self.concurrency, self.retries, self.patience
         workers = Workers(self._client(), self.servers, in_step, ask, *limits)
-        with asyncio.Runner() as runner:
+        with Loop() as loop:
             try:
-                runner.run(workers.start(jobs))
+                loop.run(workers.start(jobs))
                 for _ in jobs:
-                    yield runner.run(workers.answered())
+                    yield loop.run(workers.answered())
             finally:
-                runner.run(workers.stop())
+                loop.run(workers.stop())
 
     def _completion(self, answer: Drawn) -> Completion:
         stopped = answer.finish_reason == "stop"

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
@@ -86,12 +86,15 @@ def _reason(server: VllmServer, failure: RequestFailed) -> str:
     return failure.message.removeprefix(f"{server.address}: ")
 
 
-async def ended(tasks: Iterable[asyncio.Future[None]]) -> None:
+async def ended(tasks: Collection[asyncio.Future[None]]) -> None:
     """Cancel tasks, and return when they have ended."""
     left = [task for task in tasks if not task.done()]
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # it is known: another one is being raised, or nobody waits any more
 
 
 @dataclass
@@ -173,7 +176,8 @@ class Workers:
         version = self.in_step.versions.get(server)
         answers = await self._watched(server, job)
         if await server.weight_version(self.client) != version:
-            raise RequestFailed("restart", f"{server.address}: the server has restarted")
+            changed = "its weights are not those that it was given: it restarted, or others use it"
+            raise RequestFailed("restart", f"{server.address}: {changed}")
         return answers
 
     async def _watched(self, server: VllmServer, job: Job) -> list[Drawn]:
