@@ -6,7 +6,9 @@ import sys
 
 import pytest
 from command_lines import ROOT, compose, read, verbs
+from typer.testing import CliRunner
 
+from uniapl_cli.cli.app import app
 from uniapl_cli.tiny.assets import PREFIX
 
 JSON = {
@@ -171,6 +173,12 @@ def test_a_reader_who_leaves_early_is_no_bug():
     )
     assert "Traceback" not in result.stderr
     assert result.stdout.count("\n") == 1
+
+
+def test_a_command_to_be_copied_is_one_line():
+    words = ["serve", "model.path=tiny:teacher", "run.device=cpu", "--dry-run"]
+    told = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert CliRunner().invoke(app, words).stdout.splitlines()[0] == told["command"]
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["config", "show", "--help"]])

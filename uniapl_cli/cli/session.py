@@ -107,7 +107,9 @@ def print_result(
     # A pipe has no width; a table cut to 80 columns would lose figures.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     if human:
-        console.print(human(result))
+        seen = human(result)
+        # Of a Text that is not to be wrapped, print() forgets it.
+        console.print(seen, soft_wrap=bool(getattr(seen, "no_wrap", None)))
     else:
         # In a path, [a] is no mark-up tag and :b: no emoji.
         console.print(lines(result), soft_wrap=True, markup=False, emoji=False)
