@@ -10,7 +10,7 @@ from uniapl_cli.commands.method import plan
 from uniapl_cli.commands.reads import is_read, keys_of_training
 from uniapl_cli.monitoring.health import Health
 
-KEY = re.compile(r"\b(?:[a-z_]+\.)+[a-z_]+(?:=[\w.]+)?")
+KEY = re.compile(r"\b(?:(?:[a-z_]+\.)+[a-z_]+(?:=[\w.]+)?|(?:generation|precision)=\w+)")
 FILES = ("samples.jsonl", "metrics.jsonl")
 BAD = {"kl": 9.0, "sampler_gap": 5.0, "clip_ratio": 0.9, "effective_sample_size": 0.2}
 
@@ -19,6 +19,7 @@ CASES = {
     "grpo": ["optim.lr={kind: cosine, peak: 1e-3}", "training.num_iterations=3"],
     "agrpo": ["sampling.temperature=0.7", "precision=bfloat16", "model.attention=sdpa"],
     "asft": ["optim.lr={kind: linear, start: 1e-3, end: 0}"],
+    "achord": ["generation={kind: vllm, addresses: ['127.0.0.1:1']}", "model.path=tiny:teacher"],
     "chord": ["model.attention=eager", "sources.rollouts.correction=sequence"],
 }
 

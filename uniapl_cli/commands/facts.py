@@ -74,7 +74,8 @@ def sampler_settings(config: Config, method: Plan, device: torch.device | str) -
     With them those that correct for it, and the one that tells earlier of weights that differ.
     """
     wanted = {
-        "generation.kind": (getattr(config.generation, KIND), "local"),
+        # Not its kind alone, beside the other kind's options.
+        "generation": (getattr(config.generation, KIND), "local"),
         "precision": (str(resolve(config.precision, device)).removeprefix("torch."), "float32"),
         "model.attention": (config.model.attention, "eager"),
         "training.num_iterations": (config.training.num_iterations, 1),

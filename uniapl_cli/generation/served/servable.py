@@ -49,7 +49,7 @@ def check_servable(options: Any, config: Any, device: str, sampling: Sampling) -
     compute on the like. Raises ModelError and ConfigError.
     """
     servers_of(options.addresses, options.timeout, options.api_key_env)
-    check_heads(config, device, key="generation.kind", advice="Set generation.kind=local")
+    check_heads(config, device, key="generation.kind", advice="Set generation=local")
     if 0 < sampling.temperature < LOWEST_TEMPERATURE:
         raise ConfigError(
             f"vLLM takes {LOWEST_TEMPERATURE:g} for any lower temperature but 0",
