@@ -35,11 +35,11 @@ def perturbed(model: Any, halvings: int = 4) -> Iterator[None]:
     before = [trace(part) for part in parts]
     zero = [not _bits(part).any() for part in parts]
     rng = torch.Generator().manual_seed(0)
-    noise = torch.randn(PART, generator=rng)
+    noise = torch.randn(PART, generator=rng).to(parts[0].device if parts else "cpu")
     try:
         for part, of_zeros in zip(parts, zero, strict=True):
             if of_zeros:
-                part.copy_(FROM_ZERO * noise[: len(part)])
+                part.copy_(noise[: len(part)] * FROM_ZERO)
             else:
                 _flip(part, noise, halvings)
         yield
