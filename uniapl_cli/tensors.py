@@ -199,7 +199,7 @@ class TokenLoss:
         kinds: Mapping[type[Statistic], Mapping[str, Tensor]]
         kinds = {Mean: self.metrics, Maximum: self.maxima, SampleSize: self.weights}
         return {
-            name: kind.of(value.detach(), mask if value.shape == mask.shape else rows)
+            name: kind.of(value.detach(), rows if value.shape == rows.shape else mask)
             for kind, values in kinds.items()
             for name, value in values.items()
         }
