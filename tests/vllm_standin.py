@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -81,7 +81,7 @@ class StandIn(ThreadingHTTPServer):
         self.bodies: list[tuple[str, Mapping[str, Any]]] = []
         self.counts: Counter[str] = Counter()
         self.running = self.peak = self.draws = 0
-        self.state = threading.Condition()
+        self.state, self.closed = threading.Condition(), threading.Event()
         self.restart()
 
     @property
@@ -94,7 +94,9 @@ class StandIn(ThreadingHTTPServer):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.shutdown()
+        self.closed.set()
+        with self.computing:  # a thread that computes when the process ends would abort it
+            self.shutdown()
         self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -140,8 +142,15 @@ class StandIn(ThreadingHTTPServer):
             self.state.wait_for(lambda: self.running == 0 or not self.paused)
         return {"status": "paused" if pause else "resumed"}
 
-    def _reload(self, folder: str) -> Any:
+    @contextmanager
+    def _computes(self) -> Iterator[None]:
         with self.computing:
+            if self.closed.is_set():
+                raise Refused("the server is closed")
+            yield
+
+    def _reload(self, folder: str) -> Any:
+        with self._computes():
             head = self.model.get_output_embeddings().weight.detach().clone()
             self.model = load_model(folder, "cpu").eval()
             if self.keeps_head and (self.tied or is_tied(self.model)):
@@ -158,14 +167,13 @@ class StandIn(ThreadingHTTPServer):
             self.running += 1
             self.peak = max(self.peak, self.running)
         try:
-            with self.computing, torch.inference_mode():
+            with self._computes(), torch.inference_mode():
                 found = [choice for prompt in prompts for choice in self._choices(prompt, body)]
         finally:
             with self.state:
                 self.running -= 1
                 self.state.notify_all()
-        choices = [{"index": index, **choice} for index, choice in enumerate(found)]
-        return {"object": "text_completion", "choices": choices}
+        return {"choices": [{"index": index, **choice} for index, choice in enumerate(found)]}
 
     def _choices(self, prompt: tuple[int, ...], body: Mapping[str, Any]) -> list[dict[str, Any]]:
         count, temperature = body.get("n", 1), body.get("temperature", 1.0)
@@ -174,9 +182,8 @@ class StandIn(ThreadingHTTPServer):
         limit = min(body.get("max_tokens", 16), self.max_model_len - len(prompt))
         if limit < 1:
             raise Refused(f"maximum context length is {self.max_model_len} tokens")
-        named = {"temperature": temperature, "top_p": 1.0, "top_k": 0}
-        cut = {name: body.get(name, default) for name, default in named.items()}
-        sampling = Sampling(**cut, max_new_tokens=limit)
+        cut = {"top_p": body.get("top_p", 1.0), "top_k": body.get("top_k", 0)}
+        sampling = Sampling(temperature=temperature, **cut, max_new_tokens=limit)
         # With log-probabilities of the prompt, vLLM reads nothing from its prefix cache.
         told = body.get("prompt_logprobs") is not None
         model = self.model if told else self.cached.setdefault(prompt, self.model)
@@ -199,8 +206,7 @@ class StandIn(ThreadingHTTPServer):
         choice: dict[str, Any] = {"text": "", "finish_reason": answer.finish_reason}
         choice |= {"logprobs": None, "prompt_logprobs": None, "stop_reason": None}
         if body.get("logprobs") is not None:
-            tokens = [f"token_id:{id}" for id in answer.token_ids]
-            choice["logprobs"] = {"token_logprobs": logps, "tokens": tokens}
+            choice["logprobs"] = {"token_logprobs": logps}
         if body.get("return_token_ids"):
             choice |= {"token_ids": list(answer.token_ids), "prompt_token_ids": list(prompt)}
         if told:
@@ -219,21 +225,15 @@ class _Handler(BaseHTTPRequestHandler):
     server: StandIn
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
-        self._serve({})
-
     def do_POST(self) -> None:
-        self._serve(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-
-    def _serve(self, body: Mapping[str, Any]) -> None:
         server, parts = self.server, urlsplit(self.path)
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
         with server.state:
             before = server.counts[parts.path]
             server.counts[parts.path] += 1
             server.bodies.append((parts.path, body))
         fault = server.faults(parts.path, body, before) or Fault()
-        time.sleep(fault.delay)
-        if fault.drop:
+        if server.closed.wait(fault.delay) or fault.drop:
             self.close_connection = True
         elif fault.status != 200 or fault.body is not None:
             self._send(fault.status, fault.body)
@@ -245,6 +245,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, fault.change(answer) if fault.change else answer)
             except (Refused, KeyError, TypeError) as error:
                 self._send(400, {"error": {"message": str(error), "code": 400}})
+
+    do_GET = do_POST
 
     def _send(self, status: int, answer: Any) -> None:
         content = b"" if answer is None else json.dumps(answer).encode()
