@@ -100,7 +100,7 @@ compat:  ## run the unit tests with COMPAT's Python, torch and transformers, in 
 	$(COMPAT_ENV)/bin/pip install --quiet --editable '.[dev]' $(patsubst %,'%',$(wordlist 2,9,$(COMPAT)))
 	PATH=$(abspath $(COMPAT_ENV)/bin):$$PATH $(PYTEST) -m "not slow"
 
-vllm-env:  ## make .vllm, an environment with vLLM for CPU to compare with: 3.5 GB, minutes
+vllm-env:  ## make .vllm, an environment with vLLM for CPU, to test and compare with: 3.5 GB, minutes
 	$(PYTHON) benchmarks/vllm_env.py $(VLLM_ENV)
 
 clean:  ## delete what the targets made

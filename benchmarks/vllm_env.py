@@ -1,4 +1,4 @@
-"""An environment of its own with vLLM for CPU, which the benchmarks compare with. `make vllm-env`.
+"""An environment of its own with vLLM for CPU, for tests and benchmarks. `make vllm-env`.
 
     python3 benchmarks/vllm_env.py FOLDER
 

@@ -249,4 +249,4 @@ def test_an_unknown_model_is_refused(ready):
 def test_the_folder_has_a_place_of_its_own_by_default(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     config = load_config(None, ["run.device=cpu", TEACHER])
-    assert Path(serve(config, "policy", Start()).words[2]) == tmp_path / "served" / "policy"
+    assert Path(serve(config, "policy", Start()).words[2]) == tmp_path / "work" / "served" / "policy"

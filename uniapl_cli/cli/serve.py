@@ -25,7 +25,7 @@ Folder = Annotated[
     typer.Option(
         "--folder",
         metavar="DIR",
-        help="For a model that vLLM does not take as it is; default: served/MODEL.",
+        help="For a model that vLLM does not take as it is; default: work/served/MODEL.",
     ),
 ]
 Vllm = Annotated[str, typer.Option("--vllm", metavar="PATH", help="The command of a vLLM.")]

@@ -47,7 +47,7 @@ def serve(config: Config, role: str, start: Start, *, dry_run: bool = False) -> 
     """
     if role not in ROLES:
         raise unknown("model to serve", role, ROLES, ConfigError)
-    launch = ROLES[role](config, start.folder or Path("served") / role, dry_run)
+    launch = ROLES[role](config, start.folder or Path("work/served") / role, dry_run)
     words = launch.words(start.vllm, start.host, start.port, start.more)
     environment = launch.environment()
     address = f"{start.host}:{start.port}"
