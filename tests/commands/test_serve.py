@@ -164,6 +164,14 @@ def test_only_a_policys_weights_may_be_replaced(ready):
     assert dev not in ready("discriminator", "discriminator.path=tiny:polar").environment
 
 
+@pytest.mark.parametrize(("sync", "flagged"), [("folder", False), ("nccl", True)])
+def test_it_is_started_for_the_way_that_weights_take(ready, sync, flagged):
+    words = ["generation.kind=vllm", "generation.addresses=[a:1]", f"generation.sync={sync}"]
+    made = options(ready("policy", TEACHER, "run.device=cuda", *words))
+    flag = made.get("--weight-transfer-config", "{}")
+    assert json.loads(flag) == ({"backend": "nccl"} if flagged else {})
+
+
 def test_it_has_the_names_that_requests_call_it_by(ready):
     path = resolve("tiny:teacher")
     assert ready("policy", TEACHER, dry_run=True).result["names"] == ["policy"]
@@ -249,4 +257,6 @@ def test_an_unknown_model_is_refused(ready):
 def test_the_folder_has_a_place_of_its_own_by_default(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     config = load_config(None, ["run.device=cpu", TEACHER])
-    assert Path(serve(config, "policy", Start()).words[2]) == tmp_path / "work" / "served" / "policy"
+    assert (
+        Path(serve(config, "policy", Start()).words[2]) == tmp_path / "work" / "served" / "policy"
+    )

@@ -35,7 +35,7 @@ Host = Annotated[
 ]
 
 
-@transports.register("nccl")
+@transports.register("nccl", flags={"--weight-transfer-config": {"backend": "nccl"}})
 class NcclTransport:
     """NCCL from GPU to GPU, by vLLM 0.28 or later in this environment; not yet run on a GPU."""
 

@@ -59,7 +59,7 @@ class Transport(Protocol):
         ...
 
 
-# (*, scratch, options) -> Transport
+# (*, scratch, options) -> Transport. The trait `flags`: options of vLLM's command that it needs.
 transports: Registry[Callable[..., Transport]] = Registry("transport", supplied=("scratch",))
 
 
