@@ -306,6 +306,15 @@ def test_a_server_that_wants_another_key_is_named(serve, generator, policy, monk
     assert (caught.value.where, caught.value.got) == (f"http://{server.address}", "HTTP 401")
 
 
+def test_a_server_that_is_not_for_training_is_named(serve, generator, policy):
+    routes = ("/health", "/v1/models", COMPLETIONS)
+    server = serve(faults=lambda route, *_: None if route in routes else Fault(404, "Not Found"))
+    with pytest.raises(ServerError) as caught:
+        generator(server).follow(policy)
+    assert (caught.value.where, caught.value.got) == (f"http://{server.address}", "HTTP 404")
+    assert "VLLM_SERVER_DEV_MODE" in caught.value.problem
+
+
 def test_a_key_that_is_not_set_is_named(serve, generator, monkeypatch):
     monkeypatch.delenv("SERVED_KEY", raising=False)
     with pytest.raises(ConfigError) as caught:
@@ -313,8 +322,15 @@ def test_a_key_that_is_not_set_is_named(serve, generator, monkeypatch):
     assert caught.value.key == "generation.api_key_env"
 
 
-def test_an_address_is_named_once(serve, generator):
-    server = serve()
+@pytest.mark.parametrize("addresses", [["h:1", "http://h:1/"], ["http://h:1/v1"]])
+def test_an_address_is_named_once_and_has_no_route(generator, addresses):
     with pytest.raises(ConfigError) as caught:
-        generator(server, server)
+        generator(addresses=addresses)
+    assert caught.value.key == "generation.addresses"
+
+
+def test_all_servers_are_reached_in_one_way(generator, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://proxy:1")
+    with pytest.raises(ConfigError) as caught:
+        generator(addresses=["127.0.0.1:1", "elsewhere:1"])
     assert caught.value.key == "generation.addresses"

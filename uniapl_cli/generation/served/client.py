@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Seconds in which a server that is there says so, however busy it is.
 HEALTH_TIMEOUT = 30.0
+# The routes that servers have which are not for training.
+PUBLIC = ("health", "v1/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class VllmServer:
                 return await get(client, url, **limits)
             return await post(client, url, body, **limits)
         except RequestFailed as failure:
+            if failure.kind == "HTTP 404" and not route.startswith(PUBLIC):
+                failure.message += " (is it a vLLM started with VLLM_SERVER_DEV_MODE=1?)"
             raise self._named(failure) from None
 
     def unusable(self, reason: str) -> RequestFailed:
@@ -75,9 +79,10 @@ class VllmServer:
         listed = answer.get("data") if isinstance(answer, Mapping) else None
         cards = [card for card in listed or () if isinstance(card, Mapping)]
         found = [
-            Model(c["id"], c.get("root"), c.get("max_model_len"))
+            Model(c["id"], c.get("root"), longest if type(longest) is int else None)
             for c in cards
             if isinstance(c.get("id"), str)
+            for longest in [c.get("max_model_len")]
         ]
         if not found:
             raise self.unusable("it lists no models")

@@ -31,6 +31,9 @@ def servers_of(addresses: Sequence[str], timeout: float, variable: str | None) -
     except ConfigError as error:
         raise error.at(key="generation.api_key_env") from None
     servers = [VllmServer(base_url(address), timeout, key) for address in addresses]
+    if any(server.address.endswith("/v1") for server in servers):
+        problem = "'generation.addresses' holds an address that ends in /v1"
+        raise ConfigError(problem, "Leave /v1 out", key="generation.addresses")
     if len({server.proxy for server in servers}) > 1:
         raise ConfigError(
             "some of 'generation.addresses' are reached through a proxy and others not",
