@@ -105,7 +105,7 @@ def test_weights_go_out_when_they_change_and_only_then(policy, prepared, in_step
     assert routes(server, asked) == []
     change(policy)
     run(step, policy)
-    assert routes(server, asked) == ["/resume", *SYNC, "/v1/completions"]
+    assert routes(server, asked) == [*SYNC, "/v1/completions"]
     assert step.metrics["probe_gap"] < 1e-5
     assert server.version not in (version, "default")
 

@@ -162,7 +162,6 @@ class InStep:
         told, given = await server.weight_version(client), self.versions.get(server)
         if told == given and server in self.gaps:
             return
-        await server.resume(client)  # what died while it was paused may have left it so
         if told not in (given, UNFINISHED):
             self.transport.restarted(server)
             self.tried = {one for one in self.tried if one[0] != server}
