@@ -9,7 +9,7 @@ import pytest
 import torch
 from accumulating import accumulated_means
 
-from uniapl_cli.errors import TrainingError
+from uniapl_cli.errors import ServerError, TrainingError
 from uniapl_cli.objectives import objectives
 from uniapl_cli.outputs import OutputError
 from uniapl_cli.runs.signals import Interrupted
@@ -50,14 +50,14 @@ class Given:
 
     stream = "rows"
 
-    def __init__(self, breaks_at=None):
-        self.drawn, self.breaks_at = [], breaks_at
+    def __init__(self, breaks_at=None, by=Interrupted):
+        self.drawn, self.breaks_at, self.by = [], breaks_at, by
 
     def draw(self, context):
         self.drawn.append((context.step, list(context.rewards)))
         if context.step == self.breaks_at:
             context.more(1)
-            raise Interrupted
+            raise self.by
         (batch,) = context.items
         return SourceBatch(batch, {"width": batch.tokens.shape[1]})
 
@@ -101,11 +101,12 @@ class Training:
         diary=None,
         plan=None,
         breaks_at=None,
+        by=Interrupted,
         validate=lambda done: None,
         beside=None,
         **settings,
     ):
-        self.policy, self.source = self.new_policy(), Given(breaks_at)
+        self.policy, self.source = self.new_policy(), Given(breaks_at, by)
         self.optimizer = self.new_optimizer(self.policy.model)
         streams = {"rows": Stream("rows", self.batches, 1, 0)}
         return train(
@@ -195,6 +196,17 @@ def test_drawing_that_is_broken_off_comes_again(new_training, step):
     assert rest.started == step
     assert same(whole.weights(), parts.weights())
     assert figures(rest) == figures(whole.diary)[step:]
+
+
+@pytest.mark.parametrize("step", [0, 1, 3])
+def test_a_server_that_stays_away_loses_nothing(new_training, step):
+    whole, parts = new_training("whole"), new_training("parts")
+    whole.run()
+    with pytest.raises(ServerError):
+        parts.run(breaks_at=step, by=ServerError("it is away"))
+    assert parts.saved == ([step] if step else [])
+    assert parts.run() is True
+    assert same(whole.weights(), parts.weights())
 
 
 def test_a_stop_before_the_step_behind_a_checkpoint_does_not_write_it_again(new_training):

@@ -17,7 +17,7 @@ from uniapl_cli.discriminators.polar.polar import Polar
 from uniapl_cli.discriminators.polar.serialise import Format
 from uniapl_cli.discriminators.remote.engines import engines, read_score
 from uniapl_cli.discriminators.remote.servers import PolarServers, serialiser
-from uniapl_cli.errors import ConfigError, ModelError, UniAPLError
+from uniapl_cli.errors import ConfigError, ModelError, ServerError, UniAPLError
 from uniapl_cli.http.retries import LONGEST_PAUSE
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.types import Comparison
@@ -214,7 +214,7 @@ def test_sglang_started_for_embeddings_is_refused(serve, comparisons):
 def test_a_server_that_is_not_there_is_told(serve, honest, comparisons):
     gone = serve(honest())
     gone.stop()
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(ServerError) as caught:  # after which a run goes on from where it was
         Client(gone).score(comparisons[:1])
     assert caught.value.where == "rows:1" and gone.address in caught.value.problem
 

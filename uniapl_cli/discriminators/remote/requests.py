@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from uniapl_cli.errors import ModelError
+from uniapl_cli.errors import ServerError
 from uniapl_cli.http import RequestFailed
 
 
@@ -41,10 +41,10 @@ class BadScore(RequestFailed):
 
 def no_score(
     failure: RequestFailed, attempts: int, address: str, rows: Sequence[PolarInput]
-) -> ModelError:
+) -> ServerError:
     """Return the error that a request of `rows` has failed for good; it names the row at fault."""
     index = failure.index if isinstance(failure, BadScore) else 0
     others = f" (in a request of {len(rows)} rows)" if len(rows) > 1 else ""
     times = f" ({attempts} times)" if attempts > 1 else ""
     problem = f"no score from {address}{others}: {failure.message}{times}"
-    return ModelError(problem, where=rows[index].name, got=failure.message)
+    return ServerError(problem, where=rows[index].name, got=failure.message)
