@@ -19,8 +19,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+import torch
 
 from uniapl_cli.serving import keeper
+from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.training.policy import load_policy, save_folder
 
 VLLM = os.environ.get("UNIAPL_VLLM", "")
 SMOLLM2 = Path(os.environ.get("UNIAPL_SMOLLM2") or "work/smollm2")
@@ -169,6 +172,24 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., S
 def tied_server(served: Callable[..., Server]) -> Server:
     """tiny:teacher as the policy: heads 32 wide, and a head tied to the embeddings."""
     return served("policy", "model.path=tiny:teacher", "precision=float32")
+
+
+@pytest.fixture(scope="session")
+def untied_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """tiny:teacher with a head that is no embedding."""
+    policy = load_policy(resolve("tiny:teacher"), "cpu", "float32")
+    head = policy.model.get_output_embeddings()
+    head.weight = torch.nn.Parameter(head.weight.detach() * 1.1)
+    policy.model.config.tie_word_embeddings = False
+    folder = tmp_path_factory.mktemp("untied") / "model"
+    save_folder(folder, policy.model, policy.tokenizer)
+    return folder
+
+
+@pytest.fixture
+def untied_server(served: Callable[..., Server], untied_folder: Path) -> Server:
+    """A policy whose head is no embedding."""
+    return served("policy", f"model.path={untied_folder}", "precision=float32")
 
 
 @pytest.fixture(scope="session")

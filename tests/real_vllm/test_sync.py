@@ -105,23 +105,6 @@ def tied(tied_server, tmp_path):
     return Kept(load_policy(resolve("tiny:teacher"), "cpu", "float32"), tied_server, tmp_path)
 
 
-@pytest.fixture(scope="session")
-def untied_folder(tmp_path_factory):
-    """A model whose head is no embedding."""
-    policy = load_policy(resolve("tiny:teacher"), "cpu", "float32")
-    head = policy.model.get_output_embeddings()
-    head.weight = torch.nn.Parameter(head.weight.detach() * 1.1)
-    policy.model.config.tie_word_embeddings = False
-    folder = tmp_path_factory.mktemp("untied") / "model"
-    save_folder(folder, policy.model, policy.tokenizer)
-    return folder
-
-
-@pytest.fixture
-def untied_server(served, untied_folder):
-    return served("policy", f"model.path={untied_folder}", "precision=float32")
-
-
 @pytest.fixture
 def bfloat16_server(served):
     return served("policy", "model.path=tiny:teacher", "precision=bfloat16")
