@@ -110,6 +110,25 @@ def test_weights_go_out_when_they_change_and_only_then(policy, prepared, in_step
     assert server.version not in (version, "default")
 
 
+@pytest.mark.parametrize("off", [0.0, 0.03])
+def test_a_gap_that_only_perturbed_weights_have_is_told(policy, prepared, in_step, caplog, off):
+    """Within the tolerance of bfloat16, yet more than rounding: some weights may not arrive."""
+
+    def shifted(answer):
+        for choice in answer["choices"]:
+            for entries in choice["prompt_logprobs"][1:]:
+                for entry in entries.values():
+                    entry["logprob"] -= off
+        return answer
+
+    def faults(route, body, before):
+        return Fault(change=shifted) if (route, before) == ("/v1/completions", 0) else None
+
+    with caplog.at_level("WARNING", "uniapl"):
+        run(in_step(prepared(faults=faults), tolerance=0.05), policy)
+    assert bool(caplog.records) == bool(off)
+
+
 def test_every_server_gets_them(policy, prepared, in_step):
     servers = [prepared(), prepared()]
     step = in_step(*servers)

@@ -43,6 +43,9 @@ TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 0.1}
 # By how many tolerances the perturbed weights of the proof must differ from the policy's own, and
 # by how many halvings weights are changed for it at most, tried in this order.
 FAR, HALVINGS = 5.0, (4, 3)
+# A gap with perturbed weights that is so many times the one with the policy's own is doubtful: one
+# kind of weights may not have arrived. Below this share of the tolerance it is rounding.
+DOUBTFUL, NEGLIGIBLE = 2.0, 0.1
 # What weights are called while they change: a server that stays so has a part of both.
 UNFINISHED = "unfinished"
 
@@ -129,15 +132,22 @@ class InStep:
                         self._pack(policy, fingerprint(policy.model))
                         await self._all(lambda server: self._restore(client, server))
                         break
+            changed = max(self.gaps.values())
         finally:
             self.packed = None
         if fingerprint(policy.model) != weights:
             raise RuntimeError("perturbed weights were not restored")
-        if moved < far:
+        self._pack(policy, weights)
+        await self._all(lambda server: self._restore(client, server))
+        plain_gap = max(self.gaps.values())
+        if moved < far or changed > max(DOUBTFUL * plain_gap, NEGLIGIBLE * self.most):
             log.warning(
-                "vLLM: with all weights perturbed, log-probabilities change by %.3g a token: a "
-                "sync that fails may go unnoticed with generation.probe_tolerance=%.3g",
+                "vLLM: weights that were perturbed change log-probabilities by %.3g a token, of "
+                "which servers were %.3g off, and %.3g with the run's own weights: with "
+                "generation.probe_tolerance=%.3g, some kind of weights may not get there",
                 moved,
+                changed,
+                plain_gap,
                 self.most,
             )
         self.proven = True
