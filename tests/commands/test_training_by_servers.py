@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from uniapl_cli.generation.local import LocalGenerator
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.signals import Stopped
 from uniapl_cli.tiny.assets import resolve
+
+
+WITHOUT_VLLM = pytest.mark.skipif(find_spec("vllm") is not None, reason="vllm is installed here")
 
 
 @pytest.fixture
@@ -124,6 +128,7 @@ def test_a_server_that_was_never_there_leaves_no_checkpoint(server, config):
         ("sampling.top_p", ConfigError, ["sampling.top_p=0.9"]),
         ("sampling.top_k", ConfigError, ["sampling.top_k=5"]),
         ("generation.api_key_env", ConfigError, ["generation.api_key_env=NOT_SET_ANYWHERE"]),
+        pytest.param("generation.sync", ModelError, ["generation.sync=nccl"], marks=WITHOUT_VLLM),
     ],
 )
 def test_what_servers_cannot_do_is_refused_before_the_first_step(

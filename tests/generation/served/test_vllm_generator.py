@@ -164,6 +164,27 @@ def test_a_server_that_restarted_between_two_draws_gets_its_weights(
     answered(made)
 
 
+@pytest.mark.parametrize("route", ["/pause", "/collective_rpc", "/reset_prefix_cache", "/resume"])
+def test_weights_that_did_not_get_there_are_brought_again(serve, followed, answered, policy, route):
+    begun, failed = [], []
+
+    def once(asked, body, before):
+        if asked == route and begun and not failed:
+            failed.append(route)
+            return Fault(500, {"error": "it failed"})
+        return None
+
+    server = serve(faults=once)
+    made = followed(server)
+    with torch.no_grad():
+        policy.model.get_output_embeddings().weight.mul_(1.2)
+    begun.append(True)
+    made.follow(policy)
+    answered(made)
+    assert failed == [route]
+    assert not server.paused
+
+
 def test_several_servers_share_the_work(serve, followed, answered):
     slow = [serve(faults=lambda route, body, before: Fault(delay=0.05)) for _ in range(2)]
     answered(followed(*slow, concurrency=1))

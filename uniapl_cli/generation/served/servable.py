@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.generation.served.client import VllmServer
 from uniapl_cli.generation.served.requests import LOWEST_TEMPERATURE
+from uniapl_cli.generation.served.transports import transports
 from uniapl_cli.http import base_url, required_key
 from uniapl_cli.types import Sampling
 
@@ -52,6 +54,7 @@ def check_servable(options: Any, config: Any, device: str, sampling: Sampling) -
     compute on the like. Raises ModelError and ConfigError.
     """
     servers_of(options.addresses, options.timeout, options.api_key_env)
+    transports.bind(options.sync, scratch=Path())()  # it may need what is not installed
     check_heads(config, device, key="generation.kind", advice="Set generation=local")
     if 0 < sampling.temperature < LOWEST_TEMPERATURE:
         raise ConfigError(
