@@ -18,7 +18,6 @@ from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.signals import Stopped
 from uniapl_cli.tiny.assets import resolve
 
-
 WITHOUT_VLLM = pytest.mark.skipif(find_spec("vllm") is not None, reason="vllm is installed here")
 
 
