@@ -129,21 +129,26 @@ def test_its_context_is_what_is_needed_and_the_model_has(ready, words, context):
     assert options(made)["--max-model-len"] == str(context)
 
 
-def test_its_answers_end_where_ours_do(ready, tmp_path):
+@pytest.mark.parametrize("role", ["teacher", "policy", "policy on a GPU"])
+def test_its_answers_end_where_ours_do(ready, tmp_path, role):
     """A template that ends turns with another token than the model's own end of text."""
-    assert "--override-generation-config" not in options(ready("teacher", ASKED))
     other = tmp_path / "other"
     shutil.copytree(resolve("tiny:teacher"), other, copy_function=shutil.copyfile)
     other.chmod(0o755)
-    ends = json.loads((other / "generation_config.json").read_text())["eos_token_id"]
+    stop = load_tokenizer(other).eos_token_id
     tokenizer = load_tokenizer(other)
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(1017)
     tokenizer.save_pretrained(other)
     (other / "generation_config.json").write_text('{"eos_token_id": 1017}')
-    made = ready("teacher", f"teacher.path={other}")
-    told = json.loads(options(made)["--override-generation-config"])
-    stop = ends if isinstance(ends, int) else ends[0]
-    assert told == {"eos_token_id": [stop, 1017]}
+    section = "teacher" if role == "teacher" else "model"
+    device = "cuda" if role == "policy on a GPU" else "cpu"
+    made = ready(role.split()[0], f"{section}.path={other}", f"run.device={device}")
+    written = json.loads((tmp_path / "folder" / "generation_config.json").read_text())
+    assert written["eos_token_id"] == [stop, 1017]
+    apart = role == "policy"
+    assert made.words[2] == str(tmp_path / "folder" if apart else other)
+    source = "vllm" if apart else str(tmp_path / "folder")
+    assert options(made)["--generation-config"] == source
 
 
 def test_its_chat_template_is_the_configs(ready):

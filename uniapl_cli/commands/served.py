@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators.polar.internlm2 import is_official, llama_config
 from uniapl_cli.discriminators.polar.polar import read_settings
 from uniapl_cli.errors import ModelError
-from uniapl_cli.folders import check_folder_output
+from uniapl_cli.folders import check_folder_output, replacing_folder
 from uniapl_cli.generation.served.servable import check_heads
 from uniapl_cli.generation.served.transports import transports
 from uniapl_cli.loading import context_of, load_tokenizer, read_model_config
@@ -29,7 +30,7 @@ from uniapl_cli.precision import resolve as dtype_of
 from uniapl_cli.serving.folders import MARK, write_official
 from uniapl_cli.serving.launch import Launch, kv_bytes
 from uniapl_cli.tiny.assets import resolve
-from uniapl_cli.training.policy import load_model, refuse_classifier, save_folder
+from uniapl_cli.training.policy import load_model, refuse_classifier, save_folder, stop_at
 
 log = logging.getLogger("uniapl")
 
@@ -50,7 +51,6 @@ def policy(config: Config, folder: Path, dry_run: bool) -> Launch:
         **PLAIN,
         "--logprobs-mode": logprobs_mode(config.sampling.temperature),
         "--chat-template": None if template is None else str(template_file(template).absolute()),
-        "--override-generation-config": stop_tokens(location, chat),
         **transport_flags(config),
     }
     with config.blaming("model.path"):
@@ -62,8 +62,10 @@ def policy(config: Config, folder: Path, dry_run: bool) -> Launch:
         "methods: let nobody else reach it"
     )
     if launch.on_cpu and model_config.get_text_config().tie_word_embeddings:
-        prepare(folder, location, partial(write_untied, config, location), dry_run)
+        prepare(folder, location, partial(write_untied, config, location, chat.stop_id), dry_run)
         launch = replace(launch, model=str(folder.absolute()), revision=None, local=True)
+    else:
+        options |= ends(location, chat, folder, dry_run)
     return replace(
         launch,
         names=[getattr(config.generation, "model", None) or "policy"],
@@ -72,7 +74,7 @@ def policy(config: Config, folder: Path, dry_run: bool) -> Launch:
     )
 
 
-def teacher(config: Config, folder: Path, dry_run: bool) -> Launch:  # noqa: ARG001  it is as it is
+def teacher(config: Config, folder: Path, dry_run: bool) -> Launch:
     """Return the server of the teacher, by its own chat template."""
     config.require("teacher.path", "teach.sampling")
     named, location = config.teacher, components.locate(config, "teacher.path", config.teacher.path)
@@ -80,11 +82,11 @@ def teacher(config: Config, folder: Path, dry_run: bool) -> Launch:  # noqa: ARG
         tokenizer = load_tokenizer(location, named.revision)
         components.check_fit(location, tokenizer, named.revision)
         chat = Chat(tokenizer, config.chat.thinking, config.chat.system, config.chat.date)
-        options = {**PLAIN, "--override-generation-config": stop_tokens(location, chat)}
         model_config = read_model_config(location, named.revision)
         refuse_classifier(location, model_config)
         new = config.teach.sampling.max_new_tokens
         launch = launched(config, named, location, model_config, PROMPT + new)
+    options = {**PLAIN, **ends(location, chat, folder, dry_run)}
     server = named.server
     own = [server.model] if server is not None and server.model is not None else []
     return replace(launch, names=[*own, *launch.names], options=options)
@@ -165,14 +167,28 @@ def logprobs_mode(temperature: float) -> str:
     return "raw_logprobs" if temperature in (0, 1) else "processed_logprobs"
 
 
-def stop_tokens(location: str, chat: Chat) -> Mapping[str, Any] | None:
-    """Return what the server must be told to end responses where this program does."""
+def ends(location: str, chat: Chat, folder: Path, dry_run: bool) -> Mapping[str, Any]:
+    """Return the options by which a server ends responses where this program does.
+
+    vLLM takes end tokens from a generation_config.json and from nothing else; one is written where
+    the model's has not that of its chat template. Raises OutputError.
+    """
     settings = check_objects(location, (GENERATION,)).get(GENERATION, {})
     listed = settings.get("eos_token_id")
-    known = listed if isinstance(listed, list) else [listed]
+    known = [
+        token for token in (listed if isinstance(listed, list) else [listed]) if token is not None
+    ]
     if chat.stop_id in {*known, chat.tokenizer.eos_token_id}:
-        return None
-    return {"eos_token_id": [chat.stop_id, *(token for token in known if token is not None)]}
+        return {}
+    prepare(folder, location, partial(write_ends, location, [chat.stop_id, *known]), dry_run)
+    return {"--generation-config": str(folder.absolute())}
+
+
+def write_ends(location: str, tokens: Sequence[int], folder: Path) -> None:
+    """Write a folder with a generation_config.json of nothing but end tokens."""
+    with replacing_folder(folder) as scratch:
+        (scratch / GENERATION).write_text(json.dumps({"eos_token_id": list(tokens)}))
+        (scratch / MARK).write_text(f"{location}\n", encoding="utf-8")
 
 
 def prepare(folder: Path, location: str, write: Callable[[Path], None], dry_run: bool) -> None:
@@ -183,8 +199,8 @@ def prepare(folder: Path, location: str, write: Callable[[Path], None], dry_run:
         log.info("the server starts from '%s'", folder)
 
 
-def write_untied(config: Config, location: str, folder: Path) -> None:
-    """Write the policy with its head apart from its embeddings, in its own dtype.
+def write_untied(config: Config, location: str, stop: int, folder: Path) -> None:
+    """Write the policy in its own dtype, its head apart from its embeddings, with its end token.
 
     On a CPU vLLM packs a head when it starts, and leaves a tied one as it was at a reload.
     """
@@ -192,4 +208,5 @@ def write_untied(config: Config, location: str, folder: Path) -> None:
     dtype = read_model_config(location, revision).dtype or torch.float32
     model = load_model(location, "cpu", dtype=dtype, revision=revision)
     tokenizer = load_tokenizer(location, revision)
+    stop_at(stop, model, tokenizer)
     save_folder(folder, model, tokenizer, texts={MARK: f"{location}\n"}, apart=True)
