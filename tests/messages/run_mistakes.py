@@ -26,6 +26,8 @@ from uniapl_cli.commands.status import status
 from uniapl_cli.commands.track import check_trackers, track
 from uniapl_cli.config.render import to_yaml
 from uniapl_cli.generation.served.client import VllmServer
+from uniapl_cli.generation.served.nccl import NcclTransport
+from uniapl_cli.generation.served.probe import disagreement, likely_cause, wrong_mode
 from uniapl_cli.generation.served.vllm import unknown_model
 from uniapl_cli.generation.served.workers import gave_up
 from uniapl_cli.http import RequestFailed, post
@@ -40,6 +42,7 @@ from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.optim import optimizers
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.updater import non_finite
+from uniapl_cli.types import Sampling
 
 STEPS = 60
 LENGTH = "rollouts/completions/mean_length"
@@ -214,6 +217,25 @@ def served(failure: RequestFailed, *, times: int = 9) -> None:
     raise gave_up(VllmServer("http://h:8000"), failure, times, "rows.jsonl:7")
 
 
+def out_of_step(gap: float, *, kept: bool = False, tied: bool = False) -> None:
+    """What is said of a server without the policy's weights."""
+    head = SimpleNamespace(weight=0)
+    other = head if tied else SimpleNamespace(weight=1)
+    model = SimpleNamespace(get_output_embeddings=lambda: head, get_input_embeddings=lambda: other)
+    raise disagreement(VllmServer("http://h:8000"), gap, 1e-3, likely_cause(model, gap, kept))
+
+
+def no_vllm() -> None:
+    with patch("uniapl_cli.generation.served.nccl.find_spec", lambda name: None):
+        NcclTransport()
+
+
+OUT_OF_STEP: Mapping[str, tuple[float, Mapping[str, Any]]] = {
+    "weights of before": (0.3, {"kept": True}),
+    "another dtype": (0.04, {}),
+    "a tied head": (0.3, {"tied": True}),
+    "other weights": (0.3, {}),
+}
 GOING_ON = {
     "with other data": (),
     "by another config": ("seed=1",),
@@ -263,6 +285,15 @@ MISTAKES: dict[str, Mistake] = {
         lambda: _raise(unknown_model(VllmServer("http://h:8000"), None, ["a", "b"])),
         ("where", "key", "allowed"),
     ),
+    **{
+        f"vLLM, {name}": Mistake(partial(out_of_step, gap, **why), ("where", "key", "got"))
+        for name, (gap, why) in OUT_OF_STEP.items()
+    },
+    "vLLM, another temperature's log-probabilities": Mistake(
+        lambda: _raise(wrong_mode(VllmServer("http://h:8000"), 0.3, 1e-3, Sampling())),
+        ("where", "key", "got"),
+    ),
+    "vLLM, weights over NCCL without it": Mistake(no_vllm, ("key", "got")),
     "idle, equal rewards": Mistake(
         partial(idle, {EQUAL: 1.0, "rollouts/verifier/mean": 0.0}),
         ("got",),

@@ -156,10 +156,11 @@ def _number(server: VllmServer, value: Any) -> float:
 def disagreement(server: VllmServer, gap: float, tolerance: float, cause: str) -> ServerError:
     """Return the error that a server's log-probabilities are not the policy's."""
     problem = (
-        f"{server.address} does not have the policy's weights: its log-probabilities are {gap:.3g} "
-        f"a token off the policy's own, where {tolerance:.3g} is tolerated"
+        "the vLLM server does not have the policy's weights: its log-probabilities are "
+        f"{gap:.3g} a token off the policy's own, and generation.probe_tolerance is {tolerance:.3g}"
     )
-    return ServerError(problem, cause, key="generation.probe_tolerance", got=gap)
+    key = "generation.probe_tolerance"
+    return ServerError(problem, cause, where=server.address, key=key, got=gap)
 
 
 def likely_cause(model: Any, gap: float, kept: bool) -> str:
@@ -184,9 +185,9 @@ def wrong_mode(server: VllmServer, gap: float, tolerance: float, sampling: Sampl
     """Return the error that what a server says of its draws is not what the policy says."""
     mode = "raw" if sampling.temperature in (0, 1) else "processed"
     problem = (
-        f"{server.address} has the policy's weights, but its log-probabilities of what it draws at "
-        f"temperature {sampling.temperature:g} are {gap:.3g} a token off the policy's own, where "
-        f"{tolerance:.3g} is tolerated"
+        "the vLLM server has the policy's weights, but its log-probabilities of what it draws at "
+        f"temperature {sampling.temperature:g} are {gap:.3g} a token off the policy's own, and "
+        f"generation.probe_tolerance is {tolerance:.3g}"
     )
-    advice = f"Start it with --logprobs-mode {mode}_logprobs"
-    return ServerError(problem, advice, key="generation.probe_tolerance", got=gap)
+    advice, key = f"Start it with --logprobs-mode {mode}_logprobs", "generation.probe_tolerance"
+    return ServerError(problem, advice, where=server.address, key=key, got=gap)
