@@ -11,6 +11,7 @@ from vllm_standin import Fault, StandIn
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands.generator import local_generator
+from uniapl_cli.commands.run import resumable
 from uniapl_cli.commands.train import train
 from uniapl_cli.errors import ConfigError, ModelError, ServerError
 from uniapl_cli.generation.local import LocalGenerator
@@ -83,11 +84,20 @@ def test_a_run_goes_on_when_its_server_is_back(server, config, logged, weights):
     run = RunDirectory(Path(given.run.dir))
     assert caught.value.where == f"http://{server.address}"
     assert run.newest_step == 3
+    assert not run.scratch.exists()
     assert [row["step"] for row in logged(run.path)] == [1, 2, 3]
     with StandIn(resolve("tiny:teacher")) as other:
         train(config(other, "run.save_every=100"))
     assert [row["step"] for row in logged(run.path)] == [1, 2, 3, 4]
     assert run.finished
+
+
+@pytest.mark.parametrize("advice", ["", "Start it", "Start it.", "Is it there?"])
+def test_advice_ends_in_one_full_stop_before_it_says_how_the_run_goes_on(tmp_path, advice):
+    with pytest.raises(ServerError) as caught, resumable(RunDirectory(tmp_path)):
+        raise ServerError("it is away", advice)
+    begin, _, _ = caught.value.advice.partition("Then the same command")
+    assert begin.strip() == (advice if advice[-1:] in ("", ".", "?") else f"{advice}.")
 
 
 def test_ctrl_c_hangs_up_and_saves_the_steps_done(server, config):

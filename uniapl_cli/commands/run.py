@@ -92,8 +92,8 @@ def resumable(run: RunDirectory) -> Iterator[None]:
         error.advice = f"{advice}: it {_whence(run)}"
         raise
     except ServerError as error:
-        advice = f"{error.advice.rstrip('.')}. " if error.advice else ""
-        error.advice = f"{advice}Then the same command {_whence(run)}"
+        dot = "" if error.advice[-1:] in ("", ".", "?", "!") else "."
+        error.advice = f"{error.advice}{dot} Then the same command {_whence(run)}".lstrip()
         raise
 
 

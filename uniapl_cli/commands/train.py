@@ -200,7 +200,10 @@ class Job:
 def execute(job: Job) -> dict[str, Any]:
     """Run the loop, write the final model, and close the run directory."""
     with closing(job.run), tracking(job.config, job.run) as shown:
-        return _execute(job, shown)
+        try:
+            return _execute(job, shown)
+        finally:
+            shutil.rmtree(job.run.scratch, ignore_errors=True)  # of the size of a model
 
 
 def _execute(job: Job, shown: Tracking) -> dict[str, Any]:
@@ -231,7 +234,6 @@ def _execute(job: Job, shown: Tracking) -> dict[str, Any]:
     with resumable(run):
         row = next(iter(run.validated()[::-1]), None)
         save_model(run.final, config, job.method, run, state.trainable, row, {})
-        shutil.rmtree(run.scratch, ignore_errors=True)
     log.info("%d steps in %.0f s", training.steps, time.monotonic() - began)
     return finished(run)
 

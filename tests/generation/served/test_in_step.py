@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from vllm_standin import Fault, StandIn
 from uniapl_cli.errors import ModelError, ServerError
 from uniapl_cli.generation.served.client import VllmServer
 from uniapl_cli.generation.served.fingerprint import fingerprint
-from uniapl_cli.generation.served.probe import FEWEST, LENGTH, probe_rows
+from uniapl_cli.generation.served.probe import FEWEST, LENGTH, own_logps, probe_rows
 from uniapl_cli.generation.served.transports import FolderTransport
 from uniapl_cli.generation.served.weights import InStep
 from uniapl_cli.http import RequestFailed, new_client
@@ -195,6 +196,38 @@ def test_a_tied_head_that_stays_stops_the_run(policy, prepared, in_step):
         run(step, policy)
     assert caught.value.got > 0.01
     run(in_step(prepared(keeps_head=True)), policy)
+
+
+@pytest.mark.parametrize(("apart", "blamed"), [(1.0, True), (1e-3, False)])
+def test_a_sync_is_blamed_where_old_and_new_weights_are_apart(
+    policy, prepared, in_step, apart, blamed
+):
+    """A server that rounds is off both of two policies that are hardly apart."""
+    server = prepared()
+    step = in_step(server, tolerance=0.1)
+    run(step, policy)
+    rows = probe_rows(policy.tokenizer)
+    before = own_logps(policy, rows)
+    with torch.no_grad():
+        policy.model.get_input_embeddings().weight.mul_(1 + apart)
+    moved = float((own_logps(policy, rows) - before).mean())
+    off = 0.0 if blamed else -math.copysign(0.1 + abs(moved) / 2, moved)
+
+    def change(answer):
+        for choice in answer["choices"]:
+            for entry in (one for told in choice["prompt_logprobs"][1:] for one in told.values()):
+                entry["logprob"] += off
+        return answer
+
+    def faults(route, body, before):
+        if route == RELOAD and blamed:
+            return Fault(body={"results": [None]})
+        return Fault(change=change) if "prompt_logprobs" in body else None
+
+    server.faults = faults
+    with pytest.raises(ServerError) as caught:
+        run(step, policy)
+    assert ("those of before" in caught.value.advice) is blamed
 
 
 def test_a_server_that_was_left_paused_is_resumed(policy, prepared, in_step):

@@ -185,7 +185,7 @@ def test_answers_come_before_the_error_that_ends_it():
 
 
 @pytest.mark.parametrize(("patience", "looks"), [(0.0, 1), (0.05, 2)])
-def test_a_server_is_looked_at_until_patience_is_over(patience, looks):
+def test_a_server_is_looked_at_until_patience_is_over(patience, looks, caplog):
     seen = []
 
     class Away(Server):
@@ -197,6 +197,7 @@ def test_a_server_is_looked_at_until_patience_is_over(patience, looks):
         asyncio.run(wait_for(None, Away("http://s", random.Random(0), 0.0), patience))
     assert caught.value.where == "http://s"
     assert len(seen) >= looks
+    assert len(caplog.records) == (1 if patience else 0)  # that it is waited for
 
 
 def test_repairs_that_go_on_are_ended_too():

@@ -57,6 +57,12 @@ async def wait_for(
                 raise gave_up(server, failure, attempt) from None
             if time.monotonic() - began >= patience:
                 raise stayed_away(server, failure, patience) from None
+            if attempt == 1:
+                log.warning(
+                    "%s; waiting for it, up to generation.patience=%g seconds",
+                    failure.message,
+                    patience,
+                )
         await sleep(min(pause(None, attempt, attempt), LONGEST_WAIT, max(patience, 0.01)))
 
 
