@@ -230,6 +230,40 @@ def test_a_sync_is_blamed_where_old_and_new_weights_are_apart(
     assert ("those of before" in caught.value.advice) is blamed
 
 
+HUGE = -(10**400)
+WRONG = {
+    "ids that are texts": (None, lambda c: c.update(token_ids=[str(t) for t in c["token_ids"]])),
+    "ids below 0": (None, lambda c: c.update(token_ids=[-1 for _ in c["token_ids"]])),
+    "ids beyond": (None, lambda c: c.update(token_ids=[10**6 for _ in c["token_ids"]])),
+    "no float holds it": (
+        None,
+        lambda c: c["logprobs"].update(token_logprobs=[HUGE for _ in c["token_ids"]]),
+    ),
+    "no float holds it, of a prompt": (
+        "prompt_logprobs",
+        lambda c: [one.update(logprob=HUGE) for t in c["prompt_logprobs"][1:] for one in t.values()],
+    ),
+    "one index twice": ("prompt_logprobs", lambda c: c.update(index=0)),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_probe_that_is_answered_in_another_way_has_failed(policy, prepared, in_step, wrong):
+    field, spoil = WRONG[wrong]
+
+    def change(answer):
+        for choice in answer["choices"]:
+            spoil(choice)
+        return answer
+
+    def faults(route, body, before):
+        asked = "prompt_logprobs" in body if field else "logprobs" in body
+        return Fault(change=change) if asked else None
+
+    with pytest.raises(RequestFailed):
+        run(in_step(prepared(faults=faults)), policy, Sampling(temperature=1.0, max_new_tokens=8))
+
+
 def test_a_server_that_was_left_paused_is_resumed(policy, prepared, in_step):
     server = prepared()
     server.paused = True

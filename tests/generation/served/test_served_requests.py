@@ -106,6 +106,7 @@ WRONG = [
     of(LOGPS, [-1.0, -math.inf, -2.0]),
     of(LOGPS, [-1.0, -9999.0, -2.0]),  # as vLLM writes minus infinity
     of(LOGPS, [-1.0, 0.5, -2.0]),
+    of(LOGPS, [-1.0, -(10**400), -2.0]),
 ]
 
 

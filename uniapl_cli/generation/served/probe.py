@@ -14,6 +14,7 @@ from torch import Tensor
 
 from uniapl_cli.errors import ServerError
 from uniapl_cli.generation.served.client import VllmServer
+from uniapl_cli.generation.served.requests import is_id
 from uniapl_cli.generation.served.transports import Served
 from uniapl_cli.tensors import TokenBatch, pad_ids
 from uniapl_cli.types import Sampling
@@ -108,6 +109,7 @@ async def drawn(
     model: str,
     prompts: Sequence[Sequence[int]],
     sampling: Sampling,
+    vocabulary: int,
 ) -> tuple[list[list[int]], Tensor]:
     """Return responses of a server to prompts, behind these, and the logps (N,) that it tells.
 
@@ -125,6 +127,8 @@ async def drawn(
         numbers = told.get("token_logprobs") if isinstance(told, Mapping) else None
         if not isinstance(ids, list) or not isinstance(numbers, list) or len(ids) != len(numbers):
             raise server.unusable("no log-probability for each token that it drew")
+        if not all(is_id(token, vocabulary) for token in ids):
+            raise server.unusable(f"token_ids are not ids below {vocabulary}")
         rows.append([*prompts[index // draws], *ids])
         logps += [_number(server, number) for number in numbers]
     return rows, torch.tensor(logps)
@@ -141,16 +145,19 @@ def _choices(server: VllmServer, answer: Any, count: int) -> Iterator[Mapping[st
     choices = answer.get("choices") if isinstance(answer, Mapping) else None
     if not isinstance(choices, list) or not all(isinstance(c, Mapping) for c in choices):
         raise server.unusable("no choices")
-    by_index = {choice.get("index"): choice for choice in choices}
-    if sorted(map(str, by_index)) != sorted(map(str, range(count))):
+    by_index = {str(choice.get("index")): choice for choice in choices}
+    if len(choices) != count or by_index.keys() != set(map(str, range(count))):
         raise server.unusable(f"not {count} choices, numbered from 0")
-    return (by_index[index] for index in range(count))
+    return (by_index[str(index)] for index in range(count))
 
 
 def _number(server: VllmServer, value: Any) -> float:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise server.unusable("a log-probability that is no number")
-    return float(value)
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    except OverflowError:
+        pass
+    raise server.unusable("a log-probability that is no number")
 
 
 def disagreement(server: VllmServer, gap: float, tolerance: float, cause: str) -> ServerError:

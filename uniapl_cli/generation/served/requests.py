@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +86,7 @@ def _drawn(
     if choice.get("prompt_token_ids") != list(job.request.prompt_ids):
         raise ValueError("prompt_token_ids are not those of the request")
     ids, logps = choice.get("token_ids"), _logps(choice)
-    if not isinstance(ids, list) or not ids or not all(_is_id(id, vocabulary) for id in ids):
+    if not isinstance(ids, list) or not ids or not all(is_id(id, vocabulary) for id in ids):
         raise ValueError(f"token_ids are not ids below {vocabulary}")
     if len(logps) != len(ids):
         raise ValueError(f"{len(logps)} log-probabilities for {len(ids)} tokens")
@@ -112,15 +111,17 @@ def _check_end(ids: Sequence[int], reason: str, limit: int, stop_ids: Collection
 def _logps(choice: Mapping[str, Any]) -> list[float]:
     told = choice.get("logprobs")
     logps = told.get("token_logprobs") if isinstance(told, Mapping) else None
-    if not isinstance(logps, list) or not all(map(_is_logp, logps)):
+    if not isinstance(logps, list) or not all(map(is_logp, logps)):
         raise ValueError("token_logprobs are not log-probabilities")
     return list(map(float, logps))
 
 
-def _is_id(value: Any, vocabulary: int) -> bool:
+def is_id(value: Any, vocabulary: int) -> bool:
+    """Whether a value is the id of a token."""
     return type(value) is int and 0 <= value < vocabulary
 
 
-def _is_logp(value: Any) -> bool:
+def is_logp(value: Any) -> bool:
+    """Whether a value is a log-probability of a token that can be drawn."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and math.isfinite(value) and IMPOSSIBLE < value <= ROUNDING
+    return number and IMPOSSIBLE < value <= ROUNDING  # NaN is neither

@@ -205,7 +205,8 @@ class InStep:
         if kind in self.tried:
             return
         prompts = [row[:PROMPT] for row in self.rows]
-        rows, theirs = await drawn(client, server, self.model, prompts, sampling)
+        vocabulary = self.policy.model.config.get_text_config().vocab_size
+        rows, theirs = await drawn(client, server, self.model, prompts, sampling, vocabulary)
         own = own_logps(self.policy, rows, PROMPT, sampling.temperature or 1.0)
         gap = gap_of(theirs, own)
         if not gap <= self.most:
