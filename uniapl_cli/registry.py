@@ -17,6 +17,8 @@ from uniapl_cli.options import Options
 T = TypeVar("T", bound=Callable[..., Any])
 D = TypeVar("D", bound=Callable[..., Any])  # a definition keeps its own type
 KIND = "kind"
+# A name that YAML does not read as a text.
+OFF = "off"
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,14 @@ class Choice:
     number: tuple[str | None, str] | None = None
 
     def spelt(self, value: Any, default: str | None = None) -> Any:
-        """Return a value as a mapping with its kind, where it stands for one."""
+        """Return a value as a mapping with its kind, where it stands for one.
+
+        YAML reads a bare `off` as false, which is the entry of that name where there is one.
+        """
+        if value is False and OFF in self.registry:
+            value = OFF
+        if isinstance(value, dict) and value.get(KIND) is False and OFF in self.registry:
+            value = {**value, KIND: OFF}
         if isinstance(value, str):
             return {KIND: value}
         default = default or self.default

@@ -116,6 +116,14 @@ def test_what_is_not_named_follows_from_where_the_sampler_is(tiny_config, overri
     assert corrected(config, plan(config)) == kinds
 
 
+@pytest.mark.parametrize("typed", ["=off", ".kind=off", "={kind: off}", "='off'"])
+def test_off_is_what_it_looks_like(tiny_config, typed):
+    """YAML reads a bare `off` as false."""
+    served = "generation={kind: vllm, addresses: ['127.0.0.1:1']}"  # where token is the default
+    config = tiny_config("grpo", "run", served, f"sources.rollouts.correction{typed}")
+    assert corrected(config, plan(config)) == {"rollouts": "off"}
+
+
 def test_only_what_is_corrected_carries_a_correction(assembled):
     for overrides, cap in (((), None), (("sources.rollouts.correction={cap: 3, kind: token}",), 3)):
         config, chat, policy = assembled("grpo", *overrides)

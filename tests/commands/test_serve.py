@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from official_polar import official
+from typer.testing import CliRunner
 
 from uniapl_cli import load_config
 from uniapl_cli.chat.options import template_file
+from uniapl_cli.cli.app import app
 from uniapl_cli.commands.serve import Start, serve
 from uniapl_cli.discriminators.polar.polar import load_polar
 from uniapl_cli.errors import ConfigError, ModelError
@@ -20,6 +22,7 @@ from uniapl_cli.training.policy import load_model
 
 TEACHER = "model.path=tiny:teacher"
 ASKED = "teacher.path=tiny:teacher"
+POLAR = ["discriminator.path=tiny:polar"]
 
 
 @pytest.fixture
@@ -228,6 +231,8 @@ def test_an_official_checkpoint_needs_no_code_of_its_own(ready, tmp_path):
         ("policy", ["model.path=tiny:polar"], "model.path"),
         ("discriminator", [], "discriminator.path"),
         ("discriminator", ["discriminator.path=tiny:teacher"], "discriminator.path"),
+        ("discriminator", [*POLAR, "discriminator.kind=embedding"], "discriminator.kind"),
+        ("discriminator", [*POLAR, "discriminator.kind=reward_model"], "discriminator.kind"),
     ],
 )
 def test_what_cannot_be_served_is_refused(ready, tmp_path, role, words, key):
@@ -265,3 +270,10 @@ def test_the_folder_has_a_place_of_its_own_by_default(monkeypatch, tmp_path):
     assert (
         Path(serve(config, "policy", Start()).words[2]) == tmp_path / "work" / "served" / "policy"
     )
+
+
+def test_further_words_whose_quotes_are_open_are_refused():
+    words = ["serve", TEACHER, "--vllm-args", "'--seed 1", "--dry-run"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    assert "--vllm-args" in result.stderr

@@ -59,6 +59,7 @@ def serve(
 
         from uniapl_cli.commands.serve import Start
         from uniapl_cli.commands.serve import serve as prepare
+        from uniapl_cli.errors import ConfigError
         from uniapl_cli.serving.process import find_program
         from uniapl_cli.serving.process import run as start
 
@@ -66,7 +67,11 @@ def serve(
             role, overrides = "policy", [role, *(overrides or ())]
         settings = uniapl_cli.load_config(config, overrides or ())
         program = find_program(vllm) if run and not dry_run else vllm
-        at = Start(program, host, port, folder, shlex.split(vllm_args))
+        try:
+            more = shlex.split(vllm_args)
+        except ValueError as error:
+            raise ConfigError(f"--vllm-args: {error}", "Close its quotes", got=vllm_args) from None
+        at = Start(program, host, port, folder, more)
         ready = prepare(settings, role, at, dry_run=dry_run)
         print_result(ready.result, json, shown)
         if run and not dry_run:

@@ -19,7 +19,7 @@ from uniapl_cli.commands.device import device_name
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators.polar.internlm2 import is_official, llama_config
 from uniapl_cli.discriminators.polar.polar import read_settings
-from uniapl_cli.errors import ModelError
+from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.folders import check_folder_output, replacing_folder
 from uniapl_cli.generation.served.servable import check_heads
 from uniapl_cli.generation.served.transports import transports
@@ -27,6 +27,7 @@ from uniapl_cli.loading import context_of, load_tokenizer, read_model_config
 from uniapl_cli.loading.files import check_objects
 from uniapl_cli.loading.models import whole_model
 from uniapl_cli.precision import resolve as dtype_of
+from uniapl_cli.registry import KIND
 from uniapl_cli.serving.folders import MARK, write_official
 from uniapl_cli.serving.launch import Launch, kv_bytes
 from uniapl_cli.tiny.assets import resolve
@@ -39,6 +40,8 @@ PROMPT = 8192
 # Else a server fills in what a request leaves out from the model's generation_config.json.
 PLAIN = {"--generation-config": "vllm"}
 GENERATION = "generation_config.json"
+# The kinds of discriminators that a server can be of.
+SERVED = ("polar", "polar_server")
 
 
 def policy(config: Config, folder: Path, dry_run: bool) -> Launch:
@@ -97,6 +100,15 @@ def discriminator(config: Config, folder: Path, dry_run: bool) -> Launch:
     location = components.find_discriminator(config, "a server of it")
     named = config.discriminator
     assert named is not None, "checked above"
+    kind = getattr(named, KIND)
+    if kind not in SERVED:
+        raise ConfigError(
+            f"a discriminator of kind {kind} is not served: it is computed in this process",
+            "Leave discriminator.kind out to serve a POLAR discriminator",
+            key="discriminator.kind",
+            got=kind,
+            allowed=SERVED,
+        )
     with config.blaming("discriminator.path"):
         settings = read_settings(location, named.revision)
         official = is_official(settings)

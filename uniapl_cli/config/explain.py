@@ -172,8 +172,11 @@ def _wrong(fault: Fault, same: Sequence[Fault]) -> ConfigError:
         return ConfigError(f"{subject}: {BOUNDS[fault.type].format(**bound)}", got=got)
     listed = [text for other in same for text in texts(other.admitted)]
     close = difflib.get_close_matches(str(got), listed, 1)
+    wanted = spelled(fault.admitted)
+    one = wanted.startswith("a list of ") and isinstance(fault.value, (str, int, float))
     return ConfigError(
-        f"{subject}, expected {spelled(fault.admitted)}",
+        f"{subject}, expected {wanted}",
+        "Write [...] around it" if one else "",
         got=got,
         allowed=list(dict.fromkeys(listed)),
         suggestion=close[0] if close else None,

@@ -241,7 +241,9 @@ WRONG = {
     ),
     "no float holds it, of a prompt": (
         "prompt_logprobs",
-        lambda c: [one.update(logprob=HUGE) for t in c["prompt_logprobs"][1:] for one in t.values()],
+        lambda c: [
+            one.update(logprob=HUGE) for t in c["prompt_logprobs"][1:] for one in t.values()
+        ],
     ),
     "one index twice": ("prompt_logprobs", lambda c: c.update(index=0)),
 }
