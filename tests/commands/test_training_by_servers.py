@@ -96,8 +96,9 @@ def test_a_run_goes_on_when_its_server_is_back(server, config, logged, weights):
 def test_advice_ends_in_one_full_stop_before_it_says_how_the_run_goes_on(tmp_path, advice):
     with pytest.raises(ServerError) as caught, resumable(RunDirectory(tmp_path)):
         raise ServerError("it is away", advice)
-    begin, _, _ = caught.value.advice.partition("Then the same command")
-    assert begin.strip() == (advice if advice[-1:] in ("", ".", "?") else f"{advice}.")
+    begin, _, _ = caught.value.advice.partition(" the same command")
+    whole = advice if advice[-1:] in ("", ".", "?") else f"{advice}."
+    assert begin == (f"{whole} Then" if advice else "When it answers again,")
 
 
 def test_ctrl_c_hangs_up_and_saves_the_steps_done(server, config):

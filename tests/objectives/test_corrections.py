@@ -142,6 +142,25 @@ def test_the_gradient_of_one_update_is_prime_rls(kind, low, high):
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("told", [-math.inf, -1e4, 1e4])
+def test_what_a_sampler_says_of_masked_tokens_changes_nothing(case, told):
+    """Of a response that is left out of every loss too."""
+    batch, start = off_policy()
+    mask = batch.loss_mask.clone()
+    mask[1] = False
+    found = []
+    for old in (batch.old_logps, batch.old_logps.masked_fill(~mask, told)):
+        logps = start.masked_fill(~mask, 0.0).requires_grad_()
+        one = replace(batch, loss_mask=mask, old_logps=old, correction=correction(case))
+        loss = (bound("surrogate")(logps, one).per_token * mask).sum()
+        loss.backward()
+        found.append((loss, logps.grad))
+    (loss, grad), (other, other_grad) = found
+    assert torch.equal(loss, other) and torch.equal(grad, other_grad)
+    assert not grad[1].any() and grad.any()
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_where_the_sampler_is_the_learner_nothing_changes_to_the_bit(case):
     batch, _ = off_policy()
     results = []

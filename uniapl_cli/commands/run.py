@@ -93,7 +93,8 @@ def resumable(run: RunDirectory) -> Iterator[None]:
         raise
     except ServerError as error:
         dot = "" if error.advice[-1:] in ("", ".", "?", "!") else "."
-        error.advice = f"{error.advice}{dot} Then the same command {_whence(run)}".lstrip()
+        when = f"{error.advice}{dot} Then" if error.advice else "When it answers again,"
+        error.advice = f"{when} the same command {_whence(run)}"
         raise
 
 

@@ -76,7 +76,7 @@ def sequence(
     capped (TRL, verl); their `mean` is the geometric mean (ms-swift), which varies far less. Tokens
     at 0.5 and 3 give 1.5, and 1.22.
     """
-    total = (log_ratio * loss_mask).sum(1, keepdim=True)
+    total = log_ratio.masked_fill(~loss_mask, 0).sum(1, keepdim=True)
     if ratio == "mean":
         total = total / loss_mask.sum(1, keepdim=True).clamp(min=1)
     whole = total.clamp(-LARGEST, LARGEST).exp()
