@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+import torch
 from httpx2 import AsyncClient, MockTransport, Response
 from mistake import PLACED, Mistake
 from torch import OutOfMemoryError
@@ -222,7 +223,9 @@ def out_of_step(gap: float, *, kept: bool = False, tied: bool = False) -> None:
     head = SimpleNamespace(weight=0)
     other = head if tied else SimpleNamespace(weight=1)
     model = SimpleNamespace(get_output_embeddings=lambda: head, get_input_embeddings=lambda: other)
-    raise disagreement(VllmServer("http://h:8000"), gap, 1e-3, likely_cause(model, gap, kept))
+    raise disagreement(
+        VllmServer("http://h:8000"), gap, 1e-3, likely_cause(model, torch.float32, gap, kept)
+    )
 
 
 def no_vllm() -> None:
@@ -233,6 +236,7 @@ def no_vllm() -> None:
 OUT_OF_STEP: Mapping[str, tuple[float, Mapping[str, Any]]] = {
     "weights of before": (0.3, {"kept": True}),
     "another dtype": (0.04, {}),
+    "rounding": (2e-6, {}),
     "a tied head": (0.3, {"tied": True}),
     "other weights": (0.3, {}),
 }

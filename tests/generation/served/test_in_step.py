@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from vllm_standin import Fault, StandIn
 from uniapl_cli.errors import ModelError, ServerError
 from uniapl_cli.generation.served.client import VllmServer
 from uniapl_cli.generation.served.fingerprint import fingerprint
-from uniapl_cli.generation.served.probe import FEWEST, LENGTH, own_logps, probe_rows
+from uniapl_cli.generation.served.probe import FEWEST, LENGTH, likely_cause, own_logps, probe_rows
 from uniapl_cli.generation.served.transports import FolderTransport
 from uniapl_cli.generation.served.weights import InStep
 from uniapl_cli.http import RequestFailed, new_client
@@ -228,6 +229,47 @@ def test_a_sync_is_blamed_where_old_and_new_weights_are_apart(
     with pytest.raises(ServerError) as caught:
         run(step, policy)
     assert ("those of before" in caught.value.advice) is blamed
+
+
+def test_a_server_that_restarted_is_asked_for_its_draws_again(policy, prepared, in_step):
+    """It may have another --logprobs-mode."""
+    server, sampling = prepared(logprobs_mode="processed_logprobs"), Sampling(temperature=0.5)
+    step = in_step(server)
+    run(step, policy, sampling)
+    server.restart()
+    server.logprobs_mode = "raw_logprobs"
+    with pytest.raises(ServerError) as caught:
+        run(step, policy, sampling)
+    assert caught.value.key == "generation.probe_tolerance"
+
+
+def test_a_transport_is_told_of_a_restart_alone(policy, prepared, in_step, monkeypatch):
+    server, told = prepared(), []
+    step = in_step(server)
+    run(step, policy)
+    monkeypatch.setattr(FolderTransport, "restarted", lambda self, server: told.append(server))
+    change(policy)
+    run(step, policy)
+    assert told == []
+    server.restart()
+    run(step, policy)
+    assert told == step.servers
+
+
+@pytest.mark.parametrize(
+    ("dtype", "gap", "tolerance"),
+    [
+        (torch.float32, 2e-6, True),
+        (torch.float32, 0.03, False),
+        (torch.bfloat16, 0.11, True),
+        (torch.bfloat16, 0.5, False),
+    ],
+)
+def test_rounding_is_what_a_tolerance_is_for(policy, dtype, gap, tolerance):
+    advice = likely_cause(policy.model, dtype, gap, False)
+    named = re.search("generation.probe_tolerance=([0-9.e-]+)", advice)
+    assert bool(named) is tolerance
+    assert named is None or float(named[1]) > gap
 
 
 HUGE = -(10**400)

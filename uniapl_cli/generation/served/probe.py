@@ -43,6 +43,8 @@ FEWEST = 64
 PROMPT, DRAWS, NEW = 8, 4, 8
 # Up to this gap in float32, a server's arithmetic is likely to be bfloat16.
 OF_BFLOAT16 = 0.15
+# Up to this gap a server with the right weights may well be off.
+ROUNDED = {torch.float32: 1e-4, torch.bfloat16: 0.2}
 # How a request says that nothing is to be done to the logits: a server's own defaults may differ.
 PLAIN = {
     "temperature": 1.0,
@@ -170,22 +172,28 @@ def disagreement(server: VllmServer, gap: float, tolerance: float, cause: str) -
     return ServerError(problem, cause, where=server.address, key=key, got=gap)
 
 
-def likely_cause(model: Any, gap: float, kept: bool) -> str:
-    """Return what is likely to be wrong. kept: whether a server has the weights of before."""
+def likely_cause(model: Any, dtype: torch.dtype, gap: float, kept: bool) -> str:
+    """Return what is likely to be wrong.
+
+    dtype: what the policy computes in. kept: whether a server has the weights of before.
+    """
     if kept:
         return (
             "It has those of before the sync, which did nothing there: does it read the folder "
             "that is written here?"
         )
-    dtype = "its --dtype is another one than the run's precision"
+    if gap < ROUNDED[dtype]:
+        rounds = f"Likely that is how {str(dtype).removeprefix('torch.')} rounds"
+        return f"{rounds}: set generation.probe_tolerance={1.5 * gap:.2g}"
+    other = "its --dtype is another one than the run's precision"
     if gap < OF_BFLOAT16:
-        return f"Likely {dtype}"
+        return f"Likely {other}: `uniapl serve` says how to start it"
     if model.get_output_embeddings().weight is model.get_input_embeddings().weight:
         return (
             "Likely its head is tied, which no reload changes on a CPU: start it as `uniapl serve` "
-            f"says. Or {dtype}"
+            f"says. Or {other}"
         )
-    return f"Likely it serves another model, or {dtype}: `uniapl serve` says how to start it"
+    return f"Likely it serves another model, or {other}: `uniapl serve` says how to start it"
 
 
 def wrong_mode(server: VllmServer, gap: float, tolerance: float, sampling: Sampling) -> ServerError:

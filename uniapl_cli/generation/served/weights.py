@@ -181,7 +181,8 @@ class InStep:
         if not gap <= self.most:
             # Where old and new weights are hardly apart, rounding would tell them apart by chance.
             kept = gap_of(theirs, self.before) <= min(self.most, gap / 2)
-            raise disagreement(server, gap, self.most, likely_cause(self.policy.model, gap, kept))
+            cause = likely_cause(self.policy.model, self.dtype, gap, kept)
+            raise disagreement(server, gap, self.most, cause)
         self.gaps[server] = gap
 
     async def _sync(self, client: AsyncClient, server: VllmServer) -> None:
