@@ -88,7 +88,9 @@ def test_a_run_goes_on_when_its_server_is_back(server, config, logged, weights):
     assert [row["step"] for row in logged(run.path)] == [1, 2, 3]
     with StandIn(resolve("tiny:teacher")) as other:
         train(config(other, "run.save_every=100"))
+        asked = [body["prompt"] for _, body in other.bodies if "ignore_eos" in body]
     assert [row["step"] for row in logged(run.path)] == [1, 2, 3, 4]
+    assert all(body["prompt"] in asked for body in steps[3 * 2 :])  # no prompt is passed over
     assert run.finished
 
 
@@ -159,3 +161,21 @@ def test_what_does_not_train_samples_in_this_process(server, config, new_policy,
     assert isinstance(made, LocalGenerator)
     assert any("generation.kind=vllm" in record.message for record in caplog.records)
     assert server.bodies == []
+
+
+@pytest.mark.parametrize("reloads", [0, 1, 2])
+def test_ctrl_c_while_weights_are_under_way_leaves_the_server_open(server, config, reloads):
+    """In the proof, after it, and after an update; what is saved are the run's own weights."""
+
+    def interrupt(route, body, before):
+        if (route, before) != ("/collective_rpc", reloads):
+            return None
+        os.kill(os.getpid(), signal.SIGINT)
+        return Fault(delay=2.0)
+
+    server.faults = interrupt
+    given = config(server, "run.save_every=100")
+    with pytest.raises(Stopped):
+        train(given)
+    assert RunDirectory(Path(given.run.dir)).newest_step == max(0, reloads - 1)
+    assert not server.paused

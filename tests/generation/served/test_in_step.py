@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -270,6 +271,11 @@ def test_rounding_is_what_a_tolerance_is_for(policy, dtype, gap, tolerance):
     named = re.search("generation.probe_tolerance=([0-9.e-]+)", advice)
     assert bool(named) is tolerance
     assert named is None or float(named[1]) > gap
+
+
+def test_servers_are_told_of_a_folder_wherever_they_were_started(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert FolderTransport(scratch=Path("run")).folder == tmp_path / "run" / "policy"
 
 
 HUGE = -(10**400)
