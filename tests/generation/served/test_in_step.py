@@ -278,6 +278,31 @@ def test_servers_are_told_of_a_folder_wherever_they_were_started(tmp_path, monke
     assert FolderTransport(scratch=Path("run")).folder == tmp_path / "run" / "policy"
 
 
+@pytest.mark.parametrize("fails", [True, False])
+@pytest.mark.parametrize("named", ["unfinished-theirs", "theirs"])
+def test_weights_that_two_runs_deliver_at_a_time_are_nobodys(
+    policy, prepared, in_step, named, fails
+):
+    """The other one comes between, or names what this one delivers, and is not to use it."""
+
+    def meanwhile(route, body, before):
+        if (route, before) != (FORGET, emptied):
+            return None
+        server.version = named
+        return Fault(body={"success": False}) if fails else None
+
+    server = prepared()
+    step = in_step(server)
+    run(step, policy)
+    change(policy)
+    emptied, server.faults = server.counts[FORGET], meanwhile
+    with pytest.raises(RequestFailed):
+        run(step, policy)
+    assert server.version not in (named, step.versions[step.servers[0]])
+    run(step, policy)
+    assert server.version == step.versions[step.servers[0]]
+
+
 HUGE = -(10**400)
 WRONG = {
     "ids that are texts": (None, lambda c: c.update(token_ids=[str(t) for t in c["token_ids"]])),

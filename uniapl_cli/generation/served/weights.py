@@ -172,7 +172,7 @@ class InStep:
         told, given = await server.weight_version(client), self.versions.get(server)
         if told == given and server in self.gaps:
             return
-        if told not in (given, UNFINISHED):
+        if told != given and not told.startswith(UNFINISHED):
             self.transport.restarted(server)
             self.tried = {one for one in self.tried if one[0] != server}
         await self._sync(client, server)
@@ -189,16 +189,32 @@ class InStep:
         """Give a server the packed weights while nothing is computed there."""
         try:
             await server.drain(client)
-            await server.name_weights(client, UNFINISHED)
-            await self.transport.deliver(client, server)
-            await server.forget(client)
-            self.versions[server] = f"{self.packed}-{uuid4().hex[:8]}"
-            await server.name_weights(client, self.versions[server])
+            await self._deliver(client, server)
         except BaseException:
             with suppress(RequestFailed):  # the first failure says more
                 await server.resume(client)
             raise
         await server.resume(client)
+
+    async def _deliver(self, client: AsyncClient, server: VllmServer) -> None:
+        """Replace a server's weights, which have no name of a run's unless all has gone well.
+
+        Another run may do the same at the same time, and name what this one has delivered.
+        """
+        mark = f"{UNFINISHED}-{uuid4().hex[:8]}"
+        await server.name_weights(client, mark)
+        try:
+            await self.transport.deliver(client, server)
+            await server.forget(client)
+            if await server.weight_version(client) != mark:
+                problem = "another run gave it weights at the same time"
+                raise RequestFailed("another run", f"{server.address}: {problem}")
+        except BaseException:
+            with suppress(RequestFailed):  # the first failure says more
+                await server.name_weights(client, mark)
+            raise
+        self.versions[server] = f"{self.packed}-{uuid4().hex[:8]}"
+        await server.name_weights(client, self.versions[server])
 
     async def _try(self, client: AsyncClient, server: VllmServer, sampling: Sampling) -> None:
         """Compare what a server says of its own draws; --logprobs-mode decides what it says."""
