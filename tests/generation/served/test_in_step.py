@@ -303,6 +303,17 @@ def test_weights_that_two_runs_deliver_at_a_time_are_nobodys(
     assert server.version == step.versions[step.servers[0]]
 
 
+def test_a_server_that_another_run_took_is_not_taken_back(policy, prepared, in_step):
+    server = prepared()
+    mine, theirs = in_step(server), in_step(server)
+    run(mine, policy)
+    run(theirs, policy)  # where an earlier run's weights are is no hindrance
+    with pytest.raises(ServerError) as caught:
+        run(mine, policy)
+    assert caught.value.got == theirs.versions[theirs.servers[0]]
+    run(theirs, policy)
+
+
 HUGE = -(10**400)
 WRONG = {
     "ids that are texts": (None, lambda c: c.update(token_ids=[str(t) for t in c["token_ids"]])),

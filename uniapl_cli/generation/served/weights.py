@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from uuid import uuid4
 import torch
 from torch import Tensor
 
+from uniapl_cli.errors import ServerError
 from uniapl_cli.generation.served.client import VllmServer
 from uniapl_cli.generation.served.fingerprint import fingerprint
 from uniapl_cli.generation.served.perturbing import perturbed
@@ -48,6 +50,8 @@ FAR, HALVINGS = 5.0, (4, 3)
 DOUBTFUL, NEGLIGIBLE = 2.0, 0.1
 # What weights are called while they change: a server that stays so has a part of both.
 UNFINISHED = "unfinished"
+# What weights are called that a run has brought; one that starts has others.
+NAMED = re.compile("[0-9a-f]{32}-[0-9a-f]{8}")
 
 
 class InStep:
@@ -172,6 +176,13 @@ class InStep:
         told, given = await server.weight_version(client), self.versions.get(server)
         if told == given and server in self.gaps:
             return
+        if given not in (None, told) and NAMED.fullmatch(told):
+            raise ServerError(
+                "another run gives the vLLM server its weights",
+                "Start a server for each run, or end the other one",
+                where=server.address,
+                got=told,
+            )
         if told != given and not told.startswith(UNFINISHED):
             self.transport.restarted(server)
             self.tried = {one for one in self.tried if one[0] != server}
