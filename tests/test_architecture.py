@@ -35,6 +35,12 @@ def test_no_function_is_long():
     assert {name: count for name, count in lines.items() if count > FUNCTION_LINES} == {}
 
 
+def test_no_two_files_of_tests_have_one_name():
+    """pytest would import the first of them for both."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)
+
+
 def test_help_imports_nothing_heavy():
     code = (
         "import sys, contextlib\nfrom uniapl_cli.cli.app import main\nsys.argv = ['uniapl', '-h']\n"

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from uniapl_cli import files
 from uniapl_cli.errors import DataError
 from uniapl_cli.files import dump, read_rows, replacing, write_rows
 
@@ -91,6 +92,17 @@ def test_replacing_keeps_the_old_file_when_the_block_fails(tmp_path, error):
         raise error
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_signal_as_soon_as_the_scratch_file_is_there_leaves_nothing(tmp_path, monkeypatch):
+    def stopped(output, wait):
+        output.scratch.open("a").close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "_locked", stopped)
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "new" / "rows.jsonl"):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["file", "new/folder/file"])

@@ -170,19 +170,23 @@ def _scratch(output: Output, wait: bool) -> Iterator[TextIO]:
     """
     new = [folder for folder in output.path.parents if not folder.exists()]
     output.path.parent.mkdir(parents=True, exist_ok=True)
-    file = _locked(output, wait)
+    file: TextIO | None = None
     try:
+        file = _locked(output, wait)
         file.truncate(0)
         yield file
         file.flush()
         os.fsync(file.fileno())
         _put(file, output)
     finally:
-        # Once it is in its place, whatever has its name belongs to another process.
-        if is_at(file.fileno(), output.scratch):
-            output.scratch.unlink()
-        with suppress(OSError):  # of what could not be written before
-            file.close()
+        if file is None:
+            output.discard()
+        else:
+            # Once it is in its place, whatever has its name belongs to another process.
+            if is_at(file.fileno(), output.scratch):
+                output.scratch.unlink()
+            with suppress(OSError):  # of what could not be written before
+                file.close()
         for folder in new:
             with suppress(OSError):  # it is not empty
                 folder.rmdir()

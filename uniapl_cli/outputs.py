@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import stat
@@ -53,6 +54,13 @@ class Output:
         """The file beside it that is written first, and locked meanwhile."""
         name = os.fsencode(self.path.name)[:NAME_BYTES].decode(errors="ignore")
         return self.path.with_name(f".{name}.tmp")
+
+    def discard(self) -> None:
+        """Delete an empty scratch file that nobody holds: a signal came as soon as it was there."""
+        with suppress(OSError), self.scratch.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not file.read(1) and os.path.samestat(os.fstat(file.fileno()), self.scratch.stat()):
+                self.scratch.unlink()
 
     def same(self, other: Output) -> bool:
         """Whether both are one file, by whatever route; never for what only swallows, or a tty."""
