@@ -37,12 +37,16 @@ class Folder:
         return None
 
     def remove(self) -> None:
-        """Remove the folder, once."""
-        _own.discard(self)
+        """Remove the folder, once.
+
+        It is one of `_own` until it is gone: a signal in the middle may end the process.
+        """
         if self._lock >= 0:
             _remove(self.path)
-            os.close(self._lock)
-            self._lock = -1
+            lock, self._lock = self._lock, -1
+            with suppress(OSError):
+                os.close(lock)
+        _own.discard(self)
 
 
 def remove_own() -> None:
