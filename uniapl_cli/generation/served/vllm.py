@@ -169,6 +169,7 @@ class VllmGenerator:
         in_step = self.in_step
 
         async def ask(client: AsyncClient, server: VllmServer, job: Job) -> list[Drawn]:
+            """Return a server's answers to a job. Raises RequestFailed."""
             body = body_of(job, sampling, in_step.model, self.stop_ids)
             answer = await server.complete(client, body)
             try:
