@@ -12,7 +12,7 @@ import uniapl_cli
 from uniapl_cli.cli.options import AsJson, ConfigFile, Debug, DryRun, Overrides, Plugins
 from uniapl_cli.cli.session import lines, print_result, session
 
-app = typer.Typer(help="Look at data, or fetch it.", no_args_is_help=True)
+app = typer.Typer(help="Look at data, fetch it, or compose prompts.", no_args_is_help=True)
 
 
 @app.command()
@@ -44,6 +44,28 @@ def inspect(
             )
 
         print_result(result, json, human)
+
+
+@app.command()
+def compose(
+    overrides: Overrides = None,
+    config: ConfigFile = None,
+    json: AsJson = False,
+    plugin: Plugins = None,
+    debug: Debug = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Compose prompts of questions and instructions that verifiers check, for training.
+
+    The instructions are IFEval's 25 and IFEvalG's 29, worded anew. One seed gives the same rows.
+
+    Example: uniapl data compose compose.out=prompts.jsonl compose.rows=5000
+    """
+    with session(debug, plugin):
+        settings = uniapl_cli.load_config(config, overrides or ())
+        from uniapl_cli.commands.compose import compose as run
+
+        print_result(run(settings, dry_run=dry_run), json)
 
 
 @app.command()

@@ -40,6 +40,7 @@ class Files:
 RUN = ("metrics.jsonl", "samples.jsonl")
 HELD_OUT = ("prompts", "demonstrations", "preferences", "benchmark_data")
 VERBS: Mapping[str, Files] = {
+    "data compose": Files(("compose.prompts", "eval.benchmark_data"), writes=("compose.out",)),
     "teacher-gen": Files(("teach.prompts",), ("teacher.path",), resumed=("teach.out",)),
     "filter-gt": Files(
         ("filter.responses", "filter.constraints"),

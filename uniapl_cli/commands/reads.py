@@ -11,6 +11,7 @@ from uniapl_cli.training.terms import Plan
 
 # The sections of the verbs that train nothing, without those that they require.
 SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "data compose": ("data",),
     "teacher-gen": ("chat", "data", "generation", "teacher"),
     "filter-gt": ("data", "sandbox"),
     "analyse": ("chat", "data", "discriminator", "generation", "sandbox", "teacher"),

@@ -9,6 +9,7 @@ from pydantic import NonNegativeInt
 
 from uniapl_cli.analysis.options import AnalyseOptions
 from uniapl_cli.chat import ChatOptions
+from uniapl_cli.composing.options import ComposeOptions
 from uniapl_cli.config.load import Root
 from uniapl_cli.data.options import DataOptions
 from uniapl_cli.discriminators import discriminators
@@ -126,6 +127,7 @@ class Config(Root):
     )
     rewards: dict[str, RewardOptions] = key({}, "what rollouts are judged by, by name")
     sandbox: SandboxOptions = section(SandboxOptions, "where data sets' own code runs")
+    compose: ComposeOptions = section(ComposeOptions, "uniapl data compose")
     teach: TeachOptions = section(TeachOptions, "uniapl teacher-gen")
     filter: FilterOptions = section(FilterOptions, "uniapl filter-gt")
     eval: EvalOptions = section(EvalOptions, "uniapl eval")

@@ -104,6 +104,14 @@ class Index:
         for size, grams in numbers(codes, list(self.tables)):
             self.tables[size].look_for(grams)
 
+    def shared(self, text: str) -> list[int]:
+        """Return which questions have an n-gram that a text has; nothing is noted."""
+        codes = self.known.joined([words(text)], self.n)
+        owners = [
+            self.tables[size].owners_of(grams) for size, grams in numbers(codes, list(self.tables))
+        ]
+        return sorted({int(owner) for found in owners for owner in found})
+
     def found(self) -> list[bool]:
         """Return of each question whether any n-gram of it was seen."""
         found = np.zeros(self.count, dtype=bool)
@@ -134,9 +142,17 @@ class _Table:
 
     def look_for(self, grams: Codes) -> None:
         """Note which of some n-grams are known."""
+        self.seen[self._at(grams)] = True
+
+    def owners_of(self, grams: Codes) -> NDArray[np.int64]:
+        """Return whose questions some n-grams are, where they are known."""
+        found = self._at(grams)
+        return self.owners[np.isin(self.places, found)] if len(found) else self.owners[:0]
+
+    def _at(self, grams: Codes) -> NDArray[np.int64]:
         likely = grams[self.maybe[grams >> self.shift]]
         at = np.minimum(np.searchsorted(self.grams, likely), len(self.grams) - 1)
-        self.seen[at[self.grams[at] == likely]] = True
+        return at[self.grams[at] == likely]
 
 
 def _tables(codes: Codes, owners: NDArray[np.int64], count: int, n: int) -> dict[int, _Table]:

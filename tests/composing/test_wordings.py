@@ -1,0 +1,145 @@
+"""Each wording of each instruction states all its arguments, in words of the project's own."""
+
+import json
+import random
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from uniapl_cli.composing import KINDS, OWN
+from uniapl_cli.composing.kind import Deck
+from uniapl_cli.composing.kinds import GROUPS
+from uniapl_cli.composing.lexicon import LANGUAGES
+from uniapl_cli.verifiers import verifiers
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+EXISTING = "What do three old friends, who are bakers, want to know about volcanoes in winter?"
+# How a reader tells a lower bound from an upper one.
+RELATIONS = {
+    "at least": r"at least|no fewer than|a minimum of",
+    "less than": r"(?<!no )fewer than|less than|under",
+}
+# Quoted in wordings without being an argument.
+CONSTANTS = {
+    "detectable_format:constrained_response": {
+        "My answer is yes.", "My answer is no.", "My answer is maybe.",
+    },
+}  # fmt: skip
+# What the prompt itself states, above the wording.
+ABOVE = "prompt_to_repeat"
+
+
+def draws(kind, count=40):
+    rngs = (random.Random(number) for number in range(count))
+    return [kind.draw(Deck(rng, EXISTING)) for rng in rngs]
+
+
+def said(kind):
+    return [(kwargs, text) for kwargs in draws(kind) for text in kind.all_wordings(kwargs)]
+
+
+def flat(kwargs):
+    return [one for v in kwargs.values() for one in (v if isinstance(v, list) else [v])]
+
+
+def test_they_are_the_registered_instructions_of_ifeval_and_ifevalg():
+    registered = {
+        group: {id for id in verifiers if verifiers[id].definition.__module__.split(".")[2] == room}
+        for group, room in (("ifeval", "ifeval"), ("ifevalg", "ifevalg"))
+    }
+    # Two of IFEvalG's are IFEval's own functions under another name.
+    same = {"keywords:word_count_different_numbers", "letters:letter_counting2"}
+    assert set(GROUPS["ifeval"]) == registered["ifeval"] - same
+    assert set(GROUPS["ifevalg"]) == registered["ifevalg"] | same
+    assert (len(GROUPS["ifeval"]), len(GROUPS["ifevalg"])) == (25, 29)
+    assert not any(verifiers[id].traits.get("evaluation") for id in KINDS)
+
+
+@pytest.mark.parametrize("id", KINDS)
+def test_a_wording_has_a_place_for_each_argument(id):
+    kind = KINDS[id]
+    assert len(set(kind.wordings)) == len(kind.wordings) >= 3
+    for kwargs in draws(kind, 5):
+        relation = {name for name in kwargs if name.endswith("relation")}
+        number = {name for name, value in kwargs.items() if isinstance(value, int)}
+        stated = kwargs.keys() - relation - (number if relation else set()) - {ABOVE}
+        for wording in kind.wordings:
+            fields = [name for _, name, _, _ in Formatter().parse(wording) if name]
+            assert sorted(fields) == sorted([*stated, *(["bound"] if relation else [])])
+
+
+@pytest.mark.parametrize("id", KINDS)
+def test_its_arguments_can_be_read_back(id):
+    """The numbers, the quoted texts and the relation: all of them, and no other."""
+    for kwargs, text in said(KINDS[id]):
+        kwargs = {name: value for name, value in kwargs.items() if name != ABOVE}
+        relation = {value for name, value in kwargs.items() if name.endswith("relation")}
+        language = {kwargs.pop("language", None)} - {None}
+        quoted = re.findall(r'"([^"]*)"', text)
+        bare = re.sub(r'"[^"]*"', "", text)
+        texts = [v for v in flat(kwargs) if isinstance(v, str) and v not in relation]
+        assert sorted(set(quoted) - CONSTANTS.get(id, set())) == sorted(texts), text
+        numbers = [str(v) for v in flat(kwargs) if isinstance(v, int)]
+        assert sorted(re.findall(r"\d+", bare)) == sorted(numbers), text
+        found = {name for name, how in RELATIONS.items() if re.search(rf"\b(?:{how}) \d", bare)}
+        assert found == relation, text
+        assert {code for code, name in LANGUAGES.items() if name in bare} == language, text
+        assert CONSTANTS.get(id, set()) <= set(quoted)
+
+
+def test_a_bound_is_said_beside_its_number():
+    kind, kwargs = KINDS["keywords:frequency"], {"keyword": "otter", "frequency": 4}
+    for relation, how in RELATIONS.items():
+        texts = kind.all_wordings({**kwargs, "relation": relation})
+        assert len(texts) == 3 * len(how.split("|"))
+        assert all(re.search(rf"(?:{how}) 4\b", text) for text in texts)
+
+
+@pytest.mark.parametrize("id", [id for id in KINDS if KINDS[id].above])
+def test_what_is_copied_stands_above(id):
+    """So no wording may speak of the question without saying where it ends."""
+    assert all("above" in wording or "copy" in wording.lower() for wording in KINDS[id].wordings)
+
+
+def test_the_marks_that_a_verifier_looks_for_are_stated():
+    marks = {
+        "length_constraints:number_paragraphs": "***",
+        "paragraphs:paragraphs": "***",
+        "count:counting_composition": "***",
+        "copy:copying_multiple": "******",
+        "combination:two_responses": "******",
+    }
+    for id, mark in marks.items():
+        assert all(mark in wording for wording in KINDS[id].wordings), id
+
+
+def test_there_are_thousands_of_questions():
+    assert len(OWN) == len(set(OWN)) >= 2000
+    assert sum(question.endswith("?") for question in OWN) >= 400
+    assert not any("{" in question or "  " in question for question in OWN)
+
+
+def prompts(file):
+    lines = (SHARED / file).read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.exists(), reason="the reference data are not beside this checkout")
+@pytest.mark.parametrize("size", [6, 13])
+def test_no_wording_and_no_question_is_ifevals(size):
+    texts = [row["prompt"] for row in prompts("ifeval/input_data.jsonl")]
+    texts += [row["messages"][0]["content"] for row in prompts("if_multi/quoted_rows.jsonl")]
+    # That one has the three answers themselves, which are IFEval's.
+    kinds = [kind for id, kind in KINDS.items() if id not in CONSTANTS]
+    mine = [text for kind in kinds for _, text in said(kind)[:60]]
+    grams = {gram for text in texts for gram in _grams(text, size)}
+    shared = {gram for text in [*mine, *OWN] for gram in _grams(text, size)} & grams
+    assert shared == set()
+
+
+def _grams(text, size):
+    words = re.findall(r"\w+", text.lower())
+    return {tuple(words[at : at + size]) for at in range(len(words) - size + 1)}

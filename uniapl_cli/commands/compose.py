@@ -1,0 +1,223 @@
+"""uniapl data compose: questions and instructions to prompts that verifiers can check."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from uniapl_cli.commands.outputs import check_outputs
+from uniapl_cli.commands.reads import SECTIONS
+from uniapl_cli.commands.streams import bad_rows, examples
+from uniapl_cli.commands.tasks import data_of, read_items
+from uniapl_cli.composing import KINDS, OWN, Composer, Question
+from uniapl_cli.composing.kind import Kind
+from uniapl_cli.composing.kinds import GROUPS
+from uniapl_cli.composing.questions import of_example
+from uniapl_cli.config.schema import Config
+from uniapl_cli.data import BadRow, BadRows
+from uniapl_cli.errors import ConfigError, DataError, unknown
+from uniapl_cli.evaluation.benchmarks import Benchmark, benchmarks
+from uniapl_cli.evaluation.ngrams import Index
+from uniapl_cli.files import dump, replacing
+from uniapl_cli.runs.console import bar
+from uniapl_cli.runs.signals import on_stop
+from uniapl_cli.types import Example
+from uniapl_cli.verifiers import verifiers
+
+log = logging.getLogger("uniapl")
+
+# The benchmark that composed prompts are held against: of the same instructions.
+BENCHMARK = "ifeval"
+
+
+def compose(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
+    """Write compose.rows prompts to compose.out, whole or not at all."""
+    config.require("compose")
+    config.require_filled(*SECTIONS["data compose"])
+    options = config.compose
+    if options.fewest > options.most:
+        raise config.error(
+            config.latest("compose.fewest", "compose.most"),
+            f"compose.fewest is {options.fewest} and compose.most is {options.most}",
+            "Let the first be no larger than the second",
+            got=options.fewest,
+        )
+    kinds = chosen_kinds(config)
+    check_outputs(config, "data compose")
+    known = known_prompts(config)
+    questions = None if options.prompts is None else read_questions(config, known, dry_run)
+    about = {"questions": len(OWN if questions is None else questions), "out": options.out}
+    if dry_run:
+        return {"rows": options.rows, "instructions": len(kinds), **about}
+    composer = Composer(
+        kinds, questions, fewest=options.fewest, most=options.most, seed=config.seed
+    )
+    found = _write(config, composer, known)
+    unused = [kind.id for kind in kinds if not found.ids[kind.id]]
+    if unused:
+        log.warning("no row has: %s", ", ".join(unused))
+    return {
+        "rows": options.rows,
+        "rows by number of instructions": dict(sorted(found.sizes.items())),
+        "rows by instruction": {kind.id: found.ids[kind.id] for kind in kinds},
+        "overlap": None if known is None else known.summary(),
+        **about,
+    }
+
+
+@dataclass
+class Counts:
+    """How often each instruction, and each number of them, occurs."""
+
+    ids: Counter[str] = field(default_factory=Counter)
+    sizes: Counter[int] = field(default_factory=Counter)
+
+
+def _write(config: Config, composer: Composer, known: KnownPrompts | None) -> Counts:
+    options, counts = config.compose, Counts()
+    note = f"'{options.out}' is as it was: data compose starts anew"
+    with (
+        config.blaming("compose.rows"),
+        on_stop(note),
+        replacing(options.out) as file,
+        bar("compose", options.rows) as progress,
+    ):
+        for row in composer.rows(options.rows, known.refuses if known else lambda text: False):
+            file.write(dump(row))
+            counts.ids.update(row["instruction_id_list"])
+            counts.sizes[len(row["instruction_id_list"])] += 1
+            progress.advance()
+    return counts
+
+
+def chosen_kinds(config: Config) -> list[Kind]:
+    """Return the instructions that rows are composed of. Raises ConfigError for any other."""
+    options = config.compose
+    chosen = _expanded(config, "compose.instructions", options.instructions)
+    without = set(_expanded(config, "compose.without", options.without))
+    kinds = [kind for id, kind in KINDS.items() if id in chosen and id not in without]
+    if not kinds:
+        raise config.error(
+            "compose.without",
+            "compose.without leaves no instruction of compose.instructions",
+            "Leave out fewer",
+            got=options.without,
+        )
+    return kinds
+
+
+def _expanded(config: Config, key: str, names: Sequence[str]) -> list[str]:
+    """Return the ids of some ids and groups."""
+    ids: list[str] = []
+    for name in names:
+        if name in verifiers and verifiers[name].traits.get("evaluation"):
+            raise config.error(
+                key,
+                f"instruction '{name}' is for evaluation only: it is part of a benchmark, which "
+                "nobody trains on",
+                f"Take it out of {key}",
+                got=name,
+            )
+        if name not in GROUPS and name not in KINDS:
+            error = unknown("instruction", name, [*GROUPS, *KINDS], ConfigError)
+            raise error.at(config.origin(key), key)
+        ids += GROUPS.get(name, (name,))
+    return ids
+
+
+def read_questions(config: Config, known: KnownPrompts | None, dry_run: bool) -> list[Question]:
+    """Read compose.prompts, without questions that a benchmark has. Raises DataError."""
+    key, name = "compose.prompts", str(config.compose.prompts)
+    with bad_rows(config, dry_run=dry_run) as bad:
+        rows = _open_questions(examples(config, key, name, bad), bad)
+        if not rows:
+            raise bad.none_good(name).at(config.origin(key), key)
+    questions = [of_example(row) for row in rows]
+    if known is None:
+        return questions
+    kept = [
+        one for one, row in zip(questions, rows, strict=True) if not known.refuses_question(row)
+    ]
+    if not kept:
+        raise config.error(
+            key,
+            f"each question of '{name}' shares {known.n} words in a row with an IFEval prompt",
+            "Name another file",
+            got=name,
+        )
+    return kept
+
+
+def _open_questions(rows: Iterable[Example], bad: BadRows) -> list[Example]:
+    """Return the rows to which instructions can be added; the others are bad rows."""
+    kept: list[Example] = []
+    for row in rows:
+        last, problem = row.prompt[-1], ""
+        if row.constraints:
+            problem = "it has instructions of its own, and those that are added may contradict them"
+        elif last.role != "user" or not last.content.strip():
+            problem = "its last turn is no question of a user, and instructions are added to one"
+        if problem:
+            bad.add(BadRow(row.row, DataError(problem, where=row.origin, key="compose.prompts")))
+        else:
+            kept.append(row)
+    return kept
+
+
+class KnownPrompts:
+    """The prompts of IFEval, with which no composed one may share n words in a row."""
+
+    def __init__(self, items: Sequence[Any], data: Path, n: int, *, drops: bool) -> None:
+        self.ids = [item.id for item in items]
+        self.index = Index([item.turns[0].question for item in items], n)
+        self.data, self.n, self.drops = data, n, drops
+        self.dropped = {"questions": 0, "rows": 0}
+
+    def refuses(self, text: str) -> bool:
+        """Whether a composed prompt is to be dropped, which is counted. Raises DataError."""
+        return self._refuses(text, "rows", None)
+
+    def refuses_question(self, row: Example) -> bool:
+        """Whether a question is to be dropped, which is counted. Raises DataError."""
+        return self._refuses(row.prompt_text, "questions", row.origin)
+
+    def _refuses(self, text: str, what: str, where: str | None) -> bool:
+        shared = self.index.shared(text)
+        if shared and not self.drops:
+            raise DataError(
+                f"it shares {self.n} words in a row with IFEval's prompt {self.ids[shared[0]]}: "
+                f"{text[:60]!r}",
+                "compose.overlap=drop leaves such rows out, and counts them",
+                where=where,
+                key="compose.overlap",
+                got=self.ids[shared[0]],
+            )
+        self.dropped[what] += bool(shared)
+        return bool(shared)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what was compared, and what was dropped."""
+        about = {"with": str(self.data), "prompts": len(self.ids), "words in a row": self.n}
+        return {**about, **{f"{what} dropped": count for what, count in self.dropped.items()}}
+
+
+def known_prompts(config: Config) -> KnownPrompts | None:
+    """Return IFEval's prompts as `uniapl eval` reads them; None, and say so, where they are not."""
+    options = config.eval.benchmarks.get(BENCHMARK, benchmarks.options(BENCHMARK))
+    assert isinstance(options, Benchmark), "the base of all benchmarks"
+    with config.blaming("eval.benchmark_data"):
+        data = data_of(config.eval.benchmark_data, options)
+        if not data.exists():
+            log.warning(
+                "composed prompts are not compared with IFEval's: there is no '%s' "
+                "(uniapl data fetch ifeval, or set eval.benchmark_data)",
+                data,
+            )
+            return None
+        items = read_items(options, data)
+    n, drops = config.eval.contamination.n, config.compose.overlap == "drop"
+    return KnownPrompts(items, data, n, drops=drops)

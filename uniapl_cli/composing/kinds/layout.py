@@ -1,0 +1,177 @@
+"""Instructions on paragraphs, lists, sections and other forms of a whole text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uniapl_cli.composing.kind import Deck, Kind, Kwargs, Need, constant
+from uniapl_cli.composing.lexicon import FIRST_WORDS, SPLITTERS
+
+_WORDS_A_PART = 5
+
+
+def _nth(deck: Deck) -> dict[str, Any]:
+    count = deck.number(2, 5)
+    nth, word = deck.number(1, count), deck.word(FIRST_WORDS)
+    return {"num_paragraphs": count, "nth_paragraph": nth, "first_word": word}
+
+
+def _need_nth(kwargs: Kwargs) -> Need:
+    claims = ("paragraphs", "start") if kwargs["nth_paragraph"] == 1 else ("paragraphs",)
+    words = _WORDS_A_PART * kwargs["num_paragraphs"]
+    return Need(words=words, texts=(kwargs["first_word"],), claims=claims)
+
+
+def _parts(name: str, *claims: str) -> Any:
+    return lambda kwargs: Need(words=_WORDS_A_PART * kwargs[name], claims=claims)
+
+
+def _need_sections(kwargs: Kwargs) -> Need:
+    count = kwargs["num_sections"]
+    return Need(words=(_WORDS_A_PART + 2) * count, texts=(kwargs["section_spliter"],) * count)
+
+
+LAYOUT = (
+    Kind(
+        "length_constraints:number_paragraphs",
+        (
+            "Split the text by *** into paragraphs, {num_paragraphs} in all.",
+            "Give it {num_paragraphs} paragraphs, with a line of *** from one to the next.",
+            "Paragraphs: {num_paragraphs}, and the divider *** between each two of them.",
+        ),
+        lambda deck: {"num_paragraphs": deck.number(2, 6)},
+        _parts("num_paragraphs", "paragraphs"),
+    ),
+    Kind(
+        "length_constraints:nth_paragraph_first_word",
+        (
+            "Leave a blank line between paragraphs, of which there are {num_paragraphs}; number "
+            "{nth_paragraph} opens with {first_word}.",
+            "Paragraphs: {num_paragraphs}, with an empty line from each to the next. First word of "
+            "paragraph {nth_paragraph}: {first_word}.",
+            "Let {first_word} open paragraph {nth_paragraph} of a text of {num_paragraphs} "
+            "paragraphs, which blank lines keep apart.",
+        ),
+        _nth,
+        _need_nth,
+    ),
+    Kind(
+        "paragraphs:paragraphs",
+        (
+            "Make two paragraphs of it, with *** in the middle.",
+            "A pair of paragraphs is wanted, and *** to part them.",
+            "Write one paragraph, then ***, then another one, and stop there.",
+        ),
+        need=constant(words=2 * _WORDS_A_PART, claims=("paragraphs",)),
+    ),
+    Kind(
+        "paragraphs:paragraphs2",
+        (
+            "Make two paragraphs of it, with an empty line in the middle and no other empty line.",
+            "A pair of paragraphs is wanted; a single blank line parts them.",
+            "Write one paragraph, leave a line blank, write another one, and stop there.",
+        ),
+        need=constant(words=2 * _WORDS_A_PART, claims=("paragraphs",)),
+    ),
+    Kind(
+        "detectable_format:number_bullet_lists",
+        (
+            "Make a list part of it, with {num_bullets} bullet points that start with *, not one "
+            "more or less.",
+            "Bullets, each on a line that begins with an asterisk: precisely {num_bullets}.",
+            "Somewhere, set things out as {num_bullets} bullets (* in front) and use none besides.",
+        ),
+        lambda deck: {"num_bullets": deck.number(2, 7)},
+        _parts("num_bullets"),
+    ),
+    Kind(
+        "detectable_format:number_highlighted_sections",
+        (
+            "Set off {num_highlights} or more phrases by asterisks, *like this*.",
+            "Emphasise phrases in markdown, as *these words* are; {num_highlights} is the minimum.",
+            "Put asterisks on both sides of some phrases, *so*: of {num_highlights}, or further "
+            "ones.",
+        ),
+        lambda deck: {"num_highlights": deck.number(1, 5)},
+        lambda kwargs: Need(words=3 * kwargs["num_highlights"]),
+    ),
+    Kind(
+        "detectable_format:multiple_sections",
+        (
+            "Divide it into {num_sections} sections, each under a heading of {section_spliter} and "
+            "its number.",
+            "Structure: {num_sections} sections. Every one is headed {section_spliter}, followed "
+            "by a space and a running number.",
+            "Use {section_spliter} with a number behind it as heading, and do so for "
+            "{num_sections} sections.",
+        ),
+        lambda deck: {
+            "section_spliter": deck.one(SPLITTERS),
+            "num_sections": deck.number(2, 5),
+        },
+        _need_sections,
+    ),
+    Kind(
+        "detectable_format:title",
+        (
+            "Give it a title, set in double angle brackets like <<this>>.",
+            "Begin with a title between << and >>.",
+            "Find a fitting title and write it as <<title of your own>>.",
+        ),
+        need=constant(words=3, claims=("start",)),
+    ),
+    Kind(
+        "detectable_format:json_format",
+        (
+            "Output JSON and nothing around it.",
+            "All of your text must parse as one JSON value.",
+            "Put what you have to say into a JSON object, without a word outside.",
+        ),
+    ),
+    Kind(
+        "detectable_format:sentence_hyphens",
+        (
+            "Connect the sentences by hyphens without any space, and have no hyphen elsewhere.",
+            "From one sentence to the next there is a hyphen instead of a space; no word has one.",
+            "Write sentence after sentence with only a hyphen in between, used nowhere else.",
+        ),
+    ),
+    Kind(
+        "detectable_format:square_brackets",
+        (
+            "Put [each] [word] into square brackets of its own, with its punctuation.",
+            "Square brackets go around every single word, marks of punctuation inside.",
+            "Word by word, wrap the text in brackets, [like] [so.]",
+        ),
+    ),
+    Kind(
+        "detectable_format:bigram_wrapping",
+        (
+            "Take the words two by two and wrap each pair, <<as here>> <<is done.>>",
+            "Double angle brackets go around each pair of words, <<one two>> <<three four.>>",
+            "Every two words in turn are enclosed, <<like these>> <<few words.>>",
+        ),
+    ),
+    Kind(
+        "detectable_format:constrained_response",
+        (
+            'Decide, and say one of these three: "My answer is yes." "My answer is no." "My answer '
+            'is maybe."',
+            'Choose between "My answer is yes.", "My answer is no." and "My answer is maybe.", and '
+            "write your choice as it stands.",
+            'Only three verdicts are open to you. They read "My answer is yes.", "My answer is '
+            'no." or "My answer is maybe."',
+        ),
+        fits=lambda question: question.rstrip().endswith("?"),
+    ),
+    Kind(
+        "combination:two_responses",
+        (
+            "Answer twice, in different ways, and put ****** in between.",
+            "I want to choose: write a first version, then ******, then another version.",
+            "Two versions that differ are needed, with a line of six asterisks, ******, from the "
+            "first to the second and nowhere else.",
+        ),
+        need=constant(claims=("paragraphs",)),
+    ),
+)
