@@ -25,6 +25,7 @@ ENOUGH = {
     "teacher-gen": "teacher.path=tiny:teacher teach.prompts=demo.jsonl teach.out=out.jsonl "
     "teach.sampling.max_new_tokens=4 run.device=cpu run.threads=1",
     "filter-gt": "filter.responses=demo.jsonl filter.out=kept.jsonl",
+    "data compose": "compose.out=o.jsonl compose.rows=4",
     "score": "discriminator.path=tiny:polar score.input=demo.jsonl score.reference=response "
     "score.output=response score.out=scored.jsonl run.device=cpu run.threads=1",
     "serve": "model.path=tiny:teacher run.device=cpu run.threads=1",
@@ -63,8 +64,9 @@ def uniapl(folder):
 
     def run(command: str, *, enough: bool = True):
         words = shlex.split(command)
-        head = 2 if words[0] in ("train", "analyse") else 1
-        needed = ENOUGH.get(words[0], "").split() if enough else []
+        verb = next((v for v in (" ".join(words[:2]), words[0]) if v in ENOUGH), "")
+        head = 2 if words[0] in ("train", "analyse") else len(verb.split())
+        needed = ENOUGH.get(verb, "").split() if enough else []
         return CliRunner().invoke(app, [*words[:head], *needed, *words[head:]])
 
     return run

@@ -17,6 +17,7 @@ OUTPUTS = {
     "filter-gt filter.pairs=OUT": "filter.responses",
     "filter-gt filter.constraints=other.jsonl filter.out=OUT": "filter.constraints",
     f"filter-gt {BAD}=OUT": "filter.responses",
+    "data compose compose.out=OUT": "compose.prompts",
     "teacher-gen teach.out=OUT": "teach.prompts",
     f"teacher-gen {BAD}=OUT": "teach.prompts",
     "score score.out=OUT": "score.input",

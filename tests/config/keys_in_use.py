@@ -51,6 +51,7 @@ VERBS: dict[str, Settings] = {
         "teach.prompts": "rows.jsonl",
         "teach.out": "out.jsonl",
     },
+    "data compose": {"compose.out": "out.jsonl", "compose.rows": 60},
     "filter-gt": {"filter.responses": "rows.jsonl", "filter.out": "out.jsonl"},
     "eval": {
         "eval.model": "tiny:base",
@@ -78,6 +79,7 @@ METHOD = {"train": "sft", "pretrain-polar": str(METHODS / "polar.yaml")}
 VERB_OF = {
     "teacher": "teacher-gen",
     "teach": "teacher-gen",
+    "compose": "data compose",
     "filter": "filter-gt",
     "eval": "eval",
     "analyse": "analyse",
@@ -163,6 +165,9 @@ USES: dict[str, Settings] = {
     "eval.benchmark_data": {"eval.benchmarks": ["ifeval"]},
     "eval.limit": {"eval.benchmarks": ["ifeval"]},
     "eval.too_long": {"eval.benchmarks": ["ifeval"]},
+    "compose.overlap": {
+        "eval.benchmarks": {"ifeval": {"data": "rows.jsonl"}}, "compose.rows": 2,
+    },
     "filter.constraints": {"filter.responses": "bare.jsonl"},
     "validation": {"validation.every": 2, "validation.prompts": "rows.jsonl"},
     "validation.demonstrations": {"validation.demonstrations": "rows.jsonl"},

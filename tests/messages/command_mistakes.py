@@ -25,6 +25,7 @@ TEACH = (
     "teacher-gen teacher.path=tiny:teacher teach.prompts=demo.jsonl teach.out=out.jsonl "
     f"teach.sampling.max_new_tokens=4 {THREADS}"
 )
+COMPOSE = "data compose compose.out=o.jsonl"
 FILTER = "filter-gt filter.responses=demo.jsonl filter.out=kept.jsonl"
 SCORE = (
     "score discriminator.path=tiny:polar score.input=demo.jsonl score.reference=response "
@@ -172,6 +173,26 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "data fetch, a name that is not there": ("data fetch gsm8k_trian", ("got", "allowed")),
     "data fetch, a hub that is not to be asked": ("data fetch if_multi --out .", ()),
+    "data compose, nowhere to write": ("data compose", ("key", "allowed")),
+    "data compose, an instruction that is not known": (
+        f"{COMPOSE} compose.instructions=[punctuation:no_comas]",
+        (*KEYED, "suggestion"),
+    ),
+    "data compose, an instruction of a benchmark": (
+        f"{COMPOSE} compose.instructions=[count:numbers]",
+        (*KEYED, "got"),
+    ),
+    "data compose, no instruction left": (f"{COMPOSE} compose.without=[ifeval,ifevalg]", KEYED),
+    "data compose, more at least than at most": (f"{COMPOSE} compose.fewest=4", (*KEYED, "got")),
+    "data compose, instructions that do not go together": (
+        f"{COMPOSE} compose.instructions=[copy:copy] compose.fewest=2",
+        ("key", "got"),
+    ),
+    "data compose, an output that is an input": (
+        f"{COMPOSE} compose.prompts=demo.jsonl compose.out=demo.jsonl",
+        KEYED,
+    ),
+    "data compose, prompts with instructions": (f"{COMPOSE} compose.prompts=demo.jsonl", PLACED),
     "filter-gt, a package that is not installed": (f"{FILTER} sandbox.packages=[nltkk]", ("got",)),
     "filter-gt, an output that is a folder": (f"{FILTER} filter.out=.", KEYED),
     "filter-gt, an output that is an input": (f"{FILTER} filter.rejected=./demo.jsonl", KEYED),

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from uniapl_cli.commands import tasks
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import SECTIONS
 from uniapl_cli.commands.streams import bad_rows, examples
-from uniapl_cli.commands.tasks import data_of, read_items
 from uniapl_cli.composing import KINDS, OWN, Composer, Question
 from uniapl_cli.composing.kind import Kind
 from uniapl_cli.composing.kinds import GROUPS
@@ -156,16 +156,25 @@ def _open_questions(rows: Iterable[Example], bad: BadRows) -> list[Example]:
     """Return the rows to which instructions can be added; the others are bad rows."""
     kept: list[Example] = []
     for row in rows:
-        last, problem = row.prompt[-1], ""
-        if row.constraints:
-            problem = "it has instructions of its own, and those that are added may contradict them"
-        elif last.role != "user" or not last.content.strip():
-            problem = "its last turn is no question of a user, and instructions are added to one"
-        if problem:
-            bad.add(BadRow(row.row, DataError(problem, where=row.origin, key="compose.prompts")))
-        else:
+        problem, advice = _closed(row)
+        if not problem:
             kept.append(row)
+            continue
+        bad.add(BadRow(row.row, DataError(problem, advice, where=row.origin)))
     return kept
+
+
+def _closed(row: Example) -> tuple[str, str]:
+    """Return why no instruction can be added to a row, and what to do."""
+    last = row.prompt[-1]
+    if row.constraints:
+        return (
+            "the row has instructions of its own, which those that are added may contradict",
+            "Where its question is without them, set data.ignore=[instruction_id_list, kwargs]",
+        )
+    if last.role != "user" or not last.content.strip():
+        return "the last turn is no question of a user, to which instructions can be added", ""
+    return "", ""
 
 
 class KnownPrompts:
@@ -201,8 +210,13 @@ class KnownPrompts:
 
     def summary(self) -> dict[str, Any]:
         """Return what was compared, and what was dropped."""
-        about = {"with": str(self.data), "prompts": len(self.ids), "words in a row": self.n}
-        return {**about, **{f"{what} dropped": count for what, count in self.dropped.items()}}
+        return {
+            "with": str(self.data),
+            "prompts": len(self.ids),
+            "words in a row": self.n,
+            "is an error": not self.drops,
+            **{f"{what} dropped": count for what, count in self.dropped.items()},
+        }
 
 
 def known_prompts(config: Config) -> KnownPrompts | None:
@@ -210,7 +224,7 @@ def known_prompts(config: Config) -> KnownPrompts | None:
     options = config.eval.benchmarks.get(BENCHMARK, benchmarks.options(BENCHMARK))
     assert isinstance(options, Benchmark), "the base of all benchmarks"
     with config.blaming("eval.benchmark_data"):
-        data = data_of(config.eval.benchmark_data, options)
+        data = tasks.data_of(config.eval.benchmark_data, options)
         if not data.exists():
             log.warning(
                 "composed prompts are not compared with IFEval's: there is no '%s' "
@@ -218,6 +232,6 @@ def known_prompts(config: Config) -> KnownPrompts | None:
                 data,
             )
             return None
-        items = read_items(options, data)
+        items = tasks.read_items(options, data)
     n, drops = config.eval.contamination.n, config.compose.overlap == "drop"
     return KnownPrompts(items, data, n, drops=drops)

@@ -124,10 +124,10 @@ class Composer:
 
     def _spent(self, number: int) -> DataError:
         """Return the error that no further row can be drawn."""
-        of_questions = "" if self.questions is None else f" of {len(self.questions)} questions"
+        of = "" if self.questions is None else f", for {len(self.questions)} questions"
         return DataError(
-            f"no row {number + 1} can be composed{of_questions}: {len(self.kinds)} instructions, "
-            f"{self.fewest} to {self.most} in a row, give no further prompt",
+            f"only {number} prompts could be composed of {self.fewest} to {self.most} of "
+            f"{len(self.kinds)} instructions{of}",
             "Take more instructions or questions, lower compose.fewest, or ask for fewer rows",
             key="compose.rows",
             got=number,

@@ -155,12 +155,12 @@ LAYOUT = (
     Kind(
         "detectable_format:constrained_response",
         (
-            'Decide, and say one of these three: "My answer is yes." "My answer is no." "My answer '
-            'is maybe."',
-            'Choose between "My answer is yes.", "My answer is no." and "My answer is maybe.", and '
-            "write your choice as it stands.",
-            'Only three verdicts are open to you. They read "My answer is yes.", "My answer is '
-            'no." or "My answer is maybe."',
+            'Say "My answer is maybe." if you are in doubt, "My answer is yes." if you agree, and '
+            '"My answer is no." otherwise, in these very words.',
+            'A verdict has to be part of your text, spelt exactly so: either "My answer is no." or '
+            'else "My answer is yes." or, failing both, "My answer is maybe."',
+            'Take one of these sentences over unchanged: "My answer is yes." (for agreement), "My '
+            'answer is no." (for the contrary) or "My answer is maybe."',
         ),
         fits=lambda question: question.rstrip().endswith("?"),
     ),
