@@ -55,6 +55,12 @@ def test_an_answer_made_by_rule_follows_each_row(rows):
     assert wrong_ids <= NOT_SHOWN.keys() and len(NOT_SHOWN) <= 9
 
 
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_so_it_does_whatever_the_seed(seed):
+    rows = composed(400, fewest=1 + seed % 3, most=3 + seed % 3, seed=seed)
+    assert failed(rows, map(answer, rows)) == []
+
+
 def test_so_it_does_where_there_are_many_instructions():
     rows = composed(1000, fewest=4, most=8, seed=7)
     assert {len(row["kwargs"]) for row in rows} >= {4, 5, 6, 7}

@@ -89,6 +89,49 @@ def test_its_arguments_can_be_read_back(id):
         assert CONSTANTS.get(id, set()) <= set(quoted)
 
 
+# How a reader tells arguments of one type apart: each by what stands beside it.
+BESIDE = {
+    "keywords:keyword_specific_position": {
+        "n": r"sentence (?:number )?(\d+)", "m": r"(?:word|word number|place) (\d+)",
+    },
+    "count:counting_composition": {
+        "n_sent": r"(\d+) sentences|sentences in each: (\d+)",
+        "n_words": r"(\d+) words|being one: (\d+)",
+    },
+    "length_constraints:nth_paragraph_first_word": {
+        "num_paragraphs": r"there are (\d+)|Paragraphs: (\d+)|text of (\d+)",
+        "nth_paragraph": r"(?:number|paragraph) (\d+)",
+    },
+    "new:copy_span_idx": {
+        "n_start": r"(?:index|from|skip the first) (\d+)",
+        "n_end": r"(?:up to index|to|as far as the first) (\d+)",
+    },
+    "count:count_increment_word": {
+        "keyword1": r'(?:Say|one|Mention) "(\w+)"',
+        "keyword2": r'(?:and|double that of|but) "(\w+)"',
+    },
+}  # fmt: skip
+
+
+def alike(kwargs):
+    """Arguments of one type that a reader could take for each other."""
+    plain = {name: value for name, value in kwargs.items() if name != ABOVE}
+    of_type = [type(value) for name, value in plain.items() if not name.endswith("relation")]
+    return any(of_type.count(one) > 1 for one in (int, str))
+
+
+@pytest.mark.parametrize("id", [id for id in KINDS if alike(draws(KINDS[id], 1)[0])])
+def test_arguments_of_one_type_are_told_apart(id):
+    for kwargs, text in said(KINDS[id]):
+        for name, how in BESIDE[id].items():
+            found = [next(filter(None, groups)) for groups in _all(how, text)]
+            assert found[:1] == [str(kwargs[name])], (name, text)
+
+
+def _all(how, text):
+    return [match.groups() for match in re.finditer(how, text)]
+
+
 def test_a_bound_is_said_beside_its_number():
     kind, kwargs = KINDS["keywords:frequency"], {"keyword": "otter", "frequency": 4}
     for relation, how in RELATIONS.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from uniapl_cli.composing.kind import Deck, Kind, Need, Unfit
@@ -56,16 +57,17 @@ class Composer:
 
         Raises DataError where no further row can be drawn.
         """
-        seen: set[str] = set()
+        seen: set[bytes] = set()  # digests: a million prompts would be half a gigabyte
         for number in range(count):
             for attempt in range(ATTEMPTS):
                 row = self.draw(number, attempt)
                 if row is None:
                     continue
                 text = text_of(row["prompt"])
-                if text in seen or refused(text):
+                digest = blake2b(text.encode(), digest_size=16).digest()
+                if digest in seen or refused(text):
                     continue
-                seen.add(text)
+                seen.add(digest)
                 yield row
                 break
             else:

@@ -126,9 +126,12 @@ WORDS = (
     Kind(
         "keywords:keyword_specific_position",
         (
-            "Take care that sentence {n} has {keyword} as word {m}, in small letters.",
-            "In sentence number {n} the word at place {m} must be {keyword}, written just so.",
-            "Put {keyword}, without a capital, where sentence {n} has its word number {m}.",
+            "Take care that sentence {n} has {keyword} as word {m}, in small letters and with "
+            "nothing but words before it.",
+            "In sentence number {n} the word at place {m} must be {keyword}, written just so; a "
+            "comma before it would count as a word.",
+            "Put {keyword}, without a capital, where sentence {n} has its word number {m}, and no "
+            "punctuation in front of it.",
         ),
         _position,
         lambda kwargs: Need(words=8 * kwargs["n"], texts=(kwargs["keyword"],)),
