@@ -79,7 +79,9 @@ def test_the_seed_and_nothing_else_decides_the_bytes():
 
 def test_what_is_read_may_have_any_layout(ifeval):
     turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": LONG[20:60]}]
-    write("chat.jsonl", [{"id": "c", "messages": [*turns, {"role": "assistant", "content": "So"}]}])
+    answered = [*turns, {"role": "assistant", "content": "So"}]
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    write("chat.jsonl", [{"id": "c", "messages": answered, "tools": tools}])
     write("math.jsonl", [{"id": "m", "question": "What is 2 + 2?", "answer": "4"}])
     for name in ("chat", "math"):
         result = compose(f"compose.prompts={name}.jsonl", "compose.rows=12")
@@ -90,6 +92,7 @@ def test_what_is_read_may_have_any_layout(ifeval):
     assert rows[0]["prompt"].startswith("What is 2 + 2?")
     read = compose("compose.prompts=chat.jsonl", "compose.rows=3")
     assert [turn["role"] for turn in written()[0]["prompt"]] == ["system", "user"]
+    assert written()[0]["tools"] == tools
     assert read["overlap"]["prompts"] == 2
     # and what is written can be read in turn
     config = load_config(None, ["data.prompts=out.jsonl"])

@@ -11,6 +11,7 @@ from made_answers import answer
 from wrong_answers import wrong
 
 from uniapl_cli.composing import KINDS, Composer, Question
+from uniapl_cli.composing.lexicon import KEYWORDS
 from uniapl_cli.composing.together import exclusive
 from uniapl_cli.data import columns
 from uniapl_cli.data.layouts import layouts
@@ -109,6 +110,26 @@ def test_a_named_word_is_new_to_its_question(rows):
         named += [word for kwargs in of_row for word in kwargs.get("keywords", ())]
         assert len(named) == len(set(named))
         assert not any(word in row["question"].lower() for word in named)
+
+
+def test_a_word_that_the_question_has_is_not_drawn():
+    """Nor is an instruction for which too few words are left."""
+    left = KEYWORDS[-2:]
+    question = Question(f"What have {', '.join(KEYWORDS[:-2]).upper()} in common?")
+    rows = composed(60, [KINDS["keywords:word_once"], KINDS["punctuation:no_comma"]], [question])
+    named = {kwargs["keyword"] for row in rows for kwargs in row["kwargs"] if kwargs}
+    assert named == set(left)
+    full = Question(f"What have {', '.join(KEYWORDS)} in common?")
+    with pytest.raises(DataError):
+        composed(1, [KINDS["keywords:word_once"]], [full])
+
+
+def test_a_span_begins_and_ends_with_a_character_that_comparing_keeps(rows):
+    spans = [kwargs for row in rows for kwargs in row["kwargs"] if "n_start" in kwargs]
+    assert len(spans) > 50
+    for one in spans:
+        span = one["prompt_to_repeat"][one["n_start"] : one["n_end"]]
+        assert span == span.strip() and 4 < len(span) == one["n_end"] - one["n_start"]
 
 
 def test_rows_are_read_by_the_layout_of_ifeval(rows):
