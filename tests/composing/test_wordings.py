@@ -158,6 +158,23 @@ def test_the_marks_that_a_verifier_looks_for_are_stated():
         assert all(mark in wording for wording in KINDS[id].wordings), id
 
 
+@pytest.mark.parametrize(
+    ("question", "suits"),
+    [
+        ("Is hail worth the effort?", True),
+        ("I own a shed. Should I paint it?", True),
+        ("Have you\nseen it? ", True),
+        ("Where does one meet envy?", False),
+        ("Is it so? Say why.", False),
+        ("Is it so? Or what else is it?", False),
+        ("Is hail round", False),
+        ("Island life: what is it?", False),
+    ],
+)
+def test_a_verdict_is_asked_for_where_there_is_one(question, suits):
+    assert KINDS["detectable_format:constrained_response"].fits(question) == suits
+
+
 def test_there_are_thousands_of_questions():
     assert len(OWN) == len(set(OWN)) >= 2000
     assert sum(question.endswith("?") for question in OWN) >= 400

@@ -12,7 +12,8 @@ from uniapl_cli.errors import ConfigError
 NAMES = ["~no such user/a", "a\0b", "a" * 300, "\ud800", "a/" * 2100]
 FILES = (
     "run.dir", "model.path", "teacher.path", "chat.template", "data.demonstrations",
-    "data.prompts", "data.preferences", "data.bad_rows", "data.cache", "teach.prompts", "teach.out",
+    "data.prompts", "data.preferences", "data.bad_rows", "data.cache", "compose.prompts",
+    "compose.out", "teach.prompts", "teach.out",
     "filter.responses", "filter.constraints", "filter.out", "filter.rejected", "filter.pairs",
     "eval.model", "eval.data", "eval.benchmark_data", "eval.out", "score.input", "score.out",
     "analyse.data", "analyse.out", "polar.init",

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from uniapl_cli.composing.kind import Deck, Kind, Kwargs, Need, constant
 from uniapl_cli.composing.lexicon import FIRST_WORDS, SPLITTERS
 
 _WORDS_A_PART = 5
+# A question that ends so asks whether, not what.
+_YES_OR_NO = re.compile(
+    r"(?:^|[.!?]\s+)(?:Am|Are|Can|Could|Did|Do|Does|Had|Has|Have|Is|May|Might|Must|Should|Was|Were|"
+    r"Will|Would)\s[^.!?]*\?\s*$"
+)
 
 
 def _nth(deck: Deck) -> dict[str, Any]:
@@ -162,7 +168,7 @@ LAYOUT = (
             'Take one of these sentences over unchanged: "My answer is yes." (for agreement), "My '
             'answer is no." (for the contrary) or "My answer is maybe."',
         ),
-        fits=lambda question: question.rstrip().endswith("?"),
+        fits=lambda question: _YES_OR_NO.search(question) is not None,
     ),
     Kind(
         "combination:two_responses",

@@ -139,8 +139,8 @@ WORDS = (
     Kind(
         "keywords:palindrome",
         (
-            "Use a palindrome somewhere, a word such as mirrors leave unchanged, with no mark of "
-            "punctuation attached.",
+            "Use a palindrome, a word that backwards is the same word, and attach no mark "
+            "of punctuation to it.",
             "Hide in the text a word that is spelt the same from either side, between two spaces.",
             "One of your words should be a palindrome, with blank space on both of its sides.",
         ),
