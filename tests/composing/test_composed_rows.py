@@ -1,6 +1,7 @@
 """Composed rows: balanced, one seed's own, and each with an answer that follows it."""
 
 import hashlib
+import itertools
 import json
 import subprocess
 import sys
@@ -65,6 +66,16 @@ def test_so_it_does_whatever_the_seed(seed):
 def test_so_it_does_where_there_are_many_instructions():
     rows = composed(1000, fewest=4, most=8, seed=7)
     assert {len(row["kwargs"]) for row in rows} >= {4, 5, 6, 7}
+    assert failed(rows, map(answer, rows)) == []
+
+
+def test_so_it_does_for_each_two_that_may_meet():
+    rows, met = [], 0
+    for pair in itertools.combinations(KINDS, 2):
+        composer = Composer([KINDS[id] for id in pair], fewest=2, most=2)
+        drawn = list(filter(None, map(composer.draw, range(12))))[:3]
+        rows, met = rows + drawn, met + bool(drawn)
+    assert met > 600
     assert failed(rows, map(answer, rows)) == []
 
 
