@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from uniapl_cli.batches import ChoiceBatch as ChoiceBatch
     from uniapl_cli.batches import LabelledBatch as LabelledBatch
     from uniapl_cli.batches import PairBatch as PairBatch
+    from uniapl_cli.commands.compose import compose as compose
     from uniapl_cli.commands.evaluate import evaluate as evaluate
     from uniapl_cli.commands.filter_gt import filter_gt as filter_gt
     from uniapl_cli.commands.score import score as score
@@ -86,6 +87,7 @@ _PUBLIC = {
     "load_config": "config.experiment:load_config",
     "Config": "config.schema:Config",
     "load_plugins": "plugins:load_plugins",
+    "compose": "commands.compose:compose",
     "teacher_gen": "commands.teacher_gen:teacher_gen",
     "filter_gt": "commands.filter_gt:filter_gt",
     "train": "commands.train:train",

@@ -162,6 +162,13 @@ def test_a_dry_run_reads_everything_and_writes_nothing(folder, ifeval):
     assert {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")} == before
 
 
+def test_a_dry_run_finds_that_no_row_can_be_composed():
+    with pytest.raises(DataError) as error:
+        compose("compose.instructions=[copy:copy]", "compose.fewest=2", dry_run=True)
+    assert (error.value.key, error.value.got) == ("compose.fewest", 0)
+    assert "compose.fewest=2" in str(error.value.where)
+
+
 def test_a_dry_run_finds_bad_rows():
     write("own.jsonl", [PLAIN, {}])
     with pytest.raises(DataError) as error:
@@ -186,6 +193,9 @@ def test_instructions_that_no_question_suits_are_named(caplog):
     unused = [id for id, count in result["rows by instruction"].items() if not count]
     assert "detectable_format:constrained_response" in unused
     assert all(id in caplog.records[-1].getMessage() for id in unused)
+    caplog.clear()
+    assert 0 in compose("compose.rows=20")["rows by instruction"].values()
+    assert not any("punctuation" in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,24 @@ def test_what_is_copied_is_the_question(rows):
     assert len(copies) > 200 and all(question == own for question, own in copies)
 
 
+def test_nothing_but_the_question_stands_above_what_speaks_of_it(rows):
+    spoken = [row for row in rows if any(KINDS[id].above for id in row["instruction_id_list"])]
+    assert any(len(row["kwargs"]) > 1 for row in spoken)
+    for row in spoken:
+        id, kwargs = row["instruction_id_list"][0], row["kwargs"][0]
+        below = row["prompt"].removeprefix(f"{row['question']}\n\n").split("\n\n")
+        assert below[0] in KINDS[id].all_wordings(kwargs) and len(below) == len(row["kwargs"])
+    turns = ({"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hello!"})
+    talk = composed(300, questions=[Question("Why is the sky blue, then?", turns)])
+    assert not any(KINDS[id].above for row in talk for id in row["instruction_id_list"])
+
+
+def test_a_list_has_two_instructions_or_more(rows):
+    listed = [row for row in rows if row["prompt"].startswith(f"{row['question']}\n\n- ")]
+    assert len(listed) > 500
+    assert all(row["prompt"].count("\n- ") == len(row["kwargs"]) > 1 for row in listed)
+
+
 def test_a_named_word_is_new_to_its_question(rows):
     names = ("keyword", "keyword1", "keyword2")
     for row in rows:
@@ -200,15 +218,15 @@ def test_questions_of_ones_own_are_taken_in_turn():
 
 
 @pytest.mark.parametrize(
-    ("ids", "options"),
+    ("ids", "options", "key"),
     [
-        (["copy:copy"], {"fewest": 2}),
-        (["punctuation:no_comma"], {"fewest": 2}),
-        (["punctuation:no_comma"], {"questions": [Question("Why?")]}),
+        (["copy:copy"], {"fewest": 2}, "compose.fewest"),
+        (["punctuation:no_comma"], {"fewest": 2}, "compose.fewest"),
+        (["punctuation:no_comma"], {"questions": [Question("Why?")]}, "compose.rows"),
     ],
 )
-def test_where_there_is_no_further_row_it_is_said(ids, options):
+def test_where_there_is_no_further_row_it_is_said(ids, options, key):
     with pytest.raises(DataError) as error:
         composed(200, [KINDS[id] for id in ids], **options)
-    assert error.value.key == "compose.rows"
+    assert error.value.key == key
     assert error.value.got < 200

@@ -92,23 +92,23 @@ def test_its_arguments_can_be_read_back(id):
 # How a reader tells arguments of one type apart: each by what stands beside it.
 BESIDE = {
     "keywords:keyword_specific_position": {
-        "n": r"sentence (?:number )?(\d+)", "m": r"(?:word|word number|place) (\d+)",
+        "n": r"sentence (?:number )?(\d+)", "m": r"(?:word number|place) (\d+)",
     },
     "count:counting_composition": {
         "n_sent": r"(\d+) sentences|sentences in each: (\d+)",
-        "n_words": r"(\d+) words|being one: (\d+)",
+        "n_words": r"(\d+) words|counted too: (\d+)",
     },
     "length_constraints:nth_paragraph_first_word": {
         "num_paragraphs": r"there are (\d+)|Paragraphs: (\d+)|text of (\d+)",
         "nth_paragraph": r"(?:number|paragraph) (\d+)",
     },
     "new:copy_span_idx": {
-        "n_start": r"(?:index|from|skip the first) (\d+)",
-        "n_end": r"(?:up to index|to|as far as the first) (\d+)",
+        "n_start": r"(?:from|from index|leave out the first) (\d+)",
+        "n_end": r"(?:including, index|to|Take the first) (\d+)",
     },
     "count:count_increment_word": {
-        "keyword1": r'(?:Say|one|Mention) "(\w+)"',
-        "keyword2": r'(?:and|double that of|but) "(\w+)"',
+        "keyword1": r'(?:Say|needs|Mention) "(\w+)"',
+        "keyword2": r'(?:and|but) "(\w+)"',
     },
 }  # fmt: skip
 
@@ -144,6 +144,12 @@ def test_a_bound_is_said_beside_its_number():
 def test_what_is_copied_stands_above(id):
     """So no wording may speak of the question without saying where it ends."""
     assert all("above" in wording or "copy" in wording.lower() for wording in KINDS[id].wordings)
+
+
+def test_a_wording_ends_with_a_mark_of_its_own():
+    """Not with an argument, which may have none: the next instruction may follow on its line."""
+    for kind in KINDS.values():
+        assert all(re.search(r"[.](\]|>>|\")?$", wording) for wording in kind.wordings), kind.id
 
 
 def test_the_marks_that_a_verifier_looks_for_are_stated():

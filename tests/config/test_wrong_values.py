@@ -54,6 +54,9 @@ READ = {
     "data.splits.demonstrations": ["absent"],
     "data.splits.prompts": ["absent"],
     "data.splits.preferences": ["absent"],
+    "compose.prompts": ["absent.jsonl"],
+    "compose.instructions": [["absent"]],
+    "compose.without": [["absent"]],
     "teach.prompts": ["absent.jsonl"],
     "filter.responses": ["absent.jsonl"],
     "filter.constraints": ["absent.jsonl"],
@@ -80,8 +83,8 @@ READ = {
 }
 # Those that name what is written: none of it can be below a file.
 WRITTEN = [
-    "run.dir", "data.bad_rows", "teach.out", "filter.out", "filter.rejected", "filter.pairs",
-    "eval.out", "score.out", "analyse.out",
+    "run.dir", "data.bad_rows", "compose.out", "teach.out", "filter.out", "filter.rejected",
+    "filter.pairs", "eval.out", "score.out", "analyse.out",
 ]  # fmt: skip
 # Those that name no file; what else they may be is checked at load, or by the model's loader.
 WORDS = [
@@ -211,7 +214,7 @@ def refused_dry(
 
     def check(use: Use, value: Any) -> None:
         more = {"train": [str(use.method)], "analyse": ["logprobs"]}
-        words = [use.verb, *more.get(use.verb, [])]
+        words = [*use.verb.split(), *more.get(use.verb, [])]
         Path("exp.yaml").touch()
         before = sorted(Path().iterdir())
         refused(use, value, [*words, "--dry-run"])

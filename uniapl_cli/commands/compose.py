@@ -48,17 +48,21 @@ def compose(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
         )
     kinds = chosen_kinds(config)
     check_outputs(config, "data compose")
+    read = None if options.prompts is None else read_questions(config, dry_run)
     known = known_prompts(config)
-    questions = None if options.prompts is None else read_questions(config, known, dry_run)
+    questions = None if read is None else new_questions(config, read, known)
     about = {"questions": len(OWN if questions is None else questions), "out": options.out}
-    if dry_run:
-        return {"rows": options.rows, "instructions": len(kinds), **about}
     composer = Composer(
         kinds, questions, fewest=options.fewest, most=options.most, seed=config.seed
     )
-    found = _write(config, composer, known)
+    refused = known.refuses if known else lambda text: False
+    if dry_run:
+        with config.blaming("compose.rows"):
+            next(composer.rows(1, refused))
+        return {"rows": options.rows, "instructions": len(kinds), **about}
+    found = _write(config, composer.rows(options.rows, refused))
     unused = [kind.id for kind in kinds if not found.ids[kind.id]]
-    if unused:
+    if unused and options.rows >= len(kinds):  # each has been in turn
         log.warning("no row has: %s", ", ".join(unused))
     return {
         "rows": options.rows,
@@ -77,16 +81,16 @@ class Counts:
     sizes: Counter[int] = field(default_factory=Counter)
 
 
-def _write(config: Config, composer: Composer, known: KnownPrompts | None) -> Counts:
+def _write(config: Config, rows: Iterable[dict[str, Any]]) -> Counts:
     options, counts = config.compose, Counts()
     note = f"'{options.out}' is as it was: data compose starts anew"
     with (
-        config.blaming("compose.rows"),
+        config.blaming("compose.out"),
         on_stop(note),
         replacing(options.out) as file,
         bar("compose", options.rows) as progress,
     ):
-        for row in composer.rows(options.rows, known.refuses if known else lambda text: False):
+        for row in rows:
             file.write(dump(row))
             counts.ids.update(row["instruction_id_list"])
             counts.sizes[len(row["instruction_id_list"])] += 1
@@ -129,22 +133,25 @@ def _expanded(config: Config, key: str, names: Sequence[str]) -> list[str]:
     return ids
 
 
-def read_questions(config: Config, known: KnownPrompts | None, dry_run: bool) -> list[Question]:
-    """Read compose.prompts, without questions that a benchmark has. Raises DataError."""
+def read_questions(config: Config, dry_run: bool) -> list[Example]:
+    """Read the rows of compose.prompts to which instructions can be added. Raises DataError."""
     key, name = "compose.prompts", str(config.compose.prompts)
     with bad_rows(config, dry_run=dry_run) as bad:
         rows = _open_questions(examples(config, key, name, bad), bad)
         if not rows:
             raise bad.none_good(name).at(config.origin(key), key)
-    questions = [of_example(row) for row in rows]
-    if known is None:
-        return questions
-    kept = [
-        one for one, row in zip(questions, rows, strict=True) if not known.refuses_question(row)
-    ]
-    if not kept:
+    return rows
+
+
+def new_questions(
+    config: Config, rows: Sequence[Example], known: KnownPrompts | None
+) -> list[Question]:
+    """Return the questions of rows, without IFEval's. Raises ConfigError if none is left."""
+    kept = [of_example(row) for row in rows if not (known and known.refuses_question(row))]
+    if known and not kept:
+        name = config.compose.prompts
         raise config.error(
-            key,
+            "compose.prompts",
             f"each question of '{name}' shares {known.n} words in a row with an IFEval prompt",
             "Name another file",
             got=name,

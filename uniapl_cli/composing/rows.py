@@ -83,7 +83,7 @@ class Composer:
         else:
             return None
         wanted = rng.randint(self.fewest, self.most)
-        chosen = self._choose(rng, question.text, id, wanted)
+        chosen = self._choose(rng, question, id, wanted)
         return None if len(chosen) < self.fewest else _row(rng, number, question, chosen)
 
     def _in_turn(self, number: int, attempt: int) -> list[str]:
@@ -99,20 +99,22 @@ class Composer:
     def _question(self, rng: random.Random, number: int, kind: Kind) -> Question | None:
         if self.questions is not None:
             question = self.questions[number % len(self.questions)]
-            return question if kind.fits(question.text) else None
+            return question if _suits(kind, question) else None
         drawn = (own_question(rng) for _ in range(QUESTIONS))
-        return next((question for question in drawn if kind.fits(question.text)), None)
+        return next((question for question in drawn if _suits(kind, question)), None)
 
-    def _choose(self, rng: random.Random, question: str, first: str, wanted: int) -> list[Chosen]:
+    def _choose(
+        self, rng: random.Random, question: Question, first: str, wanted: int
+    ) -> list[Chosen]:
         """Return up to so many instructions that one answer can follow."""
-        deck, chosen = Deck(rng, question), list[Chosen]()
+        deck, chosen = Deck(rng, question.text), list[Chosen]()
         others = list(self.beside[first])
         rng.shuffle(others)
         for id in (first, *others):
             if len(chosen) == wanted:
                 break
             kind = self.kinds[id]
-            if any(exclusive(id, one.kind.id) for one in chosen) or not kind.fits(question):
+            if not _suits(kind, question) or any(exclusive(id, one.kind.id) for one in chosen):
                 continue
             try:
                 kwargs = kind.draw(deck)
@@ -122,18 +124,24 @@ class Composer:
             if satisfiable([*(other.need for other in chosen), one.need]):
                 chosen.append(one)
         rng.shuffle(chosen)
-        return chosen
+        return sorted(chosen, key=lambda one: not one.kind.above)
 
     def _spent(self, number: int) -> DataError:
         """Return the error that no further row can be drawn."""
-        of = "" if self.questions is None else f", for {len(self.questions)} questions"
+        found = f"only {number} prompts" if number else "no prompt"
+        of = "" if self.questions is None else f", questions: {len(self.questions)}"
         return DataError(
-            f"only {number} prompts could be composed of {self.fewest} to {self.most} of "
-            f"{len(self.kinds)} instructions{of}",
+            f"{found} with {self.fewest} to {self.most} instructions could be composed "
+            f"(instructions: {len(self.kinds)}{of})",
             "Take more instructions or questions, lower compose.fewest, or ask for fewer rows",
-            key="compose.rows",
+            key="compose.rows" if self.firsts else "compose.fewest",
             got=number,
         )
+
+
+def _suits(kind: Kind, question: Question) -> bool:
+    """Whether an instruction goes with a question. Above one that has other turns stand these."""
+    return kind.fits(question.text) and not (kind.above and question.before)
 
 
 def text_of(prompt: str | list[dict[str, Any]]) -> str:
@@ -163,11 +171,12 @@ def _row(
 
 
 def _joined(rng: random.Random, question: str, sentences: Sequence[str], above: bool) -> str:
-    """Put instructions below a question, or behind it unless they speak of what is above."""
+    """Put instructions below a question, or behind it unless one speaks of what is above."""
     if above:
         return "\n\n".join((question, *sentences))
-    listed = "\n".join(f"- {sentence}" for sentence in sentences)
-    forms = [f"{question}\n\n{' '.join(sentences)}", f"{question}\n\n{listed}"]
+    forms = [f"{question}\n\n{' '.join(sentences)}"]
+    if len(sentences) > 1:
+        forms.append("\n".join((f"{question}\n", *(f"- {sentence}" for sentence in sentences))))
     if question.endswith((".", "?", "!")):
         forms += [" ".join((question, *sentences))] * 2
     return rng.choice(forms)

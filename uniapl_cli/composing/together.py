@@ -61,8 +61,10 @@ ONLY_WITH: Mapping[str, frozenset[str]] = {
         "startend:quotation",
     },
 }
-_SECTIONS, _CASES = "detectable_format:multiple_sections", ("english_capital", "english_lowercase")
-# Further pairs. A heading has one spelling; without full stops there are hardly sentences.
+_SECTIONS, _TITLE = "detectable_format:multiple_sections", "detectable_format:title"
+_CASES = ("english_capital", "english_lowercase")
+# Further pairs. A heading has one spelling; without full stops there are hardly sentences; blank
+# lines would make a title one of the paragraphs that they part.
 PAIRS: frozenset[frozenset[str]] = frozenset(
     frozenset(pair)
     for pair in (
@@ -74,7 +76,8 @@ PAIRS: frozenset[frozenset[str]] = frozenset(
         ("length_constraints:number_sentences", "punctuation:punctuation_dot"),
         ("keywords:frequency", "keywords:word_count_different_numbers"),
         ("letters:letter_counting", "length_constraints:number_words"),
-        ("paragraphs:paragraphs2", "detectable_format:title"),
+        ("paragraphs:paragraphs2", _TITLE),
+        ("length_constraints:nth_paragraph_first_word", _TITLE),
     )
 )
 

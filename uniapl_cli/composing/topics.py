@@ -34,12 +34,12 @@ _ACTIVITIES = """
     volunteering at a shelter; walking a dog; writing postcards
 """
 _IDEAS = """
-    ambition; apology; boredom; bravery; bureaucracy; calm; charity; common sense; compromise;
-    confidence; courtesy; creativity; criticism; curiosity; deadlines; debt; democracy; discipline;
-    doubt; envy; fairness; fame; fashion; forgiveness; free will; friendship; generosity; gossip;
-    gravity; habits; homesickness; honesty; hope; humour; inflation; intuition; jealousy; justice;
-    kindness; laziness; leadership; loneliness; loyalty; luck; memory; modesty; mourning;
-    nostalgia; patience; perfectionism; politeness; privacy; probability; procrastination;
+    ambition; optimism; boredom; bravery; bureaucracy; calm; charity; common sense; compromise;
+    confidence; courtesy; creativity; criticism; curiosity; punctuality; debt; democracy;
+    discipline; doubt; envy; fairness; fame; fashion; forgiveness; free will; friendship;
+    generosity; gossip; gravity; routine; homesickness; honesty; hope; humour; inflation; intuition;
+    jealousy; justice; kindness; laziness; leadership; loneliness; loyalty; luck; memory; modesty;
+    mourning; nostalgia; patience; perfectionism; politeness; privacy; probability; procrastination;
     recycling; responsibility; silence; supply and demand; teamwork; tradition
 """
 _NATURE = """
@@ -56,13 +56,13 @@ _PEOPLE = """
     a bus driver; a carpenter; a chemist; a children's author; a choir conductor; a clockmaker;
     a comedian; a cook on a ship; a court reporter; a dairy farmer; a dentist; a detective;
     a diplomat; a firefighter; a fisherman; a florist; a football referee; a game designer;
-    a geologist; a goalkeeper; a grandmother; a hairdresser; a historian; a hotel porter;
-    a judge; a juggler in the street; a landlord; a librarian; a lighthouse keeper; a locksmith;
+    a geologist; a goalkeeper; a lifeguard; a hairdresser; a historian; a hotel porter;
+    a judge; a street juggler; a landscape gardener; a librarian; a lighthouse keeper; a locksmith;
     a magician; a mail carrier; a mayor; a midwife; a miner; a museum guard; a night nurse;
-    a park ranger; a pastry chef; a pilot; a plumber; a potter; a puppeteer; a retired teacher;
+    a park ranger; a pastry chef; a pilot; a plumber; a potter; a puppeteer; a maths teacher;
     a sailor; a sculptor; a shepherd; a shoemaker; a stage actor; a surgeon; a tailor;
     a tax adviser; a taxi driver; a tour guide; a translator; a tree surgeon; a truck driver;
-    a vet; a watchmaker's apprentice; a window cleaner
+    a vet; a beekeeper; a window cleaner
 """
 
 
@@ -136,7 +136,7 @@ TASKS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "Invent a conversation between {} and a visitor from the future.",
             "What does {} know that others do not?",
             "Write a toast to {} who is about to retire.",
-            "Tell about {} who loses something important.",
+            "Tell a tale about {} who loses something important.",
             "Draft an interview with {} for a local newspaper.",
             "What would annoy {} on a rainy Monday?",
             "Should {} be paid more than a manager?",

@@ -62,7 +62,7 @@ COPYING = (
     Kind(
         "copy:copy",
         (
-            "Do not act on the text above this line. Copy it, and output nothing besides.",
+            "Do not act on the text above this line. Copy it, and output nothing else.",
             "Instead of an answer, return what stands above this line, letter for letter.",
             "Nobody wants this answered: write the text above this line once more, and only that.",
         ),
@@ -73,10 +73,10 @@ COPYING = (
     Kind(
         "copy:copying_simple",
         (
-            "Reply with the request above itself: no word before it, none after it, and not this "
-            "line.",
-            "Your reply is the request that stands above, unaltered and alone. This line does not "
-            "belong to it.",
+            "Reply with the request above and nothing else: no word before it, none after it, and"
+            " not this line.",
+            "Your reply is the request that stands above, unaltered and alone. This line does not"
+            " belong to it.",
             "Echo the request above this line and leave it at that.",
         ),
         _question,
@@ -86,12 +86,12 @@ COPYING = (
     Kind(
         "copy:copying_multiple",
         (
-            "Reply with the request above, not answered but written {N} times, with ****** between "
-            "the copies. This line is not part of it.",
-            "Copies of what stands above this line are all that is wanted, {N} in number, and "
-            "****** from one to the next.",
-            "Write the text above this line {N} times over; part the copies by ****** and add "
-            "nothing.",
+            "Reply with the request above, not answered but written {N} times, with ****** "
+            "between the copies. This line is not part of it.",
+            "Copies of what stands above this line are all that is wanted, {N} in number, with "
+            "****** between them.",
+            "Write the text above this line {N} times over; separate the copies by ****** and add"
+            " nothing.",
         ),
         _times,
         fits=copyable,
@@ -101,11 +101,11 @@ COPYING = (
         "new:copy_span_idx",
         (
             "Count the characters of the text above this line from zero. Output those from index "
-            "{n_start} up to index {n_end}, the latter left out, and nothing else.",
-            "If the text above this line were a Python string, your reply would be its slice from "
-            "{n_start} to {n_end}, end excluded, and no more.",
-            "Do not answer. Of the text above this line, skip the first {n_start} characters and "
-            "return what follows, as far as the first {n_end} characters reach.",
+            "{n_start} up to, but not including, index {n_end}, and nothing else.",
+            "If the text above this line were a Python string, your reply would be its slice from"
+            " {n_start} to {n_end}, end excluded, and no more.",
+            "Do not answer. Take the first {n_end} characters of the text above this line, leave "
+            "out the first {n_start} of these, and return the rest.",
         ),
         _span,
         fits=copyable,
@@ -114,12 +114,12 @@ COPYING = (
     Kind(
         "copy:repeat_phrase",
         (
-            "Let {phrase} return {small_n} times, each time with one of its inner words exchanged "
-            "for another.",
-            "Vary {phrase}: write it {small_n} times on lines of their own, and in each exchange a "
-            "single word that is neither its first nor its last.",
-            "Number of times that {phrase} comes up: {small_n}. In every one of these, a word from "
-            "its middle, just one, is replaced.",
+            "Let {phrase} return {small_n} times, each time with one of its inner words exchanged"
+            " for another.",
+            "Vary {phrase}: write it {small_n} times, each on a line of its own, and replace a "
+            "single word each time, neither the first nor the last.",
+            "Write {phrase} {small_n} times over, but never as it stands: in each copy, exactly "
+            "one of the words between the first and the last is another.",
         ),
         lambda deck: {"phrase": deck.word(PHRASES), "small_n": deck.number(2, 4)},
         _need_phrase,

@@ -70,8 +70,8 @@ COUNTING = (
     Kind(
         "length_constraints:number_sentences",
         (
-            "As to sentences, write {bound}.",
-            "Your text should be made of {bound} sentences.",
+            "Write {bound} sentences.",
+            "Your text should run to {bound} sentences.",
             "Sentences wanted: {bound}.",
         ),
         lambda deck: deck.bound("num_sentences", "relation", range(3, 13), range(4, 13)),
@@ -80,9 +80,9 @@ COUNTING = (
     Kind(
         "keywords:letter_frequency",
         (
-            "Capital or small, the letter {letter} has to be there {bound} times.",
+            "Capital or small, the letter {letter} has to occur {bound} times.",
             "Use the letter {letter}, in whichever case, {bound} times.",
-            "Should one count every {letter} in your text, big ones too, the sum must be {bound}.",
+            "If one counts every {letter} in your text, capitals too, the sum must be {bound}.",
         ),
         _letter("let_frequency", "let_relation"),
         _need_letter,
@@ -90,8 +90,8 @@ COUNTING = (
     Kind(
         "letters:letter_counting2",
         (
-            "See to it that {letter} is among your letters {bound} times, case set aside.",
-            "Spell your words so that the letter {letter} adds up to {bound}, capitals included.",
+            "See to it that the letter {letter} turns up {bound} times, whatever its case.",
+            "Choose your words so that the letter {letter} adds up to {bound}, capitals included.",
             "Of the letter {letter}, whether capital or not, there have to be {bound}.",
         ),
         _letter("let_frequency", "let_relation"),
@@ -101,8 +101,8 @@ COUNTING = (
         "letters:letter_counting",
         (
             "All letters together, without digits and marks, must number {bound}.",
-            "The whole text has to consist of {bound} letters.",
-            "Limit yourself by letters, not words: {bound} of them from start to end.",
+            "The whole text has to have {bound} letters.",
+            "Mind the letters, not the words: {bound} of them from start to end.",
         ),
         lambda deck: deck.bound("N", "relation", range(50, 601, 10), range(200, 1201, 20)),
         _need_letters,
@@ -110,8 +110,8 @@ COUNTING = (
     Kind(
         "count:lowercase_counting",
         (
-            "Words made of small letters alone may come up {N} times at most, all of them taken "
-            "together.",
+            "Words made of small letters alone may come up {N} times at most, all of them counted"
+            " together.",
             "Allow yourself a maximum of {N} words in lower case; give the others a capital.",
             "No more than {N} of the words may do without a capital letter.",
         ),
@@ -141,12 +141,14 @@ COUNTING = (
     Kind(
         "count:counting_composition",
         (
-            "Write three paragraphs with *** between them, each of {n_sent} sentences, and every "
-            "sentence of {n_words} words, its full stop counted as a word.",
+            "Write three paragraphs with *** between them, of {n_sent} sentences each; every "
+            "sentence has {n_words} words, where a mark of punctuation, such as the full stop, "
+            "counts as one.",
             "Three paragraphs, parted by ***, are needed. Number of sentences in each: {n_sent}. "
-            "Number of words in each sentence, the final full stop being one: {n_words}.",
-            "Divide the text by *** into three paragraphs; let a paragraph have {n_sent} sentences "
-            "and a sentence {n_words} words, for which the full stop counts too.",
+            "Number of words in each sentence, marks of punctuation counted too: {n_words}.",
+            "Divide the text by *** into three paragraphs; let a paragraph have {n_sent} "
+            "sentences and a sentence {n_words} words, the full stop and any other mark being a "
+            "word as well.",
         ),
         lambda deck: {"n_sent": deck.number(2, 4), "n_words": deck.number(5, 11)},
         constant(claims=("paragraphs",)),

@@ -10,7 +10,7 @@ ENDS = (
         "startend:end_checker",
         (
             "Close with the words {end_phrase} and write nothing after them.",
-            "The last thing that one reads must be {end_phrase}",
+            "Let {end_phrase} be the last thing that one reads.",
             "After everything else put {end_phrase} and stop there.",
         ),
         lambda deck: {"end_phrase": deck.word(CLOSINGS)},
@@ -21,7 +21,7 @@ ENDS = (
         (
             "Enclose all that you write in one pair of double quotation marks.",
             "Open with a double quotation mark and close with another.",
-            "Set the text as a quotation: straight double marks in front of it and behind it.",
+            "Set the text as a quotation: straight double quotes in front of it and behind it.",
         ),
         need=constant(claims=("start", "end")),
     ),
@@ -29,8 +29,8 @@ ENDS = (
         "first_word:first_word_answer",
         (
             "Let {first_word} be the very first word, with no mark of punctuation on it.",
-            "Open with the word {first_word} and a space.",
-            "Your text has to set out from {first_word}, followed by a space.",
+            "Open with the word {first_word}, followed by a space.",
+            "Your text has to start with {first_word}, and a space comes after it.",
         ),
         lambda deck: {"first_word": deck.word(FIRST_WORDS)},
         lambda kwargs: Need(words=1, texts=(kwargs["first_word"],), claims=("start",)),
@@ -51,7 +51,7 @@ ENDS = (
         (
             "Let {last_word} be the very last word.",
             "Nothing but a mark of punctuation may follow {last_word}, the word that you end on.",
-            "Your text has to run out on the word {last_word}.",
+            "Finish your text on the word {last_word}.",
         ),
         lambda deck: {"last_word": deck.word(LAST_WORDS)},
         lambda kwargs: Need(words=1, texts=(kwargs["last_word"],), claims=("end",)),
@@ -59,7 +59,7 @@ ENDS = (
     Kind(
         "last_word:last_word_sent",
         (
-            "Every sentence has to close on {last_word}.",
+            "Every sentence has to end on {last_word}.",
             "Use {last_word} to end each of your sentences.",
             "However many sentences there are, {last_word} is the final word in all of them.",
         ),
@@ -69,7 +69,7 @@ ENDS = (
     Kind(
         "keywords:start_end",
         (
-            "The word that you open with also closes the text, with no punctuation behind it.",
+            "The word that you open with must also close the text, with no punctuation behind it.",
             "Come full circle: the first word and the last are one, and no mark follows the last.",
             "Begin and finish with the same word, and leave out the final full stop.",
         ),
@@ -78,9 +78,10 @@ ENDS = (
     Kind(
         "detectable_content:postscript",
         (
-            "Add a note below your text that begins with {postscript_marker}",
-            "Below everything, a remark headed {postscript_marker} is still to come.",
-            "Do not forget an afterthought at the bottom, introduced by {postscript_marker}",
+            "Below your text, add a note that begins with {postscript_marker} and says one thing "
+            "more.",
+            "Put a remark headed {postscript_marker} below everything else.",
+            "Do not forget an afterthought, introduced by {postscript_marker}, at the bottom.",
         ),
         lambda deck: {"postscript_marker": deck.one(("P.S.", "P.P.S"))},
         lambda kwargs: Need(words=5, texts=(kwargs["postscript_marker"],), claims=("end",)),

@@ -41,9 +41,10 @@ LAYOUT = (
     Kind(
         "length_constraints:number_paragraphs",
         (
-            "Split the text by *** into paragraphs, {num_paragraphs} in all.",
-            "Give it {num_paragraphs} paragraphs, with a line of *** from one to the next.",
-            "Paragraphs: {num_paragraphs}, and the divider *** between each two of them.",
+            "Split the text into {num_paragraphs} paragraphs and put *** between them.",
+            "Let the text have {num_paragraphs} paragraphs, each parted from the next by a line "
+            "of ***.",
+            "Paragraphs: {num_paragraphs}, with the divider *** from each to the next.",
         ),
         lambda deck: {"num_paragraphs": deck.number(2, 6)},
         _parts("num_paragraphs", "paragraphs"),
@@ -64,8 +65,8 @@ LAYOUT = (
     Kind(
         "paragraphs:paragraphs",
         (
-            "Make two paragraphs of it, with *** in the middle.",
-            "A pair of paragraphs is wanted, and *** to part them.",
+            "Write two paragraphs, with *** between them.",
+            "A pair of paragraphs is wanted, with *** to part them.",
             "Write one paragraph, then ***, then another one, and stop there.",
         ),
         need=constant(words=2 * _WORDS_A_PART, claims=("paragraphs",)),
@@ -73,19 +74,19 @@ LAYOUT = (
     Kind(
         "paragraphs:paragraphs2",
         (
-            "Make two paragraphs of it, with an empty line in the middle and no other empty line.",
-            "A pair of paragraphs is wanted; a single blank line parts them.",
-            "Write one paragraph, leave a line blank, write another one, and stop there.",
+            "Write two paragraphs, with an empty line between them and no other empty line.",
+            "A pair of paragraphs is wanted; one blank line parts them, and there is no other.",
+            "Write one paragraph, leave a single line blank, write another one, and stop there.",
         ),
         need=constant(words=2 * _WORDS_A_PART, claims=("paragraphs",)),
     ),
     Kind(
         "detectable_format:number_bullet_lists",
         (
-            "Make a list part of it, with {num_bullets} bullet points that start with *, not one "
-            "more or less.",
+            "Include a list of {num_bullets} bullet points that start with *, no more and no less.",
             "Bullets, each on a line that begins with an asterisk: precisely {num_bullets}.",
-            "Somewhere, set things out as {num_bullets} bullets (* in front) and use none besides.",
+            "Somewhere, set things out in {num_bullets} bullets (each with * in front) and use no"
+            " others.",
         ),
         lambda deck: {"num_bullets": deck.number(2, 7)},
         _parts("num_bullets"),
@@ -95,8 +96,8 @@ LAYOUT = (
         (
             "Set off {num_highlights} or more phrases by asterisks, *like this*.",
             "Emphasise phrases in markdown, as *these words* are; {num_highlights} is the minimum.",
-            "Put asterisks on both sides of some phrases, *so*: of {num_highlights}, or further "
-            "ones.",
+            "Put an asterisk on either side of phrases that matter, *so*: {num_highlights} of "
+            "them or more.",
         ),
         lambda deck: {"num_highlights": deck.number(1, 5)},
         lambda kwargs: Need(words=3 * kwargs["num_highlights"]),
@@ -104,12 +105,12 @@ LAYOUT = (
     Kind(
         "detectable_format:multiple_sections",
         (
-            "Divide it into {num_sections} sections, each under a heading of {section_spliter} and "
-            "its number.",
+            "Divide the text into {num_sections} sections, each under a heading of "
+            "{section_spliter} and its number.",
             "Structure: {num_sections} sections. Every one is headed {section_spliter}, followed "
             "by a space and a running number.",
-            "Use {section_spliter} with a number behind it as heading, and do so for "
-            "{num_sections} sections.",
+            "Use {section_spliter} with a number after it as the heading of a section, and write "
+            "{num_sections} of these sections.",
         ),
         lambda deck: {
             "section_spliter": deck.one(SPLITTERS),
@@ -120,7 +121,7 @@ LAYOUT = (
     Kind(
         "detectable_format:title",
         (
-            "Give it a title, set in double angle brackets like <<this>>.",
+            "Give the text a title, set in double angle brackets like <<this>>.",
             "Begin with a title between << and >>.",
             "Find a fitting title and write it as <<title of your own>>.",
         ),
@@ -137,15 +138,17 @@ LAYOUT = (
     Kind(
         "detectable_format:sentence_hyphens",
         (
-            "Connect the sentences by hyphens without any space, and have no hyphen elsewhere.",
-            "From one sentence to the next there is a hyphen instead of a space; no word has one.",
+            "Connect the sentences by single hyphens, without any space, and use no hyphen "
+            "elsewhere.",
+            "Between one sentence and the next put a hyphen instead of a space; no word may have "
+            "one.",
             "Write sentence after sentence with only a hyphen in between, used nowhere else.",
         ),
     ),
     Kind(
         "detectable_format:square_brackets",
         (
-            "Put [each] [word] into square brackets of its own, with its punctuation.",
+            "Put [each] [word] of the text into square brackets of its own, with its punctuation.",
             "Square brackets go around every single word, marks of punctuation inside.",
             "Word by word, wrap the text in brackets, [like] [so.]",
         ),
@@ -153,20 +156,20 @@ LAYOUT = (
     Kind(
         "detectable_format:bigram_wrapping",
         (
-            "Take the words two by two and wrap each pair, <<as here>> <<is done.>>",
+            "Take the words of the text two by two and wrap each pair, <<as here>> <<is done.>>",
             "Double angle brackets go around each pair of words, <<one two>> <<three four.>>",
-            "Every two words in turn are enclosed, <<like these>> <<few words.>>",
+            "Enclose the words of the text in pairs, <<like these>> <<few words.>>",
         ),
     ),
     Kind(
         "detectable_format:constrained_response",
         (
-            'Say "My answer is maybe." if you are in doubt, "My answer is yes." if you agree, and '
-            '"My answer is no." otherwise, in these very words.',
-            'A verdict has to be part of your text, spelt exactly so: either "My answer is no." or '
-            'else "My answer is yes." or, failing both, "My answer is maybe."',
-            'Take one of these sentences over unchanged: "My answer is yes." (for agreement), "My '
-            'answer is no." (for the contrary) or "My answer is maybe."',
+            'Say "My answer is maybe." if you are in doubt, "My answer is yes." if you agree, and'
+            ' "My answer is no." otherwise, in these very words.',
+            'A verdict has to be part of your text, spelt exactly so: either "My answer is no." '
+            'or else "My answer is yes." or, failing both, "My answer is maybe."',
+            'Your text must have one of these sentences, unchanged: "My answer is yes." (if you '
+            'agree), "My answer is no." (if you do not) or "My answer is maybe."',
         ),
         fits=lambda question: _YES_OR_NO.search(question) is not None,
     ),
@@ -175,8 +178,8 @@ LAYOUT = (
         (
             "Answer twice, in different ways, and put ****** in between.",
             "I want to choose: write a first version, then ******, then another version.",
-            "Two versions that differ are needed, with a line of six asterisks, ******, from the "
-            "first to the second and nowhere else.",
+            "Two versions that differ are needed, with a line of six asterisks, ******, between "
+            "the first and the second and nowhere else.",
         ),
         need=constant(claims=("paragraphs",)),
     ),

@@ -63,8 +63,8 @@ WORDS = (
     Kind(
         "keywords:frequency",
         (
-            "Let the word {keyword} come up, all in all, {bound} times.",
-            "Anyone who counts {keyword} in your text should arrive at {bound}.",
+            "Use the word {keyword} {bound} times in all.",
+            "Anyone who counts the word {keyword} in your text should find it {bound} times.",
             "How often you say {keyword} matters: {bound} times.",
         ),
         _often,
@@ -75,7 +75,7 @@ WORDS = (
         (
             "Write {keyword}, wherever it suits, {bound} times.",
             "The number of times that {keyword} is used has to be {bound}.",
-            "Over the whole text taken together, {keyword} is to be there {bound} times.",
+            "Counted over the whole text, {keyword} has to occur {bound} times.",
         ),
         _often,
         _need_often,
@@ -83,7 +83,7 @@ WORDS = (
     Kind(
         "keywords:forbidden_words",
         (
-            "Keep {forbidden_words} out of it.",
+            "Keep {forbidden_words} out of your text.",
             "Off limits in your text: {forbidden_words}.",
             "Steer clear of {forbidden_words} from beginning to end.",
         ),
@@ -104,7 +104,7 @@ WORDS = (
     Kind(
         "keywords:word_once",
         (
-            "Say {keyword} a single time, neither more nor less often.",
+            "Say {keyword} a single time, no more and no less.",
             "There must be one {keyword} in the text, and no second one.",
             "Mention {keyword} once and never come back to it.",
         ),
@@ -115,7 +115,7 @@ WORDS = (
         "count:count_increment_word",
         (
             "Say {keyword1} once and {keyword2} twice, no more often than that.",
-            "Your text needs one {keyword1}, and double that of {keyword2}.",
+            "Your text needs {keyword1} exactly once, and {keyword2} exactly twice.",
             "Mention {keyword1} a single time, but {keyword2} on two occasions.",
         ),
         _increment,
@@ -126,12 +126,12 @@ WORDS = (
     Kind(
         "keywords:keyword_specific_position",
         (
-            "Take care that sentence {n} has {keyword} as word {m}, in small letters and with "
-            "nothing but words before it.",
+            "Take care that sentence {n} has {keyword}, in small letters, as its word number {m},"
+            " with no punctuation before it in that sentence.",
             "In sentence number {n} the word at place {m} must be {keyword}, written just so; a "
             "comma before it would count as a word.",
-            "Put {keyword}, without a capital, where sentence {n} has its word number {m}, and no "
-            "punctuation in front of it.",
+            "Make {keyword}, without a capital, word number {m} of sentence {n}, and put no "
+            "punctuation before it there.",
         ),
         _position,
         lambda kwargs: Need(words=8 * kwargs["n"], texts=(kwargs["keyword"],)),
@@ -139,9 +139,10 @@ WORDS = (
     Kind(
         "keywords:palindrome",
         (
-            "Use a palindrome, a word that backwards is the same word, and attach no mark "
-            "of punctuation to it.",
-            "Hide in the text a word that is spelt the same from either side, between two spaces.",
+            "Use a palindrome, a word that reads the same backwards, and attach no mark of "
+            "punctuation to it.",
+            "Hide in the text a word that is spelt the same forwards and backwards, with a space "
+            "before it and after it.",
             "One of your words should be a palindrome, with blank space on both of its sides.",
         ),
         need=constant(words=1),
@@ -149,9 +150,9 @@ WORDS = (
     Kind(
         "keywords:no_adjacent_consecutive",
         (
-            "A word and the next one must never start with letters that are neighbours in the "
-            "alphabet in that order, such as b after a.",
-            "Wherever a word starts with some letter, the word behind it may not start with the "
+            "No word may start with the letter that comes right after, in the alphabet, the one "
+            "that the word before it starts with, as b comes after a.",
+            "Wherever a word starts with some letter, the word after it may not start with the "
             "letter that comes next in the alphabet.",
             "Choose words so that first letters never step up by one from word to word, like d "
             "then e.",
