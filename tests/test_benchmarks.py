@@ -177,6 +177,57 @@ def test_what_is_compared_agrees(words, tmp_path):
         assert set(found["ours"]["parts"]) == {"generate", "reward", "update"}
 
 
+@pytest.mark.parametrize(
+    ("theirs", "gap", "told"),
+    [
+        ([3, 1, 2], 1e-5, {"position": 1, "tokens": [4, 1], "tie": True}),
+        ([3, 1, 2], 1e-3, {"position": 1, "tokens": [4, 1], "tie": False}),
+        ([3, 0, 2], 1e-5, {"position": 1, "tokens": [4, 0], "tie": False}),
+        ([3], 1e-5, {"position": 1, "tokens": [4, None], "tie": False}),
+    ],
+    ids=["a tie", "too far apart", "not the first two", "one ends"],
+)
+def test_greedy_answers_may_part_at_ties_alone(theirs, gap, told):
+    """Told by the logits behind what both have, in two dtypes, whose rounding is 1e-5 at most."""
+    from benchmarks.greedy_texts import parting
+
+    exact = torch.tensor([-9, 5 - gap, 0, 0, 5], dtype=torch.float64)
+    asked = []
+
+    def logits(ids, dtype):
+        asked.append(ids)
+        return exact + torch.tensor([1e-5, 0, 0, 0, -1e-5]) * (dtype == torch.float32)
+
+    found = parting(SimpleNamespace(logits=logits), [7, 8], (3, 4, 2), theirs)
+    assert {key: found[key] for key in told} == told
+    assert all(ids == [7, 8, 3] for ids in asked)
+    assert ("gap" in found) == (None not in found["tokens"])
+
+
+@pytest.mark.slow
+def test_greedy_answers_of_eval_are_those_of_generate(tmp_path):
+    """On a tiny model; also told are the answers that an evaluation kept."""
+    (tmp_path / "ifeval").mkdir()
+    asked = ["Tell me about the harbour.", "Hi", "Write about the garden. Do not use any commas."]
+    rows = [
+        {"key": number, "prompt": text, "instruction_id_list": [], "kwargs": []}
+        for number, text in enumerate(asked)
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "ifeval/input_data.jsonl").write_text(lines)
+    answers, out = tmp_path / "answers.jsonl", tmp_path / "result.json"
+    answers.write_text(json.dumps({"id": "1", "response": "nobody says so"}) + "\n")
+    words = ["tiny:base", tmp_path, "--prompts", "2", "--new", "24", "--out", out]
+    words = [sys.executable, "-m", "benchmarks.greedy_texts", *words, "--answers", answers]
+    subprocess.run(words, cwd=ROOT, capture_output=True, check=True)
+    result = json.loads(out.read_text())
+    assert result["prompts"] == result["equal"] + len(result["parted"]) == 2
+    assert result["alike"] == {"prompts": True, "stops": True}
+    assert 2 <= result["tokens"] <= 48
+    assert result["kept"] == {"answers": 1, "equal": 0}
+    assert str(tmp_path) not in out.read_text()
+
+
 def test_one_that_fails_is_out_and_the_others_go_on(tmp_path):
     from benchmarks.race import Entry, Heat, Race
 
