@@ -9,6 +9,7 @@ from uniapl_cli.composing import KINDS
 from uniapl_cli.composing.kind import Need
 from uniapl_cli.composing.kinds import GROUPS
 from uniapl_cli.composing.together import ALONE, ONLY_WITH, PAIRS, exclusive, satisfiable
+from uniapl_cli.verifiers import Case, Judge, trainable
 
 # Where IFEval's authors keep instructions apart (arXiv 2311.07911, their registry): pairs, and
 # those that go with a few others only.
@@ -173,3 +174,22 @@ def test_more_instructions_never_help():
         if not satisfiable(needs[:3]):
             assert not satisfiable(needs)
     assert satisfiable([]) and satisfiable([Need()])
+
+
+@pytest.mark.parametrize(
+    ("id", "kwargs"),
+    [
+        ("paragraphs:paragraphs2", {}),
+        (
+            "length_constraints:nth_paragraph_first_word",
+            {"num_paragraphs": 2, "nth_paragraph": 2, "first_word": "Perhaps"},
+        ),
+    ],
+)
+def test_a_title_would_be_one_of_the_paragraphs_that_blank_lines_part(id, kwargs):
+    cases = [
+        Case(f"{title}Today it is so.\n\nPerhaps it is so.", trainable([id], [kwargs]))
+        for title in ("", "<<The sun>>\n\n")
+    ]
+    assert [verdict.strict for verdict in Judge()(cases, loose=False)] == [(True,), (False,)]
+    assert exclusive(id, "detectable_format:title")

@@ -140,7 +140,7 @@ class Composer:
 
 
 def _suits(kind: Kind, question: Question) -> bool:
-    """Whether an instruction goes with a question. Above one that has other turns stand these."""
+    """Whether an instruction goes with a question: earlier turns would stand above it as well."""
     return kind.fits(question.text) and not (kind.above and question.before)
 
 
