@@ -13,7 +13,7 @@ from uniapl_cli.cli.app import app
 from uniapl_cli.commands import compose as command
 from uniapl_cli.composing import KINDS, Composer
 from uniapl_cli.composing.kinds import GROUPS
-from uniapl_cli.errors import ConfigError, DataError
+from uniapl_cli.errors import ConfigError, DataError, UniAPLError
 from uniapl_cli.evaluation.contamination import overlap
 from uniapl_cli.evaluation.ngrams import Index
 
@@ -268,6 +268,14 @@ def test_a_file_is_written_whole_or_stays_as_it_was(folder, monkeypatch):
     assert "as it was" in stop.value.__notes__[0]
     assert [path.name for path in folder.iterdir()] == ["out.jsonl"]
     assert Path("out.jsonl").read_text() == "old"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_what_cannot_be_written_is_said_of_the_output():
+    with pytest.raises(UniAPLError) as error:
+        compose("compose.rows=3", "compose.out=/dev/full")
+    assert error.value.key == "compose.out"
+    assert "compose.out=/dev/full" in str(error.value.where)
 
 
 def test_by_the_command_line(ifeval):
