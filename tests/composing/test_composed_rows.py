@@ -118,7 +118,8 @@ def test_nothing_but_the_question_stands_above_what_speaks_of_it(rows):
     for row in spoken:
         id, kwargs = row["instruction_id_list"][0], row["kwargs"][0]
         below = row["prompt"].removeprefix(f"{row['question']}\n\n").split("\n\n")
-        assert below[0] in KINDS[id].all_wordings(kwargs) and len(below) == len(row["kwargs"])
+        assert KINDS[id].above and below[0] in KINDS[id].all_wordings(kwargs)
+        assert len(below) == len(row["kwargs"])
     turns = ({"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hello!"})
     talk = composed(300, questions=[Question("Why is the sky blue, then?", turns)])
     assert not any(KINDS[id].above for row in talk for id in row["instruction_id_list"])

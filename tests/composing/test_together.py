@@ -193,3 +193,9 @@ def test_a_title_would_be_one_of_the_paragraphs_that_blank_lines_part(id, kwargs
     ]
     assert [verdict.strict for verdict in Judge()(cases, loose=False)] == [(True,), (False,)]
     assert exclusive(id, "detectable_format:title")
+
+
+def test_one_thing_is_bounded_once():
+    """A keyword's count has one function under two names; a length is of words or of letters."""
+    assert exclusive("keywords:frequency", "keywords:word_count_different_numbers")
+    assert exclusive("letters:letter_counting", "length_constraints:number_words")
