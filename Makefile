@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 TABLES := table2 table3 table4 table5 table6 table7 table8 table9 table10 table11 table12
 FIGURES := figure2 figure3 figure4 figure5 figure6
-.PHONY: help install demo $(TABLES) $(FIGURES) test test-fast test-browser test-vllm check style tiny-models compat vllm-env clean
+.PHONY: help install demo laptop $(TABLES) $(FIGURES) test test-fast test-browser test-vllm check style tiny-models compat vllm-env clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -25,16 +25,19 @@ demo: $(INSTALLED)  ## run the whole pipeline on the embedded world: a few minut
 	uniapl demo
 
 # SCALE=paper needs CUDA and the data of experiments/paper/data.sh; SCALE=tiny is the embedded world.
-# make -n tableN prints the plan: + runs a recipe under -n too.
+# make -n tableN prints the plan: + runs a recipe under -n too. SET='KEY=VALUE ...' sets keys.
 # Tables and figures share their rows, so two of them are not made at once.
 .NOTPARALLEL:
 SCALE ?= paper
 TARGET = +@SCALE=$(SCALE) PLAN=$(findstring n,$(firstword -$(MAKEFLAGS))) experiments/target.sh
 $(TABLES): $(INSTALLED)
-	$(TARGET) table $(@:table%=%)
+	$(TARGET) table $(@:table%=%) $(SET)
 
 $(FIGURES): $(INSTALLED)
-	$(TARGET) figure $(@:figure%=%)
+	$(TARGET) figure $(@:figure%=%) $(SET)
+
+laptop: SCALE = laptop
+laptop: table2  ## train a real model of 135M parameters five ways, IFEval before and after: hours
 
 table2:  ## staged training, 0.6B and 4B; SCALE=tiny is its counterpart on the embedded world
 table3:  ## CHORD and A-CHORD

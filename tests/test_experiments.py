@@ -16,6 +16,7 @@ from uniapl_cli.training.schedules import schedules
 
 SHIPPED = sorted(EXPERIMENTS.glob("*.yaml"))
 PAPER = ROOT / "experiments" / "paper"
+LAPTOP = ROOT / "experiments" / "laptop"
 FILES = [*sorted((ROOT / "experiments").rglob("*.yaml")), *SHIPPED]
 SCRIPTS = sorted((ROOT / "experiments").rglob("*.sh"))
 # Files that others include; no command is run on them alone.
@@ -27,6 +28,7 @@ FRAGMENTS = {
         for name in ("common", "chat", "base", "gt", "teacher", "ifeval")
     ),
     "experiments/tiny/table5/gt.yaml",
+    *(f"experiments/laptop/{name}.yaml" for name in ("anchored", "smollm2")),
     *("tiny:anchored", "tiny:eval", "tiny:world"),
 }
 NEEDS = {
@@ -81,11 +83,13 @@ def test_each_packaged_method_reads_as_its_equation():
 # The lines `NAME METHOD FILE FORMER` of the scripts that make rows, by scale.
 LISTED = {
     scale: re.findall(r"^(\S+) +(\S+) +(\S+\.yaml) +(\S+)$", text, re.MULTILINE)
-    for scale in ("tiny", "paper")
+    for scale in ("tiny", "paper", "laptop")
     if (text := (ROOT / "experiments" / scale / "rows.sh").read_text("utf-8"))
 }
+TRAINED = [row for row in LISTED["laptop"] if row[1] != "-"]
 STARTS = {
     "tiny": {"tiny:base"},
+    "laptop": {"HuggingFaceTB/SmolLM2-135M-Instruct"},
     "paper": {
         f"Qwen/Qwen3-{size}"
         for size in ("0.6B", "4B", "0.6B-Base", "32B", "235B-A22B-Instruct-2507")
@@ -113,6 +117,15 @@ def test_each_row_of_a_table_is_made_as_its_file_says(scale):
         if scale == "paper":
             assert config.eval.name == row and config.eval.data is None
             assert len(config.eval.benchmarks) == (1 if row in ("32b", "235b") else 12)
+
+
+def test_rows_of_one_table_differ_by_their_method_and_start_only():
+    """What they are compared by is the same: data, sizes, steps, learning rate, evaluation."""
+    rows = [load_config(LAPTOP / file, [], method) for _, method, file, _ in TRAINED]
+    for part in ("data", "sampling", "training", "sources", "optim", "seed"):
+        assert all(getattr(row, part) == getattr(rows[0], part) for row in rows)
+    assert all(row.eval.draws == rows[0].eval.draws for row in rows)
+    assert all(row.eval.benchmarks == rows[0].eval.benchmarks for row in rows)
 
 
 def test_each_file_of_the_paper_is_one_row():

@@ -287,12 +287,69 @@ def test_without_cuda_or_data_one_line_names_the_other_scale(
 
 @pytest.mark.parametrize("kind", ["table", "figure"])
 @pytest.mark.parametrize(
-    ("scale", "number"), [("laptop", "2"), ("big", "2"), ("tiny", "1"), ("paper", "1")]
+    ("scale", "number"), [("laptop", "3"), ("big", "2"), ("tiny", "1"), ("paper", "1")]
 )
 def test_what_is_not_there_is_refused_in_one_line(script, kind, scale, number):
     done, calls = script(number, kind=kind, SCALE=scale, OUT="made")
     assert (done.returncode, calls) == (2, [])
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def composed(tmp_path):
+    """What the laptop's scale makes before its first row, and fetches."""
+    for name in ("work/laptop/prompts.jsonl", "work/laptop/kept.jsonl", "data/benchmarks/ifeval"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+
+LAPTOP = "base sft grpo sft-grpo agrpo unified"
+MODEL = "teacher.path=folder"
+
+
+def test_a_laptops_rows_are_compared_with_the_model_before_training(script, composed, tmp_path):
+    done, calls = script("2", MODEL, SCALE="laptop", OUT="made")
+    assert done.returncode == 0, done.stderr
+    assert shown(calls) == LAPTOP.split()
+    trained = training(calls)
+    assert trained == [f"{row}-0" for row in ["sft", "grpo", "agrpo", "unified", "sft-grpo"]]
+    compared = [call for call in calls if call.startswith("uniapl compare ")]
+    assert compared == [
+        f"uniapl compare made/base-0/eval made/{row}-0/eval" for row in LAPTOP.split()[1:]
+    ]
+    assert "starts from" in done.stdout  # the plan comes first
+    for call in calls:
+        if call.startswith("uniapl eval "):
+            config = compose(call)
+            measured = "folder" if "made/base-0" in call else config.run.dir
+            assert config.eval.model == measured and set(config.eval.benchmarks) == {"ifeval"}
+    for row in trained:  # as a run leaves it
+        (tmp_path / "made" / row).mkdir(exist_ok=True)
+        (tmp_path / "made" / row / "metrics.jsonl").touch()
+    _, calls = script("2", MODEL, SCALE="laptop", OUT="made")
+    assert training(calls) == []
+    (curves,) = [call for call in calls if call.startswith("uniapl figure curves ")]
+    assert curves.split()[3:-2] == [f"made/{row}-0" for row in LAPTOP.split()[1:]]
+
+
+def test_a_laptops_data_are_made_once(script, tmp_path):
+    _, calls = script("2", MODEL, SCALE="laptop", OUT="made", ROWS="base")
+    verbs = [" ".join(call.split()[1:3]) for call in calls]
+    assert verbs[0] == "data fetch"
+    assert verbs[1] == "data compose"
+    assert [verb.split()[0] for verb in verbs[2:4]] == ["teacher-gen", "filter-gt"]
+    for call in calls[1:4]:
+        assert compose(call).teacher.path == "folder"
+    _, calls = script(
+        "2", MODEL, "eval.benchmark_data=elsewhere", SCALE="laptop", OUT="other", ROWS="base"
+    )
+    assert not [call for call in calls if " data fetch " in call]
+
+
+def test_without_the_model_before_training_nothing_is_compared(script, composed):
+    done, calls = script("2", MODEL, SCALE="laptop", OUT="made", ROWS="sft")
+    assert done.returncode == 0, done.stderr
+    assert not [call for call in calls if call.startswith("uniapl compare ")]
 
 
 def cells(plan):
@@ -302,14 +359,17 @@ def cells(plan):
 
 
 @pytest.mark.usefixtures("script", "ready")
-@pytest.mark.parametrize("scale", ["paper", "tiny"])
-@pytest.mark.parametrize("table", ["2", "3", "6"])
+@pytest.mark.parametrize(
+    ("scale", "table"),
+    [*((scale, table) for scale in ("paper", "tiny") for table in "236"), ("laptop", "2")],
+)
 def test_a_plan_names_stages_and_steps_and_runs_nothing(script, scale, table):
     done, calls = script(table, SCALE=scale, PLAN="1", SEEDS="0", OUT="made", CUDA="1")
     assert (done.returncode, calls, done.stderr) == (0, [], "")
     *rows, total = cells(done.stdout)
     names = [name for name, *_ in rows]
-    assert set(names) >= set(PAPER[table] if scale == "paper" else TINY[table].split())
+    listed = {"paper": PAPER[table], "tiny": TINY[table].split(), "laptop": LAPTOP.split()}[scale]
+    assert set(names) >= set(listed)
     for name, seed, stage, former, steps, hours, _ in rows:
         assert float(hours) > 0 and seed == "0"
         if former.endswith("-0"):
@@ -430,7 +490,8 @@ def test_make_n_prints_the_plan(tmp_path):
     words = ["make", "-f", str(ROOT / "Makefile"), "VENV=venv", "-n"]
     environment = {n: v for n, v in os.environ.items() if not n.startswith("MAKE")}
     environment["PATH"] = f"{tmp_path / 'bin'}{os.pathsep}{environment['PATH']}"
-    for more in (["table2"], ["table10", "SCALE=tiny"], ["figure3", "SCALE=tiny"], ["figure5"]):
+    scales = (["table2"], ["table10", "SCALE=tiny"], ["figure3", "SCALE=tiny"], ["figure5"])
+    for more in (*scales, ["laptop"], ["laptop", "SET=training.steps=3"]):
         done = subprocess.run(
             [*words, *more], cwd=tmp_path, env=environment, capture_output=True, text=True
         )
