@@ -138,7 +138,7 @@ def content(folder: Path) -> Mapping[str, bytes | list]:
     found: dict[str, bytes | list] = {}
     for path in files:
         name = str(path.relative_to(folder))
-        if name.startswith("run/checkpoints/"):
+        if "checkpoints" in path.relative_to(folder).parts:
             continue
         found[name] = path.read_bytes()
         if path.name == "metrics.jsonl":

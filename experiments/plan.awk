@@ -20,10 +20,10 @@ BEGIN {
     sampled["4b"] = 3000; learnt["4b"] = 6000; parameters["4b"] = 4.0
     larger["32b"] = "Qwen3-32B"; larger["235b"] = "a server"; sampled["32b"] = sampled["235b"] = 500; ifeval = 541
     scored = 30000; graded = 61000; held = 28; minute = 0.7; asked = 38000; looked_at = 500
-    sampled["135m"] = 200; learnt["135m"] = 100; parameters["135m"] = 0.135
+    sampled["135m"] = 250; learnt["135m"] = 130; parameters["135m"] = 0.135
     if (laptop) {
-        rows = 16; rollouts = 8 * 8; demonstration_rollouts = 16 * 2; tokens = 140; scored = 400
-        graded = 541 * 420 / tokens
+        rows = 16; rollouts = 8 * 8; demonstration_rollouts = 16 * 2; tokens = 110; scored = 400
+        graded = 541 * 380 / tokens
     }
     row("row", "seed", "stage", "starts from", "steps", "hours", "GB")
     print "|---|---|---|---|---|---|---|"

@@ -7,8 +7,8 @@ set -euo pipefail
 [ "${1:-}" = 2 ] || { echo "no table '${1:-}' with SCALE=laptop; there is: 2" >&2; exit 2; }
 export SEEDS=${SEEDS:-0} OUT=${OUT:-work/laptop} TABLE=2
 export ROWS=${ROWS:-base sft grpo sft-grpo agrpo unified}
-SHOW="--show ifeval/greedy/prompt_strict --show ifeval/greedy/instruction_strict"
-export SHOW="$SHOW --show ifeval/greedy/prompt_loose --show ifeval/greedy/instruction_loose"
+SHOW="--show ifeval/greedy/prompt_strict --show ifeval/greedy/inst_strict"
+export SHOW="$SHOW --show ifeval/greedy/prompt_loose --show ifeval/greedy/inst_loose"
 [ -n "${PLAN:-}" ] || PLAN=1 experiments/laptop/rows.sh "${@:2}"
 experiments/laptop/rows.sh "${@:2}"
 [ -z "${PLAN:-}" ] || exit 0
