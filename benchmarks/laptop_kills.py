@@ -1,8 +1,8 @@
 """Kills `make laptop` at random moments, on a tiny model, and compares what comes of it in the end.
 
-The rows are made once undisturbed. Then all processes of the target are killed (SIGKILL) at a random
-moment, and it is made again until it ends. Data, metrics, weights and evaluations must be the
-undisturbed ones, to the byte, and nothing half-written be left.
+The rows are made once undisturbed. Then all processes of the target are killed (SIGKILL) at a
+random moment, so many times, and in the end it is made once more. Data, metrics, weights and
+evaluations must be the undisturbed ones, to the byte, and nothing half-written be left.
 
     python -m benchmarks.laptop_kills --kills 5
 """
