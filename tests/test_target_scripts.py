@@ -315,7 +315,9 @@ def test_a_laptops_rows_are_compared_with_the_model_before_training(script, comp
     assert trained == [f"{row}-0" for row in ["sft", "grpo", "agrpo", "unified", "sft-grpo"]]
     compared = [call for call in calls if call.startswith("uniapl compare ")]
     assert compared == [
-        f"uniapl compare made/base-0/eval made/{row}-0/eval" for row in LAPTOP.split()[1:]
+        f"uniapl compare made/base-0/eval made/{row}-0/eval --metric {metric}"
+        for row in LAPTOP.split()[1:]
+        for metric in ("prompt_strict", "inst_strict")
     ]
     assert "starts from" in done.stdout  # the plan comes first
     for call in calls:

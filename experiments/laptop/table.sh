@@ -24,6 +24,10 @@ for seed in "${seeds[@]}"; do
     [ ${#runs[@]} -eq 0 ] || uniapl figure curves "${runs[@]}" --out "$OUT/curves-$seed"
     [ -f "$OUT/base-$seed/eval/eval.json" ] || continue
     for row in "${rows[@]}"; do
-        [ "$row" = base ] || uniapl compare "$OUT/base-$seed/eval" "$OUT/$row-$seed/eval"
+        [ "$row" != base ] && [ -f "$OUT/$row-$seed/eval/eval.json" ] || continue
+        echo "$row-$seed less base-$seed:"
+        for metric in prompt_strict inst_strict; do
+            uniapl compare "$OUT/base-$seed/eval" "$OUT/$row-$seed/eval" --metric $metric
+        done
     done
 done

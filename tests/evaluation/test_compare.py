@@ -91,6 +91,24 @@ def test_the_difference_is_that_of_the_main_metrics(evaluation):
         assert found["n"] == 40 and found["only_first"] > 0 < found["only_second"]
 
 
+def test_another_metric_is_compared_where_it_was_measured(evaluation):
+    a, b = (read(evaluation(f, ("ceval", "gsm8k"), seed=f)) for f in "ab")
+    result = compare(a, b, "accuracy_rows")
+    (found,) = result["benchmarks"].values()
+    means = [one.draws()["ceval", "greedy"]["metrics"]["accuracy_rows"]["mean"] for one in (a, b)]
+    assert [found["mean_first"], found["mean_second"]] == means
+    assert found["difference"] == pytest.approx(means[1] - means[0])
+    assert result["domains"] == {}
+    assert compare(a, b, "accuracy")["benchmarks"] == compare(a, b)["benchmarks"]
+
+
+def test_a_metric_that_nobody_measured_is_refused_with_those_there_are(evaluation):
+    a = read(evaluation("a"))
+    with pytest.raises(DataError) as caught:
+        compare(a, a, "accurcy")
+    assert caught.value.got == "accurcy" and list(caught.value.allowed) == ["accuracy"]
+
+
 def test_an_evaluation_beside_itself(evaluation):
     a = read(evaluation("a"))
     found = compare(a, a)["benchmarks"]["gsm8k/greedy"]

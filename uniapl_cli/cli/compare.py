@@ -14,9 +14,18 @@ First = Annotated[Path, typer.Argument(metavar="A", help="A folder that eval wro
 Second = Annotated[Path, typer.Argument(metavar="B", help="Another, of the same benchmarks.")]
 
 
+Metric = Annotated[
+    str | None,
+    typer.Option(
+        "--metric", help="Another than each benchmark's main metric, such as inst_strict."
+    ),
+]
+
+
 def compare(
     first: First,
     second: Second,
+    metric: Metric = None,
     json: AsJson = False,
     plugin: Plugins = None,
     debug: Debug = False,
@@ -29,7 +38,7 @@ def compare(
         from uniapl_cli.evaluation import compare as of
         from uniapl_cli.runs.console import table
 
-        result = of.compare(of.read(first), of.read(second))
+        result = of.compare(of.read(first), of.read(second), metric)
 
         def human(_: Any) -> Any:
             from rich.console import Group

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.errors import DataError
+from uniapl_cli.errors import DataError, unknown
 from uniapl_cli.evaluation.benchmarks import Benchmark, Graded, Item, benchmarks
 from uniapl_cli.evaluation.estimates import Column, estimate
 from uniapl_cli.evaluation.paired import SEED, Paired, mean_interval, paired
@@ -81,7 +81,7 @@ def differences(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     columns = ["benchmark", "A", "B", "B - A", "95% interval", "only A", "only B", "prompts"]
     rows = [
         [
-            name,
+            name if one["metric"] == one["main"] else f"{name} {one['metric']}",
             share(one["mean_first"]),
             share(one["mean_second"]),
             *_points(one),
@@ -112,27 +112,23 @@ def _points(one: Mapping[str, Any]) -> tuple[str, str]:
     return figure({"mean": one["difference"], "se": one["se"]}), interval
 
 
-def compare(first: Evaluation, second: Evaluation) -> dict[str, Any]:
+def compare(first: Evaluation, second: Evaluation, metric: str | None = None) -> dict[str, Any]:
     """Return the paired differences, second less first, by benchmark and draw, and domain means.
 
-    Raises DataError for what was not measured alike, and where nothing was measured by both.
+    metric: of the benchmarks that have it, which the domain means then leave out; None is each
+    one's main metric. Raises DataError for what was not measured alike, and where nothing was
+    measured by both.
     """
     theirs = second.draws()
-    common = [place for place in first.draws() if place in theirs]
-    if not common:
-        raise DataError(
-            f"'{first.file}' and '{second.file}' have no benchmark and draw in common",
-            got=[f"{name}/{draw}" for name, draw in first.draws()],
-            allowed=[f"{name}/{draw}" for name, draw in theirs],
-        )
+    common = _common(first, second, metric)
     _check_alike(first, second, common)
-    found = {place: _difference(first, second, place) for place in common}
+    found = {place: _difference(first, second, place, metric) for place in common}
     return {
         "first": str(first.file),
         "second": str(second.file),
         "benchmarks": {
             f"{name}/{draw}": {
-                **_about(first, second, (name, draw)),
+                **_about(first, second, (name, draw), metric),
                 **one.plain(),
             }
             for (name, draw), one in found.items()
@@ -140,11 +136,30 @@ def compare(first: Evaluation, second: Evaluation) -> dict[str, Any]:
         "domains": {
             draw: _domains(first, {name: one for (name, of), one in found.items() if of == draw})
             for draw in dict.fromkeys(draw for _, draw in common)
+            if metric is None
         },
         "only_in_one": sorted(
             f"{name}/{draw}" for name, draw in first.draws().keys() ^ theirs.keys()
         ),
     }
+
+
+def _common(first: Evaluation, second: Evaluation, metric: str | None) -> list[tuple[str, str]]:
+    """Return the benchmarks and draws that both have measured, by a metric. Raises DataError."""
+    mine, theirs = first.draws(), second.draws()
+    common = [place for place in mine if place in theirs]
+    if not common:
+        raise DataError(
+            f"'{first.file}' and '{second.file}' have no benchmark and draw in common",
+            got=[f"{name}/{draw}" for name, draw in mine],
+            allowed=[f"{name}/{draw}" for name, draw in theirs],
+        )
+    if metric is None:
+        return common
+    names = sorted({name for place in common for name in mine[place]["metrics"]})
+    if metric not in names:
+        raise unknown("metric", metric, names, DataError)
+    return [place for place in common if metric in mine[place]["metrics"]]
 
 
 def _check_alike(first: Evaluation, second: Evaluation, places: Sequence[tuple[str, str]]) -> None:
@@ -175,19 +190,22 @@ def _short(value: Any, other: Any) -> str:
     return str(value)[:60]
 
 
-def _difference(first: Evaluation, second: Evaluation, place: tuple[str, str]) -> Paired:
+def _difference(
+    first: Evaluation, second: Evaluation, place: tuple[str, str], metric: str | None
+) -> Paired:
     name, draw = place
     seed = SEED + zlib.crc32(f"{name}/{draw}".encode())
-    columns = [_columns(one, place) for one in (first, second)]
+    columns = [_columns(one, place, metric) for one in (first, second)]
     return paired(columns[0], columns[1], seed)
 
 
-def _columns(evaluation: Evaluation, place: tuple[str, str]) -> list[Column]:
-    """Return the columns of the main metric. Raises DataError if they give another mean."""
+def _columns(evaluation: Evaluation, place: tuple[str, str], metric: str | None) -> list[Column]:
+    """Return the columns of a metric. Raises DataError if they give another mean."""
     measured = evaluation.result["benchmarks"][place[0]]
-    mean = measured["draws"][place[1]]["metrics"][measured["main"]]["mean"]
+    name = metric or measured["main"]
+    mean = measured["draws"][place[1]]["metrics"][name]["mean"]
     metrics = _benchmark(measured).metrics(evaluation.graded.get(place, ()))
-    columns = metrics.get(measured["main"], [])
+    columns = metrics.get(name, [])
     if mean is not None and not math.isclose(estimate(columns).mean, mean, abs_tol=1e-9):
         problem = f"'{evaluation.file}' and its {SAMPLES} are not of one evaluation"
         raise DataError(problem, ANEW, got="/".join(place))
@@ -202,12 +220,15 @@ def _benchmark(measured: Mapping[str, Any]) -> Benchmark:
     return options
 
 
-def _about(first: Evaluation, second: Evaluation, place: tuple[str, str]) -> dict[str, Any]:
+def _about(
+    first: Evaluation, second: Evaluation, place: tuple[str, str], metric: str | None
+) -> dict[str, Any]:
     """Return the two scores that are compared."""
     measured = first.result["benchmarks"][place[0]]
-    scores = [one.draws()[place]["metrics"][measured["main"]]["mean"] for one in (first, second)]
+    name = metric or measured["main"]
+    scores = [one.draws()[place]["metrics"][name]["mean"] for one in (first, second)]
     about = {name: measured[name] for name in ("title", "rule", "main")}
-    return {**about, "mean_first": scores[0], "mean_second": scores[1]}
+    return {**about, "metric": name, "mean_first": scores[0], "mean_second": scores[1]}
 
 
 def _domains(first: Evaluation, found: Mapping[str, Paired]) -> dict[str, Any]:
