@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Train and evaluate rows at several seeds; for a table, print means with 95% intervals.
 # usage: HERE=experiments/tiny OUT=work/table SEEDS="0 1 2" ROWS="sft grpo" [JOBS=2] [PLAN=1]
-#        [TABLE=2 [SHOW="--show DRAWS/METRIC"]] rows.sh [OVERRIDE...] <LIST
+#        [TABLE=2 [SHOW="--show DRAWS/METRIC" [BESIDE=1]]] rows.sh [OVERRIDE...] <LIST
 #        (HERE/rows.sh calls this)
 # A line of LIST is NAME METHOD FILE FORMER [OVERRIDE...]: METHOD - only evaluates, FILE is in HERE,
 # FORMER is the row whose run, at the same seed, this one starts from; - is none. Tables and figures
 # with the same OUT share their rows. PLAN=1 prints what would be done, and counts ANALYSIS in. The end
 # is the paper's table TABLE with the rows in it, or, where SHOW has report's options, the rows so and
-# the published one below; and a page of all in OUT. Repeat it to go on where it stopped; what was made
+# the published one below, with BESIDE with the rows in it too; and a page of all in OUT. Repeat it to go on where it stopped; what was made
 # before an experiment file changed is not made anew: rm -r OUT for that.
 set -euo pipefail
 read -ra seeds <<<"$SEEDS"
@@ -74,7 +74,8 @@ make "${later[@]}"
         if [ -n "${SHOW:-}" ]; then
             read -ra shown <<<"$SHOW"
             uniapl report "${evals[@]}" "${shown[@]}"
-            uniapl report --table "$TABLE"
+            [ -n "${BESIDE:-}" ] || evals=()
+            uniapl report "${evals[@]}" --table "$TABLE"
         else
             several=()
             [ ${#seeds[@]} -eq 1 ] || several=(--over-seeds)

@@ -320,6 +320,8 @@ def test_a_laptops_rows_are_compared_with_the_model_before_training(script, comp
         for metric in ("prompt_strict", "inst_strict")
     ]
     assert "starts from" in done.stdout  # the plan comes first
+    evals = " ".join(f"made/{row}-0/eval/eval.json" for row in LAPTOP.split())
+    assert f"uniapl report {evals} --table 7" in calls  # the paper's IFEval, and ours
     for call in calls:
         if call.startswith("uniapl eval "):
             config = compose(call)
