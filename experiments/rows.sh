@@ -7,8 +7,9 @@
 # FORMER is the row whose run, at the same seed, this one starts from; - is none. Tables and figures
 # with the same OUT share their rows. PLAN=1 prints what would be done, and counts ANALYSIS in. The end
 # is the paper's table TABLE with the rows in it, or, where SHOW has report's options, the rows so and
-# the published one below, with BESIDE with the rows in it too; and a page of all in OUT. Repeat it to go on where it stopped; what was made
-# before an experiment file changed is not made anew: rm -r OUT for that.
+# the published one below (with the rows in it too by BESIDE=1); and a page of all in OUT. Repeat it to
+# go on where it stopped; what was made before an experiment file changed is not made anew: rm -r OUT
+# for that.
 set -euo pipefail
 read -ra seeds <<<"$SEEDS"
 list=$(grep -v '^ *\(#\|$\)')
