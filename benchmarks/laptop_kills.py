@@ -86,8 +86,9 @@ def main() -> None:
             target = start(work)
             time.sleep(rng.uniform(0, seconds / 2))
             ended = target.poll() is not None
-            os.killpg(target.pid, signal.SIGKILL)
-            target.wait()
+            if not ended:
+                os.killpg(target.pid, signal.SIGKILL)
+                target.wait()
             there = sorted(path.name for path in work.glob("work/laptop/*") if path.is_dir())
             print(f"kill {number + 1}: {'it had ended' if ended else ' '.join(there)}", flush=True)
         if start(work).wait():

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -34,6 +35,10 @@ USERS = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
 os.environ.setdefault("HF_HOME", f"{USERS}/huggingface")
 os.environ.setdefault("MPLCONFIGDIR", f"{USERS}/matplotlib")
 os.environ["XDG_CACHE_HOME"] = CACHE
+
+# What is started in the background of a script ignores Ctrl-C, and so would the program.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments" / "tiny"
 
