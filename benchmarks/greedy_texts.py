@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -66,8 +67,7 @@ def main() -> None:
     }
     found = compare(peer, requests, ours, theirs)
     result: dict[str, Any] = {
-        "command": f"python -m benchmarks.greedy_texts work/smollm2 ../shared/data "
-        f"--prompts {asked.prompts} --new {asked.new}",
+        "command": shlex.join(["python", "-m", "benchmarks.greedy_texts", *sys.argv[1:]]),
         "machine": machine(),
         "prompts": len(items),
         "new": asked.new,

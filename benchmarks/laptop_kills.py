@@ -82,20 +82,23 @@ def main() -> None:
         seconds = time.monotonic() - began
         whole, work = made(Path(name) / "whole"), begin(Path(name) / "work")
         print(f"undisturbed: {len(whole)} files in {seconds:.0f} s", flush=True)
-        for number in range(options.kills):
+        kills = 0
+        for _ in range(options.kills):
             target = start(work)
             time.sleep(rng.uniform(0, seconds / 2))
-            ended = target.poll() is not None
-            if not ended:
-                os.killpg(target.pid, signal.SIGKILL)
-                target.wait()
+            if target.poll() is not None:
+                print("it has ended", flush=True)
+                break
+            os.killpg(target.pid, signal.SIGKILL)
+            target.wait()
+            kills += 1
             there = sorted(path.name for path in work.glob("work/laptop/*") if path.is_dir())
-            print(f"kill {number + 1}: {'it had ended' if ended else ' '.join(there)}", flush=True)
+            print(f"kill {kills}: {' '.join(there) or 'no row yet'}", flush=True)
         if start(work).wait():
             raise SystemExit((Path(name) / "talk.txt").read_text()[-2000:])
         mine = made(work)
         wrong = sorted(n for n in {*mine, *whole} if mine.get(n) != whole.get(n))
-    print(f"{options.kills} kills: {wrong or 'all as undisturbed'}")
+    print(f"{kills} kills: {wrong or 'all as undisturbed'}")
     raise SystemExit(bool(wrong))
 
 
