@@ -311,6 +311,8 @@ def test_a_laptops_rows_are_compared_with_the_model_before_training(script, comp
     done, calls = script("2", MODEL, SCALE="laptop", OUT="made")
     assert done.returncode == 0, done.stderr
     assert shown(calls) == LAPTOP.split()
+    # The data are there.
+    assert not [call for call in calls if call.split()[1] in ("data", "teacher-gen", "filter-gt")]
     trained = training(calls)
     assert trained == [f"{row}-0" for row in ["sft", "grpo", "agrpo", "unified", "sft-grpo"]]
     compared = [call for call in calls if call.startswith("uniapl compare ")]
