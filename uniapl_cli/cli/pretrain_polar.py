@@ -20,8 +20,10 @@ def pretrain_polar(
 
     Example: uniapl pretrain-polar --config experiments/tiny/recipe/polar.yaml
     """
-    with session(debug, plugin):
+    with session(debug, plugin, several=True) as ranks:
         settings = uniapl_cli.load_config(config, overrides or (), polar_method())
         from uniapl_cli.commands.pretrain_polar import pretrain_polar as run
 
-        print_result(run(settings, dry_run=dry_run), json)
+        result = run(settings, dry_run=dry_run, ranks=ranks)
+        if ranks.first:
+            print_result(result, json)

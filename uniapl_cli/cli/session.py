@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,28 +17,36 @@ from uniapl_cli.errors import UniAPLError
 from uniapl_cli.outputs import FULL
 from uniapl_cli.reasons import is_refusal
 
+if TYPE_CHECKING:
+    from uniapl_cli.ranks import Ranks
+
 
 @contextmanager
-def session(debug: bool, plugins: Sequence[Path] | None = None) -> Iterator[None]:
+def session(
+    debug: bool, plugins: Sequence[Path] | None = None, *, several: bool = False
+) -> Iterator[Ranks]:
     """Exit with 2 and one line on a user's mistake, 128 + N on signal N; bugs keep a traceback.
 
     Plug-ins, the installed ones and the files named, are loaded before the schema is made of what
-    is registered.
+    is registered. several: whether the verb may be run by several processes, as torchrun starts
+    them; the block is given who they are. Of these only the first one talks.
     """
     # The model libraries are quieted here, before any of them is imported.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from uniapl_cli.plugins import load_plugins
+    from uniapl_cli.ranks.joining import joined, placed, report
     from uniapl_cli.runs.console import set_up_logging
     from uniapl_cli.runs.signals import stopping
 
     set_up_logging()
     try:
-        with stopping():
+        with stopping(), joined(several) as ranks:
             load_plugins(plugins or ())
-            yield
+            yield ranks
     except UniAPLError as error:
+        report(f"{error}")
         if debug:
             raise
         tell(f"error: {error}")
@@ -46,13 +54,15 @@ def session(debug: bool, plugins: Sequence[Path] | None = None) -> Iterator[None
     except KeyboardInterrupt as stop:
         notes = getattr(stop, "__notes__", ["repeat the command"])
         tell(f"stopped; {'; '.join(notes)}")
-        raise typer.Exit(128 + getattr(stop, "number", signal.SIGINT)) from None
+        number = signal.SIGINT if placed() else getattr(stop, "number", signal.SIGINT)
+        raise typer.Exit(128 + number) from None
     except BrokenPipeError:
         # The reader of our output, such as `head`, has closed the pipe.
         sys.stdout = None
         raise typer.Exit(1) from None
     except (OSError, RuntimeError, MemoryError) as error:
         advice = _advice(error)
+        report(advice or f"{type(error).__name__}: {error}")
         if debug or advice is None:
             raise
         tell(f"error: {advice}")

@@ -30,6 +30,8 @@ def train(
 
     Example: uniapl train unified --config tiny:unified optim.lr=0.001
     """
-    with session(debug, plugin):
+    with session(debug, plugin, several=True) as ranks:
         settings = uniapl_cli.load_config(config, overrides or (), method)
-        print_result(uniapl_cli.train(settings, dry_run=dry_run), json)
+        result = uniapl_cli.train(settings, dry_run=dry_run, ranks=ranks)
+        if ranks.first:
+            print_result(result, json)

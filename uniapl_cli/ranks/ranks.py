@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
+from uniapl_cli.errors import UniAPLError
+
 T = TypeVar("T")
 
 
@@ -67,8 +69,8 @@ class Ranks:
         """Return, on all ranks, what the first one has made; the others do not call `make`."""
         return make()
 
-    def stop(self) -> None:
-        """Have all ranks raise Interrupted where they gather next; this one is about to stop."""
+    def stop(self, error: UniAPLError | None = None) -> None:
+        """Have all ranks raise where they gather next: Interrupted, or the error that is given."""
 
     def sum(self, tensors: Sequence[Tensor], doing: str) -> None:
         """Add to each tensor, in place, the other ranks' of the same place, on all ranks alike."""

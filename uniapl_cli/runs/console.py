@@ -32,8 +32,12 @@ from uniapl_cli.errors import without_secrets
 class _Talk:
     """Standard error until it fails: a terminal may close, or a log's disk be full."""
 
+    quiet = False
+
     def write(self, text: str) -> int:
         """Write a text, or fall silent."""
+        if self.quiet:
+            return len(text)
         try:
             sys.stderr.write(text)
             sys.stderr.flush()
@@ -44,11 +48,21 @@ class _Talk:
     def flush(self) -> None:
         """Do nothing: every text is flushed."""
 
+    def isatty(self) -> bool:
+        """Whether there is a terminal, and it is to see something."""
+        return not self.quiet and sys.stderr.isatty()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(sys.stderr, name)
 
 
-messages = Console(file=cast(TextIO, _Talk()), highlight=False, markup=False, emoji=False)
+_talk = _Talk()
+messages = Console(file=cast(TextIO, _talk), highlight=False, markup=False, emoji=False)
+
+
+def be_quiet(quiet: bool = True) -> None:
+    """Print no messages from now on, or again: of several processes only one talks."""
+    _talk.quiet = quiet
 
 # Seconds between plain lines where there is no terminal to draw a bar on.
 PLAIN_INTERVAL = 10.0

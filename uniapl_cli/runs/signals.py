@@ -119,6 +119,13 @@ def stopping() -> Iterator[None]:
 
 
 @contextmanager
+def deaf() -> Iterator[None]:
+    """Hear no signal while the block runs, which is to be brief."""
+    with handled(lambda number, frame: None):
+        yield
+
+
+@contextmanager
 def on_stop(note: str) -> Iterator[None]:
     """Say what is kept when the block is stopped, unless what was stopped has said so."""
     try:

@@ -1,0 +1,64 @@
+"""How one rank's end is told to the others, and in what words."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from uniapl_cli.errors import RunError, UniAPLError, first_line
+from uniapl_cli.runs.signals import Stopped
+
+# What gloo, NCCL and torch's store say of a connection.
+BROKEN = ("gloo", "onnection", "NCCL", "Timed out", "timed out", "Broken pipe", "Socket")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a rank ends all of them. stopped: by a signal, which is nobody's fault."""
+
+    rank: int
+    message: str
+    stopped: bool = False
+
+
+class RankFailed(RunError):
+    """Another rank has failed; the message is its own."""
+
+
+class RanksLost(RunError):
+    """Other ranks have ended without a word, or do not come."""
+
+
+def named(ranks: Sequence[int]) -> str:
+    """Return ranks in words: rank 1; ranks 1, 3 and 4."""
+    numbers = [str(rank) for rank in ranks]
+    if len(numbers) == 1:
+        return f"rank {numbers[0]}"
+    return f"ranks {', '.join(numbers[:-1])} and {numbers[-1]}" if numbers else "no rank"
+
+
+def of_rank(rank: int, error: UniAPLError) -> UniAPLError:
+    """Return an error that another rank has sent, with its number."""
+    return type(error)(f"rank {rank}: {error.problem}", error.advice, got=error.got)
+
+
+def as_error(failure: Failure) -> BaseException:
+    """Return what another rank's failure raises here."""
+    return Stopped(signal.SIGINT) if failure.stopped else RankFailed(failure.message)
+
+
+def failure_of(error: BaseException, rank: int) -> Failure:
+    """Return what the others are told of this rank's end."""
+    if isinstance(error, (RanksLost, RankFailed)):
+        return Failure(rank, str(error))
+    if isinstance(error, UniAPLError):
+        return Failure(rank, f"rank {rank}: {error}")
+    text = f"rank {rank}: {type(error).__name__}: {first_line(error)}"
+    return Failure(rank, text, stopped=isinstance(error, KeyboardInterrupt))
+
+
+def is_broken(error: BaseException) -> bool:
+    """Whether an error is that of a connection to another rank."""
+    text = str(error)
+    return isinstance(error, RuntimeError) and any(name in text for name in BROKEN)

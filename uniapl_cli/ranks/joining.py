@@ -1,0 +1,50 @@
+"""Joins the other processes of a launcher, and says who talks. Imports torch only to join."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from uniapl_cli.errors import RunError
+from uniapl_cli.ranks.failures import Failure
+from uniapl_cli.ranks.launch import place
+from uniapl_cli.ranks.launch import report as report
+from uniapl_cli.ranks.ranks import ALONE, Ranks
+from uniapl_cli.runs.console import be_quiet, messages
+
+
+def placed() -> bool:
+    """Whether a launcher has started this process as one of several."""
+    here = place()
+    return here is not None and here.world > 1
+
+
+@contextmanager
+def joined(several: bool) -> Iterator[Ranks]:
+    """Join the others while the block runs, where a launcher has started this as one of them.
+
+    several: whether what runs in the block can be done by several. All but the first are quiet.
+    Raises RunError where it cannot, and for ranks that do not start.
+    """
+    here = place()
+    if here is None or (here.world == 1 and not several):
+        yield ALONE
+        return
+    if here.rank > 0:
+        be_quiet()
+    if not several:
+        raise RunError(
+            f"this command is done by one process, and a launcher has started {here.world}",
+            "Type it without torchrun; train and pretrain-polar are for several",
+            got=here.world,
+        )
+    from uniapl_cli.ranks.together import Together
+
+    with Together(here, _ends) as ranks:
+        yield ranks
+
+
+def _ends(failure: Failure) -> None:
+    """Say why this rank ends although it is still busy."""
+    report(failure.message)
+    messages.print(f"error: {failure.message}", soft_wrap=True)
