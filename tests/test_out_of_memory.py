@@ -43,7 +43,7 @@ def test_sampling_names_the_tokens_that_it_holds(policy, monkeypatch):
 
 def test_likelihoods_too(policy):
     scorer = LikelihoodScorer(policy.model, policy.tokenizer)
-    policy.backbone.layers[0].mlp.forward = refuse
+    policy.net.backbone.layers[0].mlp.forward = refuse
     with pytest.raises(OutOfMemory) as caught:
         list(scorer.score([ChoiceRequest("Is it old?", (" Yes", " No"))]))
     assert named(caught.value) == "generation.batch_tokens"

@@ -69,8 +69,8 @@ def compare(bench: Bench, batch: TokenBatch, here: Policy, there: Policy) -> Non
 def plain(policy: Policy, batch: TokenBatch) -> Tensor:
     """Return what Policy.forward computes, in the weights' own dtype, (B, T)."""
     mask = batch.loss_mask
-    hidden = policy.backbone(input_ids=batch.tokens[:, :-1], use_cache=False)[0]
-    chosen = token_logps(hidden[mask], policy.head.weight, batch.tokens[:, 1:][mask])
+    hidden = policy.net.backbone(input_ids=batch.tokens[:, :-1], use_cache=False)[0]
+    chosen = token_logps(hidden[mask], policy.net.head.weight, batch.tokens[:, 1:][mask])
     return torch.zeros(mask.shape, device=hidden.device).masked_scatter(mask, chosen)
 
 

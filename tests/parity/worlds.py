@@ -12,6 +12,7 @@ from torch import Tensor
 
 from uniapl_cli.data.collate import pad_rows
 from uniapl_cli.objectives import objectives
+from uniapl_cli.ranks import ALONE
 from uniapl_cli.statistic import Mean
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.policy import Policy
@@ -23,6 +24,7 @@ class Table:
     """A policy in float64: a table of one token after another, which both sides can read."""
 
     device = torch.device("cpu")
+    ranks = ALONE
 
     def __init__(self, seed: int) -> None:
         rng = torch.Generator().manual_seed(seed)

@@ -65,7 +65,7 @@ def really_trained(draw, precision, recomputed):
         checkpoint_activations(policy.model, precision)
     micros = list(draw.batch().split(draw.tokens, draw.pass_tokens))
     phases = {}
-    with Tracker(policy.head.weight.shape[0]) as tracker:
+    with Tracker(policy.net.head.weight.shape[0]) as tracker:
         [weight.detach() for weight in policy.model.parameters()]  # they are seen from now on
         optimizer = ADAMW(policy.model)
         for _ in range(2):
@@ -94,7 +94,7 @@ def test_training(precision, micro, recomputed):
 def test_the_logits_of_a_large_vocabulary_are_chunked(monkeypatch):
     """Only so many exist at a time, on paper as in a run."""
     whole = total(measure(new_setup(demonstrations())).phases["training"])
-    monkeypatch.setattr("uniapl_cli.training.policy.token_logps.__kwdefaults__", CHUNKED)
+    monkeypatch.setattr("uniapl_cli.training.scorer.token_logps.__kwdefaults__", CHUNKED)
     assert total(measure(new_setup(demonstrations())).phases["training"]) < whole
 
 

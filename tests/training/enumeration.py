@@ -11,6 +11,7 @@ from accumulating import accumulated_means
 from rollout_cases import example
 
 from uniapl_cli.objectives import advantages, objectives, reductions
+from uniapl_cli.ranks import ALONE
 from uniapl_cli.rewards import Reward, WeightedFunction
 from uniapl_cli.sources.rollouts import Rollouts
 from uniapl_cli.training.terms import Term
@@ -39,6 +40,7 @@ class Listable:
     """A policy with a row of logits for every history."""
 
     device = torch.device("cpu")
+    ranks = ALONE
 
     def __init__(self, seed):
         rng = torch.Generator().manual_seed(seed)

@@ -8,6 +8,7 @@ from accumulating import accumulated_means
 
 from uniapl_cli.batches import LabelledBatch
 from uniapl_cli.objectives import objectives
+from uniapl_cli.ranks import ALONE
 from uniapl_cli.tensors import Batch, TokenLoss
 from uniapl_cli.training.accumulate import gradient_norm, prepare
 from uniapl_cli.training.terms import Term
@@ -82,7 +83,7 @@ def test_the_gradient_is_proportional_to_the_weight(new_policy, new_batch, weigh
 
 def test_the_terms_of_a_source_share_one_forward_pass(new_policy, new_batch):
     policy, passes = new_policy(0), []
-    policy.backbone.register_forward_hook(lambda *_: passes.append(1))
+    policy.net.backbone.register_forward_hook(lambda *_: passes.append(1))
     terms = [term("x", "s"), term("y", "s", SURROGATE)]
     accumulated_means(policy, terms, {"x": 1.0, "y": 1.0}, {"s": new_batch([4, 9, 1])}, 2)
     assert len(passes) == 2
@@ -199,6 +200,7 @@ class Scale:
     """A trainable of one number."""
 
     device = torch.device("cpu")
+    ranks = ALONE
 
     def __init__(self):
         self.factor = torch.tensor(2.0, requires_grad=True)

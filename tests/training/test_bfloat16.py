@@ -115,7 +115,7 @@ def head_gradient(hidden, weight, targets, budget, precision):
 
 
 def test_a_heads_logits_are_the_same_whatever_the_arithmetic():
-    head = load_policy(resolve("tiny:base"), "cpu").head
+    head = load_policy(resolve("tiny:base"), "cpu").net.head
     hidden = torch.randn(5, head.weight.shape[1], generator=torch.Generator().manual_seed(0))
     with arithmetic("bfloat16", "cpu"):
         half = head(hidden)
@@ -185,7 +185,7 @@ def test_the_samplers_head_computes_as_the_learners_packed_or_not(monkeypatch, p
     packed = packing.PackedWeights(policy.model, resolve_precision(precision, "cpu"))
     with arithmetic(precision, "cpu"), packed.used():
         logits = policy.model(input_ids=ids).logits
-        expected = policy.head(policy.backbone(input_ids=ids).last_hidden_state)
+        expected = policy.net.head(policy.net.backbone(input_ids=ids).last_hidden_state)
     assert logits.dtype is torch.float32
     assert torch.allclose(logits, expected, atol=1e-4)
     assert not torch.equal(logits, logits.bfloat16().float())

@@ -46,7 +46,7 @@ def updated(new_policy, new_optimizer, corrected):
 
     def make(kind, rows, updates):
         policy, passes = new_policy(0), []
-        policy.backbone.register_forward_hook(lambda *_: passes.append(1))
+        policy.net.backbone.register_forward_hook(lambda *_: passes.append(1))
         terms = [Term("t", "s", lambda values: 1.0, SURROGATE, "verifier", corrects=True)]
         batch = corrected(kind)
         sizes = {"s": room(batch, rows)}

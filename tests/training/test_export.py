@@ -46,7 +46,7 @@ def test_the_head_is_apart_and_the_model_the_same(policy, new_batch, tmp_path, t
     assert state[HEAD].equal(exported.model.get_output_embeddings().weight)
     assert exported.model.config.tie_word_embeddings is tied  # the policy's own stays
     again = load_policy(tmp_path / "out", "cpu")
-    assert again.model.get_input_embeddings().weight is not again.head.weight
+    assert again.model.get_input_embeddings().weight is not again.net.head.weight
     assert torch.equal(again.forward(batch), exported.forward(batch))
 
 

@@ -49,6 +49,7 @@ class Small:
 
     def __init__(self, policy, phase, most, error):
         self.policy, self.model, self.device = policy, policy.model, policy.device
+        self.ranks = policy.ranks
         self.told = phase, most, error
 
     def forward(self, batch):

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
-from uniapl_cli.head import Head, backbone, candidates
+from uniapl_cli.head import Head, candidates
 from uniapl_cli.planning.step import Pass
 from uniapl_cli.planning.tracker import Tracker
 from uniapl_cli.precision import Precision
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.policy import Policy
+from uniapl_cli.training.scorer import Scorer
 
 
 @contextmanager
@@ -55,7 +56,7 @@ class PaperPolicy(Policy):
     def __init__(self, model: Any, precision: Precision) -> None:
         self.model, self.precision = model, precision
         self.device = torch.device("cpu")
-        self.backbone, self.head = backbone(model), PaperHead(model)
+        self.net = Scorer(model, PaperHead(model), precision)
 
     def read(self, one: Pass) -> Tensor:
         """Return the (B, T) log-probabilities of a micro-batch. Call it on paper."""

@@ -14,7 +14,7 @@ from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.errors import ModelError
 from uniapl_cli.folders import replacing_folder
-from uniapl_cli.head import Head, backbone, check_causal
+from uniapl_cli.head import Head, check_causal
 from uniapl_cli.loading import (
     check_vocabulary,
     load_pretrained,
@@ -23,9 +23,10 @@ from uniapl_cli.loading import (
     processor_files,
 )
 from uniapl_cli.precision import DTYPES, Dtype, Precision, arithmetic, forward_pass
+from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.adapter import adapted_layers, adapter_disabled, merged, save_adapter
-from uniapl_cli.training.logps import token_logps
+from uniapl_cli.training.scorer import Scorer
 
 
 class Trainable(Protocol):
@@ -34,6 +35,7 @@ class Trainable(Protocol):
     model: Any
     tokenizer: Any
     device: torch.device
+    ranks: Ranks
 
     def forward(self, batch: Any) -> Tensor:
         """Return the outputs for a batch."""
@@ -43,35 +45,24 @@ class Trainable(Protocol):
 class Policy:
     """A causal language model as a policy: TokenBatch -> log-probabilities (B, T)."""
 
-    def __init__(self, model: Any, tokenizer: Any, precision: Precision = "auto") -> None:
+    ranks: Ranks = ALONE
+
+    def __init__(
+        self, model: Any, tokenizer: Any, precision: Precision = "auto", *, ranks: Ranks = ALONE
+    ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.precision = precision
+        self.ranks = ranks
         self.device: torch.device = model.device
-        self.backbone = backbone(model)
         with arithmetic(precision, self.device):  # attention may take no other dtype
-            self.head = Head(model)
+            self.net = Scorer(model, Head(model), precision)
             check_causal(model)
 
     def forward(self, batch: TokenBatch) -> Tensor:
-        """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere.
-
-        Only the masked tokens go through the vocabulary head, LOGIT_BUDGET logits at a time.
-        """
-        with forward_pass(self.precision, self.device):
-            hidden = self.backbone(
-                input_ids=batch.tokens[:, :-1], use_cache=False
-            ).last_hidden_state
-            chosen = token_logps(
-                hidden[batch.loss_mask],
-                self.head.weight,
-                batch.tokens[:, 1:][batch.loss_mask],
-                bias=self.head.bias,
-                finish=self.head.finish,
-                temperature=batch.temperature,
-            )
-        logps = torch.zeros(batch.loss_mask.shape, dtype=torch.float32, device=hidden.device)
-        return logps.masked_scatter(batch.loss_mask, chosen)
+        """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere."""
+        logps: Tensor = self.net(batch.tokens, batch.loss_mask, batch.temperature)
+        return logps
 
     def export(self, folder: Path, dtype: torch.dtype) -> None:
         """Write a folder that vLLM loads: `save_folder` with the head apart, not kept for good."""
@@ -91,7 +82,7 @@ class WithoutAdapter(Policy):
     """The policy with its adapter disabled: what training started from, without a second copy."""
 
     def __init__(self, policy: Policy) -> None:
-        super().__init__(policy.model, policy.tokenizer, policy.precision)
+        vars(self).update(vars(policy))
 
     @torch.no_grad()
     def forward(self, batch: TokenBatch) -> Tensor:
@@ -103,9 +94,17 @@ class WithoutAdapter(Policy):
 class TrainablePolar:
     """A POLAR-format discriminator in training: PairBatch -> scores (B, 2)."""
 
-    def __init__(self, polar: PolarModel, device: str, precision: Precision = "auto") -> None:
+    def __init__(
+        self,
+        polar: PolarModel,
+        device: str,
+        precision: Precision = "auto",
+        *,
+        ranks: Ranks = ALONE,
+    ) -> None:
         self.polar = polar
         self.precision = precision
+        self.ranks = ranks
         # Dropout is off, so a resumed run needs no random state to give the same weights.
         self.model = polar.model.to(device).eval()
         self.tokenizer = polar.tokenizer
@@ -152,13 +151,18 @@ def stop_at(token: int, model: Any, tokenizer: Any) -> None:
 
 
 def load_policy(
-    path: str | Path, device: str, precision: Precision = "auto", **options: Any
+    path: str | Path,
+    device: str,
+    precision: Precision = "auto",
+    *,
+    ranks: Ranks = ALONE,
+    **options: Any,
 ) -> Policy:
     """Load a policy with its tokenizer. Raises ModelError."""
     tokenizer = load_tokenizer(path, options.get("revision"))
     model = load_model(path, device, precision=precision, **options)
     check_vocabulary(path, tokenizer, model.config)
-    return Policy(model, tokenizer, precision)
+    return Policy(model, tokenizer, precision, ranks=ranks)
 
 
 def cast(state: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
