@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,6 +51,10 @@ class ChoiceBatch(Batch):
         """Return the answers."""
         return self.answers
 
+    def emptied(self) -> ChoiceBatch:
+        """Return the batch with empty masks."""
+        return ChoiceBatch(self.answers.emptied())
+
     def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> ChoiceBatch:
         """Return the answers with the reference's log-probabilities."""
         return ChoiceBatch(self.answers.with_reference(read))
@@ -62,7 +66,7 @@ class LabelledBatch(Batch):
 
     answers: B rows. desirable: (B,) bool. mismatched: B rows, each prompt with the answer to
     another. baseline: (), KTO's estimate over the whole step of the divergence between policy and
-    reference, from the mismatched answers; `complete` fills it in.
+    reference, from the mismatched answers; `completed` fills it in.
     """
 
     answers: TokenBatch
@@ -107,18 +111,25 @@ class LabelledBatch(Batch):
         answers, mismatched = (b.with_reference(read) for b in (self.answers, self.mismatched))
         return replace(self, answers=answers, mismatched=mismatched)
 
-    @classmethod
+    def emptied(self) -> LabelledBatch:
+        """Return the batch with empty masks."""
+        answers, mismatched = self.answers.emptied(), self.mismatched.emptied()
+        return replace(self, answers=answers, mismatched=mismatched)
+
     @torch.no_grad()
-    def complete(
-        cls, micros: Sequence[LabelledBatch], forward: Callable[[Any], Tensor]
-    ) -> list[LabelledBatch]:
-        """Return the micro-batches with KTO's baseline.
+    def contribution(self, forward: Callable[[Any], Tensor]) -> Tensor:
+        """Return the sum of log p / p_ref over the mismatched answers, and their number."""
+        ratios = self.mismatched_log_ratios(forward).double()
+        return torch.stack([ratios.sum(), ratios.new_tensor(len(ratios))])
+
+    def completed(self, total: Tensor) -> LabelledBatch:
+        """Return the batch with KTO's baseline.
 
         It is max(0, mean of log p / p_ref over the step's mismatched answers), as in TRL.
         """
-        ratios = torch.cat([micro.mismatched_log_ratios(forward) for micro in micros])
-        baseline = (ratios.sum() / max(len(ratios), 1)).clamp(min=0)
-        return [replace(micro, baseline=baseline) for micro in micros]
+        ratios, count = total.tolist()
+        baseline = torch.tensor(max(0.0, ratios / max(count, 1.0)), device=self.desirable.device)
+        return replace(self, baseline=baseline)
 
     def mismatched_log_ratios(self, forward: Callable[[Any], Tensor]) -> Tensor:
         """Return log p / p_ref of each mismatched answer that is not empty."""

@@ -81,13 +81,20 @@ class Batch(ABC):
         """Return the batch with what it needs of the learner as it is before several updates."""
         return self
 
-    @classmethod
-    def complete(cls, micros: Sequence[Self], forward: Callable[[Any], Tensor]) -> Sequence[Self]:
-        """Return the step's micro-batches with what each needs of the whole step: KTO's baseline.
+    def contribution(self, forward: Callable[[Any], Tensor]) -> Tensor | None:
+        """Return what this adds to a sum over the whole step that each micro-batch needs, or None.
 
-        `forward` is the trained model's. Called before each update.
+        `forward` is the trained model's. Called before each update, without gradients.
         """
-        return micros
+        return None
+
+    def completed(self, total: Tensor) -> Self:
+        """Return the batch with that sum, which is float64 and on the CPU: KTO's baseline."""
+        return self
+
+    def emptied(self) -> Self:
+        """Return the batch with rows of which none counts: it only takes part in a forward pass."""
+        raise TypeError(f"a {type(self).__name__} is not trained on by ranks that hold parts")
 
 
 # The fields of a TokenBatch that hold a (B,) tensor by reward.
@@ -162,6 +169,10 @@ class TokenBatch(Batch):
     def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> TokenBatch:
         """Return the batch with the reference's log-probabilities."""
         return replace(self, ref_logps=read(self))
+
+    def emptied(self) -> TokenBatch:
+        """Return the batch with an empty mask."""
+        return replace(self, loss_mask=torch.zeros_like(self.loss_mask))
 
     def with_start(self, read: Callable[[TokenBatch], Tensor]) -> TokenBatch:
         """Return the batch with the learner's log-probabilities, if they are to be corrected by."""

@@ -50,12 +50,12 @@ def session(
         if debug:
             raise
         tell(f"error: {error}")
-        raise typer.Exit(2) from None
+        raise _left(2) from None
     except KeyboardInterrupt as stop:
         notes = getattr(stop, "__notes__", ["repeat the command"])
         tell(f"stopped; {'; '.join(notes)}")
         number = signal.SIGINT if placed() else getattr(stop, "number", signal.SIGINT)
-        raise typer.Exit(128 + number) from None
+        raise _left(128 + number) from None
     except BrokenPipeError:
         # The reader of our output, such as `head`, has closed the pipe.
         sys.stdout = None
@@ -66,7 +66,21 @@ def session(
         if debug or advice is None:
             raise
         tell(f"error: {advice}")
-        raise typer.Exit(2) from None
+        raise _left(2) from None
+
+
+def _left(code: int) -> typer.Exit:
+    """Return what ends the program; of several processes, one that fails ends here and now.
+
+    A thread may be waiting for another one, inside a library that aborts if it is torn down then.
+    """
+    from uniapl_cli.ranks.joining import placed
+
+    if placed():
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    return typer.Exit(code)
 
 
 def fill_standard_descriptors() -> None:

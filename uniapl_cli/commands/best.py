@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.files import is_number
+from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.runs.directory import is_count
 from uniapl_cli.runs.final import damage
 
@@ -23,7 +24,7 @@ class Best:
     """Keeps the model of the step at which a metric was best; of equal ones the earliest.
 
     way: whether "higher" or "lower" is better. steps: the run's. save(row, texts) writes the
-    present model, measured as `row`, with further files, atomically.
+    present model, measured as `row`, with further files, atomically. ranks: who have it together.
 
     A folder of a later step than the one that a run goes on from stays: its step comes again, with
     the same value, and a better one between would have been written before it.
@@ -34,6 +35,7 @@ class Best:
     way: str
     steps: int
     save: Callable[[Mapping[str, Any], Mapping[str, str]], None]
+    ranks: Ranks = ALONE
 
     def consider(self, step: int, row: Mapping[str, Any]) -> None:
         """Save the model of a step if its row of validation is better than all before."""
@@ -41,14 +43,17 @@ class Best:
         if not is_number(value):
             log.warning("validation of step %d has no %s, so it cannot be best", step, self.metric)
             return
-        kept = read_best(self.folder)
-        if kept is None or kept["step"] > self.steps or self._beats(value, kept["value"]):
+        if self.ranks.of_first(lambda: self._is_best(value), "the best model"):
             record = {"step": step, "metric": self.metric, "value": value, "better": self.way}
             texts = {RECORD: json.dumps(record, indent=1) + "\n"}
             self.save({"step": step, **row}, texts)
 
-    def _beats(self, value: float, other: float) -> bool:
-        return value > other if self.way == "higher" else value < other
+    def _is_best(self, value: float) -> bool:
+        kept = read_best(self.folder)
+        if kept is None or kept["step"] > self.steps:
+            return True
+        best: float = kept["value"]
+        return value > best if self.way == "higher" else value < best
 
 
 def read_best(folder: Path) -> dict[str, Any] | None:

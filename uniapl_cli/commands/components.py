@@ -17,6 +17,7 @@ from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import Discriminator
 from uniapl_cli.errors import ConfigError, ModelError
 from uniapl_cli.loading import check_vocabulary, hub_file, load_tokenizer, read_model_config
+from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sandbox import Sandbox, SandboxOptions, package_folders
 from uniapl_cli.seeding import derive
@@ -126,8 +127,13 @@ def model(
         ).eval()  # with dropout, sampler and trainable would be two different policies
 
 
-def trained_policy(config: Config, location: str, chat: Chat, device: str) -> Policy:
-    """Load the policy that training starts from, with a new adapter if it is to have one."""
+def trained_policy(
+    config: Config, location: str, chat: Chat, device: str, ranks: Ranks = ALONE
+) -> Policy:
+    """Load the policy that training starts from, with a new adapter if it is to have one.
+
+    ranks: who train it together.
+    """
     adapter = config.model.adapter
     loaded = model(config, location, device, trained=True)
     if adapted_layers(loaded):
@@ -146,7 +152,7 @@ def trained_policy(config: Config, location: str, chat: Chat, device: str) -> Po
     with config.blaming("model.path"):
         before = read_model_config(location, config.model.revision).dtype
         announce_dtype(config, before)
-        return Policy(loaded, chat.tokenizer, config.precision)
+        return Policy(loaded, chat.tokenizer, config.precision, ranks=ranks)
 
 
 def announce_dtype(config: Config, before: torch.dtype | None) -> None:
@@ -166,7 +172,8 @@ def reference(config: Config, location: str, policy: Policy, device: str) -> Pol
     """Return the policy as it was at the start: without its adapter, or as a frozen copy."""
     if config.model.adapter is not None:
         return WithoutAdapter(policy)
-    return Policy(model(config, location, device), policy.tokenizer, config.precision)
+    loaded = model(config, location, device)
+    return Policy(loaded, policy.tokenizer, config.precision, ranks=policy.ranks)
 
 
 def check_discriminator(config: Config, why: str = "this command") -> None:
@@ -226,6 +233,9 @@ def start_sandbox(options: SandboxOptions, workers: int, packages: Sequence[str]
     )
 
 
-def judge(config: Config) -> Judge:
-    """Return the judge of responses. Its sandboxes start when it first runs code in them."""
-    return Judge(sandbox(config))
+def judge(config: Config, processes: int = 1) -> Judge:
+    """Return the judge of responses. Its sandboxes start when it first runs code in them.
+
+    processes: how many of this machine have one each, and so share the workers.
+    """
+    return Judge(sandbox(config, max(1, config.sandbox.workers // processes)))

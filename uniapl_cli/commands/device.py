@@ -9,17 +9,31 @@ import torch
 from uniapl_cli.config.schema import Config
 from uniapl_cli.determinism import repeatable
 from uniapl_cli.precision import in_words
+from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.reasons import brief
 
 log = logging.getLogger("uniapl")
 
 
-def use_device(config: Config) -> str:
-    """Set threads and determinism, and return the device to compute on. Raises ConfigError."""
+def use_device(config: Config, ranks: Ranks = ALONE) -> str:
+    """Set threads and determinism, and return the device to compute on. Raises ConfigError.
+
+    Several processes of a machine take a GPU each.
+    """
     repeatable(config.run.deterministic)
     if config.run.threads is not None:
         torch.set_num_threads(config.run.threads)
     named = device_name(config)
+    if ranks.local_world > 1 and named.startswith("cuda"):
+        if named != "cuda":
+            raise config.error(
+                "run.device",
+                f"'run.device' is '{named}', and {ranks.local_world} processes of this machine "
+                "take a GPU each",
+                "Take auto or cuda",
+                got=named,
+            )
+        named = f"cuda:{ranks.local_rank}"
     try:
         torch.ones(1, device=named).item()  # a meta device computes nothing
     except (RuntimeError, AssertionError) as error:

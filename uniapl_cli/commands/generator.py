@@ -11,10 +11,12 @@ from uniapl_cli.chat import Chat
 from uniapl_cli.config.schema import Config
 from uniapl_cli.generation import Generator, generators
 from uniapl_cli.generation.agreement import check_agreement
+from uniapl_cli.generation.shared import WholeWeights
 from uniapl_cli.loading import read_model_config
 from uniapl_cli.options import Options
 from uniapl_cli.precision import Precision
 from uniapl_cli.registry import KIND
+from uniapl_cli.training.policy import Policy
 from uniapl_cli.types import Sampling
 
 log = logging.getLogger("uniapl")
@@ -50,7 +52,7 @@ def local_generator(config: Config, model: Any, chat: Chat, key: str | None) -> 
 
 def training_generator(
     config: Config,
-    model: Any,
+    policy: Policy,
     chat: Chat,
     key: str | None,
     scratch: Path,
@@ -61,10 +63,12 @@ def training_generator(
     scratch: a folder for weights on their way. sampling: of the draws that are trained on, if any.
     """
     if key is None or not is_elsewhere(config):
-        return local_generator(config, model, chat, key)
+        with policy.ranks.whole(policy.net):  # it is tried
+            inner = local_generator(config, policy.model, chat, key)
+        return WholeWeights(inner, policy.ranks, policy.net) if policy.ranks.sharded else inner
     supplied = {"precision": config.precision, "scratch": scratch, "sampling": sampling}
     with config.blaming("generation"):
-        return generators.bind(config.generation, **supplied)(model, chat)
+        return generators.bind(config.generation, **supplied)(policy.model, chat)
 
 
 def check_generator(config: Config, location: str, device: str) -> None:

@@ -26,5 +26,7 @@ def save_model(
 
     Raises OutputError.
     """
-    card, dtype = model_card(config, method, run, row), config.run.final_dtype
-    save_folder(folder, trained.model, trained.tokenizer, dtype, {"README.md": card, **texts})
+    named, dtype = dict(texts), config.run.final_dtype
+    if trained.ranks.first:  # the others only give their parts of the weights
+        named = {"README.md": model_card(config, method, run, row), **named}
+    save_folder(folder, trained.model, trained.tokenizer, dtype, named, ranks=trained.ranks)

@@ -76,12 +76,12 @@ def make_shared(
         "discriminator": cache(
             lambda: CachedDiscriminator(components.discriminator(config, device))
         ),
-        "judge": cache(lambda: components.judge(config)),
+        "judge": cache(lambda: components.judge(config, policy.ranks.local_world)),
         "reference": lambda: rollout_logps(config, policy, reference),
         "max_new_tokens": lambda: config.sampling.max_new_tokens,
     }
     scratch = RunDirectory(Path(config.run.dir)).scratch.absolute()
-    made = config, policy.model, chat, key, scratch, config.sampling if rollouts else None
+    made = config, policy, chat, key, scratch, config.sampling if rollouts else None
     generator = cache(lambda: training_generator(*made))
     return Shared(chat, policy, reference, generator, supplies)
 
@@ -89,7 +89,7 @@ def make_shared(
 def make_sources(config: Config, method: Plan, shared: Shared) -> dict[str, Source]:
     """Return the sources that the method ever draws from, in the order of its terms."""
     rewards: dict[str, Reward] = {
-        name: make_reward(name, config.rewards[name], shared.supplies)
+        name: make_reward(name, config.rewards[name], shared.supplies, shared.policy.ranks)
         for name in {t.reward: 0 for t in method.ever_active if t.reward is not None}
     }
     parts = Parts(
@@ -100,6 +100,7 @@ def make_sources(config: Config, method: Plan, shared: Shared) -> dict[str, Sour
         config.seed,
         shared.policy,
         is_elsewhere(config),
+        shared.policy.ranks,
     )
     names = dict.fromkeys(term.source for term in method.ever_active)
     for name, kind in corrected(config, method).items():
@@ -128,6 +129,7 @@ def rollout_logps(config: Config, policy: Policy, reference: Reference | None) -
         policy.tokenizer.pad_token_id or 0,
         config.sampling.temperature,
         micro_batch_tokens(config, "rollouts", policy.device.type),
+        policy.ranks,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from uniapl_cli.commands import components
 from uniapl_cli.commands.device import announce_arithmetic, arithmetic, use_device
 from uniapl_cli.commands.inputs import Inputs, data_input, model_input, variable_inputs
+from uniapl_cli.commands.job import Job, execute
 from uniapl_cli.commands.method import learning_rate, plan
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import POLAR, SECTIONS
@@ -20,13 +21,15 @@ from uniapl_cli.commands.run import (
     open_run,
 )
 from uniapl_cli.commands.streams import bad_rows, examples
+from uniapl_cli.commands.together import together
 from uniapl_cli.commands.track import check_trackers
-from uniapl_cli.commands.train import Job, execute, make_optimizer
+from uniapl_cli.commands.train import make_optimizer
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows
 from uniapl_cli.discriminators import discriminators
 from uniapl_cli.discriminators.polar.polar import Polar, new_polar, token_id
 from uniapl_cli.loading import load_tokenizer, read_model_config
+from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.seeding import derive
 from uniapl_cli.sources.comparisons import (
@@ -43,20 +46,25 @@ from uniapl_cli.training.streams import Stream
 SOURCE = "comparisons"
 
 
-def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
+def pretrain_polar(
+    config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE
+) -> dict[str, Any]:
     """Train a POLAR-format discriminator by Bradley-Terry on trajectories of several policies.
 
     Returns the run's paths and the pair accuracy on the held-out trajectories, by the kind of
-    negative, with standard errors.
+    negative, with standard errors; of several `ranks`, that train it together, the first one does.
     """
+    if dry_run and not ranks.first:
+        return {}
     config.require("run.dir", "polar.init", "training.steps")
     config.require_filled(*SECTIONS["pretrain-polar"])
     method, lr = plan(config), learning_rate(config)
     check_trackers(config)
     source = config.source(SOURCE)
     assert isinstance(source, ComparisonsOptions)
-    check_outputs(config, "pretrain-polar")
-    with bad_rows(config, dry_run=dry_run) as bad:
+    if ranks.first:
+        check_outputs(config, "pretrain-polar")
+    with bad_rows(config, dry_run=dry_run or not ranks.first) as bad:
         maker = pair_maker(config, "trajectories", source, bad)
         heldout = pair_maker(config, "heldout", source, bad)
     options = scoring_options(config)
@@ -76,18 +84,21 @@ def pretrain_polar(config: Config, *, dry_run: bool = False) -> dict[str, Any]:
             "negatives": maker.kinds(),
             "run": config.run.dir,
         }
-    device = use_device(config)
-    if not is_finished(run, config):
+    device = use_device(config, ranks)
+    if not ranks.of_first(lambda: is_finished(run, config), "the start"):
+        together(ranks, config, location, device)
         with config.blaming("polar.init"):
             marks = config.polar.separator, config.polar.tail
             polar = new_polar(location, *marks, options, tokenizer=tokenizer)
             components.announce_dtype(config, read_model_config(location).dtype)
-        trainable = TrainablePolar(polar, device, config.precision)
+        trainable = TrainablePolar(polar, device, config.precision, ranks=ranks)
         state = State(trainable, make_optimizer(config, trainable.model), {SOURCE: stream})
         sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}
-        open_run(run, config, device, inputs)
+        ranks.of_first(lambda: open_run(run, config, device, inputs), "opening the directory")
         announce_arithmetic(config)
         execute(Job(config, run, method, lr, state, sources))
+    if not ranks.first:
+        return {}
     judge = options.make(str(run.final), device, config.precision)
     accuracy = pair_accuracy(judge, heldout, config.seed)
     run.write("accuracy.json", json.dumps(accuracy, indent=1) + "\n")

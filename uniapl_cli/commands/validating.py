@@ -25,9 +25,13 @@ from uniapl_cli.evaluation.likelihoods import choose, score_items
 from uniapl_cli.evaluation.measure import ask, grade
 from uniapl_cli.evaluation.scores import score
 from uniapl_cli.evaluation.validation import ValidationOptions
+from uniapl_cli.generation import Generator
 from uniapl_cli.generation.likelihood import LikelihoodScorer
+from uniapl_cli.generation.shared import SharedGenerator
+from uniapl_cli.monitoring.ranked import RankedReporter
 from uniapl_cli.monitoring.reporter import Reporter
 from uniapl_cli.objectives.imitation import nll
+from uniapl_cli.ranks import Ranks
 from uniapl_cli.runs.console import bar
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sources import StepContext
@@ -40,6 +44,8 @@ from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.schedules import weight
 from uniapl_cli.training.terms import Plan, Term
 from uniapl_cli.types import Likelihood
+from uniapl_cli.verifiers import Judge
+from uniapl_cli.verifiers.shared import SharedJudge
 
 # Names the draw: `uniapl eval` with a draw of this name draws the same.
 DRAW = "validation"
@@ -73,7 +79,7 @@ class Validation:
         every = self.options.every
         return every is not None and (step % every == 0 or step == self.steps)
 
-    def __call__(self, reporter: Reporter, step: int) -> None:
+    def __call__(self, reporter: Reporter | RankedReporter, step: int) -> None:
         """Measure the model after so many steps, if that is due and has not been reported.
 
         The row is reported last: until it is there, all of it is done again.
@@ -82,7 +88,8 @@ class Validation:
             return
         began = time.perf_counter()
         with undisturbed(self.shared.policy.model, self.shared.policy.device):
-            row = {name: value for name, value in self.measure() if value is not None}
+            measured = {name: value for name, value in self.measure() if value is not None}
+        row = self._ranks.of_first(lambda: measured, "the validation")
         row["seconds"] = time.perf_counter() - began
         if self.best is not None:
             self.best.consider(step, row)
@@ -106,8 +113,7 @@ class Validation:
         """Yield the metrics of the answers to held-out prompts, as `uniapl eval` has them."""
         supplies = {**self.shared.supplies, "chat": lambda: self.shared.chat}
         graded = bind_metrics(self.options.metrics, supplies)
-        model = LocalTeacher(self.shared.generator(), self.shared.chat)
-        judge = self.shared.supplies["judge"]()
+        model, judge = LocalTeacher(self._generator(), self.shared.chat), self._judge()
         figures, _ = evaluate(self.rows.prompts, model, self.draw, graded, judge)
         yield from ((f"prompts/{name}", one.plain()["mean"]) for name, one in figures.items())
 
@@ -134,6 +140,16 @@ class Validation:
         return {name: mean.value for name, mean in means.items()}
 
     @property
+    def _ranks(self) -> Ranks:
+        return self.shared.policy.ranks
+
+    def _generator(self) -> Generator:
+        return SharedGenerator(self.shared.generator(), self._ranks)
+
+    def _judge(self) -> Judge:
+        return SharedJudge(self.shared.supplies["judge"](), self._ranks)
+
+    @property
     def _pad_id(self) -> int:
         return self.shared.chat.tokenizer.pad_token_id or 0
 
@@ -142,26 +158,26 @@ class Validation:
         title = f"{task.name} {DRAW}"
         if task.compares_options:
             return choose(task.benchmark, task.items, self._likelihoods(task, title))
-        teacher = LocalTeacher(self.shared.generator(), self.shared.chat, self.context)
+        teacher = LocalTeacher(self._generator(), self.shared.chat, self.context)
         answers = Answers(self.draw, long_is_wrong=True)
         found = ask(task.items, answers, lambda: teacher, title)
-        judge = self.shared.supplies["judge"]()
-        return grade(task.benchmark, task.items, found, judge, f"grade {title}")
+        return grade(task.benchmark, task.items, found, self._judge(), f"grade {title}")
 
     def _likelihoods(self, task: Task, title: str) -> dict[str, list[Likelihood]]:
-        known = {}
+        known, mine = {}, self._ranks.share(task.items)
         scorer = LikelihoodScorer(
             self.shared.policy.model,
             self.shared.chat.tokenizer,
             precision=self.shared.policy.precision,
             batch_tokens=self.batch_tokens,
         )
-        with bar(title, len(task.items)) as shown:
-            found = score_items(scorer, task.items, shown.tokens, long_is_wrong=True)
+        with bar(title, len(mine)) as shown, self._ranks.whole(self.shared.policy.net):
+            found = score_items(scorer, mine, shown.tokens, long_is_wrong=True)
             for index, likelihoods in found:
-                known[task.items[index].id] = likelihoods
+                known[mine[index].id] = likelihoods
                 shown.advance()
-        return known
+        parts = self._ranks.gather(known, f"validation by {task.name}")
+        return {item: likelihoods for part in parts for item, likelihoods in part.items()}
 
 
 def make_validation(
@@ -198,7 +214,8 @@ def _best(config: Config, method: Plan, run: RunDirectory, policy: Policy) -> Be
     if metric is None:
         return None
     save = partial(save_model, run.best, config, method, run, policy)
-    return Best(run.best, metric, direction(config)[metric], config.training.steps, save)
+    way = direction(config)[metric]
+    return Best(run.best, metric, way, config.training.steps, save, policy.ranks)
 
 
 def _chunks(rows: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:

@@ -23,6 +23,7 @@ from uniapl_cli.pipelines.filter import FilterOptions
 from uniapl_cli.pipelines.score import ScoreOptions
 from uniapl_cli.pipelines.teach import TeachOptions
 from uniapl_cli.precision import Precision
+from uniapl_cli.ranks import ParallelOptions
 from uniapl_cli.registry import Choice, Entry, Named
 from uniapl_cli.rewards.reward import RewardOptions
 from uniapl_cli.runs.options import RunOptions
@@ -117,6 +118,9 @@ class Config(Root):
     )
     training: Training = section(Training, "sizes of a step")
     validation: ValidationOptions = section(ValidationOptions, "what is measured meanwhile")
+    parallel: ParallelOptions = section(
+        ParallelOptions, "several processes, as torchrun starts them"
+    )
     optim: Annotated[OptimOptions, Choice(optimizers, "adamw")] = key(
         optimizers.options("adamw"), "the optimiser"
     )

@@ -28,6 +28,7 @@ class Calls:
     def end(self) -> None:
         """End the thread, after what it has been given."""
         self._waiting.put(None)
+        self._thread.join()
 
     def _work(self) -> None:
         while (given := self._waiting.get()) is not None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from torch import Tensor, nn
 
 from uniapl_cli.errors import UniAPLError
+from uniapl_cli.ranks.options import ParallelOptions
 
 T = TypeVar("T")
 
@@ -22,18 +23,21 @@ class Ranks:
 
     rank: its number, from 0. world: how many there are; local_rank and local_world count those of
     this machine. sharded: whether each holds a part of the trained weights only. step: the steps
-    done so far, for messages.
+    done so far, for messages. agreed: how often all have been stopped together.
     """
 
     rank = local_rank = 0
     world = local_world = 1
     sharded = False
-    step = 0
+    step = agreed = 0
 
     @property
     def first(self) -> bool:
         """Whether this is the one that writes the run's directory, and talks."""
         return self.rank == 0
+
+    def configure(self, device: str, options: ParallelOptions) -> None:
+        """Make what weights and gradients go through, on this rank's device."""
 
     def share(self, items: Sequence[T]) -> list[T]:
         """Return this rank's items: every `world`-th."""
@@ -80,6 +84,10 @@ class Ranks:
 
         Each of `units` is a part of the network that is called once a forward pass.
         """
+
+    def reducing(self, net: nn.Module, last: bool) -> AbstractContextManager[None]:
+        """Return a block for one pass forward and back; `last`: whether an update follows it."""
+        return nullcontext()
 
     def whole(self, net: nn.Module) -> AbstractContextManager[None]:
         """Return a block in which all of a network is here, and nobody waits for others."""

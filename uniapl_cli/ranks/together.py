@@ -69,8 +69,7 @@ class Together(Ranks):
         self.rank, self.world = here.rank, here.world
         self.local_rank, self.local_world = here.local_rank, here.local_world
         self.timeout, self.step, self._round = JOIN, 0, 0
-        self._agreed: UniAPLError | None = None  # what all ranks have raised together
-        self._stops = False  # whether all are to stop
+        self._shared: UniAPLError | None = None  # what all ranks have raised together
         meeting = rendezvous("env://", here.rank, here.world, timeout=timedelta(seconds=JOIN))
         store, _, _ = next(meeting)
         self._meet(store)
@@ -118,8 +117,8 @@ class Together(Ranks):
         return self.gather(make() if self.first else None, doing)[0]  # type: ignore[return-value]
 
     def stop(self, error: UniAPLError | None = None) -> None:
-        """Have all ranks raise where they gather next: Interrupted, or the error that is given."""
-        self._agreed, self._stops = error, error is None
+        """Have all ranks raise where they gather next; see `Ranks.stop`."""
+        self._shared, self.agreed = error, self.agreed + 1
         self._exchange(Part("stopping", stops=True, error=error), raises=False)
 
     def sum(self, tensors: Sequence[Tensor], doing: str) -> None:
@@ -147,10 +146,10 @@ class Together(Ranks):
     def _raise_for(self, parts: Sequence[Part]) -> None:
         for rank, part in enumerate(parts):
             if part.error is not None:
-                self._agreed = of_rank(rank, part.error)
-                raise self._agreed
+                self._shared, self.agreed = of_rank(rank, part.error), self.agreed + 1
+                raise self._shared
         if any(part.stops for part in parts):
-            self._stops = True
+            self.agreed += 1
             raise StoppedTogether
         places = {part.doing: rank for rank, part in reversed(list(enumerate(parts)))}
         if len(places) > 1:
@@ -215,14 +214,12 @@ class Together(Ranks):
 
         Raises what ended another rank in place of what that did to this one.
         """
-        if (
-            error is None
-            or error is self._agreed
-            or (self._stops and not isinstance(error, Exception))
-        ):
+        stopped = self.agreed and not isinstance(error, Exception)
+        if error is None or error is self._shared or stopped:
             self.gather(None, "the end")
             self.watch.end()
             self.calls.end()
+            self.group = None
             dist.destroy_process_group()
             return
         with deaf():
@@ -237,7 +234,8 @@ class Together(Ranks):
             return error
         failure = self.watch.heard()
         if failure is not None and not failure.stopped:
-            return as_error(failure)
+            same = failure.message.endswith(f": {error}")  # all have failed for the same reason
+            return error if same else as_error(failure)
         if is_broken(error):  # of a group that weights or gradients went through
             return self.lost("a pass over the model", error)
         return error

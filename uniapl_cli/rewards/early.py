@@ -33,13 +33,9 @@ class EarlyValues:
         self._values[group] = Future()
         self._tasks.put((self._values[group], rollouts))
 
-    def collect(self) -> ValuesByReward:
-        """Return, of each reward, the values of all groups in order, once they are there."""
-        values: ValuesByReward = {name: Values() for name in self.rewards}
-        for group in sorted(self._values):
-            for name, of_group in self._values[group].result().items():
-                values[name].extend(of_group)
-        return values
+    def collect(self) -> list[ValuesByReward]:
+        """Return the values of the groups in order, of each by reward, once they are there."""
+        return [self._values[group].result() for group in sorted(self._values)]
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:

@@ -34,7 +34,9 @@ class RewardFunctionOptions(Options):
 # log. traits: what the examples must carry: teacher=True the teacher's response, reference=True the
 # data set's own, constraints=True constraints; policy=True where the frozen reference policy is
 # needed. early=True where a rollout's value depends on nothing but its text, so that it can be
-# computed, in another thread, while other rollouts are still being sampled.
+# computed, in another thread, while other rollouts are still being sampled. shares="groups" where
+# it depends on nothing but the rollouts to the same prompt, as it does if it is early: then several
+# processes share the prompts, where else the first one computes all; "itself": see rewards.sharing.
 RewardFunction = Callable[..., list[float] | FunctionValues]
 reward_functions: Registry[RewardFunction] = Registry(
     "reward function",
@@ -89,13 +91,13 @@ def _told(constraints: Sequence[Constraint], verdict: Verdict) -> list[dict[str,
     return told
 
 
-@reward_functions.register("length")
+@reward_functions.register("length", shares="groups")
 def length(rollouts: Sequence[Rollout]) -> list[float]:
     """The response's tokens, stop token included; a weight below 0 asks for shorter ones."""
     return [float(len(rollout.completion.token_ids)) for rollout in rollouts]
 
 
-@reward_functions.register("overlong")
+@reward_functions.register("overlong", shares="groups")
 def overlong(
     rollouts: Sequence[Rollout], *, max_new_tokens: int, buffer: PositiveInt
 ) -> list[float]:
@@ -112,7 +114,7 @@ def overlong(
     return [-min(max(tokens / buffer, 0.0), 1.0) for tokens in over]
 
 
-@reward_functions.register("kl", policy=True)
+@reward_functions.register("kl", policy=True, shares="itself")
 def kl(
     rollouts: Sequence[Rollout],
     *,
@@ -131,7 +133,7 @@ def kl(
     return divergences
 
 
-@reward_functions.register("polar", teacher=True)
+@reward_functions.register("polar", teacher=True, shares="groups")
 def polar(
     rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator, centre: bool = False
 ) -> list[float]:
@@ -143,7 +145,7 @@ def polar(
     return teacher_anchor(rollouts, discriminator, centre).scores
 
 
-@reward_functions.register("coef", teacher=True)
+@reward_functions.register("coef", teacher=True, shares="groups")
 def coef(
     rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator, centre: bool = False
 ) -> FunctionValues:
@@ -152,13 +154,13 @@ def coef(
     return FunctionValues(anchored.coefficients, {"r": anchored.scores})
 
 
-@reward_functions.register("polar_gt", teacher=True, reference=True)
+@reward_functions.register("polar_gt", teacher=True, reference=True, shares="groups")
 def polar_gt(rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator) -> FunctionValues:
     """r = r_s - r_t: rollout and teacher, both against the data set's own answer. Paper, B.2."""
     return score_differences(rollouts, discriminator)
 
 
-@reward_functions.register("coef_gt", teacher=True, reference=True)
+@reward_functions.register("coef_gt", teacher=True, reference=True, shares="groups")
 def coef_gt(rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator) -> FunctionValues:
     """The anchor with the data set's own answer as the reference: the coefficient of polar_gt."""
     r = score_differences(rollouts, discriminator)

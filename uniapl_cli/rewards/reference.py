@@ -11,6 +11,7 @@ from torch import Tensor
 
 from uniapl_cli.data.collate import pad_rows
 from uniapl_cli.partition import partition, pass_tokens
+from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Rollout
 
@@ -27,7 +28,7 @@ class Reference(Protocol):
 class RolloutLogps:
     """Rollouts to the reference's log-probability of each response token, at their temperature.
 
-    tokens: those of a forward pass, padding included.
+    tokens: those of a forward pass, padding included. ranks: who share the passes.
     """
 
     reference: Reference
@@ -35,6 +36,7 @@ class RolloutLogps:
     pad_id: int
     temperature: float
     tokens: int
+    ranks: Ranks = ALONE
 
     @torch.no_grad()
     def __call__(self, rollouts: Sequence[Rollout]) -> list[list[float]]:
@@ -43,9 +45,18 @@ class RolloutLogps:
         batch = TokenBatch(*pad_rows(pairs, self.pad_id), temperature=self.temperature)
         rows_logps: list[list[float]] = [[] for _ in rollouts]
         lengths = batch.row_lengths().clamp(min=1)
-        for rows in partition(lengths, self.tokens, pass_tokens(self.device.type)):
+        groups = list(partition(lengths, self.tokens, pass_tokens(self.device.type)))
+        mine = self.ranks.deal(groups, lambda rows: len(rows) * int(lengths[rows].max()))
+        found: dict[int, list[float]] = {}
+        for rows in mine:
             part = batch.take(rows)
             logps = self.reference.forward(part.to(self.device)).cpu()
             for row, own, mask in zip(rows.tolist(), logps, part.loss_mask, strict=True):
-                rows_logps[row] = own[mask].tolist()
+                found[row] = own[mask].tolist()
+        if self.ranks.sharded and len(mine) * self.ranks.world < len(groups):
+            # Those who compute one more group need this rank's part of the weights.
+            self.reference.forward(batch.take(groups[-1][-1:]).to(self.device))
+        for part_of in self.ranks.gather(found, "the reference's log-probabilities"):
+            for row, logprobs in part_of.items():
+                rows_logps[row] = logprobs
         return rows_logps

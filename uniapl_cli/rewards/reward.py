@@ -15,8 +15,11 @@ from torch import Tensor
 from uniapl_cli.errors import DataError, TrainingError, UniAPLError
 from uniapl_cli.objectives.advantages import Advantage, advantages
 from uniapl_cli.options import MISSING, Options, key
+from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.registry import Choice, Named
 from uniapl_cli.rewards.functions import RewardFunctionOptions, reward_functions
+from uniapl_cli.rewards.groups import equal_within_group, groups_of
+from uniapl_cli.rewards.sharing import Shares, over_ranks
 from uniapl_cli.rewards.values import FunctionValues, Note, Values, ValuesByFunction
 from uniapl_cli.types import Example, Rollout
 from uniapl_cli.verifiers import check_packages
@@ -65,14 +68,20 @@ class RewardOptions(Options):
 
 @dataclass(frozen=True)
 class WeightedFunction:
-    """A reward function and its share in a reward."""
+    """A reward function and its share in a reward. shares: how several ranks call it together."""
 
     name: str
     weight: float
     function: Callable[[Sequence[Rollout]], list[float] | FunctionValues]
     early: bool = False
+    shares: Shares = "first"
+    ranks: Ranks = ALONE
 
     def __call__(self, rollouts: Sequence[Rollout]) -> Values:
+        """Return the values of a step's rollouts, which all ranks have. Raises TrainingError."""
+        return over_ranks(self.ranks, self.compute, rollouts, self.shares, self.name)
+
+    def compute(self, rollouts: Sequence[Rollout]) -> Values:
         """Call the function on rollouts. Raises TrainingError, with the row, where it fails."""
         try:
             result = self.function(rollouts)
@@ -149,7 +158,7 @@ class Reward:
 
     def early_values(self, rollouts: Sequence[Rollout]) -> Values:
         """Call the functions that may see some rollouts before the others are there."""
-        return _of_all(part(rollouts) for part in self.functions if part.early)
+        return _of_all(part.compute(rollouts) for part in self.functions if part.early)
 
     def values(self, rollouts: Sequence[Rollout], early: Values | None = None) -> Values:
         """Call every function on the rollouts, but those whose values are `early`.
@@ -180,7 +189,10 @@ def _of_all(parts: Iterable[Values]) -> Values:
 
 
 def make_reward(
-    name: str, options: RewardOptions, supplies: Mapping[str, Callable[[], Any]]
+    name: str,
+    options: RewardOptions,
+    supplies: Mapping[str, Callable[[], Any]],
+    ranks: Ranks = ALONE,
 ) -> Reward:
     """Return a reward. `supplies` make the parameters that functions take, when one takes them."""
     functions = []
@@ -188,8 +200,10 @@ def make_reward(
         assert isinstance(own, RewardFunctionOptions), "the base of all reward functions' options"
         supplied = {n: make() for n, make in supplies.items() if reward_functions.wants(own, n)}
         bound = reward_functions.bind(own, **supplied)
-        early = bool(reward_functions.entry(own).traits.get("early"))
-        functions.append(WeightedFunction(function, own.weight, bound, early))
+        traits = reward_functions.entry(own).traits
+        early = bool(traits.get("early"))
+        shares: Shares = traits.get("shares", "groups" if early else "first")
+        functions.append(WeightedFunction(function, own.weight, bound, early, shares, ranks))
     return Reward(name, functions, advantages.bind(options.advantage), options.zero_variance)
 
 
@@ -241,19 +255,3 @@ def _layouts(example: Example) -> str:
 def row_of(rollout: Rollout) -> str:
     """Return the name of the row that a rollout's prompt is from."""
     return rollout.example.origin or rollout.example.id
-
-
-def groups_of(rollouts: Sequence[Rollout]) -> Tensor:
-    """Return each rollout's group, (N,)."""
-    return torch.tensor([rollout.group for rollout in rollouts])
-
-
-def equal_within_group(rewards: Tensor, groups: Tensor) -> Tensor:
-    """Return, (N,) bool, which rollouts are of a group whose rewards are all equal.
-
-    rewards, groups: (N,).
-    """
-    names, index = groups.unique(return_inverse=True)
-    least = rewards.new_full((len(names),), torch.inf).scatter_reduce(0, index, rewards, "amin")
-    most = rewards.new_full((len(names),), -torch.inf).scatter_reduce(0, index, rewards, "amax")
-    return (least == most)[index]

@@ -64,6 +64,7 @@ def be_quiet(quiet: bool = True) -> None:
     """Print no messages from now on, or again: of several processes only one talks."""
     _talk.quiet = quiet
 
+
 # Seconds between plain lines where there is no terminal to draw a bar on.
 PLAIN_INTERVAL = 10.0
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, pstdev
 from typing import Any
 
-from uniapl_cli.rewards.reward import RolloutRewards, equal_within_group, groups_of
+from uniapl_cli.rewards.groups import equal_within_group, groups_of
+from uniapl_cli.rewards.reward import RolloutRewards
 from uniapl_cli.types import Rollout
 
 

@@ -16,15 +16,17 @@ from uniapl_cli.generation import Generator, Request
 from uniapl_cli.objectives import corrections
 from uniapl_cli.objectives.corrections import corrects
 from uniapl_cli.options import Count, Options, key
+from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.registry import Choice
 from uniapl_cli.rewards.early import EarlyValues
-from uniapl_cli.rewards.reward import Reward, RolloutRewards, equal_within_group, groups_of
+from uniapl_cli.rewards.groups import equal_within_group, groups_of
+from uniapl_cli.rewards.reward import Reward, RolloutRewards
 from uniapl_cli.rewards.values import Values
 from uniapl_cli.seeding import derive
 from uniapl_cli.sources.recording import rollout_metrics, sample_rows
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
 from uniapl_cli.tensors import Correction, TokenBatch
-from uniapl_cli.types import Rollout, Sampling
+from uniapl_cli.types import Completion, Rollout, Sampling
 
 
 class SampledOptions(SourceOptions):
@@ -64,6 +66,7 @@ class SampledOptions(SourceOptions):
             max_resamples=self.max_resamples,
             mask_truncated=self.mask_truncated_completions,
             correction=corrections.bind(correction) if corrects(correction) else None,
+            ranks=parts.ranks,
         )
 
 
@@ -95,6 +98,7 @@ class Rollouts:
     same, up to `max_resamples` times a step. `mask_truncated` takes responses that were cut off at
     sampling.max_new_tokens out of every loss; the advantages of their groups still include them.
     `correction`: weights of the losses where the generator's weights are not the policy's own.
+    `ranks`: who share the prompts; each has all rollouts in the end.
     """
 
     name: str
@@ -109,6 +113,7 @@ class Rollouts:
     max_resamples: int = 0
     mask_truncated: bool = False
     correction: Correction | None = None
+    ranks: Ranks = ALONE
 
     def draw(self, context: StepContext) -> SourceBatch:
         """Sample `num_generations` responses a prompt, compute their rewards and collate them."""
@@ -168,15 +173,29 @@ class Rollouts:
         for slot, item in enumerate(items, first):
             seeds = tuple(derive(self.seed, self.name, context.step, slot, n) for n in numbers)
             requests.append(Request(tuple(item.prompt), seeds, item.example.origin))
-        groups: list[list[Rollout]] = [[] for _ in requests]
         rewards = {name: self.rewards[name] for name in context.rewards}
+        mine = self.ranks.share(range(len(requests)))
+        own: dict[int, list[Completion]] = {}
+
+        def rollouts(index: int, completions: Sequence[Completion]) -> list[Rollout]:
+            example, ids = items[index].example, requests[index].prompt_ids
+            return [Rollout(example, ids, c, first + index) for c in completions]
+
         with EarlyValues(rewards) as values:
-            for index, completions in self.generator.generate(requests, self.sampling):
-                example, ids = items[index].example, requests[index].prompt_ids
-                groups[index] = [Rollout(example, ids, c, first + index) for c in completions]
-                values.begin(index, groups[index])
-            early = values.collect()
-        return [rollout for group in groups for rollout in group], early
+            asked = [requests[index] for index in mine]
+            for place, completions in self.generator.generate(asked, self.sampling):
+                own[mine[place]] = completions
+                values.begin(mine[place], rollouts(mine[place], completions))
+            sampled = [
+                (own[index], early) for index, early in zip(mine, values.collect(), strict=True)
+            ]
+        groups = self.ranks.shared(self.ranks.gather(sampled, "sampling"))
+        together = {name: Values() for name in rewards}
+        for _, early in groups:
+            for name, of_group in early.items():
+                together[name].extend(of_group)
+        answers = enumerate(completions for completions, _ in groups)
+        return [one for index, group in answers for one in rollouts(index, group)], together
 
     def collate(
         self, rollouts: Sequence[Rollout], rewards: Mapping[str, RolloutRewards]

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uniapl_cli.chat import Chat
 from uniapl_cli.generation import Generator
 from uniapl_cli.options import Count, Options, key
+from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.registry import Registry
 from uniapl_cli.rewards import Reward
 from uniapl_cli.tensors import Batch
@@ -60,7 +61,7 @@ class Source(Protocol):
 class Parts:
     """What sources are made of. rewards: by name, those that the terms use. policy: who learns.
 
-    elsewhere: whether the generator is not in this process.
+    elsewhere: whether the generator is not in this process. ranks: who share the work.
     """
 
     chat: Chat
@@ -70,6 +71,7 @@ class Parts:
     seed: int
     policy: Any = None
     elsewhere: bool = False
+    ranks: Ranks = ALONE
 
 
 class SourceOptions(Options):

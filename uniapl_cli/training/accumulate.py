@@ -1,20 +1,26 @@
-"""The gradient of an update, accumulated over micro-batches."""
+"""The gradient of an update, accumulated over micro-batches and ranks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial, reduce
+from operator import add
 
 import torch
 from torch import Tensor
 
 from uniapl_cli.partition import pass_tokens
+from uniapl_cli.ranks import Ranks
 from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.statistic import Statistic
 from uniapl_cli.tensors import Batch
+from uniapl_cli.training.dealing import dealt
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.retry import MicroBatches, passing, tried_twice
+from uniapl_cli.training.summing import GradientSum
 from uniapl_cli.training.terms import Term
+
+Means = dict[str, Statistic]
 
 
 @torch.no_grad()
@@ -28,13 +34,15 @@ def prepare(
 ) -> dict[str, list[Batch]]:
     """Split each source's batch into micro-batches of so many tokens on the trainable's device.
 
-    Where a term needs them, the reference's log-probabilities are added, and before several updates
-    the trainable's own. They are computed once a step, however many updates it makes.
+    Of several ranks each gets its own. Where a term needs them, the reference's log-probabilities
+    are added, and before several updates the trainable's own. They are computed once a step,
+    however many updates it makes.
     """
     prepared: dict[str, list[Batch]] = {}
     for source, batch in batches.items():
         device, tokens = trainable.device, micro_batch_tokens[source]
-        micros = [m.to(device) for m in batch.split(tokens, pass_tokens(device.type))]
+        mine = dealt(trainable.ranks, batch, tokens, pass_tokens(device.type))
+        micros = [micro.to(device) for micro in mine]
         own = [term for term in terms if term.source == source]
         reads: dict[str, Callable[[Batch], Batch]] = {}
         if any(term.needs_reference for term in own):
@@ -44,7 +52,7 @@ def prepare(
             reads["forward pass before the updates"] = _with_start(trainable)
         for phase, read in reads.items():
             read_all = partial(_read, phase, source, read)
-            micros, _ = tried_twice(read_all, {source: micros}, device, undo=lambda: None)
+            micros, _ = tried_twice(read_all, {source: micros}, trainable, undo=lambda: None)
         prepared[source] = micros
     return prepared
 
@@ -69,39 +77,114 @@ def _read(
 
 
 def accumulate(
-    trainable: Trainable, terms: Sequence[Term], weights: Mapping[str, float], batches: MicroBatches
-) -> dict[str, Statistic]:
-    """Add the gradient of sum(weight * total / count) to the parameters; return the means.
+    trainable: Trainable,
+    terms: Sequence[Term],
+    weights: Mapping[str, float],
+    batches: MicroBatches,
+    *,
+    exact: bool = False,
+) -> tuple[Means, MicroBatches]:
+    """Add the gradient of sum(weight * total / count) to the parameters, which have none yet.
 
-    `count` is that of the whole step and is taken before the first forward pass, so the gradient
-    does not depend on the split into micro-batches. The terms of a source share a forward pass.
-    The means are named `TERM`, and `TERM/METRIC` for what an objective logs.
+    `count` is that of the whole step, of all ranks, and is taken before the first forward pass, so
+    the gradient does not depend on the split into micro-batches, nor on who computes which. The
+    terms of a source share a forward pass. `exact`: gradients are added up in float64.
+
+    Returns the means, named `TERM`, and `TERM/METRIC` for what an objective logs; and the
+    micro-batches, which are smaller where memory was refused.
     """
-    means: dict[str, Statistic] = {}
-    for source, micros in batches.items():
-        own_terms = [term for term in terms if term.source == source]
-        counts = {t.name: torch.stack([t.count(m) for m in micros]).sum() for t in own_terms}
-        with passing("forward pass", source, micros):
-            complete = type(micros[0]).complete(micros, trainable.forward)
-        for micro in complete:
+    ranks = trainable.ranks
+    own = {source: [term for term in terms if term.source == source] for source in batches}
+    batches, totals = _contributions(trainable, batches)
+    counts = {t.name: _sum(t.count(m) for m in batches[s]) for s in own for t in own[s]}
+    gathered = ranks.gather((counts, totals), "the update")
+    whole = {name: float(sum(part[name] for part, _ in gathered)) for name in counts}
+    batches = _completed(batches, [part for _, part in gathered])
+    gradient = GradientSum(trainable, exact)
+
+    def attempt(micros: MicroBatches) -> Means:
+        return _add_gradients(trainable, own, weights, whole, micros, gradient)
+
+    means, batches = tried_twice(attempt, batches, trainable, gradient.clear)
+    means = joined(ranks, means)
+    gradient.finish()
+    return means, batches
+
+
+def _add_gradients(
+    trainable: Trainable,
+    terms: Mapping[str, Sequence[Term]],
+    weights: Mapping[str, float],
+    counts: Mapping[str, float],
+    batches: MicroBatches,
+    gradient: GradientSum,
+) -> Means:
+    """Add up the gradients of this rank's micro-batches; return its part of the means."""
+    means: Means = {}
+    passes = [(source, micro) for source, micros in batches.items() for micro in micros]
+    for number, (source, micro) in enumerate(passes, 1):
+        with gradient.of_pass(last=number == len(passes)):
             with passing("forward pass", source, [micro]):
                 outputs = trainable.forward(micro.model_input())
                 loss = 0 * outputs.sum()  # so that backward() works even if no token counts
-                for term in own_terms:
+                for term in terms[source]:
                     mean, metrics = term.loss(outputs, micro)
-                    loss = loss + weights[term.name] * mean.total / counts[term.name].clamp(min=1)
+                    loss = loss + weights[term.name] * mean.total / max(counts[term.name], 1.0)
                     _add(means, term.name, mean)
                     for name, value in metrics.items():
                         _add(means, f"{term.name}/{name}", value)
             with passing("backward pass", source, [micro]):
-                loss.backward()
+                (loss * gradient.scale).backward()
             del outputs, loss  # before the next pass makes its own
     return means
 
 
-def _add(means: dict[str, Statistic], name: str, statistic: Statistic) -> None:
+def _add(means: Means, name: str, statistic: Statistic) -> None:
     detached = statistic.each(Tensor.detach)
     means[name] = means[name] + detached if name in means else detached
+
+
+def joined(ranks: Ranks, means: Means) -> Means:
+    """Return the means of all ranks."""
+    mine = {name: mean.each(lambda part: part.double().cpu()) for name, mean in means.items()}
+    parts = ranks.gather(mine, "the means of the update")
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: reduce(add, [part[name] for part in parts if name in part]) for name in names}
+
+
+@torch.no_grad()
+def _contributions(
+    trainable: Trainable, batches: MicroBatches
+) -> tuple[MicroBatches, dict[str, Tensor]]:
+    """Return this rank's part of what micro-batches need of the whole step, by source."""
+
+    def attempt(micros: MicroBatches) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for source, micro in ((s, m) for s, parts in micros.items() for m in parts):
+            with passing("forward pass", source, [micro]):
+                part = micro.contribution(trainable.forward)
+            if part is not None:
+                part = part.double().cpu()
+                found[source] = found[source] + part if source in found else part
+        return found
+
+    totals, batches = tried_twice(attempt, batches, trainable, undo=lambda: None)
+    return batches, totals
+
+
+def _completed(batches: MicroBatches, parts: Sequence[Mapping[str, Tensor]]) -> MicroBatches:
+    sources = {source for part in parts for source in part}
+    totals = {s: reduce(add, [part[s] for part in parts if s in part]) for s in sources}
+    return {
+        source: [micro.completed(totals[source]) for micro in micros]
+        if source in totals
+        else micros
+        for source, micros in batches.items()
+    }
+
+
+def _sum(counts: Iterable[Tensor]) -> float:
+    return float(sum(counts, torch.zeros(())))
 
 
 def gradient_norm(parameters: Sequence[Tensor], limit: float) -> float:

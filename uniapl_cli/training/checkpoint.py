@@ -83,6 +83,8 @@ class Checkpoints:
         if the one before could not be written.
         """
         refuse_non_finite(state.trained, step)
+        if not state.trainable.ranks.first:
+            return
         contents = {"version": FORMAT, "step": step, "streams": state.positions()}
         weights = {name: weight.detach() for name, weight in state.trained.items()}
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.statistic import Statistic
 from uniapl_cli.tensors import Batch
-from uniapl_cli.training.accumulate import prepare
+from uniapl_cli.training.accumulate import joined, prepare
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.retry import MicroBatches, passing, tried_twice
 from uniapl_cli.training.terms import Term
@@ -44,7 +44,7 @@ def held_out_means(
     micro_batch_tokens: int,
     reference: Reference | None = None,
 ) -> dict[str, Statistic]:
-    """Return a term's loss, as `loss`, and its objective's metrics, over all batches.
+    """Return a term's loss, as `loss`, and its objective's metrics, over all batches and ranks.
 
     Neither the split into batches nor `micro_batch_tokens` changes them, but for rounding, where
     the term is reduced by tokens.
@@ -57,10 +57,10 @@ def held_out_means(
 
     for batch in batches:
         micros = prepare(trainable, [term], {term.source: batch}, tokens, reference)
-        found, _ = tried_twice(attempt, micros, trainable.device, undo=lambda: None)
+        found, _ = tried_twice(attempt, micros, trainable, undo=lambda: None)
         for name, mean in (item for one in found for item in one.items()):
             means[name] = means[name] + mean if name in means else mean
-    return means
+    return joined(trainable.ranks, means)
 
 
 def _means(trainable: Trainable, term: Term, micro: Batch) -> dict[str, Statistic]:

@@ -49,6 +49,12 @@ class Training(Options):
         1, "updates a step makes from its batches (PPO's epochs)", ge=1, le=1000
     )
     max_grad_norm: PositiveFloat = key(1.0, "gradients are scaled down to this norm")
+    exact_sums: bool = key(
+        False,
+        "add gradients up in float64, so that the number of processes changes no bit; 8 more bytes "
+        "a trained weight",
+        may_change=True,
+    )
     max_idle_updates: NonNegativeInt = key(
         50, "steps in a row with a gradient of 0 after which a run stops and says why; 0: never"
     )
@@ -66,6 +72,7 @@ class Settings:
     num_iterations: int = 1
     max_idle_updates: int = 0
     gradients_every: int = 0
+    exact_sums: bool = False
 
 
 class Reporter(Protocol):
@@ -104,8 +111,14 @@ def train(
     """
     start = checkpoints.resume(state)
     reporter.rewind(start)
-    given = settings.max_grad_norm, settings.num_iterations, settings.gradients_every
-    updater = Updater(state.trainable, state.optimizer, *given)
+    updater = Updater(
+        state.trainable,
+        state.optimizer,
+        settings.max_grad_norm,
+        settings.num_iterations,
+        settings.gradients_every,
+        settings.exact_sums,
+    )
     idle, saved = IdleCounter(settings.max_idle_updates), start
     with checkpoints.writer as writer:
         for step in range(start, settings.steps + 1):
@@ -170,7 +183,7 @@ def update(step: int, drawing: Drawing, updater: Updater, plan: Plan, lr: float)
     means, norm = updater.update(done, drawing.active, weights, drawing.batches, lr)
     numbers = {"lr": lr, "grad_norm": norm, **plan.schedule_values(step), **gradients}
     metrics = {**summary(weights, means), **numbers, **source_metrics(drawing.drawn)}
-    spent = cost(updater.trainable.device, drawing.batches, drawing.began, drawing.sampled)
+    spent = cost(updater.trainable.device, drawing)
     return {**metrics, **spent}
 
 
@@ -203,18 +216,15 @@ def summary(weights: Mapping[str, float], means: Mapping[str, Statistic]) -> dic
     return {"loss": loss, **values}
 
 
-def cost(
-    device: torch.device, batches: MicroBatches, began: float, sampled: float
-) -> dict[str, float]:
+def cost(device: torch.device, drawing: Drawing) -> dict[str, float]:
     """Return a step's cost: seconds to draw and to update, trained tokens a second, memory."""
     ended = time.perf_counter()
-    tokens = sum(
-        int(m.model_input().loss_mask.sum()) for micros in batches.values() for m in micros
-    )
+    batches = [part.batch.model_input() for part in drawing.drawn.values()]
+    tokens = sum(int(batch.loss_mask.sum()) for batch in batches)
     return {
-        "seconds/sources": sampled - began,
-        "seconds/update": ended - sampled,
-        "tokens_per_second": tokens_per_second(tokens, ended - began),
+        "seconds/sources": drawing.sampled - drawing.began,
+        "seconds/update": ended - drawing.sampled,
+        "tokens_per_second": tokens_per_second(tokens, ended - drawing.began),
         "memory_gib": memory_gib(device),
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators.polar.polar import PolarModel
@@ -36,6 +36,11 @@ class Trainable(Protocol):
     tokenizer: Any
     device: torch.device
     ranks: Ranks
+
+    @property
+    def net(self) -> nn.Module:
+        """What is called in a forward pass."""
+        ...
 
     def forward(self, batch: Any) -> Tensor:
         """Return the outputs for a batch."""
@@ -106,7 +111,7 @@ class TrainablePolar:
         self.precision = precision
         self.ranks = ranks
         # Dropout is off, so a resumed run needs no random state to give the same weights.
-        self.model = polar.model.to(device).eval()
+        self.model = self.net = polar.model.to(device).eval()
         self.tokenizer = polar.tokenizer
         self.device: torch.device = self.model.device
 
@@ -215,6 +220,7 @@ def save_folder(
     *,
     apart: bool = False,
     durable: bool = True,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Write a folder that `from_pretrained` loads, atomically; the weights as `dtype`.
 
@@ -223,6 +229,8 @@ def save_folder(
     apart: with a tied head as weights of its own. durable: as in `replacing_folder`. Raises
     OutputError.
     """
+    if not ranks.first:
+        return
     adapted = bool(adapted_layers(model))
     state = weights(model)
     named = str(model.dtype).removeprefix("torch.")

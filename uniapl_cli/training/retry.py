@@ -14,6 +14,8 @@ from uniapl_cli.errors import OutOfMemory
 from uniapl_cli.partition import pass_tokens
 from uniapl_cli.reasons import within_memory
 from uniapl_cli.tensors import Batch
+from uniapl_cli.training.dealing import padded_tokens
+from uniapl_cli.training.policy import Trainable
 
 log = logging.getLogger("uniapl")
 
@@ -36,27 +38,26 @@ def passing(phase: str, source: str, micros: Sequence[Batch]) -> AbstractContext
     return within_memory(problem, KEY)
 
 
-def padded_tokens(batch: Batch) -> int:
-    """Return the tokens that a pass over a batch computes."""
-    return len(batch.loss_mask) * max(1, int(batch.row_lengths().max()))
-
-
 def tried_twice(
     attempt: Callable[[MicroBatches], T],
     batches: MicroBatches,
-    device: torch.device,
+    trainable: Trainable,
     undo: Callable[[], None],
 ) -> tuple[T, MicroBatches]:
     """Return attempt(batches), and the micro-batches; where memory is refused, try at half once.
 
     `undo` forgets what an attempt left behind; the random state is put back too. Raises OutOfMemory
-    for the second attempt.
+    for the second attempt, and for the first where ranks hold parts of the weights: the others are
+    in the middle of it.
     """
+    device = trainable.device
     state = torch.get_rng_state()
     of_gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
     try:
         return attempt(batches), batches
     except OutOfMemory as error:  # whose traceback holds what had been computed until now
+        if trainable.ranks.sharded:
+            raise
         told = error.problem
     undo()
     gc.collect()
@@ -71,6 +72,6 @@ def tried_twice(
 
 def halved(micros: Sequence[Batch], device: torch.device) -> list[Batch]:
     """Return micro-batches of at most half the tokens of the largest, or of one row."""
-    tokens = max(1, max(map(padded_tokens, micros)) // 2)
+    tokens = max(1, max(map(padded_tokens, micros), default=1) // 2)
     price = pass_tokens(device.type)
     return [part for micro in micros for part in micro.split(tokens, price)]

@@ -15,7 +15,7 @@ from uniapl_cli.statistic import Statistic
 from uniapl_cli.training.accumulate import accumulate, gradient_norm
 from uniapl_cli.training.optim import Optimizer
 from uniapl_cli.training.policy import Trainable
-from uniapl_cli.training.retry import MicroBatches, tried_twice
+from uniapl_cli.training.retry import MicroBatches
 from uniapl_cli.training.terms import Term
 
 UPDATE_ADVICE = "Train an adapter (model.adapter), or set optim.kind=adamw8bit"
@@ -30,6 +30,7 @@ class Updater:
     max_grad_norm: float
     num_iterations: int = 1
     gradients_every: int = 0
+    exact_sums: bool = False
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -83,16 +84,7 @@ class Updater:
     def _accumulate(
         self, terms: Sequence[Term], weights: Mapping[str, float], batches: MicroBatches
     ) -> tuple[dict[str, Statistic], MicroBatches]:
-        """Make a gradient where there is none; at half the tokens where memory is refused."""
-
-        def attempt(micros: MicroBatches) -> dict[str, Statistic]:
-            return accumulate(self.trainable, terms, weights, micros)
-
-        def undo() -> None:
-            for parameter in self.parameters:
-                parameter.grad = None
-
-        return tried_twice(attempt, batches, self.trainable.device, undo)
+        return accumulate(self.trainable, terms, weights, batches, exact=self.exact_sums)
 
 
 def non_finite(step: int, norm: float, means: Mapping[str, Statistic]) -> TrainingError:
