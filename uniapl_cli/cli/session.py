@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,12 +46,6 @@ def session(
         with stopping(), joined(several) as ranks:
             load_plugins(plugins or ())
             yield ranks
-    except UniAPLError as error:
-        report(f"{error}")
-        if debug:
-            raise
-        tell(f"error: {error}")
-        raise _left(2) from None
     except KeyboardInterrupt as stop:
         notes = getattr(stop, "__notes__", ["repeat the command"])
         tell(f"stopped; {'; '.join(notes)}")
@@ -60,13 +55,16 @@ def session(
         # The reader of our output, such as `head`, has closed the pipe.
         sys.stdout = None
         raise typer.Exit(1) from None
-    except (OSError, RuntimeError, MemoryError) as error:
-        advice = _advice(error)
-        report(advice or f"{type(error).__name__}: {error}")
-        if debug or advice is None:
+    except Exception as error:
+        line = _line(error)
+        report(line or f"{type(error).__name__}: {error}")
+        if line is not None and not debug:
+            tell(f"error: {line}")
+            raise _left(2) from None
+        if not placed():
             raise
-        tell(f"error: {advice}")
-        raise _left(2) from None
+        tell(traceback.format_exc().rstrip())
+        raise _left(1) from None
 
 
 def _left(code: int) -> typer.Exit:
@@ -102,12 +100,14 @@ def tell(line: str) -> None:
     messages.print(line, soft_wrap=True)
 
 
-def _advice(error: Exception) -> str | None:
-    """Return what is wrong with the disk or the memory; None for a bug."""
+def _line(error: Exception) -> str | None:
+    """Return what is wrong with what the user gave, the disk or the memory; None for a bug."""
+    if isinstance(error, UniAPLError):
+        return str(error)
     if isinstance(error, OSError) and error.strerror:
         room = ". Make room, and repeat the command" if error.errno in FULL else ""
         return f"'{error.filename or 'the output'}': {error.strerror.lower()}{room}"
-    if is_refusal(error):
+    if isinstance(error, (OSError, RuntimeError, MemoryError)) and is_refusal(error):
         return (
             "the memory is full: lower training.micro_batch_tokens, generation.batch_tokens "
             "or discriminator.batch_tokens, and repeat the command; it goes on from its checkpoint"

@@ -76,6 +76,7 @@ class Job:
 
 def execute(job: Job) -> dict[str, Any]:
     """Run the loop, write the final model, and close the run directory."""
+    job.ranks.keep_log(job.run.path / "logs")
     if not job.ranks.first:
         return _execute(job, Tracking())
     with closing(job.run), tracking(job.config, job.run) as shown:

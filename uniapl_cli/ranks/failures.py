@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from uniapl_cli.errors import RunError, UniAPLError, first_line
 from uniapl_cli.runs.signals import Stopped
@@ -48,13 +49,14 @@ def as_error(failure: Failure) -> BaseException:
     return Stopped(signal.SIGINT) if failure.stopped else RankFailed(failure.message)
 
 
-def failure_of(error: BaseException, rank: int) -> Failure:
-    """Return what the others are told of this rank's end."""
+def failure_of(error: BaseException, rank: int, log: Path | None = None) -> Failure:
+    """Return what the others are told of this rank's end. log: where its own words are kept."""
     if isinstance(error, (RanksLost, RankFailed)):
         return Failure(rank, str(error))
     if isinstance(error, UniAPLError):
         return Failure(rank, f"rank {rank}: {error}")
     text = f"rank {rank}: {type(error).__name__}: {first_line(error)}"
+    text += f" ({log} has more)" if log else ""
     return Failure(rank, text, stopped=isinstance(error, KeyboardInterrupt))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
-
-from torch import Tensor, nn
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from uniapl_cli.errors import UniAPLError
 from uniapl_cli.ranks.options import ParallelOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 T = TypeVar("T")
 
@@ -38,6 +40,9 @@ class Ranks:
 
     def configure(self, device: str, options: ParallelOptions) -> None:
         """Make what weights and gradients go through, on this rank's device."""
+
+    def keep_log(self, folder: Path) -> None:
+        """Keep in a folder what each rank has to say: only the first one talks."""
 
     def share(self, items: Sequence[T]) -> list[T]:
         """Return this rank's items: every `world`-th."""

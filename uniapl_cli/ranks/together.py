@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -33,6 +37,7 @@ from uniapl_cli.ranks.options import ParallelOptions
 from uniapl_cli.ranks.ranks import Ranks
 from uniapl_cli.ranks.sums import sum_over
 from uniapl_cli.ranks.watch import Watch
+from uniapl_cli.runs.logs import RankLog
 from uniapl_cli.runs.signals import Interrupted, deaf
 
 T = TypeVar("T")
@@ -82,6 +87,8 @@ class Together(Ranks):
         )
         self.group: Any = None
         self.device = torch.device("cpu")
+        self.log = RankLog(self.rank)
+        logging.getLogger("uniapl").addHandler(self.log)
         self.watch = Watch(PrefixStore("uniapl", store), self.rank, self.world, ends)
         self.calls = Calls()
 
@@ -107,6 +114,11 @@ class Together(Ranks):
             self._wait(self.calls.begin(lambda: torch.cuda.set_device(self.device)), "the start")
         backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
         self.group = dist.new_group(backend=backend, timeout=timedelta(seconds=self.timeout))
+
+    def keep_log(self, folder: Path) -> None:
+        """Keep in a folder what each rank has to say: only the first one talks."""
+        self.log.open(folder)
+        self.log.keep(f"rank {self.rank} of {self.world}, process {os.getpid()}, on {self.device}")
 
     def gather(self, part: T, doing: str) -> list[T]:
         """Return every rank's part, in their order, on all of them; see `Ranks.gather`."""
@@ -224,7 +236,8 @@ class Together(Ranks):
             return
         with deaf():
             cause = self._cause(error)
-            self.watch.fail(failure_of(cause, self.rank))
+            self.log.keep("".join(traceback.format_exception(error)).rstrip())
+            self.watch.fail(failure_of(cause, self.rank, self.log.path))
         if cause is not error:
             raise cause from None
 

@@ -7,6 +7,7 @@ metrics.jsonl     a line a logged step
 samples.jsonl     rollouts with their rewards
 validation.jsonl  a line a validation
 best/             the model that was best at validation, with best.json
+logs/             what each of several processes has said
 checkpoints/      the state to resume from
 final/            the trained model; it exists only when the run has finished
 """
