@@ -11,7 +11,7 @@ def accumulated_means(trainable, terms, weights, batches, rows, reference=None):
     """
     tokens = {name: room(batch, rows) for name, batch in batches.items()}
     micros = prepare(trainable, terms, batches, tokens, reference)
-    return accumulate(trainable, terms, weights, micros)
+    return accumulate(trainable, terms, weights, micros)[0]
 
 
 def room(batch, rows):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -122,12 +122,12 @@ class LabelledBatch(Batch):
         ratios = self.mismatched_log_ratios(forward).double()
         return torch.stack([ratios.sum(), ratios.new_tensor(len(ratios))])
 
-    def completed(self, total: Tensor) -> LabelledBatch:
+    def completed(self, contributions: Sequence[Tensor]) -> LabelledBatch:
         """Return the batch with KTO's baseline.
 
         It is max(0, mean of log p / p_ref over the step's mismatched answers), as in TRL.
         """
-        ratios, count = total.tolist()
+        ratios, count = torch.stack([*contributions]).sum(0).tolist()
         baseline = torch.tensor(max(0.0, ratios / max(count, 1.0)), device=self.desirable.device)
         return replace(self, baseline=baseline)
 

@@ -82,14 +82,17 @@ class Batch(ABC):
         return self
 
     def contribution(self, forward: Callable[[Any], Tensor]) -> Tensor | None:
-        """Return what this adds to a sum over the whole step that each micro-batch needs, or None.
+        """Return what all micro-batches of a step have to know of this one; None: nothing.
 
         `forward` is the trained model's. Called before each update, without gradients.
         """
         return None
 
-    def completed(self, total: Tensor) -> Self:
-        """Return the batch with that sum, which is float64 and on the CPU: KTO's baseline."""
+    def completed(self, contributions: Sequence[Tensor]) -> Self:
+        """Return the batch with what it needs of all contributions of the step: KTO's baseline.
+
+        They are on the CPU, in no order.
+        """
         return self
 
     def emptied(self) -> Self:

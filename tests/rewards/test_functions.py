@@ -174,7 +174,7 @@ COMPARING = {
 
 @pytest.mark.parametrize(("name", "needs"), COMPARING.items())
 def test_a_row_without_what_is_compared_is_named(name, needs):
-    assert reward_functions[name].traits == needs
+    assert reward_functions[name].traits == {**needs, "shares": "groups"}
     function = bound(name, {}, discriminator=CachedDiscriminator(Lengths()))
     bare = replace(example("x"), response=None)
     rows = [bare, replace(bare, reference="so")]

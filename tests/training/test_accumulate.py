@@ -160,8 +160,8 @@ def test_a_prompt_without_anothers_answer_takes_no_part_in_ktos_baseline(new_pol
 
     def baseline(batch):
         prepared = prepare(policy, [kto], {"s": batch}, {"s": 99}, reference)
-        (micro,) = LabelledBatch.complete(prepared["s"], policy.forward)
-        return float(micro.baseline)
+        (micro,) = prepared["s"]
+        return float(micro.completed([micro.contribution(policy.forward)]).baseline)
 
     side = batches[0].mismatched
     gains = ((policy.forward(side) - reference.forward(side)) * side.loss_mask).sum(1).detach()
@@ -190,10 +190,11 @@ class Bounded(Batch):
     def to(self, device):
         return replace(self, numbers=self.numbers.to(device))
 
-    @classmethod
-    def complete(cls, micros, forward):
-        largest = max(float(micro.numbers.max()) for micro in micros)
-        return [replace(micro, largest=largest) for micro in micros]
+    def contribution(self, forward):
+        return self.numbers.max()
+
+    def completed(self, contributions):
+        return replace(self, largest=max(map(float, contributions)))
 
 
 class Scale:

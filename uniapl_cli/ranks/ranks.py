@@ -90,7 +90,7 @@ class Ranks:
         Each of `units` is a part of the network that is called once a forward pass.
         """
 
-    def reducing(self, net: nn.Module, last: bool) -> AbstractContextManager[None]:
+    def reducing(self, last: bool) -> AbstractContextManager[None]:
         """Return a block for one pass forward and back; `last`: whether an update follows it."""
         return nullcontext()
 

@@ -95,9 +95,9 @@ def accumulate(
     """
     ranks = trainable.ranks
     own = {source: [term for term in terms if term.source == source] for source in batches}
-    batches, totals = _contributions(trainable, batches)
+    batches, found = _contributions(trainable, batches)
     counts = {t.name: _sum(t.count(m) for m in batches[s]) for s in own for t in own[s]}
-    gathered = ranks.gather((counts, totals), "the update")
+    gathered = ranks.gather((counts, found), "the update")
     whole = {name: float(sum(part[name] for part, _ in gathered)) for name in counts}
     batches = _completed(batches, [part for _, part in gathered])
     gradient = GradientSum(trainable, exact)
@@ -155,30 +155,30 @@ def joined(ranks: Ranks, means: Means) -> Means:
 @torch.no_grad()
 def _contributions(
     trainable: Trainable, batches: MicroBatches
-) -> tuple[MicroBatches, dict[str, Tensor]]:
-    """Return this rank's part of what micro-batches need of the whole step, by source."""
+) -> tuple[MicroBatches, dict[str, list[Tensor]]]:
+    """Return what the whole step has to know of this rank's micro-batches, by source."""
 
-    def attempt(micros: MicroBatches) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
+    def attempt(micros: MicroBatches) -> dict[str, list[Tensor]]:
+        found: dict[str, list[Tensor]] = {}
         for source, micro in ((s, m) for s, parts in micros.items() for m in parts):
             with passing("forward pass", source, [micro]):
                 part = micro.contribution(trainable.forward)
             if part is not None:
-                part = part.double().cpu()
-                found[source] = found[source] + part if source in found else part
+                found.setdefault(source, []).append(part.cpu())
         return found
 
-    totals, batches = tried_twice(attempt, batches, trainable, undo=lambda: None)
-    return batches, totals
+    found, batches = tried_twice(attempt, batches, trainable, undo=lambda: None)
+    return batches, found
 
 
-def _completed(batches: MicroBatches, parts: Sequence[Mapping[str, Tensor]]) -> MicroBatches:
-    sources = {source for part in parts for source in part}
-    totals = {s: reduce(add, [part[s] for part in parts if s in part]) for s in sources}
+def _completed(
+    batches: MicroBatches, parts: Sequence[Mapping[str, Sequence[Tensor]]]
+) -> MicroBatches:
+    known: dict[str, list[Tensor]] = {}
+    for source, found in (item for part in parts for item in part.items()):
+        known.setdefault(source, []).extend(found)
     return {
-        source: [micro.completed(totals[source]) for micro in micros]
-        if source in totals
-        else micros
+        source: [m.completed(known[source]) for m in micros] if source in known else micros
         for source, micros in batches.items()
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators.polar.polar import PolarModel
@@ -36,11 +36,6 @@ class Trainable(Protocol):
     tokenizer: Any
     device: torch.device
     ranks: Ranks
-
-    @property
-    def net(self) -> nn.Module:
-        """What is called in a forward pass."""
-        ...
 
     def forward(self, batch: Any) -> Tensor:
         """Return the outputs for a batch."""
@@ -111,7 +106,7 @@ class TrainablePolar:
         self.precision = precision
         self.ranks = ranks
         # Dropout is off, so a resumed run needs no random state to give the same weights.
-        self.model = self.net = polar.model.to(device).eval()
+        self.model = polar.model.to(device).eval()
         self.tokenizer = polar.tokenizer
         self.device: torch.device = self.model.device
 

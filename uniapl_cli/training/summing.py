@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -20,16 +21,20 @@ class GradientSum:
     """
 
     def __init__(self, trainable: Trainable, exact: bool) -> None:
-        self.ranks, self.net = trainable.ranks, trainable.net
-        self.parameters = [p for p in trainable.model.parameters() if p.requires_grad]
+        self.trainable, self.ranks = trainable, trainable.ranks
         self.scale = self.ranks.world if self.ranks.sharded else 1
         self.exact = exact and not self.ranks.sharded  # its own reduction is in float64
         self.totals: dict[int, Tensor] = {}
 
+    @cached_property
+    def parameters(self) -> list[Tensor]:
+        """The trained weights."""
+        return [p for p in self.trainable.model.parameters() if p.requires_grad]
+
     @contextmanager
     def of_pass(self, last: bool) -> Iterator[None]:
         """Add the gradient of the pass in the block. last: whether it is this rank's last one."""
-        with self.ranks.reducing(self.net, last):
+        with self.ranks.reducing(last):
             yield
         if self.exact:
             for index, parameter in enumerate(self.parameters):
@@ -45,7 +50,7 @@ class GradientSum:
 
     def finish(self) -> None:
         """Add the other ranks' gradients. A parameter that is used on none of them has none."""
-        if self.ranks.sharded:
+        if self.ranks.sharded or (self.ranks.world == 1 and not self.exact):
             return
         if not self.exact:
             self.totals = {i: p.grad for i, p in enumerate(self.parameters) if p.grad is not None}
