@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+from uniapl_cli.ranks import ALONE, Ranks
 
 # Elements of a dot product that are converted to float64 at a time: 128 MiB a side.
 DOT_CHUNK = 2**24
@@ -40,21 +43,32 @@ def term_gradients(
 
 
 def gradient_report(
-    gradient_of: Callable[[str], list[Tensor]], names: Sequence[str]
+    gradient_of: Callable[[str], list[Tensor]], names: Sequence[str], ranks: Ranks = ALONE
 ) -> dict[str, float]:
     """Return `gradients/TERM`, the norms, and `gradients/cosine/A~B` of every two terms.
 
     `gradient_of(name)` computes a term's gradient, its weight included. One copy a term is kept on
-    the CPU, in the gradient's own precision. Cosines with a gradient of 0 are left out.
+    the CPU, in the gradient's own precision; where ranks hold parts, of this one's part. Cosines
+    with a gradient of 0 are left out.
     """
-    gradients = {name: [part.detach().cpu() for part in gradient_of(name)] for name in names}
-    norms = {name: math.sqrt(dot(parts, parts)) for name, parts in gradients.items()}
+    gradients = {name: [part.cpu() for part in map(_own, gradient_of(name))] for name in names}
+    pairs = list(combinations_with_replacement(names, 2))
+    found = torch.tensor([dot(gradients[a], gradients[b]) for a, b in pairs], dtype=torch.float64)
+    if ranks.sharded:
+        ranks.sum([found], "the report of gradients")
+    products = dict(zip(pairs, found.tolist(), strict=True))
+    norms = {name: math.sqrt(products[name, name]) for name in names}
     report = {f"gradients/{name}": norm for name, norm in norms.items()}
     for a, b in combinations(names, 2):
         if all(norm > 0 and math.isfinite(norm) for norm in (norms[a], norms[b])):
-            cosine = dot(gradients[a], gradients[b]) / (norms[a] * norms[b])
+            cosine = products[a, b] / (norms[a] * norms[b])
             report[f"gradients/cosine/{a}~{b}"] = max(-1.0, min(1.0, cosine))
     return report
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """Return this rank's part of a tensor, or the tensor where each rank has all of it."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor.detach()
 
 
 def dot(left: Sequence[Tensor], right: Sequence[Tensor]) -> float:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
@@ -27,9 +27,8 @@ def checkpoint_activations(model: Any, precision: Precision) -> None:
     if not layers:
         kind = type(model).__name__
         raise ModelError(f"{kind} has no layers that can be computed again", got=kind)
-    again = partial(forward_pass, precision, model.device)
     for layer in layers:
-        layer.forward = partial(_recomputed, layer.forward, again)
+        layer.forward = partial(_recomputed, layer.forward, precision)
 
 
 def outermost(module: nn.Module) -> list[Any]:
@@ -39,11 +38,17 @@ def outermost(module: nn.Module) -> list[Any]:
     return [layer for child in module.children() for layer in outermost(child)]
 
 
-def _recomputed(forward: Callable[..., Any], again: Any, *inputs: Any, **named: Any) -> Any:
+def _recomputed(
+    forward: Callable[..., Any], precision: Precision, *inputs: Any, **named: Any
+) -> Any:
     """Call a layer; where there will be a backward pass, keep its inputs only."""
     if not torch.is_grad_enabled():
         return forward(*inputs, **named)
     call = partial(forward, **named)
-    return checkpoint(
-        call, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), again())
-    )
+    # Of its inputs, as weights may wait elsewhere until they are needed.
+    device = next(value.device for value in inputs if isinstance(value, Tensor))
+
+    def contexts() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+        return nullcontext(), forward_pass(precision, device)
+
+    return checkpoint(call, *inputs, use_reentrant=False, context_fn=contexts)

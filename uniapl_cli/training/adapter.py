@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,9 +12,12 @@ import torch
 from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from uniapl_cli.errors import ModelError, unknown
 from uniapl_cli.options import Count, Options, key
+from uniapl_cli.ranks import ALONE, Ranks
+from uniapl_cli.training.weights import gathered
 
 ALL_LINEAR = "all-linear"
 NAME = "default"
@@ -107,21 +110,51 @@ def adapter_disabled(model: nn.Module) -> Iterator[None]:
             layer.enable_adapters(True)
 
 
-def merged(model: nn.Module) -> dict[str, Tensor]:
+class Update(nn.Module):
+    """What an adapter adds to a layer's weights, as a module: nothing in, the addition out."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self) -> Tensor:
+        """Return the addition, of the weights' shape."""
+        update: Tensor = self.layer.get_delta_weight(NAME)
+        return update
+
+
+@torch.no_grad()
+def merged(model: nn.Module, ranks: Ranks = ALONE) -> dict[str, Tensor]:
     """Return the weights with the adapter added to them, named as in the model without one.
 
-    Adapted layers are float32: bfloat16 would round small updates away.
+    Adapted layers are float32: bfloat16 would round small updates away. {} but on the first rank.
     """
-    adapter = {name for name, weight in model.named_parameters() if weight.requires_grad}
-    state = {
-        plain_name(name): value for name, value in model.state_dict().items() if name not in adapter
+    adapter = adapter_weights(model, ranks)
+    frozen = {
+        plain_name(name): value
+        for name, value in model.state_dict(keep_vars=True).items()
+        if not value.requires_grad
     }
-    for name, layer in adapted_layers(model).items():
+    state = gathered(frozen, ranks)
+    for name, layer in adapted_layers(model).items() if ranks.first else ():
         # peft adapts each parameter of a fused layer of experts by itself.
         weight = f"{plain_name(name)}.{getattr(layer, 'parameter_name', 'weight')}"
-        with torch.no_grad():
-            state[weight] = (state[weight].float() + layer.get_delta_weight(NAME)).cpu()
+        inside = {
+            f"layer.{other.removeprefix(f'{name}.')}": value
+            for other, value in adapter.items()
+            if other.startswith(f"{name}.")
+        }
+        update = functional_call(Update(layer), inside, ())
+        state[weight] = (state[weight].float() + update).cpu()
     return state
+
+
+def adapter_weights(model: nn.Module, ranks: Ranks = ALONE) -> dict[str, Tensor]:
+    """Return the adapter's weights by name, on the first rank; {} on others, or without one."""
+    if not adapted_layers(model):
+        return {}
+    own = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    return gathered(own, ranks)
 
 
 def plain_name(name: str) -> str:
@@ -129,14 +162,14 @@ def plain_name(name: str) -> str:
     return ".".join(part for part in name.split(".") if part != "base_layer")
 
 
-def save_adapter(folder: Path, model: Any) -> None:
-    """Write the adapter alone, as peft does.
+def save_adapter(folder: Path, model: Any, weights: Mapping[str, Tensor]) -> None:
+    """Write the adapter alone, as peft does. weights: `adapter_weights`.
 
     Beside the merged model, which loads without peft and can get an adapter of its own.
     """
     from peft import get_peft_model_state_dict
 
-    weights = get_peft_model_state_dict(model, adapter_name=NAME, save_embedding_layers=False)
-    named = {f"base_model.model.{name}": value.contiguous() for name, value in weights.items()}
+    plain = get_peft_model_state_dict(model, dict(weights), NAME, save_embedding_layers=False)
+    named = {f"base_model.model.{name}": value.contiguous() for name, value in plain.items()}
     model.peft_config[NAME].save_pretrained(folder)
     save_file(named, folder / "adapter_model.safetensors", metadata={"format": "pt"})

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field, Strict
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from uniapl_cli.errors import ModelError
 from uniapl_cli.options import Options, key
@@ -114,6 +115,13 @@ def adamw8bit(model: nn.Module, *, betas: Betas, eps: float, weight_decay: float
     from bitsandbytes.optim import AdamW8bit
 
     parameters = list(trained(model).values())
+    if any(isinstance(parameter, DTensor) for parameter in parameters):
+        raise ModelError(
+            "adamw8bit cannot update weights of which each process holds a part",
+            "Set optim.kind=adamw, or parallel.shard=none",
+            got="adamw8bit",
+            allowed=["adamw", "muon"],
+        )
     part = AdamW8bit(parameters, betas=betas, eps=eps, weight_decay=weight_decay)
     return Optimizer([(part, 1.0)])
 

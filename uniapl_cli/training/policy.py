@@ -22,11 +22,18 @@ from uniapl_cli.loading import (
     policy_class,
     processor_files,
 )
-from uniapl_cli.precision import DTYPES, Dtype, Precision, arithmetic, forward_pass
+from uniapl_cli.precision import DTYPES, Dtype, Precision, arithmetic
 from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.tensors import TokenBatch
-from uniapl_cli.training.adapter import adapted_layers, adapter_disabled, merged, save_adapter
-from uniapl_cli.training.scorer import Scorer
+from uniapl_cli.training.adapter import (
+    adapted_layers,
+    adapter_disabled,
+    adapter_weights,
+    merged,
+    save_adapter,
+)
+from uniapl_cli.training.scorer import PairScorer, Scorer
+from uniapl_cli.training.weights import cast, gathered, with_head_apart
 
 
 class Trainable(Protocol):
@@ -58,6 +65,7 @@ class Policy:
         with arithmetic(precision, self.device):  # attention may take no other dtype
             self.net = Scorer(model, Head(model), precision)
             check_causal(model)
+        ranks.wrap(self.net, self.net.units)
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere."""
@@ -67,13 +75,20 @@ class Policy:
     def export(self, folder: Path, dtype: torch.dtype) -> None:
         """Write a folder that vLLM loads: `save_folder` with the head apart, not kept for good."""
         named: Any = str(dtype).removeprefix("torch.")
-        save_folder(folder, self.model, self.tokenizer, named, apart=True, durable=False)
+        options: Any = {"apart": True, "durable": False, "ranks": self.ranks}
+        save_folder(folder, self.model, self.tokenizer, named, **options)
 
     def checkpoint(self, dtype: torch.dtype) -> dict[str, Tensor]:
-        """Return the weights that `export` writes, by the names they have there."""
+        """Return the weights that `export` writes, by the names they have there.
+
+        All ranks ask for them, and the first one gets them.
+        """
         from transformers.core_model_loading import revert_weight_conversion
 
-        state = with_head_apart(self.model, cast(weights(self.model), dtype))
+        state = weights(self.model, self.ranks)
+        if not self.ranks.first:
+            return {}
+        state = with_head_apart(self.model, cast(state, dtype))
         named: dict[str, Tensor] = revert_weight_conversion(self.model, state)
         return named
 
@@ -102,18 +117,18 @@ class TrainablePolar:
         *,
         ranks: Ranks = ALONE,
     ) -> None:
-        self.polar = polar
-        self.precision = precision
         self.ranks = ranks
         # Dropout is off, so a resumed run needs no random state to give the same weights.
         self.model = polar.model.to(device).eval()
         self.tokenizer = polar.tokenizer
         self.device: torch.device = self.model.device
+        self.net = PairScorer(polar, precision)
+        ranks.wrap(self.net, self.net.units)
 
     def forward(self, batch: PairBatch) -> Tensor:
         """Return (B, 2) scores."""
-        with forward_pass(self.precision, self.device):
-            return self.polar.forward(batch)
+        scores: Tensor = self.net(batch)
+        return scores
 
 
 def load_model(
@@ -165,15 +180,6 @@ def load_policy(
     return Policy(model, tokenizer, precision, ranks=ranks)
 
 
-def cast(state: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
-    """Return the weights as `dtype`; those that share memory do so afterwards."""
-    copies: dict[tuple[int, torch.Size], Tensor] = {}
-    for tensor in state.values():
-        if tensor.is_floating_point():
-            copies.setdefault((tensor.data_ptr(), tensor.shape), tensor.to(dtype))
-    return {n: copies.get((t.data_ptr(), t.shape), t) for n, t in state.items()}
-
-
 def set_dtype(config: Any, named: str) -> None:
     """Have a model's config, and those of its parts, say what the weights are kept in."""
     config.dtype = named
@@ -182,20 +188,11 @@ def set_dtype(config: Any, named: str) -> None:
             set_dtype(part, named)
 
 
-def weights(model: Any) -> Mapping[str, Tensor]:
-    """Return the weights by name, an adapter merged into them."""
-    state: Mapping[str, Tensor] = merged(model) if adapted_layers(model) else model.state_dict()
-    return state
-
-
-def with_head_apart(model: Any, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights of which the vocabulary head shares no memory with the embedding."""
-    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
-    apart = dict(state)
-    if head.weight is embedding.weight:
-        names = [name for name, module in model.named_modules() if module is head]
-        apart[f"{names[0]}.weight"] = apart[f"{names[0]}.weight"].clone()
-    return apart
+def weights(model: Any, ranks: Ranks = ALONE) -> Mapping[str, Tensor]:
+    """Return the weights by name, an adapter merged into them, on the first rank; {} on others."""
+    if adapted_layers(model):
+        return merged(model, ranks)
+    return gathered(model.state_dict(keep_vars=True), ranks)
 
 
 def untie(config: Any) -> None:
@@ -221,13 +218,13 @@ def save_folder(
 
     An adapter is merged into the weights, and also saved by itself in the subfolder `adapter`.
     The files of the processors are as they were. texts: further files by name, such as README.md.
-    apart: with a tied head as weights of its own. durable: as in `replacing_folder`. Raises
-    OutputError.
+    apart: with a tied head as weights of its own. durable: as in `replacing_folder`. All of the
+    model's ranks call it, and the first one writes. Raises OutputError.
     """
+    state, adapter = weights(model, ranks), adapter_weights(model, ranks)
     if not ranks.first:
         return
-    adapted = bool(adapted_layers(model))
-    state = weights(model)
+    adapted = bool(adapter)
     named = str(model.dtype).removeprefix("torch.")
     if dtype != "auto" or adapted:  # frozen weights may be bfloat16
         named = dtype if dtype != "auto" else "float32"
@@ -241,7 +238,7 @@ def save_folder(
         model.save_pretrained(scratch, state_dict=state)
         config.save_pretrained(scratch)
         if adapted:
-            save_adapter(scratch / "adapter", model)
+            save_adapter(scratch / "adapter", model, adapter)
         tokenizer.save_pretrained(scratch)
         for name, content in getattr(model, "processor_files", {}).items():
             (scratch / name).write_bytes(content)

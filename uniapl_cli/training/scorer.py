@@ -1,4 +1,4 @@
-"""A causal language model's pass over a batch, as one module."""
+"""A model's pass over a batch, as one module."""
 
 from __future__ import annotations
 
@@ -7,9 +7,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from uniapl_cli.batches import PairBatch
+from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.head import Head, backbone
 from uniapl_cli.precision import Precision, forward_pass
+from uniapl_cli.training.activations import outermost
 from uniapl_cli.training.logps import token_logps
+
+
+class Chosen(nn.Module):
+    """A vocabulary head as a module: hidden states -> the log-probabilities of chosen tokens."""
+
+    def __init__(self, head: Head) -> None:
+        super().__init__()
+        self.head, self.linear = head, head.linear
+
+    def forward(self, hidden: Tensor, targets: Tensor, temperature: float) -> Tensor:
+        """Return (N,) log-probabilities. hidden: (N, H), targets: (N,)."""
+        return token_logps(
+            hidden,
+            self.head.weight,
+            targets,
+            bias=self.head.bias,
+            finish=self.head.finish,
+            temperature=temperature,
+        )
 
 
 class Scorer(nn.Module):
@@ -21,13 +43,18 @@ class Scorer(nn.Module):
     def __init__(self, model: Any, head: Head, precision: Precision = "auto") -> None:
         super().__init__()
         self.model = model
-        self.head = head
+        self.head, self.chosen = head, Chosen(head)
         self.precision = precision
 
     @property
     def backbone(self) -> Any:
         """What the model has below its head."""
         return backbone(self.model)
+
+    @property
+    def units(self) -> list[nn.Module]:
+        """The parts that are called once a pass: what `Ranks.wrap` takes."""
+        return [*units(self.model), self.chosen]
 
     def forward(self, tokens: Tensor, loss_mask: Tensor, temperature: float) -> Tensor:
         """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere.
@@ -37,13 +64,30 @@ class Scorer(nn.Module):
         """
         with forward_pass(self.precision, tokens.device):
             hidden = self.backbone(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
-            chosen = token_logps(
-                hidden[loss_mask],
-                self.head.weight,
-                tokens[:, 1:][loss_mask],
-                bias=self.head.bias,
-                finish=self.head.finish,
-                temperature=temperature,
-            )
+            chosen = self.chosen(hidden[loss_mask], tokens[:, 1:][loss_mask], temperature)
         logps = torch.zeros(loss_mask.shape, dtype=torch.float32, device=hidden.device)
         return logps.masked_scatter(loss_mask, chosen)
+
+
+class PairScorer(nn.Module):
+    """A POLAR-format discriminator as a module: PairBatch -> scores (B, 2)."""
+
+    def __init__(self, polar: PolarModel, precision: Precision = "auto") -> None:
+        super().__init__()
+        self.polar, self.model = polar, polar.model
+        self.precision = precision
+
+    @property
+    def units(self) -> list[nn.Module]:
+        """The parts that are called once a pass: what `Ranks.wrap` takes."""
+        return units(self.model)
+
+    def forward(self, batch: PairBatch) -> Tensor:
+        """Return (B, 2) scores."""
+        with forward_pass(self.precision, batch.tokens.device):
+            return self.polar.forward(batch)
+
+
+def units(model: Any) -> list[nn.Module]:
+    """Return a transformers model's embedding and layers."""
+    return [model.get_input_embeddings(), *outermost(model)]
