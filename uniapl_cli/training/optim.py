@@ -111,9 +111,6 @@ def adamw8bit(model: nn.Module, *, betas: Betas, eps: float, weight_decay: float
 
     Weights of fewer than 4,096 numbers, such as norms, keep 32.
     """
-    require_package(optimizers.options("adamw8bit"))
-    from bitsandbytes.optim import AdamW8bit
-
     parameters = list(trained(model).values())
     if any(isinstance(parameter, DTensor) for parameter in parameters):
         raise ModelError(
@@ -122,6 +119,9 @@ def adamw8bit(model: nn.Module, *, betas: Betas, eps: float, weight_decay: float
             got="adamw8bit",
             allowed=["adamw", "muon"],
         )
+    require_package(optimizers.options("adamw8bit"))
+    from bitsandbytes.optim import AdamW8bit
+
     part = AdamW8bit(parameters, betas=betas, eps=eps, weight_decay=weight_decay)
     return Optimizer([(part, 1.0)])
 

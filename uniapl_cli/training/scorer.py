@@ -85,7 +85,7 @@ class PairScorer(nn.Module):
     def forward(self, batch: PairBatch) -> Tensor:
         """Return (B, 2) scores."""
         with forward_pass(self.precision, batch.tokens.device):
-            return self.polar.forward(batch)
+            return self.polar.forward(batch).clone()  # no view: what is hooked to it must stay
 
 
 def units(model: Any) -> list[nn.Module]:
