@@ -20,8 +20,7 @@ def replacing_folder(folder: Path, *, durable: bool = True) -> Iterator[Path]:
     What is in it has reached the disk by then, unless it need not be `durable`. A link stays, and
     what it leads to is replaced. Raises OutputError where the disk is full.
     """
-    place = folder.resolve() if folder.is_symlink() else folder
-    scratch = place.with_name(f".{place.name}.tmp")
+    place, scratch = _place(folder), scratch_of(folder)
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
@@ -44,6 +43,16 @@ def replacing_folder(folder: Path, *, durable: bool = True) -> Iterator[Path]:
         raise cannot_write(folder, reason) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def scratch_of(folder: Path) -> Path:
+    """Return what `replacing_folder` has filled, until it takes the place of `folder`."""
+    place = _place(folder)
+    return place.with_name(f".{place.name}.tmp")
+
+
+def _place(folder: Path) -> Path:
+    return folder.resolve() if folder.is_symlink() else folder
 
 
 def _put(scratch: Path, place: Path) -> None:

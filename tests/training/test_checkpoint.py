@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from uniapl_cli.errors import RunError, TrainingError
-from uniapl_cli.training import checkpoint
+from uniapl_cli.training import plain
 from uniapl_cli.training.checkpoint import Checkpoints
+from uniapl_cli.training.manifest import sums_of, write_manifest
 
 FILES = ["model.safetensors", "optimizer.pt", "state.json", "manifest.json"]
 
@@ -176,8 +177,7 @@ def test_what_the_sums_do_not_show_is_told_with_the_cure(
         parts.train().save(checkpoints, step)
     newest = checkpoints.folder / "step-00000002"
     REPAIRED[repair](newest)
-    sums = {name: checkpoint._sha256(newest / name) for name in FILES[:3]}
-    (newest / "manifest.json").write_text(json.dumps(sums))
+    write_manifest(newest, sums_of(newest, FILES[:3]))
     with pytest.raises(RunError) as caught:
         new_parts(1).resume(checkpoints)
     assert str(newest) in caught.value.problem and "Delete it" in caught.value.advice
@@ -222,18 +222,18 @@ def test_the_state_is_readable(new_parts, checkpoints):
     assert state == {"version": 2, "step": 2, "streams": {"rows": {"drawn": 4, "items": 5}}}
 
 
-@pytest.mark.parametrize("version", [None, 1, 3])
+@pytest.mark.parametrize("version", [None, 1, 4])
 def test_a_checkpoint_of_another_version_is_refused_and_changes_nothing(
     new_parts, checkpoints, monkeypatch, version
 ):
-    monkeypatch.setattr(checkpoint, "FORMAT", version)
+    monkeypatch.setattr(plain, "VERSION", version)
     new_parts().train().save(checkpoints, 1)
     monkeypatch.undo()
     other = new_parts(1)
     before = other.weights()
     with pytest.raises(RunError) as caught:
         other.resume(checkpoints)
-    assert (caught.value.got, caught.value.allowed) == (version, ("2",))
+    assert (caught.value.got, caught.value.allowed) == (version, ("2", "3"))
     assert same(other.weights(), before)
 
 

@@ -14,7 +14,7 @@ from uniapl_cli.objectives import objectives
 from uniapl_cli.outputs import OutputError
 from uniapl_cli.runs.signals import Interrupted
 from uniapl_cli.sources import SourceBatch
-from uniapl_cli.training import checkpoint
+from uniapl_cli.training import plain
 from uniapl_cli.training.accumulate import gradient_norm
 from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.loop import Settings, next_batches, train
@@ -175,7 +175,7 @@ def test_a_checkpoint_that_cannot_be_written_is_an_error_at_the_next_or_at_the_e
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(plain, "save_file", full)
     training = new_training()
     with pytest.raises(OutputError) as caught:
         training.run(save_every=save_every, beside=True)

@@ -11,6 +11,7 @@ import torch
 
 from uniapl_cli.errors import OutOfMemory
 from uniapl_cli.memory import spare_bytes
+from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.reasons import within_memory
 from uniapl_cli.training.staging import staged, tensors
 
@@ -19,6 +20,7 @@ log = logging.getLogger("uniapl")
 # Share of the memory that the copy may take, of what the steps so far have left free.
 FREE_SHARE = 0.5
 ADVICE = "Set run.checkpoint_beside=false"
+DOING = "writing a checkpoint"
 
 # Takes nested tensors, and a function to call between files.
 Write = Callable[[Any, Callable[[], None]], None]
@@ -36,6 +38,7 @@ class Writer:
         self._copy: Any = None
         self._thread: ThreadPoolExecutor | None = None
         self._writing: Future[None] | None = None
+        self._ranks = ALONE  # that write together
         self._stopped = False
 
     def __enter__(self) -> Writer:
@@ -60,10 +63,21 @@ class Writer:
                 log.warning("%s", error)
 
     def write(
-        self, state: Any, device: torch.device, write: Write, *, at_once: bool = False
+        self,
+        state: Any,
+        device: torch.device,
+        write: Write,
+        *,
+        at_once: bool = False,
+        ranks: Ranks = ALONE,
     ) -> None:
-        """Write nested tensors of a device, or have them written. Raises OutOfMemory."""
+        """Write nested tensors of a device, or have them written. Raises OutOfMemory.
+
+        ranks: those that write together, each a state of its own: all of them beside the steps, or
+        none.
+        """
         self.wait()
+        self._ranks = ranks
         if self._thread is not None and not at_once and self._stages(state):
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
@@ -79,26 +93,34 @@ class Writer:
             written.result()
 
     def check(self) -> None:
-        """Raise what went wrong in writing, as far as is known by now."""
-        if self._writing is not None and self._writing.done():
+        """Raise what went wrong in writing, as far as is known by now: on all ranks at once."""
+        if self._writing is not None and all(self._ranks.gather(self._writing.done(), DOING)):
             self.wait()
 
     def _stages(self, state: Any) -> bool:
         """Copy the state, if it is to be written beside the steps."""
         if self.beside is None and self._copy is None:
-            needed, spare = sum(t.nbytes for t in tensors(state)), spare_bytes()
+            needed = sum(t.nbytes for t in tensors(state)) * self._ranks.local_world
+            all_ranks = self._ranks.gather((needed, spare_bytes()), DOING)
+            needed, spare = max(all_ranks, key=lambda rank: rank[0] - FREE_SHARE * rank[1])
             if needed > FREE_SHARE * spare:
                 return self._in_the_step(f"{needed / 2**30:.1f} GiB, of {spare / 2**30:.1f} spare")
         if self.beside is False:
             return False
+        refused = self._copies(state)
+        if all(error is None for error in self._ranks.gather(refused, DOING)):
+            return True
+        if self.beside and refused is not None:
+            raise refused
+        return self._in_the_step("it was refused")
+
+    def _copies(self, state: Any) -> OutOfMemory | None:
         try:
             with within_memory(lambda: "in copying a checkpoint", "run.checkpoint_beside", ADVICE):
                 self._copy = staged(state, self._copy)
-        except OutOfMemory:
-            if self.beside:
-                raise
-            return self._in_the_step("it was refused")
-        return True
+        except OutOfMemory as error:
+            return error
+        return None
 
     def _in_the_step(self, why: str) -> bool:
         log.info("checkpoints are written between the steps: a copy would need memory (%s)", why)
