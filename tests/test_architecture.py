@@ -65,3 +65,28 @@ def test_whatever_is_loaded_says_that_it_trusts_no_code():
             if keywords.get("trust_remote_code", None if loads else "False") != "False":
                 wrong.append(f"{name}:{call.lineno}")
     assert wrong == []
+
+
+# Of torch's distributed checkpoint, what unpickles; the rest reads safetensors.
+UNPICKLE = {"FileSystemReader", "FsspecReader", "dcp_to_torch_save", "load_bytes", "Unpickler"}
+
+
+def test_nothing_that_is_read_is_unpickled_but_for_tensors():
+    """Each torch.load takes weights alone, and nothing else reads what torch has pickled.
+
+    What reads the pickles of Python, ruff forbids.
+    """
+    wrong, loads = [], 0
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            words = {getattr(node, field, None) for field in ("id", "attr", "name")}
+            module = node.module if isinstance(node, ast.ImportFrom) else None
+            if words & UNPICKLE or module == "torch.distributed.checkpoint.state_dict_loader":
+                wrong.append(f"{name}:{node.lineno}")
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                loads += 1
+                if "True" not in {
+                    ast.unparse(k.value) for k in node.keywords if k.arg == "weights_only"
+                }:
+                    wrong.append(f"{name}:{node.lineno}")
+    assert loads and wrong == []

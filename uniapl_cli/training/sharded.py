@@ -138,6 +138,7 @@ class _Writer(HuggingFaceStorageWriter):
     """Knows which files this rank has written."""
 
     files: tuple[str, ...] = ()
+    per_thread_copy_ahead = 0  # or a thread, whose GPU is the first one, would ask for its streams
 
     def write_data(self, plan: SavePlan, planner: SavePlanner) -> Any:
         """Write this rank's files."""
