@@ -143,11 +143,13 @@ class LabelledBatch(Batch):
 class PairBatch(Batch):
     """Pairs of sequences, padded on the right; the first of a pair should score higher.
 
-    tokens: (B, 2, L) ids. lengths: (B, 2); a score is read at a sequence's last token.
+    tokens: (B, 2, L) ids. lengths: (B, 2); a score is read at a sequence's last token. counts:
+    whether the pairs do.
     """
 
     tokens: Tensor
     lengths: Tensor
+    counts: bool = True
 
     def __post_init__(self) -> None:
         if self.tokens.dim() != 3 or self.tokens.shape[1] != 2:
@@ -157,8 +159,8 @@ class PairBatch(Batch):
 
     @property
     def loss_mask(self) -> Tensor:
-        """(B, 1) bool: every pair counts."""
-        return torch.ones(len(self.tokens), 1, dtype=torch.bool, device=self.tokens.device)
+        """(B, 1) bool: every pair counts, or none."""
+        return torch.full((len(self.tokens), 1), self.counts, device=self.tokens.device)
 
     def row_lengths(self) -> Tensor:
         """Return (B,): twice the longer sequence of each pair."""
@@ -167,8 +169,12 @@ class PairBatch(Batch):
     def take(self, rows: Tensor) -> PairBatch:
         """Return these pairs, without needless padding."""
         lengths = self.lengths[rows]
-        return PairBatch(self.tokens[rows, :, : int(lengths.max())], lengths)
+        return PairBatch(self.tokens[rows, :, : int(lengths.max())], lengths, self.counts)
+
+    def emptied(self) -> PairBatch:
+        """Return the batch with pairs that do not count."""
+        return replace(self, counts=False)
 
     def to(self, device: torch.device) -> PairBatch:
         """Return the batch on `device`."""
-        return PairBatch(self.tokens.to(device), self.lengths.to(device))
+        return PairBatch(self.tokens.to(device), self.lengths.to(device), self.counts)

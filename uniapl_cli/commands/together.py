@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import logging
+import math
+
+import torch
 
 from uniapl_cli.config.schema import Config
-from uniapl_cli.ranks import Ranks
+from uniapl_cli.loading.weights import read_headers
+from uniapl_cli.ranks import ALONE, Ranks
+from uniapl_cli.ranks.sharding_rule import bytes_to_train, resolve_shard
+from uniapl_cli.training.optim import optimizers
 
 log = logging.getLogger("uniapl")
 
 
 def together(ranks: Ranks, config: Config, location: str, device: str) -> None:
     """Have the ranks meet on their devices, as the section `parallel` says, and say how many."""
-    if ranks.world == 1:
+    if ranks is ALONE:
         return
-    ranks.configure(device, config.parallel)
-    log.info("%d processes train together", ranks.world)
+    sharded = is_sharded(ranks, config, location, device)
+    exact = config.training.exact_sums
+    ranks.configure(device, config.parallel, sharded=sharded, exact=exact)
+    how = "each holds a part of the weights" if sharded else "each holds all weights"
+    log.info("%d processes train together: %s", ranks.world, how)
+
+
+def is_sharded(ranks: Ranks, config: Config, location: str, device: str) -> bool:
+    """Whether each rank is to hold a part of the weights only; all find the same."""
+    shard = config.parallel.shard
+    if shard == "auto" and not device.startswith("cuda"):
+        shard = "none"
+    room = torch.cuda.get_device_properties(device).total_memory if shard == "auto" else 0
+    needed = 0
+    if shard == "auto":
+        numbers = sum(math.prod(header.shape) for header in read_headers(location).values())
+        state = int(optimizers.entry(config.optim).traits.get("state_bytes", 8))
+        lora = config.model.adapter is not None
+        needed = bytes_to_train(0, 4 * numbers, 0) if lora else bytes_to_train(numbers, 0, state)
+    return all(ranks.gather(resolve_shard(shard, needed, room, ranks.world) == "full", "the start"))

@@ -38,8 +38,13 @@ class Ranks:
         """Whether this is the one that writes the run's directory, and talks."""
         return self.rank == 0
 
-    def configure(self, device: str, options: ParallelOptions) -> None:
-        """Make what weights and gradients go through, on this rank's device."""
+    def configure(
+        self, device: str, options: ParallelOptions, *, sharded: bool, exact: bool
+    ) -> None:
+        """Make what weights and gradients go through, on this rank's device.
+
+        sharded: whether weights are to be. exact: whether their gradients are added up in float64.
+        """
 
     def keep_log(self, folder: Path) -> None:
         """Keep in a folder what each rank has to say: only the first one talks."""

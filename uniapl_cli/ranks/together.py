@@ -34,7 +34,7 @@ from uniapl_cli.ranks.failures import (
 )
 from uniapl_cli.ranks.launch import Place
 from uniapl_cli.ranks.options import ParallelOptions
-from uniapl_cli.ranks.ranks import Ranks
+from uniapl_cli.ranks.parts import Holders
 from uniapl_cli.ranks.sums import sum_over
 from uniapl_cli.ranks.watch import Watch
 from uniapl_cli.runs.logs import RankLog
@@ -64,13 +64,14 @@ class StoppedTogether(Interrupted):
     """Another rank is to stop, and so all do; every rank has heard it at the same gathering."""
 
 
-class Together(Ranks):
+class Together(Holders):
     """A rank of several. Used as a block, whose end waits for the others, or tells them why not.
 
     Objects are exchanged through gloo; weights and gradients by what fits the device.
     """
 
     def __init__(self, here: Place, ends: Callable[[Failure], None]) -> None:
+        super().__init__()
         self.rank, self.world = here.rank, here.world
         self.local_rank, self.local_world = here.local_rank, here.local_world
         self.timeout, self.step, self._round = JOIN, 0, 0
@@ -85,8 +86,6 @@ class Together(Ranks):
             world_size=self.world,
             timeout=LONGEST,
         )
-        self.group: Any = None
-        self.device = torch.device("cpu")
         self.log = RankLog(self.rank)
         logging.getLogger("uniapl").addHandler(self.log)
         self.watch = Watch(PrefixStore("uniapl", store), self.rank, self.world, ends)
@@ -106,9 +105,12 @@ class Together(Ranks):
                 got=late,
             ) from None
 
-    def configure(self, device: str, options: ParallelOptions) -> None:
-        """Make the group that weights and gradients go through, on a device."""
+    def configure(
+        self, device: str, options: ParallelOptions, *, sharded: bool, exact: bool
+    ) -> None:
+        """Make the group that weights and gradients go through; see `Ranks.configure`."""
         self.timeout, self.device = options.timeout, torch.device(device)
+        self.sharded, self.exact, self.offload = sharded, exact, options.offload
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
             self._wait(self.calls.begin(lambda: torch.cuda.set_device(self.device)), "the start")

@@ -79,7 +79,8 @@ class Updater:
             source = by_name[name].source
             self._accumulate([by_name[name]], weights, {source: batches[source]})
 
-        return gradient_report(term_gradients(self.parameters, add), list(by_name))
+        found = term_gradients(self.parameters, add)
+        return gradient_report(found, list(by_name), self.trainable.ranks)
 
     def _accumulate(
         self, terms: Sequence[Term], weights: Mapping[str, float], batches: MicroBatches
