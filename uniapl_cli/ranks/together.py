@@ -111,6 +111,7 @@ class Together(Holders):
         """Make the group that weights and gradients go through; see `Ranks.configure`."""
         self.timeout, self.device = options.timeout, torch.device(device)
         self.sharded, self.exact, self.offload = sharded, exact, options.offload
+        self.nets = []
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
             self._wait(self.calls.begin(lambda: torch.cuda.set_device(self.device)), "the start")
