@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,8 @@ def pretrain_polar(
         trainable = TrainablePolar(polar, device, config.precision, ranks=ranks)
         state = State(trainable, make_optimizer(config, trainable.model), {SOURCE: stream})
         sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}
-        ranks.of_first(lambda: open_run(run, config, device, inputs), "opening the directory")
+        opened = partial(open_run, run, config, device, inputs, ranks.world)
+        ranks.of_first(opened, "opening the run's directory")
         announce_arithmetic(config)
         execute(Job(config, run, method, lr, state, sources))
     if not ranks.first:

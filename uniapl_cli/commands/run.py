@@ -21,6 +21,7 @@ from uniapl_cli.config.schema import Config
 from uniapl_cli.config.secrets import safe_arguments
 from uniapl_cli.errors import RunError, ServerError
 from uniapl_cli.outputs import OutputError
+from uniapl_cli.ranks import Ranks
 from uniapl_cli.registry import KIND
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.runs.environment import environment
@@ -60,7 +61,9 @@ def earlier(run: RunDirectory) -> Config:
     return load(run.config, ["chat.template=null"] if run.inputs.exists() else [], schema=Config)
 
 
-def open_run(run: RunDirectory, config: Config, device: str, inputs: Inputs) -> None:
+def open_run(
+    run: RunDirectory, config: Config, device: str, inputs: Inputs, processes: int = 1
+) -> None:
     """Lock the run directory; write the config and the environment into a new one."""
     run.open()
     if not run.config.exists():
@@ -68,6 +71,7 @@ def open_run(run: RunDirectory, config: Config, device: str, inputs: Inputs) -> 
             command=safe_arguments(sys.argv[1:], Config),
             seed=config.seed,
             device=device,
+            processes=processes,
             sentences=splitter_name(),
         )
         run.write("environment.json", json.dumps(provenance, indent=1) + "\n")
@@ -103,12 +107,13 @@ def _whence(run: RunDirectory) -> str:
     return f"goes on from the checkpoint of step {step}" if step else "starts anew"
 
 
-def with_date(config: Config, run: RunDirectory) -> Config:
+def with_date(config: Config, run: RunDirectory, ranks: Ranks) -> Config:
     """Return the config with the date that templates write: its own, the run's, or today's."""
     if config.chat.date is not None:
         return config
     kept = earlier(run).chat.date if is_current(run) else None
-    chat = config.chat.model_copy(update={"date": kept or date.today().isoformat()})
+    today = ranks.of_first(lambda: date.today().isoformat(), "the start")
+    chat = config.chat.model_copy(update={"date": kept or today})
     return config.model_copy(update={"chat": chat})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
     method, lr = plan(config), learning_rate(config)
     check_packages(config)
     run = RunDirectory(Path(config.run.dir))
-    config, keys = with_date(config, run), keys_of_training(config, method)
+    config, keys = with_date(config, run, ranks), keys_of_training(config, method)
     config.require_filled(*(key.partition(".")[0] for key in keys))
     check_validation(config, method)
     check_directory(run, config, keys)
@@ -111,7 +112,8 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
     sources = make_sources(config, method, shared)
     validation = make_validation(config, method, run, heldout, context, shared)
     state = State(policy, make_optimizer(config, policy.model), streams)
-    ranks.of_first(lambda: open_run(run, config, device, inputs), "opening the run's directory")
+    opened = partial(open_run, run, config, device, inputs, ranks.world)
+    ranks.of_first(opened, "opening the run's directory")
     announce_arithmetic(config)
     return execute(Job(config, run, method, lr, state, sources, reference, validation))
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from uniapl_cli.ranks import ALONE
 from uniapl_cli.training.policy import Trainable
 
 
@@ -50,7 +51,7 @@ class GradientSum:
 
     def finish(self) -> None:
         """Add the other ranks' gradients. A parameter that is used on none of them has none."""
-        if self.ranks.sharded or (self.ranks.world == 1 and not self.exact):
+        if self.ranks.sharded or (self.ranks is ALONE and not self.exact):
             return
         if not self.exact:
             self.totals = {i: p.grad for i, p in enumerate(self.parameters) if p.grad is not None}
