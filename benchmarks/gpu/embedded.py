@@ -63,8 +63,16 @@ def files(bench: Bench) -> dict[str, Path]:
 
 def train(bench: Bench, method: str, run: Path, *overrides: str, steps: int = 2) -> Path:
     """Train a method on the embedded world, on the device; return the run directory."""
+    uniapl(*training(bench, method, run, *overrides, steps=steps))
+    return run
+
+
+def training(
+    bench: Bench, method: str, run: Path, *overrides: str, steps: int = 2
+) -> tuple[str, ...]:
+    """Return the words of the command."""
     paths, size = files(bench), bench.pick(8, 4)
-    uniapl(
+    return (
         "train", method, "--config", f"tiny:{method}",
         *bench.where, f"run.dir={run}", f"training.steps={steps}",
         f"data.demonstrations={paths['good']}", f"data.prompts={paths['good']}",
@@ -74,7 +82,6 @@ def train(bench: Bench, method: str, run: Path, *overrides: str, steps: int = 2)
         "training.micro_batch_tokens=400", f"sampling.max_new_tokens={bench.pick(48, 16)}",
         *overrides,
     )  # fmt: skip
-    return run
 
 
 def batch(rows: int) -> TokenBatch:

@@ -10,6 +10,7 @@ from benchmarks.gpu.generation import generation
 from benchmarks.gpu.logps import logps
 from benchmarks.gpu.machine import ceilings, env
 from benchmarks.gpu.polar import polar
+from benchmarks.gpu.ranks import ranks
 from benchmarks.gpu.runs import methods, tiny
 from benchmarks.gpu.smollm2 import smollm2
 from benchmarks.gpu.training import grpo, sft
@@ -24,6 +25,7 @@ SECTIONS: dict[str, tuple[Callable[[Bench], None], float]] = {
     "tiny": (tiny, 40),
     "polar": (polar, 60),
     "methods": (methods, 45),
+    "ranks": (ranks, 60),
     "smollm2": (smollm2, 200),
     "continuous": (continuous, 75),
 }

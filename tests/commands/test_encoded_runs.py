@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from uniapl_cli.commands import reading, train
+from uniapl_cli.commands import job, reading
 from uniapl_cli.config.methods import METHODS
 from uniapl_cli.files import write_rows
 from uniapl_cli.runs.signals import Stopped
@@ -38,7 +38,7 @@ def test_weights_are_the_same_with_without_and_from_the_cache(
 def test_a_resume_from_the_cache_goes_on_as_without(train_tiny, weights, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "LEAST_ROWS", 1)
     without = train_tiny("unified", "without", "data.cache=null")
-    whole, steps = train.run_loop, count()
+    whole, steps = job.run_loop, count()
 
     def stopped(*arguments, **options):
         settings = arguments[5]
@@ -47,7 +47,7 @@ def test_a_resume_from_the_cache_goes_on_as_without(train_tiny, weights, tmp_pat
         whole(*arguments[:5], replace(settings, steps=2), *arguments[6:], **options)
         raise Stopped(15)
 
-    monkeypatch.setattr(train, "run_loop", stopped)
+    monkeypatch.setattr(job, "run_loop", stopped)
     with pytest.raises(Stopped):
         train_tiny("unified", "resumed", cache(tmp_path))
     assert weights(train_tiny("unified", "resumed", cache(tmp_path))) == weights(without)

@@ -32,6 +32,7 @@ from uniapl_cli.commands import (
     filter_gt,
     harness,
     heldout,
+    job,
     logprobs,
     measured,
     model_folder,
@@ -242,7 +243,7 @@ def built(files: Path) -> Iterator[list[Any]]:
             patch.setattr(module, "load_pretrained", copied(module.load_pretrained))
         patch.setattr(reading, "Cache", note())
         patch.setattr(train, "context_length", cache(train.context_length))
-        patch.setattr(train, "run_loop", note(True))
+        patch.setattr(job, "run_loop", note(True))
         patch.setattr(model_folder, "save_folder", saving)
         patch.setattr(train, "open_run", note())
         patch.setattr(train, "check_trackers", lambda config: None)

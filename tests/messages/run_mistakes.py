@@ -22,7 +22,7 @@ from torch import OutOfMemoryError
 
 from uniapl_cli import load_config
 from uniapl_cli.appending import AppendOnlyRows
-from uniapl_cli.cli.session import _advice
+from uniapl_cli.cli.session import line_of
 from uniapl_cli.commands.status import status
 from uniapl_cli.commands.track import check_trackers, track
 from uniapl_cli.config.render import to_yaml
@@ -268,9 +268,9 @@ def plugin(code: str, name: str) -> None:
 
 MISTAKES: dict[str, Mistake] = {
     "machine, no room": Mistake(
-        lambda: _advice(OSError(errno.ENOSPC, "No space left on device", "run/metrics.jsonl"))
+        lambda: line_of(OSError(errno.ENOSPC, "No space left on device", "run/metrics.jsonl"))
     ),
-    "machine, no room on the GPU": Mistake(lambda: _advice(OutOfMemoryError())),
+    "machine, no room on the GPU": Mistake(lambda: line_of(OutOfMemoryError())),
     **{f"health, {name}": Mistake(partial(health, metrics)) for name, metrics in UNHEALTHY.items()},
     "health, clipped at every step": Mistake(partial(health, {"grad_norm": 40.0}, since=1)),
     "health, held-out rows get worse": Mistake(overoptimised),

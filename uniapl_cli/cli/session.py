@@ -56,7 +56,7 @@ def session(
         sys.stdout = None
         raise typer.Exit(1) from None
     except Exception as error:
-        line = _line(error)
+        line = line_of(error)
         report(line or f"{type(error).__name__}: {error}")
         if line is not None and not debug:
             tell(f"error: {line}")
@@ -100,7 +100,7 @@ def tell(line: str) -> None:
     messages.print(line, soft_wrap=True)
 
 
-def _line(error: Exception) -> str | None:
+def line_of(error: Exception) -> str | None:
     """Return what is wrong with what the user gave, the disk or the memory; None for a bug."""
     if isinstance(error, UniAPLError):
         return str(error)
