@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 import torch.distributed as dist
 
-from uniapl_cli.errors import RunError
+from uniapl_cli.errors import UniAPLError
+from uniapl_cli.ranks.failures import RankFailed, RanksLost, failure_of, of_rank
 from uniapl_cli.ranks.ranks import Ranks
 
 T = TypeVar("T")
@@ -21,51 +23,52 @@ class Beside:
     """
 
     def __init__(self, ranks: Ranks) -> None:
-        self.first, self.world = ranks.first, ranks.world
-        self.group = dist.new_group(backend="gloo")
-        self._heard: BaseException | None = None
+        self.rank, self.world, self.first = ranks.rank, ranks.world, ranks.first
+        self.group = dist.new_group(backend="gloo", timeout=timedelta(seconds=ranks.timeout))
+        self._heard: UniAPLError | None = None
 
     def gather(self, part: T) -> list[T]:
         """Return every rank's part, in their order, on all of them.
 
-        Raises what another one's `told` has met, and RunError where one is gone or late.
+        Raises what another one's `told` has met, and RanksLost where one is gone or late.
         """
-        parts, errors = self._exchange(part, None)
-        self._heard = next((error for error in errors if error is not None), None)
-        if self._heard is not None:
-            raise self._heard
-        return parts
+        met = self._exchange(part)
+        for rank, (_, error) in enumerate(met):
+            if error is not None:
+                self._heard = error if isinstance(error, RankFailed) else of_rank(rank, error)
+                raise self._heard
+        return [part for part, _ in met]
 
     @contextmanager
     def told(self) -> Iterator[None]:
         """Have the other ranks raise, where they gather next, what the block raises on this one."""
         try:
             yield
-        except Lost:
+        except RanksLost:
             raise
         except Exception as error:
-            if error is not self._heard:
-                self._exchange(None, error)
+            if isinstance(error, UniAPLError):
+                if error is not self._heard:
+                    self._exchange(None, error)
+            else:
+                self._exchange(None, RankFailed(failure_of(error, self.rank).message))
             raise
 
     @contextmanager
     def reached(self) -> Iterator[None]:
-        """Raise RunError where another rank is gone or late for what the block does together."""
+        """Raise RanksLost where another rank is gone or late for what the block does together."""
         try:
             yield
         except RuntimeError as error:
-            raise Lost(
-                "another process of this training is gone, or did not come, while a checkpoint "
-                "was written",
-                "The same command goes on from the one before",
+            raise RanksLost(
+                "another rank has ended, or did not come, while a checkpoint was written",
+                "Repeat the command: it goes on from the newest checkpoint",
             ) from error
 
-    def _exchange(self, part: T, error: Exception | None) -> tuple[list[T], list[Exception | None]]:
-        met: list[tuple[T, Exception | None]] = [(part, None)] * self.world
+    def _exchange(
+        self, part: T, error: UniAPLError | None = None
+    ) -> list[tuple[T, UniAPLError | None]]:
+        met: list[tuple[T, UniAPLError | None]] = [(part, None)] * self.world
         with self.reached():
             dist.all_gather_object(met, (part, error), group=self.group)
-        return [part for part, _ in met], [error for _, error in met]
-
-
-class Lost(RunError):
-    """Another rank cannot be told anything any more."""
+        return met

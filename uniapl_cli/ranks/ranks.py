@@ -24,13 +24,15 @@ class Ranks:
     named here depends on how many there are.
 
     rank: its number, from 0. world: how many there are; local_rank and local_world count those of
-    this machine. sharded: whether each holds a part of the trained weights only. step: the steps
-    done so far, for messages. agreed: how often all have been stopped together.
+    this machine. sharded: whether each holds a part of the trained weights only. timeout: seconds
+    after which one that does not come is given up. step: the steps done so far, for messages.
+    agreed: how often all have been stopped together.
     """
 
     rank = local_rank = 0
     world = local_world = 1
     sharded = False
+    timeout = 1800.0
     step = agreed = 0
 
     @property

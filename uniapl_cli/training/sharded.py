@@ -106,7 +106,7 @@ def write(
 ) -> None:
     """Write this rank's files of a checkpoint; `go_on` is called between them."""
     files = _file_numbers(parts, group.world)
-    writer = _Writer(str(scratch), files, save_distributed=True)
+    writer = _Writer(scratch, files)
     planner = _SavePlanner(flatten_state_dict=False, flatten_sharded_tensors=False)
     try:
         with group.reached():
@@ -138,7 +138,10 @@ class _Writer(HuggingFaceStorageWriter):
     """Knows which files this rank has written."""
 
     files: tuple[str, ...] = ()
-    per_thread_copy_ahead = 0  # or a thread, whose GPU is the first one, would ask for its streams
+
+    def __init__(self, folder: Path, files: dict[str, int]) -> None:
+        super().__init__(str(folder), files, save_distributed=True)
+        self.per_thread_copy_ahead = 0  # or a thread would ask for streams: of the first GPU
 
     def write_data(self, plan: SavePlan, planner: SavePlanner) -> Any:
         """Write this rank's files."""

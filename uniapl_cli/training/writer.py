@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from typing import Any
 
 import torch
@@ -91,8 +90,7 @@ class Writer:
         if self._writing is not None:
             wait([self._writing])
             written, self._writing = self._writing, None
-            with suppress(Dropped):  # here, or on another rank, which is about to end
-                written.result()
+            written.result()
 
     def check(self) -> None:
         """Raise what went wrong in writing, as far as is known by now: on all ranks at once."""
