@@ -206,6 +206,24 @@ def sampled(new: Any, folder: Path) -> dict[str, Any]:
     return found | gradients(policy)
 
 
+def served(new: Any, folder: Path) -> dict[str, Any]:
+    """Bring weights to servers, and try them with others meanwhile; the first rank does, alone."""
+    from uniapl_cli.generation.served.fingerprint import fingerprint
+    from uniapl_cli.generation.served.perturbing import perturbed
+
+    policy = policy_of("llama", new())
+    found: dict[str, Any] = {}
+    with policy.ranks.whole(policy.net), torch.no_grad():
+        if policy.ranks.first:
+            found["before"] = fingerprint(policy.model)
+            with perturbed(policy.model):
+                found["moved"] = policy.forward(batch_of())
+            found["after"] = fingerprint(policy.model)
+            policy.export(folder / "served", torch.bfloat16)
+    accumulate(policy)
+    return found | gradients(policy)
+
+
 def saved(new: Any, folder: Path) -> dict[str, Any]:
     from uniapl_cli.training.policy import save_folder
 
@@ -300,6 +318,7 @@ CASES: dict[str, Callable[..., dict[str, Any]]] = {
             offloaded,
             exact,
             sampled,
+            served,
             saved,
             adapted,
             adapted_small,

@@ -110,6 +110,17 @@ def test_where_weights_are_whole_the_same_is_sampled_and_read(parts, whole):
         assert all(found[name].equal(expected[name]) for name in [*passes, "read"])
 
 
+def test_one_rank_alone_brings_whole_weights_to_servers(parts, whole, folder):
+    expected, found = whole("served"), parts[0]["served"]
+    assert found["before"] == found["after"] == expected["before"]
+    assert found["moved"].equal(expected["moved"])
+    files = [folder / side / "served" / "model.safetensors" for side in ("whole", "parts")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    names = [name for name in expected if name not in ("before", "moved", "after")]
+    for one in parts:
+        assert all(one["served"][name].equal(one["llama"][name]) for name in names)
+
+
 def test_what_is_learnt_after_sampling_is_the_same(parts, whole):
     names = whole("llama-tied").keys()
     for found in parts:
@@ -118,14 +129,14 @@ def test_what_is_learnt_after_sampling_is_the_same(parts, whole):
 
 def test_folders_are_the_same_to_the_bit(parts, whole, folder):
     """In all dtypes, with a tied head, with experts, and an adapter merged and by itself."""
-    for case in ("saved", "adapted", "adapted_small"):
+    for case in ("saved", "served", "adapted", "adapted_small"):
         whole(case)
     files = [
         path.relative_to(folder / "whole")
         for path in (folder / "whole").rglob("*")
         if path.is_file()
     ]
-    assert len([path for path in files if path.suffix == ".safetensors"]) == 9 + 4
+    assert len([path for path in files if path.suffix == ".safetensors"]) == 10 + 4
     for path in files:
         if path.name == "adapter_config.json":  # has a set in it, whose order is a process's own
             continue

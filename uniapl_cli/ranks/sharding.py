@@ -94,36 +94,42 @@ def whole(net: nn.Module) -> Iterator[None]:
     """Have all of a network here within the block, where ranks may call any part of it unequally.
 
     All ranks begin and end together, in the same order; a block within another does nothing. What
-    is made of the weights is to be read before the end. No gradients.
+    is made of the weights is to be read before the end, and changes of them are lost with it. No
+    gradients.
     """
-    hooks = [place for unit in _units(net) for place in _hooks(unit)]
-    if not hooks:
+    units = _units(net)
+    if not any(isinstance(weight, DTensor) for weight in net.parameters()):
         yield
         return
-    for unit in _units(net):
-        unit.unshard()
-    kept = [(table, dict(table)) for table, _ in hooks]
+    hooks = list(_hooks(net))
+    assert len(hooks) >= 2 * len(units), "torch's own, before and after each unit's call"
+    tables = [(table, dict(table)) for table in {id(table): table for table, _ in hooks}.values()]
     try:
+        for unit in units:
+            unit.unshard()
         for table, key in hooks:
             del table[key]
         yield
     finally:
-        for table, before in kept:
-            added = {key: hook for key, hook in table.items() if key not in before}
+        for table, before in tables:
+            since = {key: hook for key, hook in table.items() if key not in before}
             table.clear()
-            table.update(before | added)
-        for unit in _units(net):
+            table.update(before | since)
+        for unit in units:
             unit.reshard()
 
 
-def _hooks(unit: Any) -> list[tuple[dict[int, Any], int]]:
-    """Return where the calls are kept by which torch brings a unit together, and parts it."""
-    return [
-        (table, key)
-        for table in (unit._forward_pre_hooks, unit._forward_hooks)
-        for key, hook in table.items()
-        if hook.__module__.startswith("torch.distributed.fsdp")
-    ]
+def _hooks(net: nn.Module) -> Iterator[tuple[dict[int, Any], int]]:
+    """Yield where the functions are kept by which torch brings weights together, and parts them.
+
+    It does so at each unit's call, and parts them where a state_dict is asked for.
+    """
+    for module in net.modules():
+        others: tuple[Any, ...] = module._forward_pre_hooks, module._forward_hooks
+        for table in (*others, module._state_dict_pre_hooks):
+            for key, hook in table.items():
+                if hook.__module__.startswith("torch.distributed.fsdp"):
+                    yield table, key
 
 
 def full(tensor: Tensor) -> Tensor:
