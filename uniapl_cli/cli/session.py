@@ -43,7 +43,7 @@ def session(
 
     set_up_logging()
     try:
-        with stopping(), joined(several) as ranks:
+        with stopping(), joined(several, _line) as ranks:
             load_plugins(plugins or ())
             yield ranks
     except KeyboardInterrupt as stop:
@@ -54,7 +54,7 @@ def session(
     except BrokenPipeError:
         # The reader of our output, such as `head`, has closed the pipe.
         sys.stdout = None
-        raise typer.Exit(1) from None
+        raise _left(1) from None
     except Exception as error:
         line = line_of(error)
         report(line or f"{type(error).__name__}: {error}")
@@ -76,7 +76,8 @@ def _left(code: int) -> typer.Exit:
 
     if placed():
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            if stream is not None:
+                stream.flush()
         os._exit(code)
     return typer.Exit(code)
 
@@ -100,7 +101,7 @@ def tell(line: str) -> None:
     messages.print(line, soft_wrap=True)
 
 
-def line_of(error: Exception) -> str | None:
+def line_of(error: BaseException) -> str | None:
     """Return what is wrong with what the user gave, the disk or the memory; None for a bug."""
     if isinstance(error, UniAPLError):
         return str(error)

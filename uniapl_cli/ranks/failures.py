@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from uniapl_cli.errors import RunError, UniAPLError, first_line
+from uniapl_cli.errors import RunError, UniAPLError, first_line, without_secrets
 from uniapl_cli.runs.signals import Stopped
 
 # What gloo, NCCL and torch's store say of a connection.
@@ -28,7 +28,7 @@ class RankFailed(RunError):
 
 
 class RanksLost(RunError):
-    """Other ranks have ended without a word, or do not come."""
+    """Other ranks, `got`, have ended without a word, or do not come."""
 
 
 def named(ranks: Sequence[int]) -> str:
@@ -49,15 +49,25 @@ def as_error(failure: Failure) -> BaseException:
     return Stopped(signal.SIGINT) if failure.stopped else RankFailed(failure.message)
 
 
-def failure_of(error: BaseException, rank: int, log: Path | None = None) -> Failure:
-    """Return what the others are told of this rank's end. log: where its own words are kept."""
+def failure_of(
+    error: BaseException, rank: int, said: str | None = None, log: Path | None = None
+) -> Failure:
+    """Return what the others are told of this rank's end.
+
+    said: what it says of it itself; None of a bug, of which `log` keeps the traceback.
+    """
     if isinstance(error, (RanksLost, RankFailed)):
         return Failure(rank, str(error))
-    if isinstance(error, UniAPLError):
-        return Failure(rank, f"rank {rank}: {error}")
-    text = f"rank {rank}: {type(error).__name__}: {first_line(error)}"
+    if said is not None:
+        return Failure(rank, f"rank {rank}: {said}")
+    text = f"rank {rank}: {type(error).__name__}: {without_secrets(first_line(error))}"
     text += f" ({log} has more)" if log else ""
     return Failure(rank, text, stopped=isinstance(error, KeyboardInterrupt))
+
+
+def is_same(failure: Failure, said: str | None) -> bool:
+    """Whether another rank has failed for the reason that this one says."""
+    return said is not None and failure.message == f"rank {failure.rank}: {said}"
 
 
 def is_broken(error: BaseException) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from uniapl_cli.errors import RunError
@@ -20,19 +20,19 @@ def placed() -> bool:
 
 
 @contextmanager
-def joined(several: bool) -> Iterator[Ranks]:
+def joined(several: bool, said: Callable[[BaseException], str | None]) -> Iterator[Ranks]:
     """Join the others while the block runs, where a launcher has started this as one of them.
 
-    several: whether what runs in the block can be done by several. All but the first are quiet.
+    several: whether what runs in the block can be done by several. said: returns what is said of an
+    error; None of a bug. All but the first are quiet, unless that is gone.
     Raises RunError where it cannot, and for ranks that do not start.
     """
     here = place()
     if here is None or (here.world == 1 and not several):
         yield ALONE
         return
-    if here.rank > 0:
-        be_quiet()
     if not several:
+        be_quiet(here.rank > 0)
         raise RunError(
             f"this command is done by one process, and a launcher has started {here.world}",
             "Type it without torchrun; train and pretrain-polar are for several",
@@ -40,7 +40,9 @@ def joined(several: bool) -> Iterator[Ranks]:
         )
     from uniapl_cli.ranks.together import Together
 
-    with Together(here, _ends) as ranks:
+    together = Together(here, said, _ends)
+    be_quiet(here.rank > 0)
+    with together as ranks:
         yield ranks
 
 

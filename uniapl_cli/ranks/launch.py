@@ -62,6 +62,12 @@ def _read(environment: Mapping[str, str], names: tuple[str, str, str, str]) -> P
     return here
 
 
+def host(environment: Mapping[str, str] = os.environ) -> str:
+    """Return who answers at the address where the ranks meet."""
+    launched = environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    return "the launcher" if launched else "rank 0"
+
+
 def report(message: str) -> None:
     """Tell torchrun why this process has failed, in its own form; others need not know."""
     path, seconds = os.environ.get(ERROR_FILE), str(int(time.time()))

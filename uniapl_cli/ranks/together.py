@@ -18,36 +18,36 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed import PrefixStore  # type: ignore[attr-defined]
-from torch.distributed.rendezvous import rendezvous
 
 from uniapl_cli.errors import RunError, UniAPLError
 from uniapl_cli.ranks.calls import Calls
 from uniapl_cli.ranks.failures import (
-    Failure,
-    RankFailed,
     RanksLost,
     as_error,
     failure_of,
     is_broken,
-    named,
     of_rank,
 )
+from uniapl_cli.ranks.inquest import Inquest
 from uniapl_cli.ranks.launch import Place
+from uniapl_cli.ranks.meeting import make_group, meet
 from uniapl_cli.ranks.options import ParallelOptions
 from uniapl_cli.ranks.parts import Holders
 from uniapl_cli.ranks.sums import sum_over
 from uniapl_cli.ranks.watch import Watch
+from uniapl_cli.runs.console import be_quiet, messages
 from uniapl_cli.runs.logs import RankLog
-from uniapl_cli.runs.signals import Interrupted, deaf
+from uniapl_cli.runs.signals import Interrupted, StoppedAtOnce, deaf
 
 T = TypeVar("T")
 
-# Seconds for all ranks to start: they import the same libraries from the same disk.
-JOIN = 600.0
-# The group that objects go through waits no shorter than any timeout of ours.
-LONGEST = timedelta(days=8)
 # Seconds between two looks at whether another rank has failed, while this one waits.
 POLL = 0.2
+
+
+# What is done before the steps and after them.
+AROUND = ("the start", "opening the run's directory", "loading a checkpoint")
+AROUND += ("the reports of earlier steps", "saving the model", "the end")
 
 
 @dataclass(frozen=True)
@@ -70,40 +70,26 @@ class Together(Holders):
     Objects are exchanged through gloo; weights and gradients by what fits the device.
     """
 
-    def __init__(self, here: Place, ends: Callable[[Failure], None]) -> None:
+    def __init__(
+        self, here: Place, said: Callable[[BaseException], str | None], ends: Callable[..., None]
+    ) -> None:
         super().__init__()
         self.rank, self.world = here.rank, here.world
         self.local_rank, self.local_world = here.local_rank, here.local_world
-        self.timeout, self.step, self._round = JOIN, 0, 0
+        self.timeout, self.step = ParallelOptions().timeout, 0
+        self._round, self._last = (
+            0,
+            "the start",
+        )  # how often this rank has met the others, and for what
+        self.said = said
         self._shared: UniAPLError | None = None  # what all ranks have raised together
-        meeting = rendezvous("env://", here.rank, here.world, timeout=timedelta(seconds=JOIN))
-        store, _, _ = next(meeting)
-        self._meet(store)
-        dist.init_process_group(
-            "gloo",
-            store=PrefixStore("objects", store),
-            rank=self.rank,
-            world_size=self.world,
-            timeout=LONGEST,
-        )
+        self.calls = Calls()
+        store = meet(here, self.calls)
         self.log = RankLog(self.rank)
         logging.getLogger("uniapl").addHandler(self.log)
-        self.watch = Watch(PrefixStore("uniapl", store), self.rank, self.world, ends)
-        self.calls = Calls()
-
-    def _meet(self, store: Any) -> None:
-        """Wait for all ranks. Raises RunError for those that do not come."""
-        store.set(f"here/{self.rank}", "")
-        names = [f"here/{rank}" for rank in range(self.world)]
-        try:
-            store.wait(names, timedelta(seconds=JOIN))
-        except RuntimeError:
-            late = [rank for rank, name in enumerate(names) if not store.check([name])]
-            raise RunError(
-                f"{named(late)} of {self.world} did not start within {JOIN:.0f} s",
-                "Start as many processes as the launcher was told",
-                got=late,
-            ) from None
+        watched = PrefixStore("watch", store.clone())
+        self.watch = Watch(watched, self.rank, self.world, ends, self.log.keep)
+        self._wait(self.calls.begin(lambda: make_group(here, store)), "the start")
 
     def configure(
         self, device: str, options: ParallelOptions, *, sharded: bool, exact: bool
@@ -116,7 +102,9 @@ class Together(Holders):
             torch.cuda.set_device(self.device)
             self._wait(self.calls.begin(lambda: torch.cuda.set_device(self.device)), "the start")
         backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
-        self.group = dist.new_group(backend=backend, timeout=timedelta(seconds=self.timeout))
+        wait = timedelta(seconds=self.timeout)
+        making = self.calls.begin(lambda: dist.new_group(backend=backend, timeout=wait))
+        self.group = self._wait(making, "the start")
 
     def keep_log(self, folder: Path) -> None:
         """Keep in a folder what each rank has to say: only the first one talks."""
@@ -138,13 +126,13 @@ class Together(Holders):
 
     def sum(self, tensors: Sequence[Tensor], doing: str) -> None:
         """Add to each tensor, in place, the other ranks' of the same place, on all ranks alike."""
+        self._come(doing)
         self._wait(self.calls.begin(lambda: sum_over(self.group, tensors)), doing)
 
     def _exchange(self, mine: Part, *, raises: bool = True) -> list[Part]:
         """Gather all parts. A signal that comes meanwhile counts when they are here."""
-        self._round += 1
-        place, interrupted = f"{mine.doing} of step {self.step + 1}", None
-        self.watch.at(self._round, place)
+        self._come(mine.doing)
+        interrupted = None
         future = self.calls.begin(lambda: self._all(mine))
         while True:
             try:
@@ -157,6 +145,13 @@ class Together(Holders):
             if interrupted is not None:
                 raise interrupted
         return parts
+
+    def _come(self, doing: str) -> None:
+        self._round, self._last = self._round + 1, self._place(doing)
+        self.watch.at(self._round, self._last)
+
+    def _place(self, doing: str) -> str:
+        return doing if doing in AROUND else f"{doing} of step {self.step + 1}"
 
     def _raise_for(self, parts: Sequence[Part]) -> None:
         for rank, part in enumerate(parts):
@@ -183,41 +178,18 @@ class Together(Holders):
                 return future.result(POLL)
             except TimeoutError:
                 if future.done():
-                    raise self.lost(doing) from None
+                    raise self._inquest(self._place(doing)).lost() from None
             except RuntimeError as error:
-                raise self.lost(doing, error) if is_broken(error) else error from None
+                if not is_broken(error):
+                    raise
+                raise self._inquest(self._place(doing)).lost(error) from None
             if (failure := self.watch.failure) is not None:
                 raise as_error(failure)
             if time.monotonic() > until:
-                raise self.late(doing)
+                raise self._inquest(self._place(doing)).late(self._round)
 
-    def lost(self, doing: str, error: BaseException | None = None) -> BaseException:
-        """Return why a call to the others has failed: what one of them has told, or who is gone."""
-        if (failure := self.watch.heard()) is not None:
-            return as_error(failure)
-        with deaf():  # to the launcher, which ends this rank for the other's sake
-            gone = self.watch.silent()
-            if (failure := self.watch.heard()) is not None:
-                return as_error(failure)
-        who = f"{named(gone)} has" if len(gone) == 1 else f"{named(gone)} have"
-        problem = f"{who} ended" if gone else f"the connection to another rank broke ({error})"
-        return RanksLost(
-            f"{problem}, in {doing} of step {self.step + 1}",
-            "Repeat the command: it goes on from the newest checkpoint",
-            got=gone,
-        )
-
-    def late(self, doing: str) -> RanksLost:
-        """Return the error that ranks have not come in time, with what they did last."""
-        behind = self.watch.behind(self._round)
-        where = "; ".join(f"rank {rank} was last at {last}" for rank, last in behind.items())
-        return RanksLost(
-            f"{named(list(behind))} did not come to {doing} of step {self.step + 1} within "
-            f"parallel.timeout = {self.timeout:g} s ({where})",
-            "Raise parallel.timeout if that takes longer; the same command goes on from the newest "
-            "checkpoint",
-            got=list(behind),
-        )
+    def _inquest(self, place: str) -> Inquest:
+        return Inquest(self.watch, place, self.timeout)
 
     def __enter__(self) -> Together:
         return self
@@ -229,29 +201,42 @@ class Together(Holders):
 
         Raises what ended another rank in place of what that did to this one.
         """
-        stopped = self.agreed and not isinstance(error, Exception)
-        if error is None or error is self._shared or stopped:
-            self.gather(None, "the end")
-            self.watch.end()
-            self.calls.end()
-            self.group = None
-            dist.destroy_process_group()
-            return
+        stopped = isinstance(error, KeyboardInterrupt) and not isinstance(error, StoppedAtOnce)
+        try:
+            if error is None or error is self._shared or (stopped and self.agreed):
+                self.gather(None, "the end")
+                self._leave()
+                return
+            ended = error
+        except BaseException as at_end:  # noqa: BLE001  told the others
+            ended = error if isinstance(at_end, KeyboardInterrupt) and error else at_end
         with deaf():
-            cause = self._cause(error)
-            self.log.keep("".join(traceback.format_exception(error)).rstrip())
-            self.watch.fail(failure_of(cause, self.rank, self.log.path))
+            cause = self._tell(ended)
         if cause is not error:
             raise cause from None
 
-    def _cause(self, error: BaseException) -> BaseException:
-        """Return what ended this rank: another's failure, where it may be due to that."""
-        if isinstance(error, (RanksLost, RankFailed)):
-            return error
-        failure = self.watch.heard()
-        if failure is not None and not failure.stopped:
-            same = failure.message.endswith(f": {error}")  # all have failed for the same reason
-            return error if same else as_error(failure)
-        if is_broken(error):  # of a group that weights or gradients went through
-            return self.lost("a pass over the model", error)
-        return error
+    def _leave(self) -> None:
+        self.watch.end()
+        self.calls.end()
+        self.group = None
+        dist.destroy_process_group()
+
+    def _tell(self, error: BaseException) -> BaseException:
+        """Tell the others why this rank ends; return that."""
+        if isinstance(error, Exception) and not self.first:
+            self.watch.first_differs(self._round + 1)
+        trace = "".join(traceback.format_exception(error)).rstrip()
+        self.log.keep(trace)
+        inquest = self._inquest(f"the work after {self._last}")
+        cause, said = inquest.cause(error, self.said(error)), self.said(error)
+        if cause is not error:
+            said = self.said(cause)
+        is_bug = said is None and isinstance(cause, Exception)
+        gone = cause.got if isinstance(cause, RanksLost) else ()
+        if self.watch.fail(failure_of(cause, self.rank, said, self.log.path), gone):
+            be_quiet(False)
+        elif is_bug and self.log.path is None:  # its words would be lost
+            be_quiet(False)
+            messages.print(trace, soft_wrap=True)
+            be_quiet(not self.first)
+        return cause

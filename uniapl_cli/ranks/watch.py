@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from threading import Event, Thread
 from typing import Any
 
 from uniapl_cli.ranks.failures import Failure
+from uniapl_cli.ranks.launch import host
 
 # Seconds between two signs of life, and looks at the others'.
 BEAT = 0.5
@@ -20,35 +23,56 @@ SILENCE = 2.5
 # A rank that does not get to where it would hear of another's failure ends after so long: it may
 # wait inside a kernel for one that will never come.
 GRACE = 15.0
+# So long a rank that fails waits whether the first one fails of the same.
+ALIKE = 5.0
 FAILED = "failed"
 
 
 class Watch:
     """A thread that keeps saying that this rank lives, and looks whether another has failed.
 
-    store: of the launcher, where all ranks read and write by name. ends: called, in that thread,
-    where this rank has known of a failure for GRACE seconds and has not ended.
+    store: of the launcher, where all ranks read and write by name; its connection is the watch's
+    own, since one that waits for a name lets no other call pass. ends: called, in that thread,
+    where this rank has known of a failure for GRACE seconds and has not ended; `note` is then
+    given what it was at.
     """
 
-    def __init__(self, store: Any, rank: int, world: int, ends: Callable[[Failure], None]) -> None:
-        self.store, self.rank, self.world, self.ends = store, rank, world, ends
+    def __init__(
+        self,
+        store: Any,
+        rank: int,
+        world: int,
+        ends: Callable[[Failure], None],
+        note: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.store, self.rank, self.world, self.ends, self.note = store, rank, world, ends, note
         self.failure: Failure | None = None
-        self._over = Event()
-        self._thread = Thread(target=self._work, name="watch", daemon=True)
+        self.unanswered = 0.0  # since when the store has given no answer
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="watch", daemon=True)
         self._thread.start()
 
-    def fail(self, failure: Failure) -> None:
-        """Tell the others, unless one has failed before; wait until all that live have heard."""
-        with suppress(Exception):  # the store may be gone with the rank that has it
-            if self.store.add("failures", 1) == 1:
+    def fail(self, failure: Failure, gone: Collection[int] = ()) -> bool:
+        """Tell the others, unless one has failed before; wait until all that live have heard.
+
+        gone: those that do not live. Returns whether this rank is to talk in place of the first
+        one, which has not heard.
+        """
+        self.failure = self.failure or failure
+        others = [r for r in range(self.world) if r != self.rank and r not in gone]
+        try:
+            told = self.store.add("failures", 1) == 1
+            if told:
                 self.store.set(FAILED, json.dumps(asdict(failure)))
-            self.failure = self.failure or failure
-            others = [rank for rank in range(self.world) if rank != self.rank]
             until = time.monotonic() + SILENCE
-            while time.monotonic() < until:
-                if self.store.check([f"heard/{rank}" for rank in others]):
-                    return
+            while time.monotonic() < until and not self._have_heard(others):
                 time.sleep(0.05)
+            return told and self.rank > 0 and not self._have_heard([0])
+        except Exception:  # noqa: BLE001  the store is gone, with the first rank or the launcher
+            return self.rank == 1 and host() == "rank 0"
+
+    def _have_heard(self, ranks: Sequence[int]) -> bool:
+        return all(self.store.check([f"heard/{rank}"]) for rank in ranks)
 
     def at(self, round_: int, doing: str) -> None:
         """Note what this rank is about to wait for, and the how-manieth time it is."""
@@ -57,12 +81,16 @@ class Watch:
 
     def behind(self, round_: int) -> dict[int, str]:
         """Return the ranks that have not come to the `round_`-th time, and where they were last."""
-        found = {}
-        for rank in range(self.world):
-            last, doing = self._place(rank)
-            if last < round_:
-                found[rank] = doing
-        return found
+        places = [self._place(rank) for rank in range(self.world)]
+        return {rank: doing for rank, (last, doing) in enumerate(places) if last < round_}
+
+    def first_differs(self, round_: int) -> None:
+        """Wait until the first rank has failed too, or come to its `round_`-th time."""
+        until = time.monotonic() + ALIKE
+        while time.monotonic() < until and self.heard() is None:
+            if self.unanswered or self._place(0)[0] >= round_:
+                return
+            time.sleep(0.05)
 
     def _place(self, rank: int) -> tuple[int, str]:
         with suppress(Exception):
@@ -71,14 +99,26 @@ class Watch:
                 return int(last), str(doing)
         return -1, "the start"
 
+    def give_up(self) -> None:
+        """Note that this rank waits no longer for another one, and does not know for which."""
+        with suppress(Exception):
+            self.store.set(f"late/{self.rank}", "")
+
+    def waited_for(self) -> list[int]:
+        """Return the ranks that have not given up waiting, where some have."""
+        with suppress(Exception):
+            return [r for r in range(self.world) if not self.store.check([f"late/{r}"])]
+        return []
+
     def silent(self) -> list[int]:
         """Return the ranks that give no sign of life any more; takes a few seconds."""
         before = self._beats()
         time.sleep(SILENCE)
         after = self._beats()
-        return [
-            rank for rank in range(self.world) if rank != self.rank and before[rank] == after[rank]
-        ]
+        if not before or not after:  # those that have a sign of life have it through the store
+            return [0] if self.rank > 0 and host() == "rank 0" else []
+        others = [rank for rank in range(self.world) if rank != self.rank]
+        return [rank for rank in others if before[rank] == after[rank]]
 
     def heard(self) -> Failure | None:
         """Return another rank's failure, asking now, if there is one."""
@@ -95,7 +135,7 @@ class Watch:
     def _beats(self) -> Sequence[int]:
         with suppress(Exception):
             return [self.store.add(f"beat/{rank}", 0) for rank in range(self.world)]
-        return [0] * self.world
+        return []
 
     def _look(self) -> None:
         if self.store.check([FAILED]):
@@ -109,11 +149,20 @@ class Watch:
                 self.store.add(f"beat/{self.rank}", 1)
                 if not known:
                     self._look()
-            except Exception:  # noqa: BLE001  without the store, its ranks are lost by other signs
-                if self.failure is None:
-                    continue
+                self.unanswered = 0.0
+            except Exception:  # noqa: BLE001  the store is gone
+                self._without_store()
             if self.failure is not None:
                 known = known or time.monotonic()
                 if time.monotonic() - known > GRACE:
+                    frame = sys._current_frames()[threading.main_thread().ident or 0]
+                    self.note(f"ended in\n{''.join(traceback.format_stack(frame)).rstrip()}")
                     self.ends(self.failure)
                     os._exit(2)
+
+    def _without_store(self) -> None:
+        """End too, once it is sure: nobody would end or repeat this rank with the others."""
+        self.unanswered = self.unanswered or time.monotonic()
+        if self.failure is None and time.monotonic() - self.unanswered > SILENCE:
+            text = f"{host()} has ended. Repeat the command: it goes on from the newest checkpoint"
+            self.failure = Failure(self.rank, text)

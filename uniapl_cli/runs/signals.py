@@ -25,6 +25,10 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
+class StoppedAtOnce(Stopped):
+    """A second signal: what is under way is not ended first."""
+
+
 class Interrupted(KeyboardInterrupt):
     """A signal asked the program to stop in a block that may be broken off anywhere.
 
@@ -53,7 +57,7 @@ def handled(handler: Handler) -> Iterator[None]:
 
 
 class StopRequest:
-    """Notes the first signal, to stop when it suits; the second raises Stopped.
+    """Notes the first signal, to stop when it suits; the second raises StoppedAtOnce.
 
     `ask` is called at the first one, with whether what is under way is broken off for it.
     """
@@ -92,7 +96,7 @@ class StopRequest:
         if self.number == number == signal.SIGHUP and now - self._since < TWICE:
             return
         if self.number is not None:
-            raise Stopped(number)
+            raise StoppedAtOnce(number)
         self.number, self._since = number, now
         with suppress(RuntimeError):  # of a print that came into the middle of another one
             self.ask(self._breaks)
