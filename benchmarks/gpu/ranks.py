@@ -1,4 +1,4 @@
-"""One card under torchrun against one card without it: the groups, NCCL and fully_shard included."""
+"""One card under torchrun against one without it: its groups, NCCL and fully_shard included."""
 
 from __future__ import annotations
 
