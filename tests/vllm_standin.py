@@ -55,7 +55,8 @@ class StandIn(ThreadingHTTPServer):
     """A vLLM server of the model in `folder`, with VLLM_SERVER_DEV_MODE=1.
 
     keeps_head: as on a CPU, a head stays as it was at a reload where the server's own model or the
-    new one is tied. bodies: what was asked for, as (route, body). key: what requests must carry.
+    new one is tied. bodies: what was asked for, as (route, body), and keys: what each carried. key:
+    what requests must carry.
     """
 
     daemon_threads = True
@@ -79,6 +80,7 @@ class StandIn(ThreadingHTTPServer):
         self.logprobs_mode, self.keeps_head = logprobs_mode, keeps_head
         self.key, self.faults = key, faults
         self.bodies: list[tuple[str, Mapping[str, Any]]] = []
+        self.keys: list[str | None] = []
         self.counts: Counter[str] = Counter()
         self.running = self.peak = self.draws = 0
         self.state, self.closed = threading.Condition(), threading.Event()
@@ -232,6 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
             before = server.counts[parts.path]
             server.counts[parts.path] += 1
             server.bodies.append((parts.path, body))
+            server.keys.append(self.headers.get("Authorization"))
         fault = server.faults(parts.path, body, before) or Fault()
         if server.closed.wait(fault.delay) or fault.drop:
             self.close_connection = True

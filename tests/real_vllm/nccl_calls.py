@@ -20,6 +20,7 @@ from vllm.entrypoints.rl.online.api_router import router
 
 from uniapl_cli.generation.served.client import VllmServer
 from uniapl_cli.generation.served.nccl import Checkpoint, NcclTransport, Routes
+from uniapl_cli.ranks import ALONE
 
 WEIGHTS = {"a.weight": torch.ones(2, 3), "lm_head.weight": torch.zeros(4, dtype=torch.bfloat16)}
 asked, sent, opened = [], [], []
@@ -81,7 +82,8 @@ def main():
     check_protocols()
     engine.packed_nccl_broadcast_producer, engine.open_trainer_endpoint = produce, endpoint
     torch.Tensor.cuda = lambda self: self
-    policy = SimpleNamespace(device=torch.device("cuda"), checkpoint=lambda dtype: dict(WEIGHTS))
+    weights = {"checkpoint": lambda dtype: dict(WEIGHTS), "ranks": ALONE}
+    policy = SimpleNamespace(device=torch.device("cuda"), **weights)
     transport, server = NcclTransport(host="127.0.0.1"), VllmServer(serve(), timeout=20.0)
     transport.pack(policy, torch.bfloat16)
     for _ in range(2):

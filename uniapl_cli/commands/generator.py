@@ -66,7 +66,8 @@ def training_generator(
         with policy.ranks.whole(policy.net):  # it is tried
             inner = local_generator(config, policy.model, chat, key)
         return WholeWeights(inner, policy.ranks, policy.net) if policy.ranks.sharded else inner
-    supplied = {"precision": config.precision, "scratch": scratch, "sampling": sampling}
+    supplied: dict[str, Any] = {"precision": config.precision, "scratch": scratch}
+    supplied |= {"sampling": sampling, "ranks": policy.ranks}
     with config.blaming("generation"):
         return generators.bind(config.generation, **supplied)(policy.model, chat)
 

@@ -48,7 +48,7 @@ class Generator(Protocol):
 # outside of this process, in training alone. The trait `check`: a function of the options, the
 # model's config, the device and the sampling that raises where it cannot be done.
 generators: Registry[Callable[..., Generator]] = Registry(
-    "generator", supplied=("precision", "scratch", "sampling")
+    "generator", supplied=("precision", "scratch", "sampling", "ranks")
 )
 
 

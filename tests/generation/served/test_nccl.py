@@ -20,6 +20,7 @@ from uniapl_cli.generation.served import nccl
 from uniapl_cli.generation.served.client import VllmServer
 from uniapl_cli.generation.served.nccl import NcclTransport, Routes
 from uniapl_cli.http import RequestFailed
+from uniapl_cli.ranks import ALONE
 
 WEIGHTS = {"a.weight": torch.ones(2, 3), "lm_head.weight": torch.zeros(4, dtype=torch.bfloat16)}
 SERVER = VllmServer("http://127.0.0.1:1")
@@ -75,7 +76,8 @@ def vllm(monkeypatch):
 
 
 def policy(device="cuda"):
-    return SimpleNamespace(device=torch.device(device), checkpoint=lambda dtype: dict(WEIGHTS))
+    weights = {"checkpoint": lambda dtype: dict(WEIGHTS), "ranks": ALONE}
+    return SimpleNamespace(device=torch.device(device), **weights)
 
 
 def deliver(transport, server=SERVER):

@@ -66,12 +66,13 @@ class Weights:
 
     async def repair(self, client, server):
         if server.version == self.versions.get(server):
-            return
+            return True
         for _ in range(3):
             await asyncio.sleep(0)
             server.meets()
         self.given += 1
         server.version = self.versions[server] = f"given {self.given}"
+        return True
 
 
 class Client:

@@ -9,26 +9,40 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+from uniapl_cli.ranks import ALONE, Ranks
 
 # Words of four bytes that are summed at a time.
 WORDS = 2**18
 
 
 @torch.no_grad()
-def fingerprint(model: Any) -> str:
+def fingerprint(model: Any, ranks: Ranks = ALONE) -> str:
     """Return 32 hexadecimal digits that depend on every bit of all weights and buffers.
+
+    Those of `ranks` that hold parts are put together; else all take the first one's.
 
     The bits themselves are read, since optimisers that write past autograd (bitsandbytes) leave a
     tensor's version as it was.
     """
     digest = hashlib.blake2b(digest_size=16)
     sums: dict[torch.device, list[Tensor]] = {}
-    for name, tensor in model.state_dict().items():
+    for name, weight in model.state_dict().items():
+        tensor = local(weight)
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
         sums.setdefault(tensor.device, []).extend(_sums(tensor))
     for of_device in sums.values():  # a GPU is waited for once
         digest.update(repr(torch.stack(of_device).tolist()).encode())
-    return digest.hexdigest()
+    every = ranks.gather(digest.hexdigest(), "the fingerprint of the weights")
+    if not ranks.sharded:
+        return every[0]
+    return hashlib.blake2b("".join(every).encode(), digest_size=16).hexdigest()
+
+
+def local(tensor: Tensor) -> Tensor:
+    """Return what this process has of a tensor, with the same memory."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor.detach()
 
 
 @torch.no_grad()

@@ -52,7 +52,10 @@ class NcclTransport:
         self.sending = threading.Lock()  # a GPU sends to one server after another
 
     def pack(self, policy: Served, dtype: torch.dtype) -> None:
-        """Note the policy: its weights are read when they are sent, so that no copy stays."""
+        """Note the policy: its weights are read when they are sent, so that no copy stays.
+
+        Of weights that lie in parts on several ranks one does, in the first one's host's memory.
+        """
         if policy.device.type != "cuda":
             raise ModelError(
                 f"NCCL sends from a GPU, and the policy is on {policy.device}",
@@ -61,6 +64,7 @@ class NcclTransport:
                 got="nccl",
             )
         self.policy, self.dtype = policy, dtype
+        self.kept = policy.checkpoint(dtype) if policy.ranks.sharded else None
 
     async def deliver(self, client: AsyncClient, server: VllmServer) -> None:
         """Broadcast the weights to a server. Raises RequestFailed."""
@@ -73,7 +77,8 @@ class NcclTransport:
     def _send(self, server: VllmServer) -> None:
         with self.sending:
             try:
-                self.source.weights = self.policy.checkpoint(self.dtype)
+                kept = self.kept
+                self.source.weights = self.policy.checkpoint(self.dtype) if kept is None else kept
                 if server not in self.engines:
                     self.engines[server] = self._join(server)
                 self.engines[server].send_weights()

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uniapl_cli.generation.served.fingerprint import trace
+from uniapl_cli.generation.served.fingerprint import local, trace
 
 # Bits of the mantissa, and integers of the same size, by dtype.
 MANTISSA = {
@@ -31,7 +31,7 @@ def perturbed(model: Any, halvings: int = 4) -> Iterator[None]:
     mantissa is flipped, and flipped again at the end: no copy is needed. Parts that are all zero
     are noise meanwhile. At whatever instruction the block is broken off, all weights are restored.
     """
-    parts = [part for p in model.parameters() if p.dtype in MANTISSA for part in _parts(p.data)]
+    parts = [part for p in model.parameters() if p.dtype in MANTISSA for part in _parts(local(p))]
     before = [trace(part) for part in parts]
     zero = [not _bits(part).any() for part in parts]
     rng = torch.Generator().manual_seed(0)

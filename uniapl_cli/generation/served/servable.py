@@ -1,4 +1,4 @@
-"""What vLLM cannot serve, found out before anything is loaded."""
+"""What vLLM cannot serve, found out before anything is loaded, and servers that are no use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from uniapl_cli.errors import ConfigError, ModelError
+from uniapl_cli.errors import ConfigError, ModelError, ServerError
 from uniapl_cli.generation.served.client import VllmServer
 from uniapl_cli.generation.served.requests import LOWEST_TEMPERATURE
 from uniapl_cli.generation.served.transports import transports
@@ -75,3 +75,27 @@ def check_heads(config: Any, device: str, *, advice: str, key: str | None = None
             got=size,
             allowed=list(map(str, CPU_HEADS)),
         )
+
+
+def lost_again(server: VllmServer, times: int) -> ServerError:
+    """Return the error that servers do not have the weights that the first rank brings."""
+    return ServerError(
+        f"some process found a vLLM server without the run's weights {times} times in one draw",
+        "Name addresses that reach the same servers from every machine",
+        where=server.address,
+        key="generation.addresses",
+        got=times,
+    )
+
+
+def unknown_model(server: VllmServer, name: str | None, known: list[str]) -> ServerError:
+    """Return the error that a server has no model of a name, or, without one, several."""
+    asked = "there are several models" if name is None else f"there is no model '{name}'"
+    return ServerError(
+        f"{asked} at the vLLM server",
+        f"Set generation.model to one of {', '.join(known)}",
+        where=server.address,
+        key="generation.model",
+        got=name,
+        allowed=known,
+    )

@@ -12,6 +12,7 @@ from torch import Tensor
 from uniapl_cli.errors import ServerError
 from uniapl_cli.generation.served.client import VllmServer
 from uniapl_cli.http import RequestFailed
+from uniapl_cli.ranks import Ranks
 from uniapl_cli.registry import Registry
 from uniapl_cli.tensors import TokenBatch
 
@@ -29,6 +30,7 @@ class Served(Protocol):
     model: Any
     tokenizer: Any
     device: torch.device
+    ranks: Ranks
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere."""
@@ -47,7 +49,10 @@ class Transport(Protocol):
     """Brings weights to one server after another, each drained beforehand by the caller."""
 
     def pack(self, policy: Served, dtype: torch.dtype) -> None:
-        """Get the weights ready, as they are now, while the servers still answer."""
+        """Get the weights ready, as they are now, while the servers still answer.
+
+        Where ranks hold parts of them, all call it; only the first one delivers.
+        """
         ...
 
     async def deliver(self, client: AsyncClient, server: VllmServer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,13 @@ from uniapl_cli.generation.served.options import (
     Tolerance,
 )
 from uniapl_cli.generation.served.requests import Drawn, Job, body_of, read_answer
-from uniapl_cli.generation.served.servable import check_servable, servers_of
+from uniapl_cli.generation.served.servable import (
+    check_servable,
+    lost_again,
+    servers_of,
+    unknown_model,
+)
+from uniapl_cli.generation.served.telling import told
 from uniapl_cli.generation.served.weights import InStep
 from uniapl_cli.generation.served.workers import Workers, gave_up, wait_for
 from uniapl_cli.http import (
@@ -39,6 +46,7 @@ from uniapl_cli.http import (
     run,
 )
 from uniapl_cli.precision import Precision
+from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.types import Completion, Progress, Sampling
 
 if TYPE_CHECKING:
@@ -54,7 +62,8 @@ class VllmGenerator:
     A request's seeds decide nothing here but how many responses there are: vLLM draws them. A
     greedy response is asked for once, and stands for each seed. scratch: a folder for weights on
     their way, which the servers see too. sampling: of the draws that are trained on, whose
-    log-probabilities are checked; None where there are none.
+    log-probabilities are checked; None where there are none. ranks: who train the policy, each with
+    requests of its own: all call `follow`, where the first one brings the weights, and `generate`.
     """
 
     def __init__(
@@ -74,10 +83,12 @@ class VllmGenerator:
         precision: Precision = "auto",
         scratch: Path = Path(),
         sampling: Sampling | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.servers = servers_of(addresses, timeout, api_key_env)
         self.chat, self.name = chat, model
         self.concurrency, self.retries, self.patience = concurrency, retries, patience
+        self.ranks = ranks
         self.precision, self.tolerance, self.scratch = precision, probe_tolerance, scratch
         self.transport = transports.bind(sync, scratch=scratch)()
         self.sampling = sampling
@@ -98,8 +109,8 @@ class VllmGenerator:
     async def _follow(self, policy: Any) -> None:
         async with self._client() as client:
             for attempt in count(1):
-                waiting = (wait_for(client, server, self.patience) for server in self.servers)
-                await asyncio.gather(*waiting)
+                asked = self.servers if self.ranks.first else []
+                await asyncio.gather(*(wait_for(client, s, self.patience) for s in asked))
                 try:
                     if self.in_step is None:
                         self.in_step = await self._new(client)
@@ -112,8 +123,15 @@ class VllmGenerator:
                     await asyncio.sleep(pause(failure.wait, attempt, 0))
 
     async def _new(self, client: AsyncClient) -> InStep:
-        """Ask for the policy's name, where none is given. Raises RequestFailed and ServerError."""
-        name = self.name
+        """Return what keeps the servers in step. Raises RequestFailed and ServerError."""
+        ask = partial(self._name, client)
+        name, self.longest = await told(self.ranks, ask, "the servers' models")
+        parts = self.servers, self.transport, self.scratch, self.precision, self.tolerance
+        return InStep(*parts, name, self.ranks)
+
+    async def _name(self, client: AsyncClient) -> tuple[str, int]:
+        """Return the policy's name, asked for where none is given, and the longest row."""
+        name, longest = self.name, self.longest
         for server in self.servers:
             models = await server.models(client)
             if name is None and len({model.root for model in models}) == 1:
@@ -121,10 +139,9 @@ class VllmGenerator:
             own = next((model for model in models if model.name == name), None)
             if own is None:
                 raise unknown_model(server, name, [model.name for model in models])
-            self.longest = min(self.longest, own.longest or self.longest)
+            longest = min(longest, own.longest or longest)
         assert name is not None, "there is a server at least"
-        parts = self.servers, self.transport, self.scratch, self.precision, self.tolerance
-        return InStep(*parts, name)
+        return name, longest
 
     def generate(
         self, requests: Sequence[Request], sampling: Sampling, progress: Progress | None = None
@@ -164,7 +181,25 @@ class VllmGenerator:
     def _answered(
         self, jobs: Sequence[Job], sampling: Sampling
     ) -> Iterator[tuple[Job, list[Drawn]]]:
-        """Yield the jobs with their answers, as they come."""
+        """Yield the jobs with their answers, as they come; ranks without any take part.
+
+        A server that restarts meanwhile gets its weights from the first rank, when all have asked
+        the other servers for what they could.
+        """
+        left = {job.index: job for job in jobs}
+        for turn in count():
+            for job, answers in self._asked(list(left.values()), sampling):
+                del left[job.index]
+                yield job, answers
+            if not any(self.ranks.gather(len(left), "sampling from the servers")):
+                return
+            if turn >= self.retries:
+                raise lost_again(self.servers[0], turn + 1)
+            assert self.in_step is not None, "it has answered before"
+            self.follow(self.in_step.policy)
+
+    def _asked(self, jobs: Sequence[Job], sampling: Sampling) -> Iterator[tuple[Job, list[Drawn]]]:
+        """Yield the jobs with their answers, of those that there are servers for."""
         assert self.in_step is not None, "follow comes before a draw"
         in_step = self.in_step
 
@@ -180,13 +215,17 @@ class VllmGenerator:
         if not jobs:
             return
         self._check_room(jobs)
-        limits = self.concurrency, self.retries, self.patience
+        many = -(-self.concurrency // self.ranks.world)
+        limits = many, self.retries, self.patience
         workers = Workers(self._client(), self.servers, in_step, ask, *limits)
         with Loop() as loop:
             try:
                 loop.run(workers.start(jobs))
                 for _ in jobs:
-                    yield loop.run(workers.answered())
+                    answered = loop.run(workers.answered())
+                    if answered is None:
+                        return
+                    yield answered
             finally:
                 loop.run(workers.stop())
 
@@ -202,18 +241,5 @@ class VllmGenerator:
         return new_client(connections, self.servers[0].proxy)
 
     def _gave_up(self, failure: RequestFailed, times: int) -> ServerError:
-        told = (server for server in self.servers if failure.message.startswith(server.address))
-        return gave_up(next(told, self.servers[0]), failure, times)
-
-
-def unknown_model(server: VllmServer, name: str | None, known: list[str]) -> ServerError:
-    """Return the error that a server has no model of a name, or, without one, several."""
-    asked = "there are several models" if name is None else f"there is no model '{name}'"
-    return ServerError(
-        f"{asked} at the vLLM server",
-        f"Set generation.model to one of {', '.join(known)}",
-        where=server.address,
-        key="generation.model",
-        got=name,
-        allowed=known,
-    )
+        named = (server for server in self.servers if failure.message.startswith(server.address))
+        return gave_up(next(named, self.servers[0]), failure, times)

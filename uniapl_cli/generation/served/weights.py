@@ -17,22 +17,22 @@ from torch import Tensor
 
 from uniapl_cli.errors import ServerError
 from uniapl_cli.generation.served.client import VllmServer
+from uniapl_cli.generation.served.draws import DrawCheck
 from uniapl_cli.generation.served.fingerprint import fingerprint
 from uniapl_cli.generation.served.perturbing import perturbed
 from uniapl_cli.generation.served.probe import (
-    PROMPT,
     disagreement,
-    drawn,
     gap_of,
     likely_cause,
     own_logps,
     probe_rows,
     prompt_logps,
-    wrong_mode,
 )
+from uniapl_cli.generation.served.telling import told
 from uniapl_cli.generation.served.transports import Served, Transport
 from uniapl_cli.http import RequestFailed
 from uniapl_cli.precision import Precision, resolve
+from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.types import Sampling
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class InStep:
 
     transport: of the registry `transports`. scratch: a folder of the run. precision: what the
     policy computes in. tolerance: nats a token of the probe; None: 1e-3 in float32, 0.1 in
-    bfloat16. model: the policy's name at the servers. One event loop after another may call.
+    bfloat16. model: the policy's name at the servers. ranks: who train it: all call `bring`, where
+    the first one talks to servers. One event loop after another may call.
     """
 
     def __init__(
@@ -70,9 +71,11 @@ class InStep:
         precision: Precision,
         tolerance: float | None,
         model: str,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.servers, self.transport, self.scratch = servers, transport, scratch
         self.precision, self.tolerance, self.model = precision, tolerance, model
+        self.ranks = ranks
         # What its present weights are called at each server. No two deliveries share a name, so a
         # server that tells it after an answer had these weights when it was asked.
         self.versions: dict[VllmServer, str] = {}
@@ -82,7 +85,7 @@ class InStep:
         self.packed: str | None = None  # the fingerprint of the weights that servers are to have
         self.gaps: dict[VllmServer, float] = {}  # of those that have them, by the probe
         self.repairs: dict[VllmServer, asyncio.Future[None]] = {}  # also those that are done
-        self.tried: set[tuple[VllmServer, float, float, int]] = set()
+        self.draws = DrawCheck(servers, model, ranks)
 
     async def bring(
         self, client: AsyncClient, policy: Served, sampling: Sampling | None = None
@@ -95,31 +98,35 @@ class InStep:
         ModelError for one whose log-probabilities are not the policy's.
         """
         self.policy, began = policy, time.perf_counter()
-        weights = fingerprint(policy.model)
+        weights = fingerprint(policy.model, self.ranks)
         if not self.proven:
             await self._prove(client, policy, weights)
         if weights != self.packed:
             self._pack(policy, weights)
-        await self._all(lambda server: self._restore(client, server))
+        await self._restore_all(client)
         seconds = time.perf_counter() - began
         self.metrics = {"probe_gap": max(self.gaps.values()), "sync_seconds": seconds}
         if sampling is not None:
-            await self._all(lambda server: self._try(client, server, sampling))
+            await self.draws.check(client, policy, self.rows, sampling, self.most)
 
-    async def repair(self, client: AsyncClient, server: VllmServer) -> None:
+    async def repair(self, client: AsyncClient, server: VllmServer) -> bool:
         """Give a server that failed, and answers again, the weights of the last `bring`.
 
-        Does nothing where it still has them. Callers that come together are served at once. One
-        that is cancelled leaves the repair to end by itself, or the server would stay paused.
+        Does nothing where it still has them. Returns whether it has them: of several ranks none
+        gives them by itself, but all by `bring`. Callers that come together are served at once.
+        One that is cancelled leaves the repair to end by itself, or the server would stay paused.
         Raises RequestFailed and ModelError as `bring` does.
         """
         if self.packed is None:
             raise RuntimeError("there are no weights before `bring` has ended well once")
+        if self.ranks.world > 1:
+            return await server.weight_version(client) == self.versions.get(server)
         repair = self.repairs.get(server)
         if repair is None or repair.done():
             repair = asyncio.ensure_future(self._restore(client, server))
             self.repairs[server] = repair
         await asyncio.shield(repair)
+        return True
 
     async def _prove(self, client: AsyncClient, policy: Served, weights: str) -> None:
         """Bring perturbed weights to all servers: a reload that does nothing shows in the probe."""
@@ -133,16 +140,16 @@ class InStep:
                 with perturbed(policy.model, halvings):
                     moved = gap_of(own_logps(policy, self.rows), plain)
                     if moved >= far or halvings == HALVINGS[-1]:
-                        self._pack(policy, fingerprint(policy.model))
-                        await self._all(lambda server: self._restore(client, server))
+                        self._pack(policy, fingerprint(policy.model, self.ranks))
+                        await self._restore_all(client)
                         break
             changed = max(self.gaps.values())
         finally:
             self.packed = None
-        if fingerprint(policy.model) != weights:
+        if fingerprint(policy.model, self.ranks) != weights:
             raise RuntimeError("perturbed weights were not restored")
         self._pack(policy, weights)
-        await self._all(lambda server: self._restore(client, server))
+        await self._restore_all(client)
         plain_gap = max(self.gaps.values())
         if moved < far or changed > max(DOUBTFUL * plain_gap, NEGLIGIBLE * self.most):
             log.warning(
@@ -160,7 +167,8 @@ class InStep:
         """Get weights ready, and what the policy says of the probe with them."""
         self.packed = None  # until all of it is there
         self.before, self.own = self.own, own_logps(policy, self.rows)
-        self.transport.pack(policy, self.dtype)
+        if self.ranks.first or self.ranks.sharded:
+            self.transport.pack(policy, self.dtype)
         self.gaps.clear()
         self.packed = weights
 
@@ -171,21 +179,32 @@ class InStep:
             if error is not None:
                 raise error
 
+    async def _restore_all(self, client: AsyncClient) -> None:
+        """Have the first rank give all servers the packed weights; the others hear their names."""
+
+        async def restore() -> list[tuple[str, float]]:
+            await self._all(lambda server: self._restore(client, server))
+            return [(self.versions[server], self.gaps[server]) for server in self.servers]
+
+        known = await told(self.ranks, restore, "bringing weights to the servers")
+        for server, (version, gap) in zip(self.servers, known, strict=True):
+            self.versions[server], self.gaps[server] = version, gap
+
     async def _restore(self, client: AsyncClient, server: VllmServer) -> None:
         """Give a server the packed weights, unless it has them."""
-        told, given = await server.weight_version(client), self.versions.get(server)
-        if told == given and server in self.gaps:
+        name, given = await server.weight_version(client), self.versions.get(server)
+        if name == given and server in self.gaps:
             return
-        if given not in (None, told) and NAMED.fullmatch(told):
+        if given not in (None, name) and NAMED.fullmatch(name):
             raise ServerError(
                 "another run gives the vLLM server its weights",
                 "Start a server for each run, or end the other one",
                 where=server.address,
-                got=told,
+                got=name,
             )
-        if told != given and not told.startswith(UNFINISHED):
+        if name != given and not name.startswith(UNFINISHED):
             self.transport.restarted(server)
-            self.tried = {one for one in self.tried if one[0] != server}
+            self.draws.forget(server)
         await self._sync(client, server)
         theirs = await prompt_logps(client, server, self.model, self.rows)
         gap = gap_of(theirs, self.own)
@@ -226,17 +245,3 @@ class InStep:
             raise
         self.versions[server] = f"{self.packed}-{uuid4().hex[:8]}"
         await server.name_weights(client, self.versions[server])
-
-    async def _try(self, client: AsyncClient, server: VllmServer, sampling: Sampling) -> None:
-        """Compare what a server says of its own draws; --logprobs-mode decides what it says."""
-        kind = (server, sampling.temperature, sampling.top_p, sampling.top_k)
-        if kind in self.tried:
-            return
-        prompts = [row[:PROMPT] for row in self.rows]
-        vocabulary = self.policy.model.config.get_text_config().vocab_size
-        rows, theirs = await drawn(client, server, self.model, prompts, sampling, vocabulary)
-        own = own_logps(self.policy, rows, PROMPT, sampling.temperature or 1.0)
-        gap = gap_of(theirs, own)
-        if not gap <= self.most:
-            raise wrong_mode(server, gap, self.most, sampling)
-        self.tried.add(kind)

@@ -38,8 +38,11 @@ class Repairs(Protocol):
     versions: dict[VllmServer, str]
     repairs: dict[VllmServer, asyncio.Future[None]]  # also those that are done
 
-    async def repair(self, client: AsyncClient, server: VllmServer) -> None:
-        """Give a server the weights of the others, where it does not have them."""
+    async def repair(self, client: AsyncClient, server: VllmServer) -> bool:
+        """Give a server the weights of the others, where it does not have them.
+
+        Returns whether it has them: else it is asked nothing more.
+        """
         ...
 
 
@@ -109,7 +112,7 @@ class Workers:
 
     An answer counts only if the server's weights are, after it, still those that it was given. A
     job that fails goes to whichever server is free; the one that failed it is waited for, and gets
-    its weights again. All of it runs in one event loop.
+    its weights again; one that cannot get them is left out. All of it runs in one event loop.
     """
 
     client: AsyncClient
@@ -123,6 +126,7 @@ class Workers:
     look: float = LOOK
     failures: Counter[str] = field(default_factory=Counter)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    left_out: set[VllmServer] = field(default_factory=set)
 
     async def start(self, jobs: Sequence[Job]) -> None:
         """Begin to ask."""
@@ -136,16 +140,24 @@ class Workers:
         many = min(self.concurrency, len(jobs))
         self.tasks = {asyncio.create_task(self._work(s)) for s in self.servers for _ in range(many)}
 
-    async def answered(self) -> tuple[Job, list[Drawn]]:
-        """Return a job that is done, and its answers. Raises ServerError and ModelError."""
+    async def answered(self) -> tuple[Job, list[Drawn]] | None:
+        """Return a job that is done, and its answers; None where no server is left.
+
+        Raises ServerError and ModelError.
+        """
         done = asyncio.create_task(self.done.get())
         try:
-            await asyncio.wait({done, *self.tasks}, return_when=asyncio.FIRST_COMPLETED)
-            if not done.done():
-                for task in self.tasks:
+            while True:
+                tasks = {task for task in self.tasks if not _left(task)}
+                waiting = asyncio.wait({done, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+                await (waiting if tasks else asyncio.sleep(0))
+                if done.done():
+                    return done.result()
+                for task in tasks:
                     if task.done():
                         task.result()
-            return await done
+                if not tasks:
+                    return None
         finally:
             done.cancel()
 
@@ -162,8 +174,10 @@ class Workers:
         well = self.well[server]
         while True:
             await well.wait()
+            if server in self.left_out:
+                return
             job = await self.jobs.get()
-            if not well.is_set():  # it fell ill while there was nothing to do
+            if not well.is_set() or server in self.left_out:  # while there was nothing to do
                 self.jobs.put_nowait(job)
                 continue
             try:
@@ -174,7 +188,8 @@ class Workers:
                 self._put_back(server, job, failure)
                 if first:
                     await self.sleep(pause(failure.wait, job.tries, job.index))
-                    await self._mend(server)
+                    if not await self._mend(server):
+                        self.left_out.add(server)
                     well.set()
 
     async def _asked(self, server: VllmServer, job: Job) -> list[Drawn]:
@@ -210,14 +225,22 @@ class Workers:
             )
         self.jobs.put_nowait(job)
 
-    async def _mend(self, server: VllmServer) -> None:
-        """Wait for a server, and give it its weights again. Raises ServerError and ModelError."""
+    async def _mend(self, server: VllmServer) -> bool:
+        """Wait for a server, and give it its weights again. Return whether it has them.
+
+        Raises ServerError and ModelError.
+        """
         for attempt in count(1):
             await wait_for(self.client, server, self.patience, self.sleep)
             try:
-                await self.in_step.repair(self.client, server)
-                return
+                return await self.in_step.repair(self.client, server)
             except RequestFailed as failure:
                 if not failure.repeatable or attempt > self.retries:
                     raise gave_up(server, failure, attempt) from None
                 await self.sleep(pause(failure.wait, attempt, attempt))
+        raise AssertionError("it counts without end")
+
+
+def _left(task: asyncio.Task[None]) -> bool:
+    """Whether a task has ended because its server was left out."""
+    return task.done() and not task.cancelled() and task.exception() is None
