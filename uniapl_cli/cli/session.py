@@ -43,7 +43,7 @@ def session(
 
     set_up_logging()
     try:
-        with stopping(), joined(several, _line) as ranks:
+        with stopping(), joined(several, line_of) as ranks:
             load_plugins(plugins or ())
             yield ranks
     except KeyboardInterrupt as stop:

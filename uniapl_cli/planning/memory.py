@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -22,15 +22,21 @@ from uniapl_cli.planning.setup import (
     OPTIMIZER,
     PACKED,
     REFERENCE,
+    SUMMED,
     Setup,
     Usage,
 )
+from uniapl_cli.planning.sharding import Sharding, units
 from uniapl_cli.planning.step import Pass, all_passes, largest
-from uniapl_cli.planning.tracker import WEIGHTS, Tracker, elements
+from uniapl_cli.planning.tracker import ACTIVATIONS, WEIGHTS, Tracker, elements
+from uniapl_cli.planning.world import World
 from uniapl_cli.precision import Precision, arithmetic, freeze
 from uniapl_cli.training.activations import checkpoint_activations
 from uniapl_cli.training.adapter import adapt
 from uniapl_cli.training.optim import Optimizer, trained
+
+# Bytes of gradients that ranks without sharding add up at a time.
+PIECE = 64 * 2**20
 
 
 def measure(setup: Setup, phases: Collection[str] | None = None) -> Usage:
@@ -39,7 +45,7 @@ def measure(setup: Setup, phases: Collection[str] | None = None) -> Usage:
     phases: those that are wanted; None: all.
     """
     # Before, since tensors without data have no lengths.
-    one, several = largest(setup.draws), len(all_passes(setup.draws)) > 1
+    one, several = largest(setup.own), len(all_passes(setup.own)) > 1
     with on_paper(setup.vocabulary) as tracker:
         run = _Run(setup, tracker)
         if setup.sampled and (phases is None or "sampling" in phases):
@@ -61,6 +67,7 @@ class _Run:
         self.reference = self._reference()
         self.scorer = self._scorer()
         self.optimizer = self._updated()
+        self.sharding, self.reference_sharding = self._shared()
 
     def _policy(self) -> Any:
         setup, usage = self.setup, self.usage
@@ -101,6 +108,39 @@ class _Run:
         self.usage.state = self.tracker.live[OPTIMIZER]
         return optimizer
 
+    def _shared(self) -> tuple[Sharding | None, Sharding | None]:
+        """Leave a card what it has of a world of several ranks; return what counts the rest."""
+        usage, tracker = self.usage, self.tracker
+        world = usage.world = self._world()
+        found = units(self.model)[1]
+        usage.units, usage.summed = (
+            tuple(unit.size for unit in found),
+            sum(bool(unit.slopes) for unit in found),
+        )
+        usage.reference = sum(unit.size for unit in units(self.reference)[1])
+        update = dict(usage.phases["update"])
+        if not world.full:
+            if world.ranks > 1:
+                usage.phases["update"] = {**update, SUMMED: min(PIECE, usage.trained)}
+            return None, None
+        for part in (WEIGHTS, OPTIMIZER, REFERENCE):
+            size = tracker.live[part]
+            usage.host += world.of_host * -(-size // world.ranks) if world.offload else 0
+            tracker.hold(part, world.kept(size) - size)
+        usage.host += world.of_host * -(-usage.trained // world.ranks) if world.offload else 0
+        for part in (WEIGHTS, GRADIENTS, OPTIMIZER, REFERENCE, ACTIVATIONS):
+            update[part] = world.kept(update.get(part, 0))
+        usage.phases["update"] = {name: size for name, size in update.items() if size}
+        made = [Sharding(tracker, world, self.model)]
+        if self.reference is not self.model:
+            made.append(Sharding(tracker, world, self.reference))
+        return made[0], made[-1]
+
+    def _world(self) -> World:
+        learnt = sum(weight.numel() for weight in trained(self.model).values())
+        frozen = self.tracker.live[WEIGHTS] - self.usage.trained
+        return self.setup.world.resolved(learnt, frozen, self.setup.state_bytes)
+
     def _stepped(self) -> Optimizer | None:
         """Return the optimiser after an update; None where what it says of its state must do."""
         if self.setup.optimizer is None:
@@ -125,6 +165,10 @@ class _Run:
 
     def sample(self) -> None:
         """Sample responses, and score some while others are sampled."""
+        with self.sharding.whole() if self.sharding else nullcontext():
+            self._sample()
+
+    def _sample(self) -> None:
         setup, tracker = self.setup, self.tracker
         free = max(setup.memory - tracker.live.total(), 1)
         packed = packed_bytes(self.model, setup.dtype, setup.device, free)
@@ -152,7 +196,9 @@ class _Run:
 
     def refer(self, one: Pass) -> None:
         """Read a micro-batch without going back."""
-        with self._phase("reference"), torch.no_grad():
+        sharding = self.reference_sharding
+        gathered = sharding.passing() if sharding else nullcontext()
+        with self._phase("reference"), gathered, torch.no_grad():
             PaperPolicy(self.reference, self.precision).read(one)
 
     def train(self, one: Pass, several: bool) -> None:
@@ -161,8 +207,12 @@ class _Run:
             weight.register_post_accumulate_grad_hook(self._own_gradient)
         if self.setup.recomputed:
             checkpoint_activations(self.model, self.precision)
-        with self._phase("training"):
-            if several:
+        sharding = self.sharding
+        if sharding:
+            sharding.watch()
+        gathered = sharding.passing(several=several) if sharding else nullcontext()
+        with self._phase("training"), gathered:
+            if several and not sharding:
                 self._make_gradients()
             PaperPolicy(self.model, self.precision).read(one).sum().backward()
 

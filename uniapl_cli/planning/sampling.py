@@ -27,7 +27,7 @@ def decode(model: Any, setup: Setup, usage: Usage, tracker: Tracker, free: int) 
 
     The largest draw is taken; its responses are as many as LocalGenerator would decode at a time.
     """
-    draw = max(setup.sampled, key=lambda d: d.rows * (d.prompt + d.response))
+    draw = max(setup.sampled, key=lambda d: d.own_rows * (d.prompt + d.response))
     look = LOOK.get(setup.device, 1)
     rows = Rows(model, setup.sampling, [0], width=draw.response + look, dtype=setup.dtype)
     usage.token_bytes = max(1, rows.cache.bytes_a_token)
@@ -35,7 +35,7 @@ def decode(model: Any, setup: Setup, usage: Usage, tracker: Tracker, free: int) 
     budget = setup.batch_tokens or int(share * free) // usage.token_bytes
     column, capacity = _columns(draw, ROOM.get(setup.device, 32))
     logits = int(LOGITS_SHARE * free) // (4 * setup.vocabulary)
-    most = min(draw.rows, MOST_ROWS.get(setup.device, 128), logits, budget // capacity)
+    most = min(draw.own_rows, MOST_ROWS.get(setup.device, 128), logits, budget // capacity)
     usage.rows = max(1, most)
     _prefill(model, draw, min(PREFILL_TOKENS.get(setup.device, 2048), int(PREFILL_SHARE * budget)))
     rows.arrange([], usage.rows, column, capacity)
@@ -58,7 +58,7 @@ def _columns(draw: Draw, room: int) -> tuple[int, int]:
 
 def _prefill(model: Any, draw: Draw, tokens: int) -> None:
     """Read as many prompts as go into a pass of so many tokens."""
-    texts = max(1, min(draw.prompts, tokens // draw.prompt))
+    texts = max(1, min(draw.own_prompts, tokens // draw.prompt))
     ids = torch.zeros(texts, draw.prompt, dtype=torch.long)
     model(
         input_ids=ids,

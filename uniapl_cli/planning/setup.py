@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 
 from uniapl_cli.planning.step import Draw
 from uniapl_cli.planning.tracker import Bytes
+from uniapl_cli.planning.world import World
 from uniapl_cli.precision import Precision, resolve
 from uniapl_cli.training.adapter import Adapter
 from uniapl_cli.training.optim import Optimizer
@@ -19,6 +21,8 @@ from uniapl_cli.types import Sampling
 GRADIENTS, OPTIMIZER = "gradients", "optimizer"
 REFERENCE, DISCRIMINATOR = "reference", "discriminator"
 PACKED, CACHE = "weights for sampling", "keys and values"
+# Of several ranks: weights that are whole for a while, gradients on the way to their rank.
+GATHERED, SUMMED = "gathered weights", "gradients being summed"
 LIBRARIES = "libraries and allocator"
 # Of a CPU's memory, oneDNN's kernels keep so many bytes, and the C library so much of all that was
 # freed in small pieces: 6 to 12% were measured. Of a GPU a part of the card is spared for it.
@@ -48,6 +52,7 @@ class Setup:
     says that its state takes for a trained weight; without an optimizer that is all. corrected:
     whether losses are corrected for another sampler. recomputed: whether the backward pass computes
     the layers' activations again. elsewhere: whether servers sample, with memory of their own.
+    draws are those of all ranks of the world.
     """
 
     make: Callable[[], Any]
@@ -67,16 +72,22 @@ class Setup:
     elsewhere: bool = False
     batch_tokens: int | None = None
     discriminator: Scorer | None = None
+    world: World = World()
 
     @property
     def dtype(self) -> torch.dtype:
         """What is computed in."""
         return resolve(self.precision, self.device)
 
+    @cached_property
+    def own(self) -> tuple[Draw, ...]:
+        """The draws as the busiest rank's."""
+        return tuple(replace(draw, ranks=self.world.ranks) for draw in self.draws)
+
     @property
     def sampled(self) -> tuple[Draw, ...]:
-        """The draws that are sampled."""
-        return tuple(draw for draw in self.draws if draw.prompts)
+        """The draws that are sampled, as a rank's."""
+        return tuple(draw for draw in self.own if draw.prompts)
 
 
 @dataclass
@@ -86,7 +97,9 @@ class Usage:
     trained, state: bytes of the trained weights and of the optimiser's state. layers, head, scorer:
     weights that a token is multiplied with, below the head, in it, and in the discriminator.
     attention: multiplications of a token with one key and its value. rows: responses that are
-    decoded at a time, with `token_bytes` of keys and values a token.
+    decoded at a time, with `token_bytes` of keys and values a token. world: as it is resolved.
+    units: bytes of the weights that are gathered together, the root's in front; reference: those of
+    the frozen one's. host: bytes of a host's memory that hold what its cards do not.
     """
 
     phases: dict[str, Bytes] = field(default_factory=dict)
@@ -99,6 +112,11 @@ class Usage:
     rows: int = 0
     token_bytes: int = 0
     scorer: int = 0
+    world: World = World()
+    units: tuple[int, ...] = ()
+    summed: int = 0
+    reference: int = 0
+    host: int = 0
 
     @property
     def phase(self) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 
 from uniapl_cli.batches import ChoiceBatch, LabelledBatch
+from uniapl_cli.ranks import Ranks
 from uniapl_cli.tensors import Batch, TokenBatch
 
 
@@ -31,7 +32,7 @@ class Draw:
 
     rows: of a prompt and a response each. tokens: padded ones of a forward pass at the most.
     pass_tokens: those that one more pass costs. prompts: texts that are answered by sampling; 0
-    where nothing is sampled.
+    where nothing is sampled. ranks: how many share it; what is `own` is the busiest one's.
     """
 
     source: str
@@ -42,11 +43,24 @@ class Draw:
     tokens: int
     pass_tokens: int
     prompts: int = 0
+    ranks: int = 1
 
     @cached_property
     def passes(self) -> list[Pass]:
-        """What the policy reads, forward and back."""
-        return [_pass(micro) for micro in self.batch().split(self.tokens, self.pass_tokens)]
+        """What a rank's policy reads, forward and back."""
+        every = [_pass(micro) for micro in self.batch().split(self.tokens, self.pass_tokens)]
+        shares = (_Rank(rank, self.ranks).deal(every, _tokens) for rank in range(self.ranks))
+        return max(shares, key=lambda share: (len(share), sum(map(_tokens, share))))
+
+    @property
+    def own_prompts(self) -> int:
+        """The prompts that a rank samples answers to."""
+        return -(-self.prompts // self.ranks)
+
+    @property
+    def own_rows(self) -> int:
+        """The answers that a rank samples."""
+        return self.own_prompts * (self.rows // max(1, self.prompts))
 
     def batch(self) -> Batch:
         """Return the source's batch; one of a kind that is not known here as rows of tokens."""
@@ -63,6 +77,13 @@ class Draw:
         return TokenBatch(torch.zeros(shape, dtype=torch.long), mask)
 
 
+class _Rank(Ranks):
+    """One of so many, to deal to."""
+
+    def __init__(self, rank: int, world: int) -> None:
+        self.rank, self.world = rank, world
+
+
 def largest(draws: tuple[Draw, ...]) -> Pass:
     """Return the micro-batch with the most tokens."""
     return max(all_passes(draws), key=lambda one: one.tokens)
@@ -71,6 +92,10 @@ def largest(draws: tuple[Draw, ...]) -> Pass:
 def all_passes(draws: tuple[Draw, ...]) -> list[Pass]:
     """Return the micro-batches of a step."""
     return [one for draw in draws for one in draw.passes]
+
+
+def _tokens(one: Pass) -> int:
+    return one.tokens
 
 
 def _pass(batch: Batch) -> Pass:

@@ -1,0 +1,129 @@
+"""Full sharding on paper: what a card holds of the weights and gradients as a step goes on.
+
+It is torch's fully_shard with a unit for each of the decoder's layers, and the rest as the root. A
+unit is gathered into one buffer and copied out of it to its weights. Its buffer stays until the next
+one's in the forward pass; in the backward pass, the next unit's is there already. Gradients are
+copied into one buffer, which stays until the next unit's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from uniapl_cli.planning.setup import GATHERED, GRADIENTS, SUMMED
+from uniapl_cli.planning.tracker import Tracker
+from uniapl_cli.planning.world import World
+from uniapl_cli.training.activations import outermost
+
+# What is being gathered, and all weights at once.
+BUFFER, WHOLE = "buffer", "whole"
+
+
+class Unit:
+    """Weights that are gathered together, and the bytes of all and of those that are trained."""
+
+    def __init__(self, weights: Sequence[nn.Parameter]) -> None:
+        self.size = sum(weight.nbytes for weight in weights)
+        self.trained = [weight for weight in weights if weight.requires_grad]
+        self.slopes = sum(weight.nbytes for weight in self.trained)
+
+
+def units(model: Any) -> tuple[list[Any], list[Unit]]:
+    """Return the decoder's layers, and the units: the rest, which is the root, and the layers."""
+    layers = outermost(model.get_decoder())
+    inside = {id(weight) for layer in layers for weight in layer.parameters()}
+    rest = [weight for weight in model.parameters() if id(weight) not in inside]
+    return layers, [Unit(rest), *(Unit(list(layer.parameters())) for layer in layers)]
+
+
+class Sharding:
+    """Counts what a card holds beyond its part, while the model is called.
+
+    The part itself is counted by whoever makes one of these.
+    """
+
+    def __init__(self, tracker: Tracker, world: World, model: Any) -> None:
+        self.tracker, self.world = tracker, world
+        layers, self.units = units(model)
+        self._sizes: Counter[tuple[str, Any]] = Counter()
+        self._waiting: Counter[int] = Counter()
+        self._active = self._several = False
+        for place, layer in enumerate(layers, 1):
+            layer.register_forward_pre_hook(partial(self._before, place))
+            layer.register_forward_hook(partial(self._after, place))
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """All weights are whole in the block."""
+        self._hold(GATHERED, WHOLE, sum(unit.size for unit in self.units))
+        yield
+        self._hold(GATHERED, WHOLE, 0)
+
+    @contextmanager
+    def passing(self, *, several: bool = False) -> Iterator[None]:
+        """A pass is made in the block. several: other passes have left gradients."""
+        self._active, self._several = True, several
+        if several:
+            for place, unit in enumerate(self.units):
+                self._hold(GRADIENTS, place, self.world.kept(unit.slopes))
+        self._hold(GATHERED, BUFFER, self.units[0].size)
+        self._hold(GATHERED, 0, self.units[0].size)
+        yield
+        for what in (BUFFER, *range(len(self.units))):
+            self._hold(GATHERED, what, 0)
+        if self.units[0].trained:
+            self._sum(0)
+        self._hold(SUMMED, BUFFER, 0)
+        self._active = False
+
+    def watch(self) -> None:
+        """Take each unit's gradients away as soon as they are complete."""
+        for place, unit in enumerate(self.units[1:], 1):
+            for weight in unit.trained:
+                weight.register_post_accumulate_grad_hook(partial(self._learnt, place))
+
+    def _hold(self, part: str, what: Any, size: int) -> None:
+        self.tracker.hold(part, size - self._sizes[part, what])
+        self._sizes[part, what] = size
+
+    def _before(self, place: int, *_: Any) -> None:
+        if self._active:
+            self._hold(GATHERED, BUFFER, self.units[place].size)
+            self._hold(GATHERED, place, self.units[place].size)
+
+    def _after(self, place: int, _layer: Any, _inputs: Any, output: Any) -> None:
+        if not self._active:
+            return
+        self._hold(GATHERED, place, 0)
+        for leaf in tree_leaves(output):
+            if isinstance(leaf, Tensor) and leaf.requires_grad:
+                leaf.register_hook(partial(self._before_backward, place))
+                break
+
+    def _before_backward(self, place: int, _slope: Tensor) -> None:
+        for later in range(place + 1, len(self.units)):  # one that has nothing to learn
+            self._hold(GATHERED, later, 0)
+        self._before(place)
+        self._hold(GATHERED, BUFFER, self.units[place - 1].size if place > 1 else 0)
+        self._waiting[place] = len(self.units[place].trained)
+
+    def _learnt(self, place: int, _weight: Tensor) -> None:
+        self._waiting[place] -= 1
+        if self._waiting[place] == 0:
+            self._hold(GATHERED, place, 0)
+            self._sum(place)
+
+    def _sum(self, place: int) -> None:
+        """Have the gradients of a unit copied, and keep a part of their sum."""
+        unit = self.units[place]
+        self._hold(SUMMED, BUFFER, unit.slopes)
+        for weight in unit.trained:
+            weight.grad = None
+        self._hold(GRADIENTS, place, self.world.kept(unit.slopes))
