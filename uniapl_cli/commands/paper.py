@@ -25,6 +25,7 @@ from uniapl_cli.loading.models import attention_of
 from uniapl_cli.partition import pass_tokens
 from uniapl_cli.planning.setup import Scorer, Setup
 from uniapl_cli.planning.step import Draw
+from uniapl_cli.planning.world import World
 from uniapl_cli.reasons import explained
 from uniapl_cli.training.optim import is_installed, optimizers
 from uniapl_cli.training.terms import Plan
@@ -33,7 +34,7 @@ from uniapl_cli.training.terms import Plan
 MARKS = 8
 
 
-def setup_of(config: Config, method: Plan, device: str, memory: int) -> Setup:
+def setup_of(config: Config, method: Plan, device: str, memory: int, world: World) -> Setup:
     """Return what the memory of a run depends on. Raises ConfigError and ModelError."""
     location = components.locate(config, "model.path", config.model.path)
     with config.blaming("model.path"):
@@ -62,6 +63,7 @@ def setup_of(config: Config, method: Plan, device: str, memory: int) -> Setup:
         elsewhere=bool(generators.entry(config.generation).traits.get("elsewhere")),
         batch_tokens=getattr(config.generation, "batch_tokens", None),
         discriminator=_scorer(config, draws) if _scores(config, method) else None,
+        world=world,
     )
 
 

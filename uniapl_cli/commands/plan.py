@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,14 +13,17 @@ from uniapl_cli.commands.method import learning_rate
 from uniapl_cli.commands.method import plan as plan_of
 from uniapl_cli.commands.paper import setup_of
 from uniapl_cli.commands.validation import check_validation, times
+from uniapl_cli.commands.world import assumed, described, world_of
 from uniapl_cli.config.schema import Config
 from uniapl_cli.memory import free_bytes
 from uniapl_cli.planning.cards import GIB, Card, card, present
 from uniapl_cli.planning.levers import levers
 from uniapl_cli.planning.memory import measure
+from uniapl_cli.planning.scaling import LINK_SHARE, NETWORK, Scaling, communication, scaling
 from uniapl_cli.planning.seconds import BANDWIDTH_SHARE, RATE_SHARE, Rates, seconds, work
 from uniapl_cli.planning.setup import Setup, Usage
 from uniapl_cli.planning.step import all_passes, largest
+from uniapl_cli.planning.traffic import traffic
 from uniapl_cli.precision import DTYPES
 
 # Share of a GPU's memory for CUDA itself and for what its allocator cannot use.
@@ -29,25 +34,31 @@ def plan(
     config: Config,
     *,
     gpu: str | None = None,
-    flops: float | None = None,
-    bandwidth: float | None = None,
+    ranks: int = 1,
+    hosts: int | None = None,
+    network: float = NETWORK,
+    **rates: float | None,
 ) -> dict[str, Any]:
-    """Return what a run would take; no weights or data are read and no GPU is needed.
+    """Return what a run would take of each of its cards; no weights or data are read.
 
-    gpu: a card's name or its GiB; None is the machine's own device. flops, bandwidth: TFLOP/s and
-    GB/s that go before the card's. Raises UniAPLError.
+    Neither the cards nor the hosts need be there. gpu: a card's name or its GiB; None is the
+    machine's own device. ranks: how many, on so many hosts; by default of 8 each. network: GB/s of
+    a card to other hosts. rates: flops, bandwidth, link, in TFLOP/s and GB/s, go before the card's.
+    Raises UniAPLError.
     """
     config.require("model.path", "training", "terms", "optim")
     method = plan_of(config)
     learning_rate(config)
     check_validation(config, method)
-    found, device = _card(config, gpu, flops, bandwidth)
+    world = world_of(config, ranks, hosts)
+    found, device = _card(config, gpu, world.of_host, rates)
     room = int((1 - SPARED) * found.bytes) if device == "cuda" else found.bytes
-    setup = setup_of(config, method, device, room)
+    setup = setup_of(config, method, device, room, replace(world, card=found.bytes))
     usage = measure(setup)
-    fits = usage.peak <= room
-    rates = Rates.of(found)
-    spent = seconds(setup, usage, rates, config.training.num_iterations) if rates else {}
+    fits, updates = usage.peak <= room, config.training.num_iterations
+    moved = traffic(setup, usage, updates)
+    waited = communication(moved, usage.world, found, network)
+    spent, scaled = _seconds(setup, usage, found, updates, waited)
     return {
         "method": config.method,
         "model": config.model.path,
@@ -57,28 +68,50 @@ def plan(
         "change": [] if fits else _levers(setup, usage, room),
         "step": _step(setup),
         "seconds": spent,
+        "ranks": described(setup, usage, moved, scaled),
         "run": _run(config, spent),
         "validation": _validation(config),
         "disk": _disk(config, setup, usage),
-        "assumed": _assumed(setup, device, bool(spent)) + _copied(config, usage, device),
+        "assumed": [
+            *_assumed(setup, device, bool(spent)),
+            *assumed(usage, found, network, LINK_SHARE),
+            *_copied(config, usage, device),
+        ],
     }
 
 
 def _card(
-    config: Config, gpu: str | None, flops: float | None, bandwidth: float | None
+    config: Config, gpu: str | None, of_host: int, rates: Mapping[str, float | None]
 ) -> tuple[Card, str]:
-    """Return the card that is planned for, and the kind of device: cuda or cpu."""
+    """Return the card that is planned for, and the kind of device: cuda or cpu.
+
+    The ranks of a host share this machine's memory.
+    """
     if gpu is not None:
-        return card(gpu, flops, bandwidth), "cuda"
+        return card(gpu, **rates), "cuda"
     device = torch.device(device_name(config))
     if device.type == "cuda":
-        return present(device, flops, bandwidth), "cuda"
-    return Card("this machine", free_bytes(device) / GIB, flops, bandwidth), "cpu"
+        return present(device, **rates), "cuda"
+    return Card("this machine", free_bytes(device) / GIB / of_host, **rates), "cpu"
 
 
 def _rates(found: Card) -> dict[str, float]:
-    known = {"tflops": found.flops, "gb_per_second": found.bandwidth}
+    known = {"tflops": found.flops, "gb_per_second": found.bandwidth, "link": found.link}
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _seconds(
+    setup: Setup, usage: Usage, found: Card, updates: int, waited: float | None
+) -> tuple[dict[str, float], Scaling | None]:
+    """Return seconds by phase and how they scale; waited: those that cards send each other."""
+    rates = Rates.of(found)
+    if rates is None:
+        return {}, None
+    spent = seconds(setup, usage, rates, updates)
+    if usage.world.ranks == 1 or waited is None:
+        return spent, None
+    spent["communication"] = waited
+    return spent, scaling(setup, usage, rates, updates, spent)
 
 
 def _memory(usage: Usage, room: int, fits: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,12 +13,16 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Card:
-    """A card: GiB of memory, dense bfloat16 TFLOP/s, GB/s; None where nobody said."""
+    """A card: GiB of memory, dense bfloat16 TFLOP/s, GB/s; None where nobody said.
+
+    link: GB/s to the other cards of its host, one way.
+    """
 
     name: str
     memory: float
     flops: float | None = None
     bandwidth: float | None = None
+    link: float | None = None
 
     @property
     def bytes(self) -> int:
@@ -26,26 +31,27 @@ class Card:
 
 
 # NVIDIA's data sheets, without sparsity; SXM where there are several. Their GB of memory are GiB.
+# Links are NVLink where SXM has it, half of what both ways are together, else PCIe with 16 lanes.
 CARDS = {
     card.name: card
     for card in (
-        Card("b200", 180, 2250, 8000),
-        Card("h200", 141, 989, 4800),
-        Card("h100", 80, 989, 3350),
-        Card("a100", 80, 312, 2039),
-        Card("a100-40", 40, 312, 1555),
-        Card("l40s", 48, 362, 864),
-        Card("a6000", 48, 155, 768),
-        Card("5090", 32, 209.5, 1792),
-        Card("4090", 24, 165.2, 1008),
-        Card("3090", 24, 71, 936),
-        Card("l4", 24, 121, 300),
+        Card("b200", 180, 2250, 8000, 900),
+        Card("h200", 141, 989, 4800, 450),
+        Card("h100", 80, 989, 3350, 450),
+        Card("a100", 80, 312, 2039, 300),
+        Card("a100-40", 40, 312, 1555, 300),
+        Card("l40s", 48, 362, 864, 32),
+        Card("a6000", 48, 155, 768, 32),
+        Card("5090", 32, 209.5, 1792, 64),
+        Card("4090", 24, 165.2, 1008, 32),
+        Card("3090", 24, 71, 936, 32),
+        Card("l4", 24, 121, 300, 32),
     )
 }
 
 
-def card(named: str, flops: float | None = None, bandwidth: float | None = None) -> Card:
-    """Return a card by its name, or by its GiB; `flops` and `bandwidth` go before its own.
+def card(named: str, **rates: float | None) -> Card:
+    """Return a card by its name, or by its GiB; flops, bandwidth and link go before its own.
 
     Raises ConfigError.
     """
@@ -60,18 +66,21 @@ def card(named: str, flops: float | None = None, bandwidth: float | None = None)
             allowed=list(CARDS),
             suggestion=guess,
         )
-    return replace(found, flops=flops or found.flops, bandwidth=bandwidth or found.bandwidth)
+    return _at(found, rates)
 
 
-def present(device: Any, flops: float | None, bandwidth: float | None) -> Card:
+def _at(card: Card, rates: Mapping[str, float | None]) -> Card:
+    return replace(card, **{name: rate for name, rate in rates.items() if rate is not None})
+
+
+def present(device: Any, **rates: float | None) -> Card:
     """Return the card of this machine, with the rates of the known one whose name is in its own."""
     import torch
 
     found = torch.cuda.get_device_properties(device)
     words = found.name.lower().replace("-", " ").split()
     known = next((CARDS[word] for word in words if word in CARDS), Card("", 0))
-    memory = found.total_memory / GIB
-    return Card(found.name, memory, flops or known.flops, bandwidth or known.bandwidth)
+    return _at(replace(known, name=found.name, memory=found.total_memory / GIB), rates)
 
 
 def _sized(text: str) -> Card | None:

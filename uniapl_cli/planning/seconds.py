@@ -13,11 +13,16 @@ RATE_SHARE = 0.4
 BANDWIDTH_SHARE = 0.6
 # Seconds that a token of all rows takes at the least: its kernels' launches, by a CUDA graph.
 LAUNCH = 0.005
+# Bytes a second of a host's memory, and of a card's way to it: what an update on the CPU goes by.
+HOST, HOST_LINK = 100e9, 25e9
 
 
 @dataclass(frozen=True)
 class Work:
-    """Tokens of a step: read in training with padding, learnt from, sampled, read by prompts."""
+    """Tokens of a step: read in training with padding, learnt from, sampled, read by prompts.
+
+    Of draws as one rank's, they are the busiest one's.
+    """
 
     read: int
     learnt: int
@@ -31,8 +36,8 @@ def work(draws: tuple[Draw, ...]) -> Work:
     return Work(
         read=sum(one.tokens for one in passes),
         learnt=sum(one.learnt for one in passes),
-        sampled=sum(draw.rows * draw.response for draw in draws if draw.prompts),
-        prompts=sum(draw.prompts * draw.prompt for draw in draws),
+        sampled=sum(draw.own_rows * draw.response for draw in draws if draw.prompts),
+        prompts=sum(draw.own_prompts * draw.prompt for draw in draws),
     )
 
 
@@ -55,15 +60,16 @@ def seconds(setup: Setup, usage: Usage, rates: Rates, passes: int) -> dict[str, 
     """Return the seconds of a step by phase. passes: updates a step makes from its batches.
 
     Forward 2 operations a weight and token, backward 4; once more forward where activations are
-    recomputed. The head's products are in TF32 or float32, at half the rate of bfloat16.
+    recomputed. The head's products are in TF32 or float32, at half the rate of bfloat16. Of several
+    ranks it is the busiest one's, without what they send each other.
     """
-    done = work(setup.draws)
+    done = work(setup.own)
     spent: dict[str, float] = {}
     if done.sampled:
         if not setup.elsewhere:
             spent["sampling"] = _sampling(setup, usage, rates, done)
         if setup.discriminator is not None:
-            scored = sum(d.rows * setup.discriminator.width for d in setup.sampled)
+            scored = sum(d.own_rows * setup.discriminator.width for d in setup.sampled)
             spent["scoring"] = 2 * usage.scorer * scored / rates.flops
     forward = _forward(setup, usage)
     head = 4 * usage.head * done.learnt
@@ -74,17 +80,25 @@ def seconds(setup: Setup, usage: Usage, rates: Rates, passes: int) -> dict[str, 
     # The head's logits are recomputed in any case.
     operations = passes * ((4 if setup.recomputed else 3) * forward + 4 * head)
     spent["training"] = operations / rates.flops
-    # Read and write weights, moments and gradients.
-    moved = 5 * usage.trained + 2 * usage.state
-    spent["update"] = passes * moved / rates.bandwidth
+    spent["update"] = passes * _update(usage, rates)
     return spent
+
+
+def _update(usage: Usage, rates: Rates) -> float:
+    """Return the seconds of reading and writing weights, moments and gradients."""
+    world = usage.world
+    moved = 5 * usage.trained + 2 * usage.state
+    if not world.full:
+        return moved / rates.bandwidth
+    part = moved / world.ranks
+    return world.of_host * part / HOST if world.offload else part / rates.bandwidth
 
 
 def _forward(setup: Setup, usage: Usage) -> float:
     """Return the operations of reading a step's batches up to the head."""
     return sum(
         2.0 * one.tokens * (usage.layers + usage.attention * one.width / 2)
-        for one in all_passes(setup.draws)
+        for one in all_passes(setup.own)
     )
 
 
