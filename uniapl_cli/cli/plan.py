@@ -27,6 +27,19 @@ Flops = Annotated[
 Bandwidth = Annotated[
     float | None, typer.Option("--bandwidth", metavar="GB/s", help="Of the memory.", min=0.001)
 ]
+Ranks = Annotated[
+    int, typer.Option("--ranks", metavar="N", help="Cards that train together.", min=1, max=65536)
+]
+Hosts = Annotated[
+    int | None, typer.Option("--hosts", metavar="N", help="That they are on, 8 each.", min=1)
+]
+Link = Annotated[
+    float | None,
+    typer.Option("--link", metavar="GB/s", help="Of a card to others of its host.", min=0.001),
+]
+Network = Annotated[
+    float, typer.Option("--network", metavar="GB/s", help="Of a card to other hosts.", min=0.001)
+]
 Check = Annotated[bool, typer.Option("--check", help="Exit with 1 where it does not fit.")]
 
 
@@ -37,6 +50,10 @@ def plan(
     gpu: Gpu = None,
     flops: Flops = None,
     bandwidth: Bandwidth = None,
+    ranks: Ranks = 1,
+    hosts: Hosts = None,
+    link: Link = None,
+    network: Network = 50.0,
     check: Check = False,
     json: AsJson = False,
     plugin: Plugins = None,
@@ -45,14 +62,16 @@ def plan(
     """Say what a run would take, and what to change where it does not fit; nothing is loaded.
 
     Memory by part, seconds a step, hours, disk: from the experiment and the model's config.json.
+    Of several cards it is what each takes, what they send each other, and how they scale.
 
-    Example: uniapl plan grpo --config experiments/base/qwen3-0.6b.yaml --gpu h100
+    Example: uniapl plan grpo --config experiments/base/qwen3-0.6b.yaml --gpu h100 --ranks 8
     """
     with session(debug, plugin):
         from uniapl_cli.commands.plan import plan as of
 
         settings = uniapl_cli.load_config(config, overrides or (), method)
-        result = of(settings, gpu=gpu, flops=flops, bandwidth=bandwidth)
+        rates = {"flops": flops, "bandwidth": bandwidth, "link": link}
+        result = of(settings, gpu=gpu, ranks=ranks, hosts=hosts, network=network, **rates)
         print_result(result, json, shown)
     if check and not result["memory"]["fits"]:
         raise typer.Exit(1)
@@ -65,10 +84,10 @@ def shown(result: Mapping[str, Any]) -> Any:
 
     from uniapl_cli.runs.console import table
 
-    memory, disk = result["memory"], result["disk"]
+    memory, disk, many = result["memory"], result["disk"], result["ranks"]
     verdict = "fits" if memory["fits"] else "DOES NOT FIT"
     head = (
-        f"{result['method']}, {result['model']}, {result['device']['name']}, "
+        f"{result['method']}, {result['model']}, {_cards(result)}, "
         f"{result['computed in']}: {verdict}. At its peak, in {memory['phase']}, "
         f"{memory['peak_gib']:.3g} of {memory['room_gib']:.3g} GiB"
     )
@@ -82,12 +101,48 @@ def shown(result: Mapping[str, Any]) -> Any:
         Text(_step(result["step"])),
         Text(_run(result["run"], disk)),
     ]
+    if many["ranks"] > 1:
+        blocks += [
+            Text(_ranks(many)),
+            table("", ["sent and got, a card", "calls", "GB"], _moved(many)),
+        ]
+        blocks += [Text(_scaling(many))] if many["scaling"] else []
     if result["validation"]:
         blocks.append(Text(_validation(result["validation"])))
     if change := result["change"]:
         shown = [[" ".join(c["set"]), f"{c['peak_gib']:.3g}", _yes(c["fits"])] for c in change]
         blocks.append(table("", ["change, by itself", "GiB", "fits"], shown))
     return Group(*blocks, *(Text(f"assumed: {line}") for line in result["assumed"]))
+
+
+def _cards(result: Mapping[str, Any]) -> str:
+    name, many = result["device"]["name"], result["ranks"]
+    if many["ranks"] == 1:
+        return str(name)
+    hosts = f" on {many['hosts']} hosts" if many["hosts"] > 1 else ""
+    return f"each of {many['ranks']} x {name}{hosts}"
+
+
+def _ranks(many: Mapping[str, Any]) -> str:
+    held = "all weights" if many["shard"] == "none" else f"1/{many['ranks']} of the weights"
+    host = f", in {many['host_gib']:.3g} GiB of a host's memory" if many["offload"] else ""
+    batches = f"micro-batches of a rank: {many['micro_batches']}"
+    return f"parallel.shard={many['shard']}: each rank has {held}{host}; {batches}"
+
+
+def _moved(many: Mapping[str, Any]) -> list[list[str]]:
+    calls = many["collectives"]
+    return [[name, f"{calls[name]:,}", f"{size:.3g}"] for name, size in many["gb_moved"].items()]
+
+
+def _scaling(many: Mapping[str, Any]) -> str:
+    found = many["scaling"]
+    more = {name: spent for name, spent in found["undivided"].items() if spent > 0.01}
+    parts = ", ".join(f"{name} {spent:.3g} s" for name, spent in more.items()) or "nothing"
+    return (
+        f"{found['seconds']:.3g} seconds a step, {found['times_as_fast']:.3g} times as fast as one "
+        f"card: {found['efficiency']:.0%} of {many['ranks']}. What does not divide: {parts}"
+    )
 
 
 def _yes(true: bool) -> str:

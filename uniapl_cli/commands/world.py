@@ -12,10 +12,7 @@ from uniapl_cli.planning.scaling import Scaling
 from uniapl_cli.planning.setup import Setup, Usage
 from uniapl_cli.planning.step import all_passes
 from uniapl_cli.planning.traffic import Moved
-from uniapl_cli.planning.world import World
-
-# Cards of a host, where nobody says how many hosts there are.
-OF_HOST = 8
+from uniapl_cli.planning.world import OF_HOST, World
 
 
 def world_of(config: Config, ranks: int, hosts: int | None) -> World:

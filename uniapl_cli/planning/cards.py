@@ -70,7 +70,8 @@ def card(named: str, **rates: float | None) -> Card:
 
 
 def _at(card: Card, rates: Mapping[str, float | None]) -> Card:
-    return replace(card, **{name: rate for name, rate in rates.items() if rate is not None})
+    known: dict[str, Any] = {name: rate for name, rate in rates.items() if rate is not None}
+    return replace(card, **known)
 
 
 def present(device: Any, **rates: float | None) -> Card:

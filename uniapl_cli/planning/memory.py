@@ -50,7 +50,7 @@ def measure(setup: Setup, phases: Collection[str] | None = None) -> Usage:
         run = _Run(setup, tracker)
         if setup.sampled and (phases is None or "sampling" in phases):
             run.score() if setup.elsewhere else run.sample()
-        if setup.reference:
+        if setup.reference and (phases is None or "reference" in phases):
             run.refer(one)
         run.train(one, several)
         return run.usage

@@ -1,8 +1,8 @@
 """Full sharding on paper: what a card holds of the weights and gradients as a step goes on.
 
 It is torch's fully_shard with a unit for each of the decoder's layers, and the rest as the root. A
-unit is gathered into one buffer and copied out of it to its weights. Its buffer stays until the next
-one's in the forward pass; in the backward pass, the next unit's is there already. Gradients are
+unit is gathered into one buffer and copied out of it to its weights. In the forward pass its buffer
+stays until the next one's; in the backward pass, the next unit's is there already. Gradients are
 copied into one buffer, which stays until the next unit's.
 """
 

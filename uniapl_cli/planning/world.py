@@ -9,6 +9,8 @@ from uniapl_cli.ranks.sharding_rule import bytes_to_train, resolve_shard
 
 # Bytes of an optimiser's state of a trained weight, of one that does not say.
 STATE = 8
+# Cards of a host, where nobody says how many hosts there are.
+OF_HOST = 8
 
 
 @dataclass(frozen=True)

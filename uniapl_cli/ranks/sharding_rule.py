@@ -6,7 +6,7 @@ from typing import Literal
 
 from uniapl_cli.ranks.options import Shard
 
-# Of a card's memory, what weights, gradients and optimiser's state may take before they are sharded.
+# Of a card's memory, what weights, gradients and the optimiser's state may take unsharded.
 SHARE = 0.5
 
 

@@ -1,0 +1,115 @@
+"""What `uniapl plan` says of Qwen3's shapes on 1, 8 and 16 H100s.
+
+    python -m benchmarks.planned_ranks --out benchmarks/results/planned_ranks.json
+    python -m benchmarks.planned_ranks --table benchmarks/results/planned_ranks.json
+
+The first makes the plans: minutes each where a run does not fit, since changes are planned too. It
+needs no weights and no network. The second prints the result as docs/running.md has it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.engines.shapes import QWEN3
+
+# What their config.json say, as far as they differ from Qwen3-0.6B's.
+SHAPES: dict[str, dict[str, Any]] = {
+    "0.6B": {},
+    "4B": {
+        "hidden_size": 2560,
+        "intermediate_size": 9728,
+        "num_hidden_layers": 36,
+        "num_attention_heads": 32,
+    },
+    "14B": {
+        "hidden_size": 5120,
+        "intermediate_size": 17408,
+        "num_hidden_layers": 40,
+        "num_attention_heads": 40,
+        "tie_word_embeddings": False,
+    },
+}
+RANKS = (1, 8, 16)
+EXPERIMENT = "experiments/base/qwen3-0.6b.yaml"
+HEAD = (
+    "| model, cards | `parallel.shard` | GiB a card | GB moved | seconds | against one "
+    "| what to change |"
+)
+
+
+def write_config(folder: Path, shape: dict[str, Any]) -> None:
+    """Write the config.json of a shape."""
+    from transformers import Qwen3Config
+
+    Qwen3Config(
+        **{**QWEN3, **shape}, dtype="bfloat16", architectures=["Qwen3ForCausalLM"]
+    ).save_pretrained(folder)
+
+
+def planned(name: str, ranks: int, method: str) -> dict[str, Any]:
+    """Return the plan of a shape on so many H100s."""
+    from uniapl_cli import load_config
+    from uniapl_cli.commands.plan import plan
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_config(Path(folder), SHAPES[name])
+        config = load_config(EXPERIMENT, [f"model.path={folder}"], method)
+        return plan(config, gpu="h100", ranks=ranks) | {"model": f"Qwen3-{name}"}
+
+
+def row(plan: dict[str, Any]) -> str:
+    """Return a line of the table."""
+    memory, ranks = plan["memory"], plan["ranks"]
+    scaled = ranks["scaling"]
+    moved = sum(ranks["gb_moved"].values())
+    fits = "" if memory["fits"] else ", does not fit"
+    cells = [
+        f"{plan['model']}, {ranks['ranks']}",
+        ranks["shard"] if scaled else "",
+        f"{memory['peak_gib']:.3g} in {memory['phase']}{fits}",
+        f"{moved:.3g}" if scaled else "",
+        f"{sum(plan['seconds'].values()):.3g}",
+        f"{scaled['times_as_fast']:.3g} x, {scaled['efficiency']:.0%}" if scaled else "",
+        change(plan),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def change(plan: dict[str, Any]) -> str:
+    """Return the first change that is enough, of keys if there is one; else what helps most."""
+    if not plan["change"]:
+        return ""
+    enough = [one for one in plan["change"] if one["fits"]] or plan["change"][:1]
+    changes = "`, `".join(enough[0]["set"])
+    return f"`{changes}`: {enough[0]['peak_gib']:.3g}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--table", type=Path)
+    parser.add_argument("--method", default="grpo")
+    parser.add_argument("--only", default=",".join(SHAPES))
+    asked = parser.parse_args()
+    if asked.table:
+        plans = json.loads(asked.table.read_text())["plans"]
+        print("\n".join([HEAD, "|---|---|---|---|---|---|---|", *map(row, plans)]))
+        return
+    plans = []
+    for name in asked.only.split(","):
+        for ranks in RANKS:
+            plans.append(planned(name, ranks, asked.method))
+            print(row(plans[-1]), flush=True)
+    if asked.out:
+        command = f"python -m benchmarks.planned_ranks --out {asked.out}"
+        text = json.dumps({"command": command, "experiment": EXPERIMENT, "plans": plans}, indent=1)
+        asked.out.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
