@@ -2,8 +2,8 @@
 
 It is torch's fully_shard with a unit for each of the decoder's layers, and the rest as the root. A
 unit is gathered into one buffer and copied out of it to its weights. In the forward pass its buffer
-stays until the next one's; in the backward pass, the next unit's is there already. Gradients are
-copied into one buffer, which stays until the next unit's.
+stays until the next one's weights are there; in the backward pass, the next unit's is there already.
+Gradients are copied into one buffer, which stays until the next unit's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from uniapl_cli.planning.tracker import Tracker
 from uniapl_cli.planning.world import World
 from uniapl_cli.training.activations import outermost
 
-# What is being gathered, and all weights at once.
+# What is gathered into, and all weights at once.
 BUFFER, WHOLE = "buffer", "whole"
 
 
@@ -95,8 +95,10 @@ class Sharding:
 
     def _before(self, place: int, *_: Any) -> None:
         if self._active:
-            self._hold(GATHERED, BUFFER, self.units[place].size)
-            self._hold(GATHERED, place, self.units[place].size)
+            size, last = self.units[place].size, self._sizes[GATHERED, BUFFER]
+            self._hold(GATHERED, BUFFER, last + size)
+            self._hold(GATHERED, place, size)
+            self._hold(GATHERED, BUFFER, size)
 
     def _after(self, place: int, _layer: Any, _inputs: Any, output: Any) -> None:
         if not self._active:
@@ -110,7 +112,7 @@ class Sharding:
     def _before_backward(self, place: int, _slope: Tensor) -> None:
         for later in range(place + 1, len(self.units)):  # one that has nothing to learn
             self._hold(GATHERED, later, 0)
-        self._before(place)
+        self._hold(GATHERED, place, self.units[place].size)
         self._hold(GATHERED, BUFFER, self.units[place - 1].size if place > 1 else 0)
         self._waiting[place] = len(self.units[place].trained)
 
