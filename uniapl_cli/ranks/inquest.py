@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 
-from uniapl_cli.ranks.beside import Lost
 from uniapl_cli.ranks.failures import RankFailed, RanksLost, as_error, is_broken, is_same, named
 from uniapl_cli.ranks.watch import Watch
 from uniapl_cli.runs.signals import Stopped, deaf
@@ -62,9 +61,10 @@ class Inquest:
 
         said: what this rank says of `error`; None of a bug.
         """
-        if isinstance(error, (RanksLost, RankFailed)):
+        unnamed = isinstance(error, RanksLost) and not error.got
+        if isinstance(error, (RanksLost, RankFailed)) and not unnamed:
             return error
-        broken = isinstance(error, Lost) or is_broken(error)
+        broken = unnamed or is_broken(error)
         failure = self.watch.heard()
         if failure is not None and (broken or not failure.stopped):
             return error if is_same(failure, said) else as_error(failure)

@@ -43,10 +43,8 @@ T = TypeVar("T")
 
 # Seconds between two looks at whether another rank has failed, while this one waits.
 POLL = 0.2
-
-
 # What is done before the steps and after them.
-AROUND = ("the start", "opening the run's directory", "loading a checkpoint")
+AROUND: tuple[str, ...] = ("the start", "opening the run's directory", "loading a checkpoint")
 AROUND += ("the reports of earlier steps", "saving the model", "the end")
 
 
