@@ -222,7 +222,7 @@ def built(files: Path) -> Iterator[list[Any]]:
         noted.append([trackers.bind(options) for options in chosen.values()])
         return []
 
-    def saving(folder: Path, *arguments: Any) -> None:
+    def saving(folder: Path, *arguments: Any, **options: Any) -> None:
         noted.append((arguments, {}))
         link(folder)
 
