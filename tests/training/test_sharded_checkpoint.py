@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import pickle
+import shutil
 import signal
 import struct
 import time
@@ -105,6 +106,16 @@ def test_an_optimiser_that_has_not_stepped_has_no_state(tmp_path):
     trained = alone(tmp_path, seed=1)
     assert trained.resume() == 1
     assert equal(trained.tensors(), saved) and len(trained.optimizer.parts[0][0].state) == 0
+
+
+def test_an_optimiser_whose_state_has_other_shapes_is_refused(tmp_path):
+    trained = alone(tmp_path)
+    trained.train(1)
+    weight = next(iter(trained.state.trained.values()))
+    trained.optimizer.parts[0][0].state[weight]["absmax"] = torch.ones(3)
+    with pytest.raises(TrainingError) as caught:
+        sharded.parts_of(trained.state)
+    assert caught.value.got == "absmax"
 
 
 def whole(ranks, folder):
@@ -259,8 +270,6 @@ def two(ranks, folder):
 
 @pytest.fixture
 def folder(template, tmp_path, monkeypatch):
-    import shutil
-
     shutil.copytree(template, tmp_path / "checkpoints")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "checkpoints"
@@ -392,7 +401,8 @@ HOSTILE = {
     "no optimiser": contents(lambda state: state.pop("optimizer")),
     "other groups": contents(rename_group),
     "groups of text": contents(lambda state: state.update(optimizer="text")),
-    "half of it": lambda folder: (folder / FILES[2]).unlink(),
+    "first half of it": lambda folder: (folder / FILES[1]).unlink(),
+    "other half of it": lambda folder: (folder / FILES[2]).unlink(),
 }
 
 

@@ -8,6 +8,7 @@ import torch
 
 from uniapl_cli.errors import OutOfMemory
 from uniapl_cli.outputs import OutputError
+from uniapl_cli.ranks import Ranks
 from uniapl_cli.runs.signals import Stopped
 from uniapl_cli.training import writer as module
 from uniapl_cli.training.checkpoint import Checkpoints
@@ -100,6 +101,38 @@ def test_a_copy_that_is_refused_is_done_without_unless_it_was_asked_for(monkeypa
     with pytest.raises(OutOfMemory) as caught, Writer(beside=True) as writer:
         writer.write(state, CPU, full)
     assert caught.value.key == "run.checkpoint_beside"
+
+
+class Beside(Ranks):
+    """One of two ranks; of the other one, what it says at each gathering."""
+
+    def __init__(self, *says):
+        self.says = [*says]
+
+    def gather(self, part, doing):
+        return [part, self.says.pop(0)]
+
+
+@pytest.mark.parametrize("says", [((10, 15),), ((10, 99), OutOfMemory("refused"))])
+def test_where_another_rank_has_no_memory_for_a_copy_all_write_at_once(says, caplog):
+    weights, wrote, ranks = torch.zeros(2), [], Beside(*says)
+    with caplog.at_level(logging.INFO, "uniapl"), Writer(None) as writer:
+        for _ in range(2):
+            writer.write(
+                {"w": weights}, CPU, lambda state, go_on: wrote.append(state["w"]), ranks=ranks
+            )
+            assert wrote.pop() is weights
+    assert len(caplog.messages) == 1 and ranks.says == []
+
+
+def test_an_error_is_raised_when_all_ranks_have_written():
+    ranks = Beside(None, False, True)
+    with pytest.raises(OutputError), Writer(beside=True) as writer:
+        writer.write({}, CPU, full, ranks=ranks)
+        module.wait([writer._writing], PATIENCE)
+        writer.check()  # the other one has not
+        writer.check()
+    assert ranks.says == []
 
 
 def failed(writer):
