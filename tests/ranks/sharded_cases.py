@@ -151,10 +151,15 @@ def offloaded(new: Any, folder: Path) -> dict[str, Any]:
     return gradients(policy)
 
 
-def exact(new: Any, folder: Path) -> dict[str, Any]:
-    policy = policy_of("llama-tied", new(exact=True))
-    accumulate(policy, exact=True)
-    return gradients(policy)
+def exact(family: str) -> Callable[..., dict[str, Any]]:
+    """Return what adds up a family's gradient in float64."""
+
+    def make(new: Any, folder: Path) -> dict[str, Any]:
+        policy = policy_of(family, new(exact=True))
+        accumulate(policy, exact=True)
+        return gradients(policy)
+
+    return make
 
 
 def trained(kind: str) -> Callable[..., dict[str, Any]]:
@@ -257,10 +262,11 @@ def adapted(new: Any, folder: Path) -> dict[str, Any]:
 
 
 def adapted_small(new: Any, folder: Path) -> dict[str, Any]:
-    """Layers in bfloat16, beside an adapter in float32."""
-    from uniapl_cli.training.policy import save_folder
+    """Layers in bfloat16, beside an adapter in float32, without which the first pass is made."""
+    from uniapl_cli.training.policy import WithoutAdapter, save_folder
 
     policy = policy_of("llama-tied", new(exact=True), rank=4, small=True)
+    WithoutAdapter(policy).forward(batch_of())
     save_folder(folder / "adapted small", policy.model, policy.tokenizer, ranks=policy.ranks)
     accumulate(policy, exact=True)
     return gradients(policy)
@@ -311,12 +317,12 @@ FAMILIES = ("llama-tied", "llama", "gemma2", "qwen3_moe", "qwen3_5_text", "gpt2"
 CASES: dict[str, Callable[..., dict[str, Any]]] = {
     **{family: of_family(family) for family in FAMILIES},
     **{kind: trained(kind) for kind in ("adamw", "muon")},
+    **{f"exact {family}": exact(family) for family in ("llama-tied", "gemma3")},
     **{
         case.__name__: case
         for case in (
             recomputed,
             offloaded,
-            exact,
             sampled,
             served,
             saved,
