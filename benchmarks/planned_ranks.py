@@ -81,12 +81,13 @@ def row(plan: dict[str, Any]) -> str:
 
 
 def change(plan: dict[str, Any]) -> str:
-    """Return the first change that is enough, of keys if there is one; else what helps most."""
+    """Return the first change that is enough, one that trains an adapter last; else the first."""
     if not plan["change"]:
         return ""
     enough = [one for one in plan["change"] if one["fits"]] or plan["change"][:1]
-    changes = "`, `".join(enough[0]["set"])
-    return f"`{changes}`: {enough[0]['peak_gib']:.3g}"
+    best = min(enough, key=lambda one: "adapter" in str(one["set"]))
+    changes = "`, `".join(best["set"])
+    return f"`{changes}`: {best['peak_gib']:.3g}"
 
 
 def main() -> None:
@@ -105,10 +106,10 @@ def main() -> None:
         for ranks in RANKS:
             plans.append(planned(name, ranks, asked.method))
             print(row(plans[-1]), flush=True)
+    command = "python -m benchmarks.planned_ranks --out benchmarks/results/planned_ranks.json"
+    text = json.dumps({"command": command, "experiment": EXPERIMENT, "plans": plans}, indent=1)
     if asked.out:
-        command = f"python -m benchmarks.planned_ranks --out {asked.out}"
-        text = json.dumps({"command": command, "experiment": EXPERIMENT, "plans": plans}, indent=1)
-        asked.out.write_text(text + "\n")
+        asked.out.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ranks that are not there: torch's fake process group, a sharded model, its collectives counted."""
+"""Ranks that are not there: torch's fake process group, a sharded policy, its collectives."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 import torch.distributed as dist
-from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.fsdp import fully_shard
 from torch.testing._internal.distributed.fake_pg import FakeStore
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Qwen3Config
 
-from uniapl_cli.precision import Precision, forward_pass
-from uniapl_cli.training.activations import outermost
-from uniapl_cli.training.logps import token_logps
+from uniapl_cli.planning.paper import PaperPolicy
+from uniapl_cli.planning.step import Pass
+from uniapl_cli.precision import Precision
+from uniapl_cli.ranks.sharding import shard
 
 
-def shape(layers: int = 2, width: int = 64, vocabulary: int = 512, tied: bool = True) -> Qwen3Config:
+def shape(
+    layers: int = 2, width: int = 64, vocabulary: int = 512, tied: bool = True
+) -> Qwen3Config:
     """A small Qwen3's config."""
     return Qwen3Config(
         vocab_size=vocabulary,
@@ -45,28 +45,11 @@ def fake_ranks(world: int) -> Iterator[DeviceMesh]:
         dist.destroy_process_group()
 
 
-class Net(nn.Module):
-    """A model with its head in one call, so that its root is gathered for both."""
-
-    def __init__(self, model: Any, precision: Precision) -> None:
-        super().__init__()
-        self.model, self.precision = model, precision
-
-    def forward(self, tokens: Tensor, count: int) -> Tensor:
-        """Return the log-probabilities of the first `count` tokens. tokens: (B, T+1)."""
-        with forward_pass(self.precision, "cpu"):
-            hidden = self.model.model(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
-            targets = tokens[:, 1:].flatten()[:count]
-            head = self.model.lm_head.weight
-            return token_logps(hidden.flatten(0, 1)[:count], head, targets)
-
-
-def sharded(model: Any, mesh: DeviceMesh, precision: Precision = "float32") -> Net:
-    """Return the model with a unit for each layer, and the rest as the root."""
-    net = Net(model, precision)
-    for layer in outermost(model.get_decoder()):
-        fully_shard(layer, mesh=mesh)
-    return fully_shard(net, mesh=mesh)
+def sharded(model: Any, mesh: DeviceMesh, precision: Precision = "float32") -> PaperPolicy:
+    """Return the model as a policy whose weights are sharded as those that are trained are."""
+    policy = PaperPolicy(model, precision)
+    shard(policy.net, policy.net.units, mesh)
+    return policy
 
 
 class Collectives(TorchDispatchMode):
@@ -84,8 +67,7 @@ class Collectives(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def passes(net: Net, count: int, rows: int = 1, width: int = 4) -> None:
-    """Go forward and back over so many micro-batches."""
+def passes(policy: PaperPolicy, count: int, rows: int = 1, width: int = 4) -> None:
+    """Go forward and back over so many micro-batches, all of whose tokens are learnt."""
     for _ in range(count):
-        tokens = torch.zeros(rows, width + 1, dtype=torch.long)
-        net(tokens, rows * width).sum().backward()
+        policy.read(Pass(rows, width, rows * width)).sum().backward()

@@ -45,12 +45,12 @@ def held(world, of, precision, recomputed, micros):
         model = AutoModelForCausalLM.from_config(of, dtype=torch.float32).eval()
         if recomputed:
             checkpoint_activations(model, precision)
-        net = sharded(model, mesh, precision)
-        optimizer = torch.optim.AdamW(net.parameters(), foreach=False)
-        with FSDPMemTracker(net, optimizer) as tracker:
+        policy = sharded(model, mesh, precision)
+        optimizer = torch.optim.AdamW(policy.net.parameters(), foreach=False)
+        with FSDPMemTracker(policy.net, optimizer) as tracker:
             for _ in range(2):
                 for _ in range(micros):
-                    passes(net, 1, ROWS, WIDTH)
+                    passes(policy, 1, ROWS, WIDTH)
                     tracker.reset_mod_stats()
                 optimizer.step()
                 optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""The collectives of a step are those of the plan: of layers and micro-batches, and nothing else."""
+"""The collectives of a step are those of the plan: linear in layers and passes, in nothing else."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import torch
 from fake_ranks import Collectives, fake_ranks, passes, shape, sharded
 from transformers import AutoModelForCausalLM
 
-from uniapl_cli.planning.memory import PIECE, measure
+from uniapl_cli.planning.memory import measure
 from uniapl_cli.planning.setup import Setup
 from uniapl_cli.planning.step import Draw
 from uniapl_cli.planning.traffic import traffic
@@ -40,8 +40,10 @@ def planned(world, layers=2, rows=8, micro=1, width=16, **options):
 def counted(world, layers, micros, width):
     """What one rank calls in `micros` passes."""
     model = AutoModelForCausalLM.from_config(shape(layers), dtype=torch.float32)
-    with fake_ranks(world) as mesh, Collectives() as found:
-        passes(sharded(model, mesh), micros, width=width)
+    with fake_ranks(world) as mesh:
+        policy = sharded(model, mesh)
+        with Collectives() as found:
+            passes(policy, micros, width=width)
     return found.calls
 
 
@@ -54,17 +56,17 @@ def test_collectives_under_full_sharding(layers, ranks, micros, width):
         GATHER: moved["weights"].calls,
         SCATTER: moved["gradients"].calls,
     }
-    assert moved["weights"].calls == micros * (2 * layers + 1)
+    assert moved["weights"].calls == micros * 2 * (layers + 1)
 
 
 def test_bytes_under_full_sharding():
-    """Each unit's gradients are sent once, and its weights twice, the root's once."""
+    """Each unit's gradients are sent once a pass, and its weights twice."""
     (setup, usage), (_, two) = planned(World(4, 1, "full")), planned(World(4, 1, "full"), rows=4)
     moved = traffic(setup, usage, 1)
     whole = sum(usage.units)
     assert usage.trained == whole and len(usage.units) == 3
     assert moved["gradients"].bytes == 2 * whole * 3 / 4  # of two micro-batches a rank
-    assert moved["weights"].bytes == 2 * (2 * whole - usage.units[0]) * 3 / 4
+    assert moved["weights"].bytes == 2 * 2 * whole * 3 / 4
     more = traffic(setup, usage, 3)
     assert more["weights"].bytes == 3 * moved["weights"].bytes
     assert two.units == usage.units
@@ -84,7 +86,7 @@ def test_without_sharding_gradients_are_summed_once_an_update():
     one, two = (traffic(setup, usage, updates) for updates in (1, 2))
     assert set(one) == {"gradients"}
     assert one["gradients"].bytes == 2 * usage.trained * 3 / 4
-    assert one["gradients"].calls == -(-usage.trained // PIECE)
+    assert one["gradients"].calls == 1, "all of them are less than a piece"
     assert two["gradients"].bytes == 2 * one["gradients"].bytes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -31,12 +32,10 @@ from uniapl_cli.planning.step import Pass, all_passes, largest
 from uniapl_cli.planning.tracker import ACTIVATIONS, WEIGHTS, Tracker, elements
 from uniapl_cli.planning.world import World
 from uniapl_cli.precision import Precision, arithmetic, freeze
+from uniapl_cli.ranks.sums import in_pieces
 from uniapl_cli.training.activations import checkpoint_activations
 from uniapl_cli.training.adapter import adapt
 from uniapl_cli.training.optim import Optimizer, trained
-
-# Bytes of gradients that ranks without sharding add up at a time.
-PIECE = 64 * 2**20
 
 
 def measure(setup: Setup, phases: Collection[str] | None = None) -> Usage:
@@ -67,6 +66,9 @@ class _Run:
         self.reference = self._reference()
         self.scorer = self._scorer()
         self.optimizer = self._updated()
+        self.policy = self.referred = PaperPolicy(self.model, self.precision)
+        if self.reference is not self.model:
+            self.referred = PaperPolicy(self.reference, self.precision)
         self.sharding, self.reference_sharding = self._shared()
 
     def _policy(self) -> Any:
@@ -112,17 +114,19 @@ class _Run:
         """Leave a card what it has of a world of several ranks; return what counts the rest."""
         usage, tracker = self.usage, self.tracker
         world = usage.world = self._world()
-        found = units(self.model)[1]
-        usage.units, usage.summed = (
-            tuple(unit.size for unit in found),
-            sum(bool(unit.slopes) for unit in found),
-        )
-        usage.reference = sum(unit.size for unit in units(self.reference)[1])
+        found = units(self.policy.net)[1]
+        usage.units = tuple(unit.size for unit in found)
+        usage.reference = sum(unit.size for unit in units(self.referred.net)[1])
         update = dict(usage.phases["update"])
         if not world.full:
+            sums = [
+                sum(w.nbytes for w in of) for of in in_pieces(list(trained(self.model).values()))
+            ]
+            usage.sums = len(sums)
             if world.ranks > 1:
-                usage.phases["update"] = {**update, SUMMED: min(PIECE, usage.trained)}
+                usage.phases["update"] = {**update, SUMMED: max(sums)}
             return None, None
+        usage.sums = sum(bool(unit.slopes) for unit in found)
         for part in (WEIGHTS, OPTIMIZER, REFERENCE):
             size = tracker.live[part]
             usage.host += world.of_host * -(-size // world.ranks) if world.offload else 0
@@ -131,15 +135,18 @@ class _Run:
         for part in (WEIGHTS, GRADIENTS, OPTIMIZER, REFERENCE, ACTIVATIONS):
             update[part] = world.kept(update.get(part, 0))
         usage.phases["update"] = {name: size for name, size in update.items() if size}
-        made = [Sharding(tracker, world, self.model)]
-        if self.reference is not self.model:
-            made.append(Sharding(tracker, world, self.reference))
+        made = [Sharding(tracker, world, self.policy.net)]
+        if self.referred is not self.policy:
+            made.append(Sharding(tracker, world, self.referred.net))
         return made[0], made[-1]
 
     def _world(self) -> World:
-        learnt = sum(weight.numel() for weight in trained(self.model).values())
-        frozen = self.tracker.live[WEIGHTS] - self.usage.trained
-        return self.setup.world.resolved(learnt, frozen, self.setup.state_bytes)
+        world, numbers = self.setup.world, self.usage.parameters
+        if world.shard == "auto" and self.setup.device != "cuda":
+            return replace(world, shard="none")
+        if self.setup.adapter is not None:
+            return world.resolved(0, 4 * numbers, 0)
+        return world.resolved(numbers, 0, self.setup.state_bytes)
 
     def _stepped(self) -> Optimizer | None:
         """Return the optimiser after an update; None where what it says of its state must do."""
@@ -199,7 +206,7 @@ class _Run:
         sharding = self.reference_sharding
         gathered = sharding.passing() if sharding else nullcontext()
         with self._phase("reference"), gathered, torch.no_grad():
-            PaperPolicy(self.reference, self.precision).read(one)
+            self.referred.read(one)
 
     def train(self, one: Pass, several: bool) -> None:
         """Read a micro-batch and go back; if there are several, beside the gradients of others."""
@@ -214,7 +221,7 @@ class _Run:
         with self._phase("training"), gathered:
             if several and not sharding:
                 self._make_gradients()
-            PaperPolicy(self.model, self.precision).read(one).sum().backward()
+            self.policy.read(one).sum().backward()
 
     def _make_gradients(self) -> None:
         with self.tracker.part(GRADIENTS):

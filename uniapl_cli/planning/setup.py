@@ -99,7 +99,8 @@ class Usage:
     attention: multiplications of a token with one key and its value. rows: responses that are
     decoded at a time, with `token_bytes` of keys and values a token. world: as it is resolved.
     units: bytes of the weights that are gathered together, the root's in front; reference: those of
-    the frozen one's. host: bytes of a host's memory that hold what its cards do not.
+    the frozen one. sums: of gradients over ranks, of an update, or of a pass where weights are
+    sharded. host: bytes of a host's memory that hold what its cards do not.
     """
 
     phases: dict[str, Bytes] = field(default_factory=dict)
@@ -114,7 +115,7 @@ class Usage:
     scorer: int = 0
     world: World = World()
     units: tuple[int, ...] = ()
-    summed: int = 0
+    sums: int = 0
     reference: int = 0
     host: int = 0
 

@@ -1,8 +1,8 @@
 """Full sharding on paper: what a card holds of the weights and gradients as a step goes on.
 
-It is torch's fully_shard with a unit for each of the decoder's layers, and the rest as the root. A
+It is torch's fully_shard of a policy's units, and of the rest as the root, in which they are. A
 unit is gathered into one buffer and copied out of it to its weights. In the forward pass its buffer
-stays until the next one's weights are there; in the backward pass, the next unit's is there already.
+stays until the next one's weights are there; in the backward pass the next unit's is there already.
 Gradients are copied into one buffer, which stays until the next unit's.
 """
 
@@ -20,7 +20,8 @@ from torch.utils._pytree import tree_leaves
 from uniapl_cli.planning.setup import GATHERED, GRADIENTS, SUMMED
 from uniapl_cli.planning.tracker import Tracker
 from uniapl_cli.planning.world import World
-from uniapl_cli.training.activations import outermost
+from uniapl_cli.ranks.sharding import units_apart
+from uniapl_cli.training.scorer import Scorer
 
 # What is gathered into, and all weights at once.
 BUFFER, WHOLE = "buffer", "whole"
@@ -35,12 +36,12 @@ class Unit:
         self.slopes = sum(weight.nbytes for weight in self.trained)
 
 
-def units(model: Any) -> tuple[list[Any], list[Unit]]:
-    """Return the decoder's layers, and the units: the rest, which is the root, and the layers."""
-    layers = outermost(model.get_decoder())
-    inside = {id(weight) for layer in layers for weight in layer.parameters()}
-    rest = [weight for weight in model.parameters() if id(weight) not in inside]
-    return layers, [Unit(rest), *(Unit(list(layer.parameters())) for layer in layers)]
+def units(net: Scorer) -> tuple[list[nn.Module], list[Unit]]:
+    """Return the modules that are gathered, and their weights: the whole is the root, in front."""
+    apart = units_apart(net, net.units)
+    inside = {id(weight) for module in apart for weight in module.parameters()}
+    rest = [weight for weight in net.parameters() if id(weight) not in inside]
+    return [net, *apart], [Unit(rest), *(Unit(list(module.parameters())) for module in apart)]
 
 
 class Sharding:
@@ -49,15 +50,15 @@ class Sharding:
     The part itself is counted by whoever makes one of these.
     """
 
-    def __init__(self, tracker: Tracker, world: World, model: Any) -> None:
+    def __init__(self, tracker: Tracker, world: World, net: Scorer) -> None:
         self.tracker, self.world = tracker, world
-        layers, self.units = units(model)
+        modules, self.units = units(net)
         self._sizes: Counter[tuple[str, Any]] = Counter()
         self._waiting: Counter[int] = Counter()
-        self._active = self._several = False
-        for place, layer in enumerate(layers, 1):
-            layer.register_forward_pre_hook(partial(self._before, place))
-            layer.register_forward_hook(partial(self._after, place))
+        self._active = False
+        for place, module in enumerate(modules):
+            module.register_forward_pre_hook(partial(self._before, place))
+            module.register_forward_hook(partial(self._after, place))
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -69,12 +70,10 @@ class Sharding:
     @contextmanager
     def passing(self, *, several: bool = False) -> Iterator[None]:
         """A pass is made in the block. several: other passes have left gradients."""
-        self._active, self._several = True, several
+        self._active = True
         if several:
             for place, unit in enumerate(self.units):
                 self._hold(GRADIENTS, place, self.world.kept(unit.slopes))
-        self._hold(GATHERED, BUFFER, self.units[0].size)
-        self._hold(GATHERED, 0, self.units[0].size)
         yield
         for what in (BUFFER, *range(len(self.units))):
             self._hold(GATHERED, what, 0)
@@ -104,16 +103,19 @@ class Sharding:
         if not self._active:
             return
         self._hold(GATHERED, place, 0)
+        if place == 0:
+            self._hold(GATHERED, BUFFER, 0)
         for leaf in tree_leaves(output):
             if isinstance(leaf, Tensor) and leaf.requires_grad:
                 leaf.register_hook(partial(self._before_backward, place))
                 break
 
     def _before_backward(self, place: int, _slope: Tensor) -> None:
-        for later in range(place + 1, len(self.units)):  # one that has nothing to learn
-            self._hold(GATHERED, later, 0)
+        later = range(place + 1, len(self.units)) if place else ()
+        for other in later:  # that has nothing to learn
+            self._hold(GATHERED, other, 0)
         self._hold(GATHERED, place, self.units[place].size)
-        self._hold(GATHERED, BUFFER, self.units[place - 1].size if place > 1 else 0)
+        self._hold(GATHERED, BUFFER, self.units[place - 1].size if place != 1 else 0)
         self._waiting[place] = len(self.units[place].trained)
 
     def _learnt(self, place: int, _weight: Tensor) -> None:

@@ -10,6 +10,7 @@ import torch
 from uniapl_cli.batches import ChoiceBatch, LabelledBatch
 from uniapl_cli.ranks import Ranks
 from uniapl_cli.tensors import Batch, TokenBatch
+from uniapl_cli.training.dealing import cut
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Draw:
     @cached_property
     def passes(self) -> list[Pass]:
         """What a rank's policy reads, forward and back."""
-        every = [_pass(micro) for micro in self.batch().split(self.tokens, self.pass_tokens)]
+        micros = cut(self.batch(), self.tokens, self.pass_tokens, self.ranks)
+        every = [_pass(micro) for micro in micros]
         shares = (_Rank(rank, self.ranks).deal(every, _tokens) for rank in range(self.ranks))
         return max(shares, key=lambda share: (len(share), sum(map(_tokens, share))))
 

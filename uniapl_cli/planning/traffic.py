@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from uniapl_cli.planning.memory import PIECE
 from uniapl_cli.planning.seconds import work
 from uniapl_cli.planning.setup import Setup, Usage
 from uniapl_cli.planning.step import all_passes
@@ -38,19 +37,18 @@ def traffic(setup: Setup, usage: Usage, updates: int) -> dict[str, Moved]:
 
 def _summed(usage: Usage, updates: int) -> dict[str, Moved]:
     """Return the sum of gradients that each rank has whole: to it, and back."""
-    pieces = -(-usage.trained // PIECE)
     size = 2 * usage.world.sent(usage.trained)
-    return {"gradients": Moved(updates * pieces, updates * size)}
+    return {"gradients": Moved(updates * usage.sums, updates * size)}
 
 
 def _sharded(setup: Setup, usage: Usage, updates: int) -> dict[str, Moved]:
-    """Return what each pass gathers, unit by unit: the root once, others for the way back too."""
+    """Return what each pass gathers, unit by unit, forward and back, and sums."""
     world, passes = usage.world, len(all_passes(setup.own))
-    units, root, size = len(usage.units), usage.units[0], sum(usage.units)
+    units, size = len(usage.units), sum(usage.units)
     learnt = updates * passes
     moved = {
-        "weights": Moved(learnt * (2 * units - 1), learnt * world.sent(2 * size - root)),
-        "gradients": Moved(learnt * usage.summed, learnt * world.sent(usage.trained)),
+        "weights": Moved(learnt * 2 * units, learnt * world.sent(2 * size)),
+        "gradients": Moved(learnt * usage.sums, learnt * world.sent(usage.trained)),
     }
     if setup.reference:
         moved["reference"] = Moved(passes * units, passes * world.sent(usage.reference))

@@ -42,7 +42,7 @@ def shard(
         "mp_policy": MixedPrecisionPolicy(reduce_dtype=torch.float64 if exact else None),
         "offload_policy": _offload(mesh) if offload else OffloadPolicy(),
     }
-    apart = _apart(net, units)
+    apart = units_apart(net, units)
     for unit in apart:
         fully_shard(unit, **options)
     theirs = {part for module in apart for part in module.parameters()}
@@ -54,7 +54,7 @@ def _offload(mesh: DeviceMesh) -> OffloadPolicy:
     return CPUOffloadPolicy(pin_memory=mesh.device_type != "cpu")
 
 
-def _apart(net: nn.Module, units: Sequence[nn.Module]) -> list[nn.Module]:
+def units_apart(net: nn.Module, units: Sequence[nn.Module]) -> list[nn.Module]:
     """Return the units whose weights nothing outside of them has, as a tied head would."""
     holders: dict[nn.Parameter, set[nn.Module]] = {}
     for module in net.modules():

@@ -11,16 +11,25 @@ def padded_tokens(batch: Batch) -> int:
     return len(batch.loss_mask) * max(1, int(batch.row_lengths().max()))
 
 
-def dealt(ranks: Ranks, batch: Batch, tokens: int, a_pass: int) -> list[Batch]:
-    """Return this rank's micro-batches of at most `tokens` padded tokens, or of one row.
+def cut(batch: Batch, tokens: int, a_pass: int, ranks: int) -> list[Batch]:
+    """Return micro-batches of at most `tokens` padded tokens, or of one row.
 
-    They are smaller where there would be fewer than ranks. Where ranks hold parts of the weights
-    each needs all the others at every pass, so a rank that has one fewer gets one that is empty.
+    They are smaller where there would be fewer than ranks.
     """
     micros = list(batch.split(tokens, a_pass))
-    while len(micros) < min(ranks.world, len(batch.loss_mask)):
+    while len(micros) < min(ranks, len(batch.loss_mask)):
         tokens = max(1, max(map(padded_tokens, micros)) // 2)
         micros = list(batch.split(tokens, a_pass))
+    return micros
+
+
+def dealt(ranks: Ranks, batch: Batch, tokens: int, a_pass: int) -> list[Batch]:
+    """Return this rank's micro-batches of those that a batch is `cut` into.
+
+    Where ranks hold parts of the weights each needs all the others at every pass, so a rank that
+    has one fewer gets one that is empty.
+    """
+    micros = cut(batch, tokens, a_pass, ranks.world)
     mine = ranks.deal(micros, padded_tokens)
     if ranks.sharded and len(mine) * ranks.world < len(micros):
         smallest = min(micros, key=padded_tokens)
