@@ -13,6 +13,8 @@ from uniapl_cli.tiny.assets import resolve
 TINY = Path(__file__).parents[2] / "experiments" / "tiny"
 STEPS, PROMPTS = 3, 3
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server():
@@ -40,14 +42,14 @@ def words(tiny_data, tmp_path):
 
 
 def ranks():
-    return [{**numbers(rank, 2), "NUMBER": f"rank {rank}"} for rank in range(2)]
+    return [{**numbers(rank, 2), "NUMBER": f"rank-{rank}"} for rank in range(2)]
 
 
 def carried(server):
     """(route or `draw`, the rank that asked), as often as it was."""
     rows = zip(server.bodies, server.keys, strict=True)
     return Counter(
-        ("draw" if "ignore_eos" in body else route, key.removeprefix("Bearer rank "))
+        ("draw" if "ignore_eos" in body else route, key.removeprefix("Bearer rank-"))
         for (route, body), key in rows
     )
 
