@@ -10,6 +10,7 @@ that is the launcher alone; the command's folder gets its id (`pid`), what was s
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import select
@@ -139,6 +140,7 @@ def work(job: Job) -> None:
 
     os._exit = leaves  # type: ignore[assignment]
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    ctypes.CDLL(None).prctl(1, 0)  # torchrun's ranks are not ended with it, those of a fork are
     trouble = job.trouble or {}
     if trouble.get("rank") == int(rank) and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
         troubled(out, **{key: value for key, value in trouble.items() if key != "rank"})
@@ -156,9 +158,10 @@ def work(job: Job) -> None:
 def troubled(
     out: Path, do: str, at: str = "", step: int = 1, file: str = "", seconds: float = 600.0
 ) -> None:
-    """Have `do` happen once: before the gathering or sum named `at` of a step, or at a file's sight.
+    """Have `do` happen once: at a place of a step, or as soon as there is a file.
 
-    file: a pattern, of which one is there or not in the working directory.
+    at: the name of a gathering or a sum, before which it happens; "a pass": before one forward and
+    back. file: a pattern.
     """
     act = actions(out, seconds)[do]
     if file:
@@ -177,6 +180,7 @@ def troubled(
 
         return called
 
+    Together.reducing = before(Together.reducing, lambda last: "a pass")  # type: ignore[method-assign]
     Together.sum = before(Together.sum, lambda tensors, doing: doing)  # type: ignore[method-assign]
     Together._exchange = before(Together._exchange, lambda mine: mine.doing)  # type: ignore[method-assign]
 
@@ -188,11 +192,18 @@ def actions(out: Path, seconds: float) -> dict[str, Callable[[], None]]:
         raise error
 
     here, launcher = os.getpid(), os.getppid()
+
+    def twice() -> None:
+        for _ in range(2):
+            os.kill(launcher, signal.SIGTERM)
+            time.sleep(0.5)
+
     return {
         "kill": lambda: os.kill(here, signal.SIGKILL),
         "term": lambda: os.kill(here, signal.SIGTERM),
         "kill launcher": lambda: os.kill(launcher, signal.SIGKILL),
         "term launcher": lambda: os.kill(launcher, signal.SIGTERM),
+        "term launcher twice": twice,
         "int launcher": lambda: os.kill(launcher, signal.SIGINT),
         "bug": lambda: fail(KeyError("nothing")),
         "error": lambda: fail(TrainingError("it is wrong", "Mend it")),

@@ -36,6 +36,8 @@ def session(
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Of a connection that breaks torch prints its own stack, on every rank.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from uniapl_cli.plugins import load_plugins
     from uniapl_cli.ranks.joining import joined, placed, report
     from uniapl_cli.runs.console import set_up_logging
@@ -48,7 +50,8 @@ def session(
             yield ranks
     except KeyboardInterrupt as stop:
         notes = getattr(stop, "__notes__", ["repeat the command"])
-        tell(f"stopped; {'; '.join(notes)}")
+        tell(line := f"stopped; {'; '.join(notes)}")
+        report(line)
         number = signal.SIGINT if placed() else getattr(stop, "number", signal.SIGINT)
         raise _left(128 + number) from None
     except BrokenPipeError:

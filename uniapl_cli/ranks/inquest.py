@@ -32,12 +32,12 @@ class Inquest:
             gone = self.watch.silent()
             if (failure := self.watch.heard()) is not None:
                 return as_error(failure)
+        if "imed out" in str(error) and (missing := gone or self.watch.waited_for()):
+            return self._late(missing)
         if gone:
             have = "has" if len(gone) == 1 else "have"
             problem = f"{named(gone)} {have} ended, in {self.place}"
             return RanksLost(problem, REPEAT, got=gone)
-        if "imed out" in str(error) and (missing := self.watch.waited_for()):
-            return self._late(missing)
         problem = f"the connection to another rank broke, in {self.place} ({error})"
         return RanksLost(problem, REPEAT, got=[])
 
@@ -68,12 +68,10 @@ class Inquest:
         failure = self.watch.heard()
         if failure is not None and (broken or not failure.stopped):
             return error if is_same(failure, said) else as_error(failure)
-        if broken or self._is_ended_for_others(error):
-            found = self.lost(error)
-            # Nobody is gone: the signal was meant for this one.
-            return found if broken or not isinstance(found, RanksLost) or found.got else error
+        if broken:
+            return self.lost(error)
+        if isinstance(error, Stopped) and error.number == signal.SIGTERM:
+            # The launcher sends it where a rank is gone: is one?
+            found = self.lost()
+            return found if isinstance(found, RankFailed) or self.watch.gone else error
         return error
-
-    def _is_ended_for_others(self, error: BaseException) -> bool:
-        """Whether this rank is ended by a signal that the launcher may send when one is gone."""
-        return isinstance(error, Stopped) and error.number == signal.SIGTERM

@@ -22,7 +22,6 @@ from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 from uniapl_cli.errors import RunError, UniAPLError
 from uniapl_cli.ranks.calls import Calls
 from uniapl_cli.ranks.failures import (
-    RanksLost,
     as_error,
     failure_of,
     is_broken,
@@ -230,8 +229,7 @@ class Together(Holders):
         if cause is not error:
             said = self.said(cause)
         is_bug = said is None and isinstance(cause, Exception)
-        gone = cause.got if isinstance(cause, RanksLost) else ()
-        if self.watch.fail(failure_of(cause, self.rank, said, self.log.path), gone):
+        if self.watch.fail(failure_of(cause, self.rank, said, self.log.path)):
             be_quiet(False)
         elif is_bug and self.log.path is None:  # its words would be lost
             be_quiet(False)

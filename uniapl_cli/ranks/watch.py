@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -47,19 +47,19 @@ class Watch:
     ) -> None:
         self.store, self.rank, self.world, self.ends, self.note = store, rank, world, ends, note
         self.failure: Failure | None = None
+        self.gone: list[int] = []  # ranks that were found to give no sign of life
         self.unanswered = 0.0  # since when the store has given no answer
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="watch", daemon=True)
         self._thread.start()
 
-    def fail(self, failure: Failure, gone: Collection[int] = ()) -> bool:
+    def fail(self, failure: Failure) -> bool:
         """Tell the others, unless one has failed before; wait until all that live have heard.
 
-        gone: those that do not live. Returns whether this rank is to talk in place of the first
-        one, which has not heard.
+        Returns whether this rank is to talk in place of the first one, which has not heard.
         """
         self.failure = self.failure or failure
-        others = [r for r in range(self.world) if r != self.rank and r not in gone]
+        others = [r for r in range(self.world) if r != self.rank and r not in self.gone]
         try:
             told = self.store.add("failures", 1) == 1
             if told:
@@ -115,10 +115,12 @@ class Watch:
         before = self._beats()
         time.sleep(SILENCE)
         after = self._beats()
-        if not before or not after:  # those that have a sign of life have it through the store
-            return [0] if self.rank > 0 and host() == "rank 0" else []
-        others = [rank for rank in range(self.world) if rank != self.rank]
-        return [rank for rank in others if before[rank] == after[rank]]
+        if not before or not after:  # whose signs of life go through the store
+            self.gone = [0] if self.rank > 0 and host() == "rank 0" else []
+        else:
+            others = [rank for rank in range(self.world) if rank != self.rank]
+            self.gone = [rank for rank in others if before[rank] == after[rank]]
+        return self.gone
 
     def heard(self) -> Failure | None:
         """Return another rank's failure, asking now, if there is one."""
