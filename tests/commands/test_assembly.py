@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from uniapl_cli.chat import Chat
 from uniapl_cli.cli.app import app
 from uniapl_cli.commands import components
-from uniapl_cli.commands import train as train_module
+from uniapl_cli.commands import together
 from uniapl_cli.commands.evaluate import evaluate
 from uniapl_cli.commands.pretrain_polar import pretrain_polar
 from uniapl_cli.commands.train import train
@@ -57,7 +57,7 @@ def objects(count):
         count(kind, "__init__", lambda self, *_, **__: type(self).__name__)
     for name in ("discriminator", "load_model"):
         count(components, name)
-    count(train_module, "use_device")
+    count(together, "use_device")
     count(torch, "set_num_threads")
     count(loader, "validated")
     return count(AutoTokenizer, "from_pretrained", lambda path, **_: Path(path).name)

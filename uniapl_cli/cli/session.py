@@ -59,10 +59,10 @@ def session(
         sys.stdout = None
         raise _left(1) from None
     except Exception as error:
-        line = line_of(error)
-        report(line or f"{type(error).__name__}: {error}")
-        if line is not None and not debug:
-            tell(f"error: {line}")
+        known = line_of(error)
+        report(known or f"{type(error).__name__}: {error}")
+        if known is not None and not debug:
+            tell(f"error: {known}")
             raise _left(2) from None
         if not placed():
             raise

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
-from uniapl_cli.commands.device import announce_arithmetic, arithmetic, use_device
+from uniapl_cli.commands.device import announce_arithmetic, arithmetic
 from uniapl_cli.commands.inputs import Inputs, data_input, model_input, variable_inputs
 from uniapl_cli.commands.job import Job, execute
 from uniapl_cli.commands.method import learning_rate, plan
+from uniapl_cli.commands.opening import open_run
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.reads import POLAR, SECTIONS
 from uniapl_cli.commands.run import (
@@ -19,7 +19,6 @@ from uniapl_cli.commands.run import (
     check_inputs,
     finished,
     is_finished,
-    open_run,
 )
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.commands.together import together
@@ -28,7 +27,7 @@ from uniapl_cli.commands.train import make_optimizer
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows
 from uniapl_cli.discriminators import discriminators
-from uniapl_cli.discriminators.polar.polar import Polar, new_polar, token_id
+from uniapl_cli.discriminators.polar.polar import Polar, PolarModel, new_polar, token_id
 from uniapl_cli.loading import load_tokenizer, read_model_config
 from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.runs.directory import RunDirectory
@@ -85,18 +84,13 @@ def pretrain_polar(
             "negatives": maker.kinds(),
             "run": config.run.dir,
         }
-    device = use_device(config, ranks)
+    device = together(ranks, config, location)
     if not ranks.of_first(lambda: is_finished(run, config), "the start"):
-        together(ranks, config, location, device)
-        with config.blaming("polar.init"):
-            marks = config.polar.separator, config.polar.tail
-            polar = new_polar(location, *marks, options, tokenizer=tokenizer)
-            components.announce_dtype(config, read_model_config(location).dtype)
+        polar = started(config, location, options, tokenizer)
         trainable = TrainablePolar(polar, device, config.precision, ranks=ranks)
         state = State(trainable, make_optimizer(config, trainable.model), {SOURCE: stream})
         sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}
-        opened = partial(open_run, run, config, device, inputs, ranks.world)
-        ranks.of_first(opened, "opening the run's directory")
+        open_run(run, config, device, inputs, ranks)
         announce_arithmetic(config)
         execute(Job(config, run, method, lr, state, sources))
     if not ranks.first:
@@ -105,6 +99,15 @@ def pretrain_polar(
     accuracy = pair_accuracy(judge, heldout, config.seed)
     run.write("accuracy.json", json.dumps(accuracy, indent=1) + "\n")
     return {**finished(run), "accuracy": accuracy}
+
+
+def started(config: Config, location: str, options: Polar, tokenizer: Any) -> PolarModel:
+    """Return the discriminator that training starts from. Raises ModelError."""
+    with config.blaming("polar.init"):
+        marks = config.polar.separator, config.polar.tail
+        polar = new_polar(location, *marks, options, tokenizer=tokenizer)
+        components.announce_dtype(config, read_model_config(location).dtype)
+    return polar
 
 
 def polar_inputs(config: Config) -> Inputs:

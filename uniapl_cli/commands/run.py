@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -16,17 +15,14 @@ from uniapl_cli.commands.inputs import Inputs, changed_inputs
 from uniapl_cli.commands.method import length
 from uniapl_cli.commands.reads import BY_CONTENT, is_read
 from uniapl_cli.config.load import VERSION, load
-from uniapl_cli.config.render import Difference, differences, to_yaml
+from uniapl_cli.config.render import Difference, differences
 from uniapl_cli.config.schema import Config
-from uniapl_cli.config.secrets import safe_arguments
 from uniapl_cli.errors import RunError, ServerError
 from uniapl_cli.outputs import OutputError
 from uniapl_cli.ranks import Ranks
 from uniapl_cli.registry import KIND
 from uniapl_cli.runs.directory import RunDirectory
-from uniapl_cli.runs.environment import environment
 from uniapl_cli.training.schedules import depends_on_steps
-from uniapl_cli.verifiers import splitter_name
 
 log = logging.getLogger("uniapl")
 
@@ -59,28 +55,6 @@ def earlier(run: RunDirectory) -> Config:
     """Return the config that the run began with."""
     # Of a template the content is compared, so its file may be elsewhere now.
     return load(run.config, ["chat.template=null"] if run.inputs.exists() else [], schema=Config)
-
-
-def open_run(
-    run: RunDirectory, config: Config, device: str, inputs: Inputs, processes: int = 1
-) -> None:
-    """Lock the run directory; write the config and the environment into a new one."""
-    run.open()
-    if not run.config.exists():
-        provenance = environment(
-            command=safe_arguments(sys.argv[1:], Config),
-            seed=config.seed,
-            device=device,
-            processes=processes,
-            sentences=splitter_name(),
-        )
-        run.write("environment.json", json.dumps(provenance, indent=1) + "\n")
-    elif earlier(run).training.steps == config.training.steps:
-        return
-    if run.finished:
-        run.reopen()
-    run.write(run.inputs.name, json.dumps(inputs, indent=1) + "\n")
-    run.write(run.config.name, to_yaml(config))
 
 
 @contextmanager

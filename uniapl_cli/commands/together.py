@@ -8,6 +8,7 @@ import math
 import torch
 import transformers
 
+from uniapl_cli.commands.device import use_device
 from uniapl_cli.config.schema import Config
 from uniapl_cli.loading import policy_class, read_model_config
 from uniapl_cli.loading.weights import read_headers
@@ -18,15 +19,20 @@ from uniapl_cli.training.optim import optimizers
 log = logging.getLogger("uniapl")
 
 
-def together(ranks: Ranks, config: Config, location: str, device: str) -> None:
-    """Have the ranks meet on their devices, as the section `parallel` says, and say how many."""
+def together(ranks: Ranks, config: Config, location: str) -> str:
+    """Have the ranks meet on their devices, as the section `parallel` says, and say how many.
+
+    Returns this one's device. Raises ConfigError.
+    """
+    device = use_device(config, ranks)
     if ranks is ALONE:
-        return
+        return device
     sharded = is_sharded(ranks, config, location, device)
     exact = config.training.exact_sums
     ranks.configure(device, config.parallel, sharded=sharded, exact=exact)
     how = "each holds a part of the weights" if sharded else "each holds all weights"
     log.info("%d processes train together: %s", ranks.world, how)
+    return device
 
 
 def is_sharded(ranks: Ranks, config: Config, location: str, device: str) -> bool:

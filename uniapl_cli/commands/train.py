@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
-from uniapl_cli.commands.device import announce_arithmetic, device_name, use_device
+from uniapl_cli.commands.device import announce_arithmetic, device_name
 from uniapl_cli.commands.dry_run import describe
 from uniapl_cli.commands.generator import check_generator
 from uniapl_cli.commands.inputs import (
@@ -22,6 +21,7 @@ from uniapl_cli.commands.inputs import (
 )
 from uniapl_cli.commands.job import Job, execute
 from uniapl_cli.commands.method import learning_rate, plan
+from uniapl_cli.commands.opening import open_run
 from uniapl_cli.commands.outputs import check_outputs
 from uniapl_cli.commands.parts import (
     make_shared,
@@ -36,7 +36,6 @@ from uniapl_cli.commands.run import (
     check_inputs,
     finished,
     is_finished,
-    open_run,
     with_date,
 )
 from uniapl_cli.commands.streams import FILES, make_streams, terms_by_stream
@@ -95,8 +94,7 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
         return finished(run)
     with config.blaming("model.path"):
         context = context_length(location, config.model.revision)
-    silent = dry_run or not ranks.first
-    streams = make_streams(config, method, chat, context, dry_run=silent)
+    streams = make_streams(config, method, chat, context, dry_run=dry_run or not ranks.first)
     heldout = read_validation(config, chat, context, streams)
     if "discriminator" in reward_needs(config, method) or config.validation.compares:
         components.find_discriminator(config)
@@ -105,15 +103,13 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
     if dry_run:
         frozen = needs_reference(config, method)
         return describe(config, method, streams, location, frozen, heldout)
-    device = use_device(config, ranks)
-    together(ranks, config, location, device)
+    device = together(ranks, config, location)
     policy, reference = policies(config, method, location, chat, device, ranks)
     shared = make_shared(config, method, chat, policy, reference, device)
     sources = make_sources(config, method, shared)
     validation = make_validation(config, method, run, heldout, context, shared)
     state = State(policy, make_optimizer(config, policy.model), streams)
-    opened = partial(open_run, run, config, device, inputs, ranks.world)
-    ranks.of_first(opened, "opening the run's directory")
+    open_run(run, config, device, inputs, ranks)
     announce_arithmetic(config)
     return execute(Job(config, run, method, lr, state, sources, reference, validation))
 

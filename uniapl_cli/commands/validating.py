@@ -165,13 +165,14 @@ class Validation:
 
     def _likelihoods(self, task: Task, title: str) -> dict[str, list[Likelihood]]:
         known, mine = {}, self._ranks.share(task.items)
-        scorer = LikelihoodScorer(
-            self.shared.policy.model,
-            self.shared.chat.tokenizer,
-            precision=self.shared.policy.precision,
-            batch_tokens=self.batch_tokens,
-        )
-        with bar(title, len(mine)) as shown, self._ranks.whole(self.shared.policy.net):
+        policy = self.shared.policy
+        with bar(title, len(mine)) as shown, self._ranks.whole(policy.net):
+            scorer = LikelihoodScorer(
+                policy.model,
+                self.shared.chat.tokenizer,
+                precision=policy.precision,
+                batch_tokens=self.batch_tokens,
+            )
             found = score_items(scorer, mine, shown.tokens, long_is_wrong=True)
             for index, likelihoods in found:
                 known[mine[index].id] = likelihoods

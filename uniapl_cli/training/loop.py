@@ -111,14 +111,7 @@ def train(
     """
     start = checkpoints.resume(state)
     reporter.rewind(start)
-    updater = Updater(
-        state.trainable,
-        state.optimizer,
-        settings.max_grad_norm,
-        settings.num_iterations,
-        settings.gradients_every,
-        settings.exact_sums,
-    )
+    updater = make_updater(state, settings)
     idle, saved = IdleCounter(settings.max_idle_updates), start
     with checkpoints.writer as writer:
         for step in range(start, settings.steps + 1):
@@ -145,6 +138,18 @@ def train(
             largest = max(map(abs, plan.weights(step).values()))
             idle.add(done, metrics["grad_norm"], metrics, largest)
         return True
+
+
+def make_updater(state: State, settings: Settings) -> Updater:
+    """Return what makes the updates of the loop."""
+    return Updater(
+        state.trainable,
+        state.optimizer,
+        settings.max_grad_norm,
+        settings.num_iterations,
+        settings.gradients_every,
+        settings.exact_sums,
+    )
 
 
 @dataclass(frozen=True)
