@@ -105,13 +105,6 @@ def test_what_does_not_fit_in_parts_may_be_offloaded_or_on_more_cards(folder):
     assert not any("8bit" in str(names) for names in found), "its package knows no sharded weights"
 
 
-def test_sampling_with_whole_weights_may_be_left_to_servers(folder):
-    result = planned(folder, FULL, method="grpo", gpu="0.01", ranks=2)
-    assert result["memory"]["phase"] == "sampling"
-    found = changes(result)["generation.kind=vllm",]
-    assert found["peak_gib"] < result["memory"]["peak_gib"]
-
-
 def test_the_command():
     words = ["plan", "sft", "--config", "tiny:sft", "--gpu", "h100", "--ranks", "16", FULL]
     result = CliRunner().invoke(app, words)

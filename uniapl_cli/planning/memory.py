@@ -12,6 +12,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException
 
 from uniapl_cli.errors import ModelError
 from uniapl_cli.generation.packing import packed_bytes
+from uniapl_cli.planning.operations import attention, multiplied
 from uniapl_cli.planning.paper import PaperPolicy, on_paper, unmoved
 from uniapl_cli.planning.sampling import decode
 from uniapl_cli.planning.setup import (
@@ -82,8 +83,8 @@ class _Run:
         usage.parameters = elements(model)
         usage.trained = sum(weight.nbytes for weight in trained(model).values())
         usage.head = model.get_output_embeddings().weight.numel()
-        usage.layers = _multiplied(model)
-        usage.attention = _attention(model.config.get_text_config())
+        usage.layers = multiplied(model)
+        usage.attention = attention(model.config.get_text_config())
         return model
 
     def _reference(self) -> Any:
@@ -97,7 +98,7 @@ class _Run:
             return None
         with self.tracker.part(DISCRIMINATOR):
             model = freeze(self.setup.discriminator.make().eval(), self.setup.dtype)
-        self.usage.scorer = _multiplied(model)
+        self.usage.scorer = multiplied(model)
         return model
 
     def _updated(self) -> Optimizer | None:
@@ -242,27 +243,3 @@ class _Run:
         if device in KEPT:
             parts[LIBRARIES] = KEPT[device] + int(FRAGMENTS[device] * sum(parts.values()))
         self.usage.phases[name] = parts
-
-
-def _multiplied(model: Any) -> int:
-    """Return how many weights a token is multiplied with, the head's and embeddings' left out.
-
-    Of a mixture of experts it is those of the experts that a token goes through.
-    """
-    head = getattr(model, "get_output_embeddings", lambda: None)()
-    config = model.config.get_text_config()
-    most = getattr(config, "num_experts", None) or getattr(config, "num_local_experts", None)
-    share = (getattr(config, "num_experts_per_tok", None) or 1) / most if most else 1.0
-    total = 0.0
-    for name, weight in model.named_parameters():
-        if weight.dim() < 2 or (head is not None and weight is head.weight) or "embed" in name:
-            continue
-        total += weight.numel() * (share if ".experts." in name else 1)
-    return int(total)
-
-
-def _attention(config: Any) -> int:
-    """Return the multiplications of a token with one key and its value, over all layers."""
-    heads = getattr(config, "num_attention_heads", None) or 1
-    size = getattr(config, "head_dim", None) or config.hidden_size // heads
-    return 2 * int(config.num_hidden_layers) * int(heads) * int(size)
