@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parallel"))
 from launched_ranks import Ended, RankServer, Running
 
 COMMAND = (
-    "train grpo --config tiny:grpo run.save_every=1 run.log_every=1 training.steps=8 optim.lr=0.003 "
-    "training.max_idle_updates=0 sources.rollouts.prompts_per_step=2 "
+    "train grpo --config tiny:grpo run.save_every=1 run.log_every=1 training.steps=8 "
+    "optim.lr=0.003 training.max_idle_updates=0 sources.rollouts.prompts_per_step=2 "
     "sources.rollouts.num_generations=4 sampling.max_new_tokens=16 data.prompts=in.jsonl"
 )
 # Seconds that ranks may go on when another one is gone.

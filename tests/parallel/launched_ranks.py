@@ -35,6 +35,13 @@ class Ended:
         files = [self.folder / f"code-{rank}" for rank in ranks]
         return [int(file.read_text()) if file.exists() else None for file in files]
 
+    def codes_in_time(self, ranks: int, seconds: float) -> list[int | None]:
+        """Return the ranks' exit codes, of which some may live longer than the launcher."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and None in self.codes[:ranks]:
+            time.sleep(0.1)
+        return self.codes
+
     @property
     def stdout(self) -> str:
         """What was printed as a result."""

@@ -37,7 +37,7 @@ class Job:
 
     out: str
     argv: list[str]
-    ranks: int = 2
+    ranks: int = 2  # 0: without a launcher
     restarts: int = 0
     endpoint: str = "localhost:0"
     environment: dict[str, str] = field(default_factory=dict)
@@ -126,12 +126,15 @@ def launch(job: Job) -> None:
     def main() -> None:
         launch_agent(config, work, [job])
 
-    main()
+    if job.ranks:
+        main()
+    else:
+        work(job)
 
 
 def work(job: Job) -> None:
     """Be a rank."""
-    rank, out, leave = os.environ["RANK"], Path(job.out), os._exit
+    rank, out, leave = os.environ.get("RANK", "0"), Path(job.out), os._exit
     write(out / f"pid-{rank}", os.getpid())
 
     def leaves(code: int) -> None:
@@ -158,12 +161,15 @@ def work(job: Job) -> None:
 def troubled(
     out: Path, do: str, at: str = "", step: int = 1, file: str = "", seconds: float = 600.0
 ) -> None:
-    """Have `do` happen once: at a place of a step, or as soon as there is a file.
+    """Have `do` happen once: at a place of a step, as soon as there is a file, or at the start.
 
     at: the name of a gathering or a sum, before which it happens; "a pass": before one forward and
     back. file: a pattern.
     """
     act = actions(out, seconds)[do]
+    if not at and not file:
+        act()
+        return
     if file:
         threading.Thread(target=when, args=(file, act), daemon=True).start()
         return
@@ -208,6 +214,7 @@ def actions(out: Path, seconds: float) -> dict[str, Callable[[], None]]:
         "bug": lambda: fail(KeyError("nothing")),
         "error": lambda: fail(TrainingError("it is wrong", "Mend it")),
         "sleep": lambda: time.sleep(seconds),
+        "be elsewhere": lambda: os.chdir(out),
         "stand still": lambda: os.kill(here, signal.SIGSTOP),
     }
 
