@@ -19,14 +19,17 @@ LONGEST = 180.0
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that has ended: exit codes of the launcher and of each rank, and what was said.
-
-    said: the lines of stderr that are uniapl's; block: the launcher's report of what failed.
-    """
+    """A command that has ended: exit codes of the launcher and of each rank, and what was said."""
 
     folder: Path
     code: int
     seconds: float
+
+    @property
+    def seconds_after_trouble(self) -> float:
+        """How long it lived with what one of its ranks was given."""
+        times = [(self.folder / name).stat().st_mtime for name in ("trouble", "code")]
+        return times[1] - times[0]
 
     @property
     def codes(self) -> list[int | None]:

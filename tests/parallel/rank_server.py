@@ -166,7 +166,12 @@ def troubled(
     at: the name of a gathering or a sum, before which it happens; "a pass": before one forward and
     back. file: a pattern.
     """
-    act = actions(out, seconds)[do]
+    action = actions(out, seconds)[do]
+
+    def act() -> None:
+        write(out / "trouble", 0)
+        action()
+
     if not at and not file:
         act()
         return

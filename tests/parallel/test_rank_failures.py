@@ -4,7 +4,7 @@ import pytest
 from short_runs import train, weights
 
 pytestmark = pytest.mark.slow
-IN_TIME = 45  # seconds of a whole run, on a busy machine
+IN_TIME = 35  # seconds: 30, and some for a busy machine
 GOES_ON = "Repeat the command: it goes on from the newest checkpoint"
 
 
@@ -14,7 +14,8 @@ def told(ended, line, codes):
     assert ended.said[-1] == f"error: {line}"
     assert ended.said.count(ended.said[-1]) == 1 and ended.stdout == ""
     assert ended.codes == codes
-    assert ended.seconds < IN_TIME
+    if (ended.folder / "trouble").exists():
+        assert ended.seconds_after_trouble < IN_TIME
 
 
 def test_what_one_rank_raises_is_told_with_its_number(ranks):
@@ -48,7 +49,7 @@ def test_what_only_one_rank_cannot_read(ranks):
     trouble = {"rank": 1, "do": "be elsewhere"}
     ended = train(ranks, "unread", method="sft", trouble=trouble)
     assert ended.said[-1].startswith("error: rank 1: ") and "no such file" in ended.said[-1]
-    assert ended.codes == [2, 2] and ended.seconds < IN_TIME
+    assert ended.codes == [2, 2] and ended.seconds_after_trouble < IN_TIME
 
 
 def test_a_mistake_that_all_ranks_meet_is_told_once_without_a_number(ranks):
@@ -116,7 +117,7 @@ def test_a_rank_that_does_not_come_to_a_pass_of_sharded_weights_is_named(ranks):
     assert ended.said[-1].startswith(
         "error: rank 1 did not come to the work after the update of step 2 within parallel.timeout"
     )
-    assert ended.codes == [2, 2] and ended.seconds < IN_TIME
+    assert ended.codes == [2, 2] and ended.seconds_after_trouble < IN_TIME
     assert "ended in\n" in (ranks.folder / "passing/logs/rank-1.log").read_text()
 
 

@@ -46,7 +46,7 @@ class RankedReporter:
         """
         began = self.ranks.agreed
         try:
-            with self.stop.interruptible():
+            with self.ranks.breaking(self.stop):
                 yield
         except (Interrupted, ServerError) as stop:
             if self.ranks.agreed == began:  # else another rank has said so

@@ -13,6 +13,8 @@ from uniapl_cli.ranks.options import ParallelOptions
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from uniapl_cli.runs.signals import StopRequest
+
 T = TypeVar("T")
 
 
@@ -87,6 +89,10 @@ class Ranks:
 
     def stop(self, error: UniAPLError | None = None) -> None:
         """Have all ranks raise where they gather next: Interrupted, or the error that is given."""
+
+    def breaking(self, stop: StopRequest) -> AbstractContextManager[None]:
+        """Return a block that a signal breaks off, where that leaves no other rank waiting."""
+        return stop.interruptible()
 
     def sum(self, tensors: Sequence[Tensor], doing: str) -> None:
         """Add to each tensor, in place, the other ranks' of the same place, on all ranks alike."""

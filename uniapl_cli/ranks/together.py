@@ -6,8 +6,9 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 
 from uniapl_cli.errors import RunError, UniAPLError
@@ -36,7 +37,7 @@ from uniapl_cli.ranks.sums import sum_over
 from uniapl_cli.ranks.watch import Watch
 from uniapl_cli.runs.console import be_quiet, messages
 from uniapl_cli.runs.logs import RankLog
-from uniapl_cli.runs.signals import Interrupted, StoppedAtOnce, deaf
+from uniapl_cli.runs.signals import Interrupted, StoppedAtOnce, StopRequest, deaf
 
 T = TypeVar("T")
 
@@ -79,6 +80,7 @@ class Together(Holders):
             "the start",
         )  # how often this rank has met the others, and for what
         self.said = said
+        self._stop: StopRequest | None = None  # that counts where all gather
         self._shared: UniAPLError | None = None  # what all ranks have raised together
         self.calls = Calls()
         store = meet(here, self.calls)
@@ -110,7 +112,8 @@ class Together(Holders):
 
     def gather(self, part: T, doing: str) -> list[T]:
         """Return every rank's part, in their order, on all of them; see `Ranks.gather`."""
-        return [one.value for one in self._exchange(Part(doing, part))]
+        stops = self._stop is not None and self._stop.requested
+        return [one.value for one in self._exchange(Part(doing, part, stops))]
 
     def of_first(self, make: Callable[[], T], doing: str) -> T:
         """Return, on all ranks, what the first one has made; the others do not call `make`."""
@@ -120,6 +123,30 @@ class Together(Holders):
         """Have all ranks raise where they gather next; see `Ranks.stop`."""
         self._shared, self.agreed = error, self.agreed + 1
         self._exchange(Part("stopping", stops=True, error=error), raises=False)
+
+    @contextmanager
+    def breaking(self, stop: StopRequest) -> Iterator[None]:
+        """Return a block that a signal breaks off, where that leaves no other rank waiting.
+
+        Where weights are sharded, others may wait for this one inside of a pass; there, a signal
+        counts in `whole` and where all gather.
+        """
+        if not self.sharded:
+            with stop.interruptible():
+                yield
+            return
+        self._stop = stop
+        try:
+            self.gather(None, "the next step")
+            yield
+        finally:
+            self._stop = None
+
+    @contextmanager
+    def whole(self, net: nn.Module) -> Iterator[None]:
+        """Return a block in which all of a network is here, and nobody waits for others."""
+        with super().whole(net), self._stop.interruptible() if self._stop else nullcontext():
+            yield
 
     def sum(self, tensors: Sequence[Tensor], doing: str) -> None:
         """Add to each tensor, in place, the other ranks' of the same place, on all ranks alike."""

@@ -75,13 +75,13 @@ class StopRequest:
     @contextmanager
     def interruptible(self) -> Iterator[None]:
         """Raise Interrupted in the block at the first signal; at once if it has come before."""
-        self._breaks = True
+        before, self._breaks = self._breaks, True
         try:
             if self.requested:
                 raise Interrupted
             yield
         finally:
-            self._breaks = False
+            self._breaks = before
 
     def __enter__(self) -> StopRequest:
         self._handled = handled(self._request)
