@@ -50,8 +50,8 @@ def session(
             yield ranks
     except KeyboardInterrupt as stop:
         notes = getattr(stop, "__notes__", ["repeat the command"])
-        tell(line := f"stopped; {'; '.join(notes)}")
-        report(line)
+        report(told := f"stopped; {'; '.join(notes)}")
+        tell(told)
         number = signal.SIGINT if placed() else getattr(stop, "number", signal.SIGINT)
         raise _left(128 + number) from None
     except BrokenPipeError:

@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +31,7 @@ from uniapl_cli.ranks.inquest import Inquest
 from uniapl_cli.ranks.launch import Place
 from uniapl_cli.ranks.meeting import make_group, meet
 from uniapl_cli.ranks.options import ParallelOptions
+from uniapl_cli.ranks.part import AROUND, Part, StoppedTogether
 from uniapl_cli.ranks.parts import Holders
 from uniapl_cli.ranks.sums import sum_over
 from uniapl_cli.ranks.watch import Watch
@@ -43,23 +43,6 @@ T = TypeVar("T")
 
 # Seconds between two looks at whether another rank has failed, while this one waits.
 POLL = 0.2
-# What is done before the steps and after them.
-AROUND: tuple[str, ...] = ("the start", "opening the run's directory", "loading a checkpoint")
-AROUND += ("the reports of earlier steps", "saving the model", "the end")
-
-
-@dataclass(frozen=True)
-class Part:
-    """What a rank gives at a gathering. stops: instead of a part, that all are to stop."""
-
-    doing: str
-    value: Any = None
-    stops: bool = False
-    error: UniAPLError | None = None
-
-
-class StoppedTogether(Interrupted):
-    """Another rank is to stop, and so all do; every rank has heard it at the same gathering."""
 
 
 class Together(Holders):
