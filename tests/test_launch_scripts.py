@@ -88,10 +88,11 @@ def ends(*running):
 
 
 @pytest.fixture
-def alone(started, tmp_path):
+def alone(tiny_config, tmp_path):
     """The weights that one process trains."""
-    ends(started("one_node.sh", "alone", PROCESSES="1"))
-    assert not (tmp_path / "alone" / "logs").exists()
+    from uniapl_cli.commands.train import train
+
+    train(tiny_config("sft", "alone", *SHORT))
     return weights(tmp_path / "alone")
 
 

@@ -30,7 +30,7 @@ SMOLLM2 = Path(os.environ.get("UNIAPL_SMOLLM2") or "work/smollm2")
 HERE = Path(__file__).parent
 CPU = ("run.device=cpu", "run.threads=1")
 # Seconds in which a server is ready on a busy machine.
-READY = 300.0
+READY = 900.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
