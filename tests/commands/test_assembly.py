@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.cli.app import app
-from uniapl_cli.commands import components
-from uniapl_cli.commands import together
+from uniapl_cli.commands import components, together
 from uniapl_cli.commands.evaluate import evaluate
 from uniapl_cli.commands.pretrain_polar import pretrain_polar
 from uniapl_cli.commands.train import train

@@ -8,8 +8,8 @@ import pytest
 from uniapl_cli.commands import components
 from uniapl_cli.commands.job import Job, execute
 from uniapl_cli.commands.method import learning_rate, plan
-from uniapl_cli.commands.parts import corrected, make_shared, make_sources
 from uniapl_cli.commands.opening import open_run
+from uniapl_cli.commands.parts import corrected, make_shared, make_sources
 from uniapl_cli.commands.streams import make_streams
 from uniapl_cli.commands.train import make_optimizer, policies
 from uniapl_cli.generation.local import LocalGenerator

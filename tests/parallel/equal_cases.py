@@ -1,0 +1,250 @@
+"""What one process trains, and several do: all cases in one start of each number of processes.
+
+`torchrun --nproc-per-node N equal_cases.py FOLDER`, or `python equal_cases.py FOLDER`, which is one
+process, trains every case into FOLDER/N/CASE, from the files of FOLDER/data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments" / "tiny"
+METHODS = Path(__file__).parents[2] / "uniapl_cli" / "methods"
+WORLDS = (1, 2, 4)
+# Where a gradient is as small as what float32 rounds, AdamW's step has either sign, whatever its
+# size: an eps of the size of that rounding, 1e-4 of a gradient's elements, keeps it out of the
+# weights. With `exact` sums, which round alike for any number of ranks, there is no need.
+COMMON = (
+    "optim.eps=1e-4",
+    "optim.lr=0.001",
+    "training.micro_batch_tokens=130",
+    "sources.demonstrations.rows_per_step=5",
+    "sources.demonstration_rollouts.micro_batch_tokens=200",
+    "sources.rollouts.micro_batch_tokens=200",
+    "sources.rollouts.prompts_per_step=3",
+    "sources.rollouts.num_generations=3",
+    "sources.choices.rows_per_step=5",
+    "sources.labels.rows_per_step=5",
+    "sampling.max_new_tokens=16",
+    "run.save_every=100",
+    "run.log_every=1",
+    "rewards.verifier.functions.verifier.mode=fraction",
+)
+EXACT = (
+    "training.exact_sums=true",
+    "optim.eps=1e-8",
+    "training.micro_batch_tokens=70",
+    "sources.rollouts.micro_batch_tokens=100",
+    "sources.demonstration_rollouts.micro_batch_tokens=100",
+    "sources.demonstrations.rows_per_step=5",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run: its method, and what it sets; by the numbers of ranks, and how they hold weights."""
+
+    method: str
+    overrides: tuple[str, ...] = ()
+    steps: int = 3
+    worlds: tuple[int, ...] = WORLDS
+    shards: tuple[str, ...] = ("none", "full")
+
+    def names(self, name: str, world: int) -> Iterator[tuple[str, str]]:
+        """Yield the name of each run of this case, and `parallel.shard`."""
+        if world in self.worlds:
+            yield from ((f"{name}-{s}", s) for s in (self.shards if world > 1 else ("none",)))
+
+
+# In order: a rank of four without rows; ranks with one more micro-batch than others.
+LONG = {
+    "sft": Case("sft", ("sources.demonstrations.rows_per_step=3",)),
+    "lora": Case("sft", ("model.adapter.rank=4",)),
+    "grpo": Case(
+        "grpo",
+        (
+            "training.num_iterations=2",
+            "rewards.verifier.functions.verifier.mode=all",
+            "rewards.verifier.zero_variance=resample",
+        ),
+    ),
+    "unified": Case("unified", ("run.gradients_every=4",)),
+    "chord": Case("chord", ("training.num_iterations=2", "schedules.lambda_adv=0.01")),
+    "dpo": Case("dpo"),
+    "kto": Case("kto"),
+}
+CASES = {name: Case(case.method, case.overrides, 20) for name, case in LONG.items()}
+CASES |= {
+    f"exact-{name}": Case(LONG[name].method, (*LONG[name].overrides, *EXACT), 20)
+    for name in ("sft", "unified")
+}
+VALIDATION = (
+    "validation.every=2",
+    "validation.limit=5",
+    "validation.prompts=DATA/held.jsonl",
+    "validation.demonstrations=DATA/held.jsonl",
+    "validation.preferences=DATA/held_pairs.jsonl",
+    'validation.benchmarks={"mmlu_ll": {"data": "DATA/mmlu", "shots": 0}}',
+    "validation.best=preferences/loss",
+)
+CASES |= {
+    "validated": Case("dpo", VALIDATION, worlds=(1, 2)),
+    "one-row": Case("sft", ("sources.demonstrations.rows_per_step=1",)),
+    "one-prompt": Case(
+        "unified",
+        ("sources.rollouts.prompts_per_step=1", "sources.demonstrations.rows_per_step=1"),
+        worlds=(1, 4),
+    ),
+    "two-labels": Case("kto", ("sources.labels.rows_per_step=2",), worlds=(1, 4)),
+    "stopped": Case("grpo", worlds=(1, 2)),
+    "compared": Case(
+        "grpo", ("rewards.verifier.functions={compared: {weight: 0.5}, verifier: 1}",), worlds=(1, 2)
+    ),
+    "kl": Case("grpo", ("rewards.verifier.functions={kl: -0.1, verifier: 1}",)),
+    "asft": Case("asft", worlds=(1, 2)),
+    "recomputed": Case("sft", ("training.checkpoint_activations=true",), worlds=(1, 2)),
+    "offloaded": Case("sft", ("parallel.offload=true",), worlds=(1, 2), shards=("full",)),
+    "polar": Case("polar", worlds=(1, 2)),
+    "resumed": Case("unified", ("run.save_every=2",), steps=4),
+}
+
+
+def config_of(folder: Path, run: Path, case: Case, shard: str) -> Any:
+    """Return the config of a case's run into a folder."""
+    from uniapl_cli import load_config
+
+    data = folder / "data"
+    few, pairs = data / "few.jsonl", data / "pairs.jsonl"
+    own = [f"run.dir={run}", f"training.steps={case.steps}", f"parallel.shard={shard}"]
+    method, file = case.method, EXPERIMENTS / f"{case.method}.yaml"
+    common = list(COMMON)
+    if method == "polar":
+        files = f"[{data / 'good.jsonl'},{data / 'poor.jsonl'}]"
+        common = [one for one in common if one.startswith(("optim", "training", "run"))]
+        own += ["polar.init=tiny:base", "sources.comparisons.pairs_per_step=5"]
+        own += [f"polar.trajectories={files}", f"polar.heldout={files}"]
+        method, file = str(METHODS / "polar.yaml"), EXPERIMENTS / "recipe" / "polar.yaml"
+    else:
+        own += [f"data.demonstrations={few}", f"data.prompts={few}", f"data.preferences={pairs}"]
+    given = [one.replace("DATA", str(data)) for one in case.overrides]
+    return load_config(file, [*common, *own, *given], method)
+
+
+def train_case(folder: Path, run: Path, name: str, shard: str, ranks: Any) -> None:
+    """Train a case."""
+    from uniapl_cli.commands.pretrain_polar import pretrain_polar
+    from uniapl_cli.commands.train import train
+
+    case = CASES[name]
+    with short_answers() if name == "stopped" else nullcontext():
+        verb: Callable[..., Any] = pretrain_polar if case.method == "polar" else train
+        verb(config_of(folder, run, case, shard), ranks=ranks)
+
+
+@contextmanager
+def short_answers() -> Iterator[None]:
+    """Have the answers to every other row stop after one token, whoever samples them."""
+    from uniapl_cli.generation.local import LocalGenerator
+
+    generate = LocalGenerator.generate
+
+    def cut(self: Any, requests: Any, sampling: Any, progress: Any = None) -> Any:
+        for short in (False, True):
+            mine = [i for i, one in enumerate(requests) if is_short(one.origin) is short]
+            own = replace(sampling, max_new_tokens=1) if short else sampling
+            for place, completions in generate(self, [requests[i] for i in mine], own, progress):
+                yield mine[place], completions
+
+    LocalGenerator.generate = cut  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        LocalGenerator.generate = generate  # type: ignore[method-assign]
+
+
+def is_short(origin: str) -> bool:
+    """Whether the answers to the row of this origin stop after one token."""
+    return int(origin.rpartition(":")[2]) % 2 == 0
+
+
+def compared(rollouts: Sequence[Any]) -> list[float]:
+    """Return the place of each rollout's length among all of the step, from 0 to 1."""
+    lengths = [len(rollout.completion.token_ids) for rollout in rollouts]
+    return [sum(one < other for one in lengths) / len(lengths) for other in lengths]
+
+
+def write_data(folder: Path) -> None:
+    """Write the rows that all cases read: of unequal lengths, as all of the embedded world."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from uniapl_cli.files import write_rows
+    from uniapl_cli.tiny.assets import resolve
+    from uniapl_cli.tiny.oracle import demonstrations
+
+    lines = Path(resolve("tiny:train")).read_text("utf-8").splitlines()
+    few, held = ([json.loads(line) for line in some] for some in (lines[:32], lines[256:264]))
+    good, poor = demonstrations(few, 1), demonstrations(few, 3, ignore=0.9)
+    heldout, worse = demonstrations(held, 1), demonstrations(held, 3, ignore=0.9)
+    for name, rows in {
+        "few": good,
+        "good": good,
+        "poor": poor,
+        "held": heldout,
+        "pairs": paired(good, poor),
+        "held_pairs": paired(heldout, worse),
+    }.items():
+        write_rows(folder / f"{name}.jsonl", rows)
+    questions = [
+        {"question": f"Question {n}?", "subject": "anatomy", "choices": list("wxyz"), "answer": n}
+        for n in range(4)
+    ]
+    (folder / "mmlu" / "all").mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(questions), folder / "mmlu" / "all" / "test-0.parquet")
+
+
+def paired(good: Sequence[Any], poor: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return rows with an answer that is better and one that is worse."""
+    sides = zip(good, poor, strict=True)
+    return [{**a, "chosen": a["response"], "rejected": b["response"]} for a, b in sides]
+
+
+def go_on(folder: Path, world: int, origin: int, ranks: Any) -> None:
+    """Resume, by so many ranks, what others have trained, from its second of four steps."""
+    for _, shard in CASES["resumed"].names("", origin):
+        source = folder / str(origin) / f"resumed-{shard}"
+        run = folder / str(world) / f"resumed-{shard}-of-{origin}"
+        if ranks.first:
+            shutil.copytree(source, run)
+            shutil.rmtree(run / "final")
+            shutil.rmtree(run / "checkpoints" / "step-00000004")
+        ranks.gather(None, "the copy")
+        train_case(folder, run, "resumed", shard, ranks)
+
+
+def main() -> None:
+    from uniapl_cli.ranks.joining import joined
+    from uniapl_cli.rewards import reward_functions
+
+    reward_functions.register("compared")(compared)
+    folder, only = Path(sys.argv[1]), sys.argv[2:]
+    with joined(several=True) as ranks:
+        for name, case in CASES.items():
+            for run, shard in case.names(name, ranks.world):
+                if not only or name in only:
+                    train_case(folder, folder / str(ranks.world) / run, name, shard, ranks)
+        for origin in WORLDS if ranks.world == 2 and not only else ():
+            go_on(folder, 2, origin, ranks)
+
+
+if __name__ == "__main__":
+    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+    main()
