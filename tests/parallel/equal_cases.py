@@ -106,7 +106,9 @@ CASES |= {
     "two-labels": Case("kto", ("sources.labels.rows_per_step=2",), worlds=(1, 4)),
     "stopped": Case("grpo", worlds=(1, 2)),
     "compared": Case(
-        "grpo", ("rewards.verifier.functions={compared: {weight: 0.5}, verifier: 1}",), worlds=(1, 2)
+        "grpo",
+        ("rewards.verifier.functions={compared: {weight: 0.5}, verifier: 1}",),
+        worlds=(1, 2),
     ),
     "kl": Case("grpo", ("rewards.verifier.functions={kl: -0.1, verifier: 1}",)),
     "asft": Case("asft", worlds=(1, 2)),

@@ -164,12 +164,7 @@ class Validation:
         return grade(task.benchmark, task.items, found, self._judge(), f"grade {title}")
 
     def _likelihoods(self, task: Task, title: str) -> dict[str, list[Likelihood]]:
-<<<<<<< HEAD
-        known, mine = {}, self._ranks.share(task.items)
-        policy = self.shared.policy
-=======
         policy, known, mine = self.shared.policy, {}, self._ranks.share(task.items)
->>>>>>> 3f9b196 (Dealing ends also where a long row is alone; options are scored where all weights are here)
         with bar(title, len(mine)) as shown, self._ranks.whole(policy.net):
             scorer = LikelihoodScorer(
                 policy.model,

@@ -17,14 +17,9 @@ def cut(batch: Batch, tokens: int, a_pass: int, ranks: int) -> list[Batch]:
     They are smaller where there would be fewer than ranks.
     """
     micros = list(batch.split(tokens, a_pass))
-<<<<<<< HEAD
     while len(micros) < min(ranks, len(batch.loss_mask)):
-        tokens = max(1, max(map(padded_tokens, micros)) // 2)
-=======
-    while len(micros) < min(ranks.world, len(batch.loss_mask)):
         # A row by itself becomes no smaller, however long it is.
         tokens = max(padded_tokens(micro) for micro in micros if len(micro.loss_mask) > 1) // 2
->>>>>>> 3f9b196 (Dealing ends also where a long row is alone; options are scored where all weights are here)
         micros = list(batch.split(tokens, a_pass))
     return micros
 
