@@ -201,6 +201,39 @@ def test_a_server_is_looked_at_until_patience_is_over(patience, looks, caplog):
     assert len(caplog.records) == (1 if patience else 0)  # that it is waited for
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_server_that_cannot_be_repaired_is_asked_nothing_more(others):
+    """Another one does what is left; without one, what could not be asked is."""
+
+    class Refuses(Weights):
+        async def repair(self, client, server):
+            return server.version == self.versions.get(server)
+
+    names = [f"http://s{number}" for number in range(1 + others)]
+    servers, weights, asked = [Server(n, random.Random(0), 0.0) for n in names], Refuses(), []
+
+    async def ask(client, server, job):
+        asked.append(server.address)
+        if server is servers[0] and asked.count(server.address) == 3:
+            server.version = "start"
+        return await server.answer(job)
+
+    async def main():
+        for server in servers:
+            server.version = weights.versions[server] = "given"
+        made = Workers(Client(), servers, weights, ask, 2, 1000, 60.0, no_time)
+        await made.start(jobs(9))
+        try:
+            return [one for _ in range(9) if (one := await made.answered()) is not None]
+        finally:
+            await made.stop()
+
+    answers = asyncio.run(main())
+    assert all(answer.finish_reason == "given" for _, (answer,) in answers)
+    assert len(answers) == 9 if others else 1 <= len(answers) < 4
+    assert asked.count(names[0]) <= 4
+
+
 def test_repairs_that_go_on_are_ended_too():
     """A server must not stay without requests because its repair was left alone."""
     server, weights, ended = Server("http://s", random.Random(0), 0.0), Weights(), []
