@@ -149,8 +149,10 @@ class Workers:
         try:
             while True:
                 tasks = {task for task in self.tasks if not _left(task)}
-                waiting = asyncio.wait({done, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-                await (waiting if tasks else asyncio.sleep(0))
+                if tasks:
+                    await asyncio.wait({done, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await asyncio.sleep(0)  # what there is to take is taken
                 if done.done():
                     return done.result()
                 for task in tasks:
