@@ -26,7 +26,7 @@ def numbers(rank: int, world: int) -> dict[str, str]:
 def launch(
     words: Sequence[str],
     world: int = 2,
-    seconds: float = 240.0,
+    seconds: float = 600.0,
     of_rank: Sequence[Mapping[str, str]] = (),
 ) -> list[subprocess.CompletedProcess[str]]:
     """Run `uniapl WORDS` as so many ranks; return how each ended and what it said.
