@@ -16,15 +16,15 @@ SHORT = shlex.split(
 )
 
 
-def begin(ranks: RankServer, run: str, *more: str, method: str = "grpo", **job: object) -> Running:
+def begin(server: RankServer, run: str, *more: str, method: str = "grpo", **job: object) -> Running:
     """Start a short run into a folder."""
     command = ("train", method, "--config", f"tiny:{method}", *SHORT, f"run.dir={run}")
-    return ranks.start(*command, *more, **job)
+    return server.start(*command, *more, **job)
 
 
-def train(ranks: RankServer, run: str, *more: str, **job: object) -> Ended:
+def train(server: RankServer, run: str, *more: str, **job: object) -> Ended:
     """Train to the end."""
-    return begin(ranks, run, *more, **job).ended()
+    return begin(server, run, *more, **job).ended()
 
 
 def steps(run: Path) -> list[int]:

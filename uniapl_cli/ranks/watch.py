@@ -9,12 +9,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from uniapl_cli.ranks.failures import Failure
 from uniapl_cli.ranks.launch import host
+
+T = TypeVar("T")
 
 # Seconds between two signs of life, and looks at the others'.
 BEAT = 0.5
@@ -32,7 +33,8 @@ class Watch:
     """A thread that keeps saying that this rank lives, and looks whether another has failed.
 
     store: of the launcher, where all ranks read and write by name; its connection is the watch's
-    own, since one that waits for a name lets no other call pass. ends: called, in that thread,
+    own, since one that waits for a name lets no other call pass. One that breaks does not heal, and
+    torch prints its stack at each use: it is used no more. ends: called, in that thread,
     where this rank has known of a failure for GRACE seconds and has not ended; `note` is then
     given what it was at.
     """
@@ -59,56 +61,66 @@ class Watch:
         Returns whether this rank is to talk in place of the first one, which has not heard.
         """
         self.failure = self.failure or failure
-        others = [r for r in range(self.world) if r != self.rank and r not in self.gone]
-        try:
-            told = self.store.add("failures", 1) == 1
-            if told:
-                self.store.set(FAILED, json.dumps(asdict(failure)))
-            until = time.monotonic() + SILENCE
-            while time.monotonic() < until and not self._have_heard(others):
-                time.sleep(0.05)
-            return told and self.rank > 0 and not self._have_heard([0])
-        except Exception:  # noqa: BLE001  the store is gone, with the first rank or the launcher
+        talks = self._ask(lambda: self._told(failure), False)
+        if self.unanswered:  # the store is gone, with the launcher or the first rank
             return self.rank == 1 and host() == "rank 0"
+        return talks
+
+    def _told(self, failure: Failure) -> bool:
+        others = [r for r in range(self.world) if r != self.rank and r not in self.gone]
+        told = self.store.add("failures", 1) == 1
+        if told:
+            self.store.set(FAILED, json.dumps(asdict(failure)))
+        until = time.monotonic() + SILENCE
+        while time.monotonic() < until and not self._have_heard(others):
+            time.sleep(0.05)
+        return told and self.rank > 0 and not self._have_heard([0])
 
     def _have_heard(self, ranks: Sequence[int]) -> bool:
         return all(self.store.check([f"heard/{rank}"]) for rank in ranks)
 
+    def _ask(self, call: Callable[[], T], otherwise: T) -> T:
+        """Return what the store answers; `otherwise` where it is gone, now or before."""
+        if not self.unanswered:
+            try:
+                return call()
+            except RuntimeError:  # of torch's connections
+                self.unanswered = time.monotonic()
+        return otherwise
+
     def at(self, round_: int, doing: str) -> None:
         """Note what this rank is about to wait for, and the how-manieth time it is."""
-        with suppress(Exception):
-            self.store.set(f"at/{self.rank}", json.dumps([round_, doing]))
+        place = json.dumps([round_, doing])
+        self._ask(lambda: self.store.set(f"at/{self.rank}", place), None)
 
     def behind(self, round_: int) -> dict[int, str]:
         """Return the ranks that have not come to the `round_`-th time, and where they were last."""
-        places = [self._place(rank) for rank in range(self.world)]
+        places = self._ask(lambda: [self._place(rank) for rank in range(self.world)], [])
         return {rank: doing for rank, (last, doing) in enumerate(places) if last < round_}
 
     def first_differs(self, round_: int) -> None:
         """Wait until the first rank has failed too, or come to its `round_`-th time."""
         until = time.monotonic() + ALIKE
         while time.monotonic() < until and self.heard() is None:
-            if self.unanswered or self._place(0)[0] >= round_:
+            if self._ask(lambda: self._place(0)[0], round_) >= round_:
                 return
             time.sleep(0.05)
 
     def _place(self, rank: int) -> tuple[int, str]:
-        with suppress(Exception):
-            if self.store.check([f"at/{rank}"]):
-                last, doing = json.loads(self.store.get(f"at/{rank}"))
-                return int(last), str(doing)
-        return -1, "the start"
+        if not self.store.check([f"at/{rank}"]):
+            return -1, "the start"
+        last, doing = json.loads(self.store.get(f"at/{rank}"))
+        return int(last), str(doing)
 
     def give_up(self) -> None:
         """Note that this rank waits no longer for another one, and does not know for which."""
-        with suppress(Exception):
-            self.store.set(f"late/{self.rank}", "")
+        self._ask(lambda: self.store.set(f"late/{self.rank}", ""), None)
 
     def waited_for(self) -> list[int]:
         """Return the ranks that have not given up waiting, where some have."""
-        with suppress(Exception):
-            return [r for r in range(self.world) if not self.store.check([f"late/{r}"])]
-        return []
+        late = [f"late/{rank}" for rank in range(self.world)]
+        wait = self._ask(lambda: [not self.store.check([name]) for name in late], [])
+        return [rank for rank, waits in enumerate(wait) if waits]
 
     def silent(self) -> list[int]:
         """Return the ranks that give no sign of life any more; takes a few seconds."""
@@ -125,8 +137,7 @@ class Watch:
     def heard(self) -> Failure | None:
         """Return another rank's failure, asking now, if there is one."""
         if self.failure is None:
-            with suppress(Exception):
-                self._look()
+            self._ask(self._look, None)
         return self.failure
 
     def end(self) -> None:
@@ -135,9 +146,8 @@ class Watch:
         self._thread.join(5)
 
     def _beats(self) -> Sequence[int]:
-        with suppress(Exception):
-            return [self.store.add(f"beat/{rank}", 0) for rank in range(self.world)]
-        return []
+        ranks = range(self.world)
+        return self._ask(lambda: [self.store.add(f"beat/{rank}", 0) for rank in ranks], [])
 
     def _look(self) -> None:
         if self.store.check([FAILED]):
@@ -147,12 +157,10 @@ class Watch:
     def _work(self) -> None:
         known = 0.0
         while not self._over.wait(BEAT):
-            try:
-                self.store.add(f"beat/{self.rank}", 1)
-                if not known:
-                    self._look()
-                self.unanswered = 0.0
-            except Exception:  # noqa: BLE001  the store is gone
+            self._ask(lambda: self.store.add(f"beat/{self.rank}", 1), 0)
+            if not known:
+                self._ask(self._look, None)
+            if self.unanswered:
                 self._without_store()
             if self.failure is not None:
                 known = known or time.monotonic()
@@ -164,7 +172,6 @@ class Watch:
 
     def _without_store(self) -> None:
         """End too, once it is sure: nobody would end or repeat this rank with the others."""
-        self.unanswered = self.unanswered or time.monotonic()
         if self.failure is None and time.monotonic() - self.unanswered > SILENCE:
             text = f"{host()} has ended. Repeat the command: it goes on from the newest checkpoint"
             self.failure = Failure(self.rank, text)
