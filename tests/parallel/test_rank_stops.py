@@ -56,3 +56,21 @@ def test_a_stop_while_the_model_is_saved(ranks, whole):
     assert ended.codes == [130, 130]
     assert ended.said[-1] == "stopped; the same command goes on from the checkpoint of step 4"
     assert train(ranks, "after").code == 0 and weights(ranks.folder / "after") == whole
+
+
+@pytest.mark.parametrize(
+    "at, do, kept",
+    [
+        ("the next step", "term", 1),
+        ("sampling", "term launcher", 2),
+        ("a pass", "term launcher", 2),
+    ],
+)
+def test_ranks_that_hold_parts_stop_together(ranks, at, do, kept):
+    run = f"parts {at} {do}".replace(" ", "-")
+    more = ("parallel.shard=full",)
+    ended = train(ranks, run, *more, trouble={"rank": 1, "at": at, "step": 2, "do": do})
+    assert ended.codes == [130, 130]
+    assert ended.said[-1] == f"stopped; the same command goes on from the checkpoint of step {kept}"
+    assert train(ranks, run, *more).codes == [0, 0]
+    assert steps(ranks.folder / run) == [1, 2, 3, 4]

@@ -95,7 +95,8 @@ class Watch:
 
     def behind(self, round_: int) -> dict[int, str]:
         """Return the ranks that have not come to the `round_`-th time, and where they were last."""
-        places = self._ask(lambda: [self._place(rank) for rank in range(self.world)], [])
+        nowhere: list[tuple[int, str]] = []
+        places = self._ask(lambda: [self._place(rank) for rank in range(self.world)], nowhere)
         return {rank: doing for rank, (last, doing) in enumerate(places) if last < round_}
 
     def first_differs(self, round_: int) -> None:
@@ -119,7 +120,8 @@ class Watch:
     def waited_for(self) -> list[int]:
         """Return the ranks that have not given up waiting, where some have."""
         late = [f"late/{rank}" for rank in range(self.world)]
-        wait = self._ask(lambda: [not self.store.check([name]) for name in late], [])
+        nobody: list[bool] = []
+        wait = self._ask(lambda: [not self.store.check([name]) for name in late], nobody)
         return [rank for rank, waits in enumerate(wait) if waits]
 
     def silent(self) -> list[int]:
