@@ -21,7 +21,7 @@ from uniapl_cli import register_reward_function
 
 calls = []
 
-@register_reward_function("sour")
+@register_reward_function("sour", shares="groups")
 def sour(rollouts):
     calls.append(1)
     if len(calls) == 2 and os.environ["RANK"] == "1":
