@@ -145,9 +145,14 @@ def work(job: Job) -> None:
 
     os._exit = leaves  # type: ignore[assignment]
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)  # rather than the launcher's
     ctypes.CDLL(None).prctl(1, 0)  # torchrun's ranks are not ended with it, those of a fork are
     trouble = job.trouble or {}
-    if trouble.get("rank") == int(rank) and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+    if (
+        trouble.get("rank") == int(rank)
+        and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
+    ):
         troubled(out, **{key: value for key, value in trouble.items() if key != "rank"})
     from uniapl_cli.cli import app
 

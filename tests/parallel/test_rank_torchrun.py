@@ -50,8 +50,7 @@ def test_a_reward_function_that_fails_on_one_rank(tmp_path, tiny_data):
     assert started.returncode == 1 and out == ""
     assert len(said) == 1 and "it is sour" in said[0] and said[0].startswith("error: rank 1: "), err
     lines = err.splitlines()
-    after = lines[lines.index(said[0]) + 1 :]
-    assert all(not line or line[0] in "WEI[ T-=<Ft" for line in after), err  # the launcher's
+    assert lines[lines.index(said[0]) + 1][:2] in ("E1", "W1", "E0", "W0"), err  # torchrun's own
     assert "it is sour" in err.partition("Root Cause")[2]
 
 

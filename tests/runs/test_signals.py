@@ -114,3 +114,18 @@ def test_the_second_signal_ends_the_process_whatever_it_is_at():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (result.returncode, result.stdout) == (128 + signal.SIGTERM, b"")
+
+
+def test_who_stays_deaf_hears_no_signal_after_the_last_block_that_handles_them():
+    script = (
+        "import os, signal\n"
+        "from uniapl_cli.runs.signals import deaf, stay_deaf, stopping\n"
+        "with stopping():\n"
+        "    with deaf():\n"
+        "        stay_deaf()\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "print('said')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "said\n")

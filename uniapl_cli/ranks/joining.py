@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from uniapl_cli.errors import RunError
 from uniapl_cli.ranks.failures import Failure
@@ -11,6 +12,9 @@ from uniapl_cli.ranks.launch import place
 from uniapl_cli.ranks.launch import report as report
 from uniapl_cli.ranks.ranks import ALONE, Ranks
 from uniapl_cli.runs.console import be_quiet, messages
+
+# Seconds that others leave the first rank to refuse: the launcher ends it as soon as one has ended.
+PATIENCE = 5.0
 
 
 def placed() -> bool:
@@ -33,6 +37,9 @@ def joined(several: bool, said: Callable[[BaseException], str | None]) -> Iterat
         return
     if not several:
         be_quiet(here.rank > 0)
+        if here.rank > 0:
+            with suppress(KeyboardInterrupt):  # the launcher has heard from the first one
+                time.sleep(PATIENCE)
         raise RunError(
             f"this command is done by one process, and a launcher has started {here.world}",
             "Type it without torchrun; train and pretrain-polar are for several",

@@ -37,7 +37,7 @@ from uniapl_cli.ranks.sums import sum_over
 from uniapl_cli.ranks.watch import Watch
 from uniapl_cli.runs.console import be_quiet, messages
 from uniapl_cli.runs.logs import RankLog
-from uniapl_cli.runs.signals import Interrupted, StoppedAtOnce, StopRequest, deaf
+from uniapl_cli.runs.signals import Interrupted, StoppedAtOnce, StopRequest, deaf, stay_deaf
 
 T = TypeVar("T")
 
@@ -219,10 +219,12 @@ class Together(Holders):
             ended = error if isinstance(at_end, KeyboardInterrupt) and error else at_end
         with deaf():
             cause = self._tell(ended)
+            stay_deaf()  # to the launcher, until this rank has said why it ends
         if cause is not error:
             raise cause from None
 
     def _leave(self) -> None:
+        stay_deaf()
         self.watch.end()
         self.calls.end()
         self.group = None

@@ -14,6 +14,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A terminal that closes may send SIGHUP twice, itself and through the shell: seconds in between.
 TWICE = 1.0
 
+_ending = threading.Event()
+
 Handler = Callable[[int, FrameType | None], None]
 
 
@@ -53,7 +55,12 @@ def handled(handler: Handler) -> Iterator[None]:
         yield
     finally:
         for number, handler_before in before.items():
-            signal.signal(number, handler_before)
+            signal.signal(number, signal.SIG_IGN if _ending.is_set() else handler_before)
+
+
+def stay_deaf() -> None:
+    """Hear no signal any more once the blocks that handle them end: the program is to end too."""
+    _ending.set()
 
 
 class StopRequest:
