@@ -1,7 +1,8 @@
 """What one process trains, and several do: all cases in one start of each number of processes.
 
 `torchrun --nproc-per-node N equal_cases.py FOLDER`, or `python equal_cases.py FOLDER`, which is one
-process, trains every case into FOLDER/N/CASE, from the files of FOLDER/data.
+process, trains every case into FOLDER/N/CASE, from the files of FOLDER/data; with names behind it,
+these cases, whatever the number.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments" / "tiny"
 METHODS = Path(__file__).parents[2] / "uniapl_cli" / "methods"
 WORLDS = (1, 2, 4)
 # Where a gradient is as small as what float32 rounds, AdamW's step has either sign, whatever its
-# size: an eps of the size of that rounding, 1e-4 of a gradient's elements, keeps it out of the
-# weights. With `exact` sums, which round alike for any number of ranks, there is no need.
+# size: this eps keeps it out of the weights. That it is that rounding is shown by exact sums, with
+# which none is left at AdamW's own eps; where rollouts are sampled, their log-probabilities
+# are rounded by the rows that are decoded beside them, and so by who has which.
 COMMON = (
     "optim.eps=1e-4",
     "optim.lr=0.001",
@@ -36,16 +38,20 @@ COMMON = (
     "sampling.max_new_tokens=16",
     "run.save_every=100",
     "run.log_every=1",
+    "run.sample_every=1",
     "rewards.verifier.functions.verifier.mode=fraction",
 )
+# Micro-batches of the same rows for all numbers of ranks: there are at least four.
 EXACT = (
     "training.exact_sums=true",
-    "optim.eps=1e-8",
     "training.micro_batch_tokens=70",
     "sources.rollouts.micro_batch_tokens=100",
     "sources.demonstration_rollouts.micro_batch_tokens=100",
     "sources.demonstrations.rows_per_step=5",
 )
+# What is left of differences shows at once. The norm of parts is rounded otherwise than that of the
+# whole, so nothing is scaled by it.
+BITS = ("optim.eps=1e-8", "training.max_grad_norm=1000")
 
 
 @dataclass(frozen=True)
@@ -58,16 +64,16 @@ class Case:
     worlds: tuple[int, ...] = WORLDS
     shards: tuple[str, ...] = ("none", "full")
 
-    def names(self, name: str, world: int) -> Iterator[tuple[str, str]]:
-        """Yield the name of each run of this case, and `parallel.shard`."""
-        if world in self.worlds:
+    def names(self, name: str, world: int, *, every: bool = False) -> Iterator[tuple[str, str]]:
+        """Yield the name of each run of this case, and `parallel.shard`. every: of any world."""
+        if every or world in self.worlds:
             yield from ((f"{name}-{s}", s) for s in (self.shards if world > 1 else ("none",)))
 
 
 # In order: a rank of four without rows; ranks with one more micro-batch than others.
 LONG = {
     "sft": Case("sft", ("sources.demonstrations.rows_per_step=3",)),
-    "lora": Case("sft", ("model.adapter.rank=4",)),
+    "lora": Case("sft", ("model.adapter.rank=4",), worlds=(1, 2)),
     "grpo": Case(
         "grpo",
         (
@@ -76,15 +82,18 @@ LONG = {
             "rewards.verifier.zero_variance=resample",
         ),
     ),
-    "unified": Case("unified", ("run.gradients_every=4",)),
-    "chord": Case("chord", ("training.num_iterations=2", "schedules.lambda_adv=0.01")),
+    "unified": Case("unified", ("run.gradients_every=4",), worlds=(1, 2)),
+    "chord": Case(
+        "chord", ("training.num_iterations=2", "schedules.lambda_adv=0.01"), worlds=(1, 2)
+    ),
     "dpo": Case("dpo"),
-    "kto": Case("kto"),
+    "kto": Case("kto", worlds=(1, 2)),
 }
-CASES = {name: Case(case.method, case.overrides, 20) for name, case in LONG.items()}
+CASES = {name: replace(case, steps=20) for name, case in LONG.items()}
 CASES |= {
-    f"exact-{name}": Case(LONG[name].method, (*LONG[name].overrides, *EXACT), 20)
-    for name in ("sft", "unified")
+    "exact-sft": Case("sft", (*EXACT, *BITS), 20),
+    "exact-dpo": Case("dpo", (*EXACT, *BITS), 20, worlds=(1, 2)),
+    "exact-unified": Case("unified", EXACT, 20, worlds=(1, 2)),
 }
 VALIDATION = (
     "validation.every=2",
@@ -110,13 +119,24 @@ CASES |= {
         ("rewards.verifier.functions={compared: {weight: 0.5}, verifier: 1}",),
         worlds=(1, 2),
     ),
-    "kl": Case("grpo", ("rewards.verifier.functions={kl: -0.1, verifier: 1}",)),
+    "kl": Case("grpo", ("rewards.verifier.functions={kl: -0.1, verifier: 1}", "terms.kl=null")),
     "asft": Case("asft", worlds=(1, 2)),
     "recomputed": Case("sft", ("training.checkpoint_activations=true",), worlds=(1, 2)),
     "offloaded": Case("sft", ("parallel.offload=true",), worlds=(1, 2), shards=("full",)),
     "polar": Case("polar", worlds=(1, 2)),
     "resumed": Case("unified", ("run.save_every=2",), steps=4),
 }
+# A folder with a model that is to be trained too, for benchmarks/ranks_equal.py.
+if "UNIAPL_EQUAL_MODEL" in os.environ:
+    REAL = (
+        f"model.path={os.environ['UNIAPL_EQUAL_MODEL']}",
+        "optim.lr=1e-5",
+        "optim.eps=1e-8",
+        "sampling.max_new_tokens=8",
+        "sources.rollouts.num_generations=2",
+        "sources.rollouts.prompts_per_step=2",
+    )
+    CASES["model"] = Case("chord", REAL, worlds=(1, 2))
 
 
 def config_of(folder: Path, run: Path, case: Case, shard: str) -> Any:
@@ -158,12 +178,9 @@ def short_answers() -> Iterator[None]:
 
     generate = LocalGenerator.generate
 
-    def cut(self: Any, requests: Any, sampling: Any, progress: Any = None) -> Any:
-        for short in (False, True):
-            mine = [i for i, one in enumerate(requests) if is_short(one.origin) is short]
-            own = replace(sampling, max_new_tokens=1) if short else sampling
-            for place, completions in generate(self, [requests[i] for i in mine], own, progress):
-                yield mine[place], completions
+    def cut(self: Any, requests: Any, *more: Any) -> Any:
+        few = [replace(one, max_new_tokens=1) if is_short(one.name) else one for one in requests]
+        return generate(self, few, *more)
 
     LocalGenerator.generate = cut  # type: ignore[method-assign]
     try:
@@ -174,7 +191,8 @@ def short_answers() -> Iterator[None]:
 
 def is_short(origin: str) -> bool:
     """Whether the answers to the row of this origin stop after one token."""
-    return int(origin.rpartition(":")[2]) % 2 == 0
+    line = origin.rpartition(":")[2]
+    return line.isdecimal() and int(line) % 2 == 0
 
 
 def compared(rollouts: Sequence[Any]) -> list[float]:
@@ -219,15 +237,20 @@ def paired(good: Sequence[Any], poor: Sequence[Any]) -> list[dict[str, Any]]:
     return [{**a, "chosen": a["response"], "rejected": b["response"]} for a, b in sides]
 
 
+def step_2_of(source: Path, run: Path) -> None:
+    """Make a run that was stopped after the second of its four steps."""
+    shutil.copytree(source, run)
+    shutil.rmtree(run / "final")
+    shutil.rmtree(run / "checkpoints" / "step-00000004")
+
+
 def go_on(folder: Path, world: int, origin: int, ranks: Any) -> None:
     """Resume, by so many ranks, what others have trained, from its second of four steps."""
     for _, shard in CASES["resumed"].names("", origin):
         source = folder / str(origin) / f"resumed-{shard}"
         run = folder / str(world) / f"resumed-{shard}-of-{origin}"
         if ranks.first:
-            shutil.copytree(source, run)
-            shutil.rmtree(run / "final")
-            shutil.rmtree(run / "checkpoints" / "step-00000004")
+            step_2_of(source, run)
         ranks.gather(None, "the copy")
         train_case(folder, run, "resumed", shard, ranks)
 
@@ -239,10 +262,9 @@ def main() -> None:
     reward_functions.register("compared")(compared)
     folder, only = Path(sys.argv[1]), sys.argv[2:]
     with joined(several=True) as ranks:
-        for name, case in CASES.items():
-            for run, shard in case.names(name, ranks.world):
-                if not only or name in only:
-                    train_case(folder, folder / str(ranks.world) / run, name, shard, ranks)
+        for name in only or CASES:
+            for run, shard in CASES[name].names(name, ranks.world, every=bool(only)):
+                train_case(folder, folder / str(ranks.world) / run, name, shard, ranks)
         for origin in WORLDS if ranks.world == 2 and not only else ():
             go_on(folder, 2, origin, ranks)
 
