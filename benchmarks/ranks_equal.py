@@ -1,10 +1,10 @@
 """Do several processes train what one does? All methods, with whole weights and with parts.
 
     python -m benchmarks.ranks_equal --out benchmarks/results/ranks_equal.json
-    python -m benchmarks.ranks_equal --model FOLDER --out benchmarks/results/ranks_equal_smollm2.json
+    python -m benchmarks.ranks_equal --model FOLDER --out benchmarks/results/ranks_smollm2.json
 
-The cases are those of tests/parallel/equal_cases.py, every one by 1, 2 and 4 processes: 20 steps of
-AdamW on the embedded world's model. --model: one step of another model instead, SFT and GRPO
+The cases are those of tests/parallel/equal_cases.py, by 1, 2 and 4 processes each: 20 steps of
+AdamW on the embedded world's model. --model: three steps of another model instead, SFT and GRPO
 together, by 1 and 2. Says how far losses, norms and final weights are from those of one process at
 the most, whether all samples are the same, and how far the weights have moved.
 """
@@ -26,16 +26,24 @@ from safetensors.torch import load_file
 from benchmarks.engines.machine import machine
 
 SCRIPT = Path(__file__).parents[1] / "tests" / "parallel" / "equal_cases.py"
-NAMES = ("sft", "lora", "grpo", "unified", "chord", "dpo", "kto")
-NAMES += ("exact-sft", "exact-dpo", "exact-unified")
+NAMES = ("exact-sft", "sft", "dpo", "grpo", "unified", "chord")
 
 
-def train(folder: Path, world: int, names: Sequence[str]) -> None:
-    """Train the cases by so many processes."""
+def start(folder: Path, world: int, names: Sequence[str]) -> subprocess.Popen[str]:
+    """Begin to train the cases by so many processes."""
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={world}"]
     command = [sys.executable, *(launcher if world > 1 else []), str(SCRIPT), str(folder), *names]
-    with (folder / f"{world}.log").open("w") as log:
-        if subprocess.run(command, stdout=log, stderr=log).returncode:
+    log = (folder / f"{world}.log").open("w")
+    return subprocess.Popen(command, stdout=log, stderr=log, text=True)
+
+
+def train(folder: Path, worlds: Sequence[int], names: Sequence[str]) -> None:
+    """Train the cases by each number of processes, side by side."""
+    running = {world: start(folder, world, names) for world in worlds}
+    for world, one in running.items():
+        if one.wait():
+            for other in running.values():
+                other.terminate()
             raise SystemExit((folder / f"{world}.log").read_text()[-4000:])
 
 
@@ -74,7 +82,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", help="folder of a model")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", nargs="*", default=NAMES)
+    parser.add_argument(
+        "--only", nargs="*", default=NAMES, help="these; lora, kto, exact-dpo, exact-unified too"
+    )
     options = parser.parse_args()
     names, worlds = options.only, (1, 2, 4)
     if options.model:
@@ -88,8 +98,7 @@ def main() -> None:
         folder = Path(place)
         (folder / "data").mkdir()
         equal_cases.write_data(folder / "data")
-        for world in worlds:
-            train(folder, world, names)
+        train(folder, worlds, names)
         found = {
             name: {
                 f"{world} {shard}": compared(
@@ -100,14 +109,16 @@ def main() -> None:
             }
             for name in names
         }
-    told = {"command": command(options.model, options.out), "machine": machine(), "runs": found}
+    told = {"command": command(options), "machine": machine(), "runs": found}
     options.out.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
-def command(model: str | None, out: Path) -> str:
+def command(options: argparse.Namespace) -> str:
     """Return what repeats it; a folder is named by what is in it."""
-    words = f" --model {Path(model).name}" if model else ""
-    return f"python -m benchmarks.ranks_equal{words} --out {out}"
+    words = ["python -m benchmarks.ranks_equal"]
+    words += ["--model", Path(options.model).name] if options.model else []
+    words += ["--only", *options.only] if tuple(options.only) != NAMES else []
+    return " ".join([*words, "--out", str(options.out)])
 
 
 if __name__ == "__main__":

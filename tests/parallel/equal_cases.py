@@ -2,7 +2,7 @@
 
 `torchrun --nproc-per-node N equal_cases.py FOLDER`, or `python equal_cases.py FOLDER`, which is one
 process, trains every case into FOLDER/N/CASE, from the files of FOLDER/data; with names behind it,
-these cases, whatever the number.
+these cases, whatever the number. `of-4` resumes what four have trained.
 """
 
 from __future__ import annotations
@@ -262,11 +262,12 @@ def main() -> None:
     reward_functions.register("compared")(compared)
     folder, only = Path(sys.argv[1]), sys.argv[2:]
     with joined(several=True) as ranks:
-        for name in only or CASES:
+        for name in only or [*CASES, *(("of-1", "of-2") if ranks.world == 2 else ())]:
+            if name.startswith("of-"):
+                go_on(folder, ranks.world, int(name.removeprefix("of-")), ranks)
+                continue
             for run, shard in CASES[name].names(name, ranks.world, every=bool(only)):
                 train_case(folder, folder / str(ranks.world) / run, name, shard, ranks)
-        for origin in WORLDS if ranks.world == 2 and not only else ():
-            go_on(folder, 2, origin, ranks)
 
 
 if __name__ == "__main__":
