@@ -58,10 +58,8 @@ class Together(Holders):
         self.rank, self.world = here.rank, here.world
         self.local_rank, self.local_world = here.local_rank, here.local_world
         self.timeout, self.step = ParallelOptions().timeout, 0
-        self._round, self._last = (
-            0,
-            "the start",
-        )  # how often this rank has met the others, and for what
+        # How often this rank has met the others, and for what.
+        self._round, self._last = 0, "the start"
         self.said = said
         self._stop: StopRequest | None = None  # that counts where all gather
         self._shared: UniAPLError | None = None  # what all ranks have raised together

@@ -16,6 +16,7 @@ from uniapl_cli.folders import replacing_folder
 from uniapl_cli.precision import non_finite
 from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.ranks.beside import Beside
+from uniapl_cli.ranks.drift import refuse_drift
 from uniapl_cli.reasons import explained
 from uniapl_cli.training import plain, resharding, sharded
 from uniapl_cli.training.manifest import damage
@@ -44,11 +45,13 @@ class Checkpoints:
         """Write the state after `step`; of the weights, only those that are trained.
 
         All ranks call it. Where training `ends` with it, there is no step that it could be written
-        beside. Raises TrainingError, and writes nothing, if a weight is not finite, and
-        OutputError, also if the one before could not be written.
+        beside. Raises TrainingError, and writes nothing, if a weight is not finite, RunError if
+        it is not the same on all ranks that hold it, and OutputError, also if the one before could
+        not be written.
         """
         ranks = state.trainable.ranks
         refuse_non_finite(state.trained, step, ranks)
+        refuse_drift(ranks, state.trained, step)
         place = self.folder / f"step-{step:08d}"
         contents = {"step": step, "streams": state.positions()}
         if ranks.sharded:
