@@ -61,7 +61,7 @@ def test_a_stop_while_the_model_is_saved(ranks, whole):
 @pytest.mark.parametrize(
     "at, do, kept",
     [
-        ("the next step", "term", 1),
+        ("the beginning", "term", 1),
         ("sampling", "term launcher", 2),
         ("a pass", "term launcher", 2),
     ],

@@ -118,7 +118,7 @@ class Together(Holders):
             return
         self._stop = stop
         try:
-            self.gather(None, "the next step")
+            self.gather(None, "the beginning")
             yield
         finally:
             self._stop = None
