@@ -6,7 +6,7 @@
 The cases are those of tests/parallel/equal_cases.py, by 1, 2 and 4 processes each: 20 steps of
 AdamW on the embedded world's model. --model: three steps of another model instead, SFT and GRPO
 together, by 1 and 2. Says how far losses, norms and final weights are from those of one process at
-the most, whether all samples are the same, and how far the weights have moved.
+the most, and how many samples are the same.
 """
 
 from __future__ import annotations
