@@ -92,12 +92,12 @@ def main() -> None:
         names, worlds = ["model"], (1, 2)
     os.environ |= {"OMP_NUM_THREADS": "1", "TRANSFORMERS_VERBOSITY": "error"}
     sys.path.insert(0, str(SCRIPT.parent))
-    import equal_cases
+    import equal_data
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         (folder / "data").mkdir()
-        equal_cases.write_data(folder / "data")
+        equal_data.write_data(folder / "data")
         train(folder, worlds, names)
         found = {
             name: {

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import equal_cases
+import equal_data
 import pytest
 from equal_cases import CASES, is_short
 from safetensors.torch import load_file
@@ -58,7 +59,7 @@ def trained(tmp_path_factory):
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (folder / "data").exists():
                 (folder / "data").mkdir()
-                equal_cases.write_data(folder / "data")
+                equal_data.write_data(folder / "data")
             for needed in (1, world):  # what two go on with
                 if not (done := code if needed == world else folder / f"{needed}.code").exists():
                     done.write_text(start(folder, needed, *(names if done == code else ())))
