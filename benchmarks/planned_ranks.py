@@ -39,7 +39,10 @@ SHAPES: dict[str, dict[str, Any]] = {
 RANKS = (1, 8, 16)
 EXPERIMENT = "experiments/base/qwen3-0.6b.yaml"
 # One on top of the other.
-CHANGES = ("training.checkpoint_activations=true", "generation.kind=vllm")
+CHANGES = (
+    "training.checkpoint_activations=true",
+    "generation.kind=vllm generation.addresses=[127.0.0.1:8000]",
+)
 HEAD = "| model, cards | `parallel.shard` | GiB a card | GB moved | seconds | against one |"
 
 
@@ -73,7 +76,7 @@ def changed(name: str, method: str) -> Iterator[dict[str, Any]]:
         for number in range(1, len(CHANGES) + 1):
             if found["memory"]["fits"]:
                 break
-            found = planned(name, ranks, method, CHANGES[:number])
+            found = planned(name, ranks, method, " ".join(CHANGES[:number]).split())
             yield found
 
 

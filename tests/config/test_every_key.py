@@ -54,6 +54,7 @@ from uniapl_cli.errors import UniAPLError
 from uniapl_cli.evaluation.benchmarks import Item, Turn
 from uniapl_cli.monitoring.trackers import trackers
 from uniapl_cli.options import Options
+from uniapl_cli.ranks import Ranks
 from uniapl_cli.registry import Choice, NameOf
 from uniapl_cli.teachers import Answer
 from uniapl_cli.tiny.assets import resolve
@@ -278,6 +279,16 @@ def link(folder: Path) -> None:
     folder.symlink_to(resolve("tiny:polar"))
 
 
+class Several(Ranks):
+    """One rank, which notes how several would meet."""
+
+    def __init__(self, noted: list[Any]) -> None:
+        self.noted = noted
+
+    def configure(self, device: str, options: Options, **more: bool) -> None:
+        self.noted.append(((device, options.model_dump(), more), {}))
+
+
 COMMANDS = {
     "train": train.train,
     "pretrain-polar": pretrain_polar.pretrain_polar,
@@ -300,7 +311,8 @@ def build(files: Path, built: list[Any]) -> Callable[..., str]:
         built.clear()
         threads = torch.get_num_threads()
         try:
-            result = COMMANDS[verb](load_config(None, settings, method))
+            several = {"ranks": Several(built)} if verb == "train" else {}
+            result = COMMANDS[verb](load_config(None, settings, method), **several)
             wrote = sorted(path.name for path in set(files.iterdir()) - there)
             machine = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
             return fingerprint([built, result, wrote, machine])

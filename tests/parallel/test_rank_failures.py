@@ -67,8 +67,12 @@ def test_a_mistake_that_all_ranks_meet_is_told_once_without_a_number(ranks):
 def test_the_first_rank_names_one_that_was_killed(ranks, at, step):
     run = f"killed-{step}"
     ended = train(ranks, run, trouble={"rank": 1, "at": at, "step": step, "do": "kill"})
-    places = {1: "the work after the start", 2: "sampling of step 2", 3: "the update of step 3"}
-    if step < 5:
+    places = {2: "sampling of step 2", 3: "the update of step 3"}
+    if step == 1:  # the first rank has opened it, or is about to
+        near = ("opening the run's directory", "the work after the start")
+        assert ended.said[-1] in [f"error: rank 1 has ended, in {at}. {GOES_ON}" for at in near]
+        assert ended.codes == [2, None]
+    elif step < 5:
         told(ended, f"rank 1 has ended, in {places[step]}. {GOES_ON}", [2, None])
     else:  # it has ended, and its result is printed
         assert ended.codes == [2, None]

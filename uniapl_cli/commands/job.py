@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from uniapl_cli.commands.device import announce_arithmetic
 from uniapl_cli.commands.facts import run_facts
 from uniapl_cli.commands.model_folder import save_model
 from uniapl_cli.commands.parts import micro_batch_tokens
@@ -76,6 +77,7 @@ class Job:
 
 def execute(job: Job) -> dict[str, Any]:
     """Run the loop, write the final model, and close the run directory."""
+    announce_arithmetic(job.config)  # now that nothing is left to be refused
     job.ranks.keep_log(job.run.path / "logs")
     if not job.ranks.first:
         return _execute(job, Tracking())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.commands import components
-from uniapl_cli.commands.device import announce_arithmetic, arithmetic
+from uniapl_cli.commands.device import arithmetic
 from uniapl_cli.commands.inputs import Inputs, data_input, model_input, variable_inputs
 from uniapl_cli.commands.job import Job, execute
 from uniapl_cli.commands.method import learning_rate, plan
@@ -78,12 +78,7 @@ def pretrain_polar(
     check_inputs(run, config, inputs)
     tokenizer = marked_tokenizer(config, location)
     if dry_run:
-        return {
-            "computed in": arithmetic(config),
-            "prompts": len(stream.items),
-            "negatives": maker.kinds(),
-            "run": config.run.dir,
-        }
+        return described(config, maker)
     device = together(ranks, config, location)
     if not ranks.of_first(lambda: is_finished(run, config), "the start"):
         polar = started(config, location, options, tokenizer)
@@ -91,7 +86,6 @@ def pretrain_polar(
         state = State(trainable, make_optimizer(config, trainable.model), {SOURCE: stream})
         sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}
         open_run(run, config, device, inputs, ranks)
-        announce_arithmetic(config)
         execute(Job(config, run, method, lr, state, sources))
     if not ranks.first:
         return {}
@@ -99,6 +93,16 @@ def pretrain_polar(
     accuracy = pair_accuracy(judge, heldout, config.seed)
     run.write("accuracy.json", json.dumps(accuracy, indent=1) + "\n")
     return {**finished(run), "accuracy": accuracy}
+
+
+def described(config: Config, maker: PairMaker) -> dict[str, Any]:
+    """Return what a run would do."""
+    return {
+        "computed in": arithmetic(config),
+        "prompts": len(maker.trajectories.ids),
+        "negatives": maker.kinds(),
+        "run": config.run.dir,
+    }
 
 
 def started(config: Config, location: str, options: Polar, tokenizer: Any) -> PolarModel:

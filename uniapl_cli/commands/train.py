@@ -8,7 +8,7 @@ from typing import Any
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
-from uniapl_cli.commands.device import announce_arithmetic, device_name
+from uniapl_cli.commands.device import device_name
 from uniapl_cli.commands.dry_run import describe
 from uniapl_cli.commands.generator import check_generator
 from uniapl_cli.commands.inputs import (
@@ -110,7 +110,6 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
     validation = make_validation(config, method, run, heldout, context, shared)
     state = State(policy, make_optimizer(config, policy.model), streams)
     open_run(run, config, device, inputs, ranks)
-    announce_arithmetic(config)
     return execute(Job(config, run, method, lr, state, sources, reference, validation))
 
 
