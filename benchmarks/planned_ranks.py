@@ -63,7 +63,8 @@ def planned(name: str, ranks: int, method: str, changes: Sequence[str] = ()) -> 
     plan.levers = lambda *_: []  # what is changed is said here: all that a plan tries take minutes
     with tempfile.TemporaryDirectory() as folder:
         write_config(Path(folder), SHAPES[name])
-        config = load_config(EXPERIMENT, [f"model.path={folder}", *changes], method)
+        words = [word for change in changes for word in change.split()]
+        config = load_config(EXPERIMENT, [f"model.path={folder}", *words], method)
         made = plan.plan(config, gpu="h100", ranks=ranks)
     return made | {"model": f"Qwen3-{name}", "set": list(changes)}
 
@@ -76,7 +77,7 @@ def changed(name: str, method: str) -> Iterator[dict[str, Any]]:
         for number in range(1, len(CHANGES) + 1):
             if found["memory"]["fits"]:
                 break
-            found = planned(name, ranks, method, " ".join(CHANGES[:number]).split())
+            found = planned(name, ranks, method, CHANGES[:number])
             yield found
 
 
@@ -88,7 +89,7 @@ def row(plan: dict[str, Any]) -> str:
     fits = "" if memory["fits"] else ", does not fit"
     name = f"{plan['model']}, {ranks['ranks']}"
     cells = [
-        "... and " + f"`{plan['set'][-1]}`" if plan["set"] else name,
+        "... and " + f"`{plan['set'][-1].split()[0]}`" if plan["set"] else name,
         ranks["shard"] if scaled else "",
         f"{memory['peak_gib']:.3g} in {memory['phase']}{fits}",
         f"{moved:.3g}" if scaled else "",
