@@ -69,7 +69,8 @@ class Case:
             yield from ((f"{name}-{s}", s) for s in (self.shards if world > 1 else ("none",)))
 
 
-# In order: a rank of four without rows; ranks with one more micro-batch than others.
+# In order: a rank of four without rows; ranks with one more micro-batch than others. Most are not
+# done by four here: benchmarks/ranks_equal.py does that, in minutes.
 LONG = {
     "sft": Case("sft", ("sources.demonstrations.rows_per_step=3",)),
     "lora": Case("sft", ("model.adapter.rank=4",), worlds=(1, 2)),
@@ -80,12 +81,13 @@ LONG = {
             "rewards.verifier.functions.verifier.mode=all",
             "rewards.verifier.zero_variance=resample",
         ),
+        worlds=(1, 2),
     ),
     "unified": Case("unified", ("run.gradients_every=4",), worlds=(1, 2)),
     "chord": Case(
         "chord", ("training.num_iterations=2", "schedules.lambda_adv=0.01"), worlds=(1, 2)
     ),
-    "dpo": Case("dpo"),
+    "dpo": Case("dpo", worlds=(1, 2)),
     "kto": Case("kto", worlds=(1, 2)),
 }
 CASES = {name: replace(case, steps=20) for name, case in LONG.items()}
@@ -118,7 +120,11 @@ CASES |= {
         ("rewards.verifier.functions={compared: {weight: 0.5}, verifier: 1}",),
         worlds=(1, 2),
     ),
-    "kl": Case("grpo", ("rewards.verifier.functions={kl: -0.1, verifier: 1}", "terms.kl=null")),
+    "kl": Case(
+        "grpo",
+        ("rewards.verifier.functions={kl: -0.1, verifier: 1}", "terms.kl=null"),
+        worlds=(1, 2),
+    ),
     "asft": Case("asft", worlds=(1, 2)),
     "recomputed": Case("sft", ("training.checkpoint_activations=true",), worlds=(1, 2)),
     "offloaded": Case("sft", ("parallel.offload=true",), worlds=(1, 2), shards=("full",)),
