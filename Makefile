@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 TABLES := table2 table3 table4 table5 table6 table7 table8 table9 table10 table11 table12
 FIGURES := figure2 figure3 figure4 figure5 figure6
-.PHONY: help install demo laptop $(TABLES) $(FIGURES) test test-fast test-browser test-vllm check style tiny-models compat vllm-env clean
+.PHONY: help install demo laptop $(TABLES) $(FIGURES) test test-fast test-browser test-ranks test-vllm check style tiny-models compat vllm-env clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ test-fast: $(INSTALLED)  ## run the unit tests only
 test-browser: $(INSTALLED)  ## drive the HTML page in Chromium, which must be installed
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[dev,browser]'
 	pytest -m browser
+
+test-ranks: $(INSTALLED)  ## kill, stop and launch several processes that train: ten minutes
+	$(PYTEST) -m ranks tests/parallel tests/test_launch_scripts.py tests/commands/test_ranks_by_servers.py
 
 # SMOLLM2 is the folder that benchmarks/gpu/fetch_smollm2.py makes; without it, some tests skip.
 # No folder of tests is named vllm: pytest makes them importable, and peers would take it for that one.

@@ -69,6 +69,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         faulthandler.dump_traceback_later(300, exit=True)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Skip what takes minutes and all cores, unless it is asked for by its mark."""
+    if "ranks" in config.option.markexpr:
+        return
+    for item in items:
+        if item.get_closest_marker("ranks"):
+            item.add_marker(pytest.mark.skip(reason="asked for by `make test-ranks`"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_thread_is_left() -> Iterator[None]:
     """Fail, and say where, if a thread that a test left would keep the process from ending."""

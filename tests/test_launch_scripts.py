@@ -96,7 +96,7 @@ def alone(tiny_config, tmp_path):
     return weights(tmp_path / "alone")
 
 
-@pytest.mark.slow
+@pytest.mark.ranks
 def test_each_trains_what_one_process_trains(started, slurm, alone, tmp_path):
     head = {"HEAD": "127.0.0.1", "PORT": str(free_port()), "PROCESSES": "1"}
     nodes = [{"NODE_RANK": str(number), **head} for number in range(2)]

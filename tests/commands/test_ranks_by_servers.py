@@ -85,6 +85,7 @@ def test_weights_are_brought_once_and_each_rank_asks_for_its_share(server, words
     assert RunDirectory(tmp_path / "run").finished
 
 
+@pytest.mark.ranks
 def test_a_server_that_stays_away_ends_all_ranks_with_a_checkpoint(server, words, tmp_path):
     def dies(route, body, before):
         if "ignore_eos" in body:

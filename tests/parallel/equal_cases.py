@@ -91,6 +91,8 @@ LONG = {
     "kto": Case("kto", worlds=(1, 2)),
 }
 CASES = {name: replace(case, steps=20) for name, case in LONG.items()}
+# Of all cases, these are done for so long; of the others, these steps are.
+WHOLE, BRIEF = ("sft", "dpo", "grpo"), 8
 CASES |= {
     "exact-sft": Case("sft", (*EXACT, *BITS), 20),
     "exact-dpo": Case("dpo", (*EXACT, *BITS), 20, worlds=(1, 2)),
@@ -235,6 +237,8 @@ def main() -> None:
             if name.startswith("of-"):
                 go_on(folder, ranks.world, int(name.removeprefix("of-")), ranks)
                 continue
+            if not only and name not in WHOLE:
+                CASES[name] = replace(CASES[name], steps=min(CASES[name].steps, BRIEF))
             for run, shard in CASES[name].names(name, ranks.world, every=bool(only)):
                 train_case(folder, folder / str(ranks.world) / run, name, shard, ranks)
 

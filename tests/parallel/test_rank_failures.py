@@ -3,7 +3,7 @@
 import pytest
 from short_runs import train, weights
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ranks
 IN_TIME = 35  # seconds: 30, and some for a busy machine
 GOES_ON = "Repeat the command: it goes on from the newest checkpoint"
 

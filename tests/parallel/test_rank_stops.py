@@ -3,7 +3,7 @@
 import pytest
 from short_runs import checkpoints, steps, train, weights
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ranks
 
 
 @pytest.fixture(scope="module")

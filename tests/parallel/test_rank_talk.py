@@ -40,7 +40,9 @@ def test_a_dry_run_is_told_once_and_writes_nothing(ranks):
 @pytest.mark.parametrize("verb", [["eval", "eval.out=out"], ["status", "done"]])
 def test_a_verb_that_is_not_for_several_refuses_once(ranks, verb):
     ended = ranks.run(*verb)
-    assert ended.codes == [2, 2] and ended.code == 1 and ended.stdout == ""
+    # The launcher may end the second one before it has ended by itself.
+    assert ended.codes[0] == 2 and ended.codes[1] in (2, None)
+    assert ended.code == 1 and ended.stdout == ""
     assert ended.said == [
         "error: this command is done by one process, and a launcher has started 2. Type it without "
         "torchrun; train and pretrain-polar are for several"

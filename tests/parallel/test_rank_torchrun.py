@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from short_runs import SHORT
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ranks
 SOUR = """
 import os
 import signal

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from uniapl_cli.commands.device import arithmetic
-from uniapl_cli.commands.parts import corrected
+from uniapl_cli.commands.parts import corrected, needs_reference
 from uniapl_cli.commands.validation import sampling_of, times
 from uniapl_cli.commands.validation_rows import HeldOut
 from uniapl_cli.config.schema import Config
@@ -25,10 +25,9 @@ def describe(
     method: Plan,
     streams: Mapping[str, Stream[Any]],
     location: str,
-    reference: bool,
     heldout: HeldOut | None = None,
 ) -> dict[str, Any]:
-    """Return what a run would do. reference: whether it keeps a frozen copy of the start."""
+    """Return what a run would do."""
     validation = {} if heldout is None else {"validation": validated(config, heldout)}
     weighed = corrected(config, method)
     return {
@@ -41,7 +40,7 @@ def describe(
         "steps": config.training.steps,
         **validation,
         "run": config.run.dir,
-        "takes": taken(config, location, reference),
+        "takes": taken(config, location, needs_reference(config, method)),
     }
 
 

@@ -74,7 +74,8 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
     method, lr = plan(config), learning_rate(config)
     check_packages(config)
     run = RunDirectory(Path(config.run.dir))
-    config, keys = with_date(config, run, ranks), keys_of_training(config, method)
+    keys = keys_of_training(config, method)
+    config = with_date(config, run, ALONE if dry_run else ranks)
     config.require_filled(*(key.partition(".")[0] for key in keys))
     check_validation(config, method)
     check_directory(run, config, keys)
@@ -101,8 +102,7 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
     if samples(config, method) or config.validation.samples_policy:
         check_generator(config, location, device_name(config))
     if dry_run:
-        frozen = needs_reference(config, method)
-        return describe(config, method, streams, location, frozen, heldout)
+        return describe(config, method, streams, location, heldout)
     device = together(ranks, config, location)
     policy, reference = policies(config, method, location, chat, device, ranks)
     shared = make_shared(config, method, chat, policy, reference, device)
