@@ -66,7 +66,7 @@ def test_batches_hold_every_pair_once_and_no_more_tokens(pairs, budget):
 
 def test_no_logits_of_a_whole_batch(new_policy, pairs, monkeypatch):
     """Only response tokens go through the head."""
-    from uniapl_cli.training import policy as module
+    from uniapl_cli.training import scorer as module
 
     seen = []
     true = module.token_logps

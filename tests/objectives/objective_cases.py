@@ -4,6 +4,7 @@ import torch
 
 from uniapl_cli.batches import ChoiceBatch, LabelledBatch, PairBatch
 from uniapl_cli.objectives import batch_type, objectives
+from uniapl_cli.ranks import ALONE
 from uniapl_cli.tensors import TokenBatch
 
 VOCABULARY = 7
@@ -13,6 +14,7 @@ class Bigrams:
     """A trainable of ten lines: a table of log-probabilities of one token after another."""
 
     device = torch.device("cpu")
+    ranks = ALONE
 
     def __init__(self):
         rng = torch.Generator().manual_seed(0)
