@@ -50,7 +50,8 @@ class _Talk:
 
     def isatty(self) -> bool:
         """Whether there is a terminal, and it is to see something."""
-        return not self.quiet and sys.stderr.isatty()
+        # There is none where the program was started with a closed one.
+        return not self.quiet and sys.stderr is not None and sys.stderr.isatty()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(sys.stderr, name)
