@@ -81,7 +81,7 @@ def disturbed(
         "at": when,
         "checkpoints": steps,
         "seconds_to_end": round(time.monotonic() - began, 1) if not in_save else None,
-        "last_line": told,
+        "last_line": told.removeprefix("error: "),
     }
     return done, ended
 
