@@ -128,7 +128,7 @@ def test_a_discriminator_in_training_reads_its_scores_in_float32(polar):
     trainable = TrainablePolar(polar, "cpu", "bfloat16")
     weight = trainable.model.score.weight
     with arithmetic("bfloat16", "cpu"):
-        hidden = trainable.polar.backbone(input_ids=tokens.flatten(0, 1)).last_hidden_state
+        hidden = polar.backbone(input_ids=tokens.flatten(0, 1)).last_hidden_state
     read = hidden[:, -1].detach()
     scores = trainable.forward(batch)
     scores.sum().backward()
