@@ -13,7 +13,7 @@ from uniapl_cli.tiny.assets import resolve
 TINY = Path(__file__).parents[2] / "experiments" / "tiny"
 STEPS, PROMPTS = 3, 3
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ranks
 
 
 @pytest.fixture
@@ -85,7 +85,6 @@ def test_weights_are_brought_once_and_each_rank_asks_for_its_share(server, words
     assert RunDirectory(tmp_path / "run").finished
 
 
-@pytest.mark.ranks
 def test_a_server_that_stays_away_ends_all_ranks_with_a_checkpoint(server, words, tmp_path):
     def dies(route, body, before):
         if "ignore_eos" in body:

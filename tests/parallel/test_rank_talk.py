@@ -5,7 +5,7 @@ import json
 import pytest
 from short_runs import steps, train, weights
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ranks
 
 
 @pytest.fixture(scope="module")
