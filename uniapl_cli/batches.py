@@ -128,7 +128,8 @@ class LabelledBatch(Batch):
         It is max(0, mean of log p / p_ref over the step's mismatched answers), as in TRL.
         """
         ratios, count = torch.stack([*contributions]).sum(0).tolist()
-        baseline = torch.tensor(max(0.0, ratios / max(count, 1.0)), device=self.desirable.device)
+        mean = max(0.0, ratios / max(count, 1.0))
+        baseline = torch.tensor(mean, dtype=torch.float64, device=self.desirable.device)
         return replace(self, baseline=baseline)
 
     def mismatched_log_ratios(self, forward: Callable[[Any], Tensor]) -> Tensor:
