@@ -14,16 +14,11 @@ from uniapl_cli.types import Completion, Progress, Sampling
 
 
 @dataclass(frozen=True)
-class WholeWeights:
-    """A generator in this process over weights of which each rank may hold a part.
-
-    They are brought together for as long as it samples: whole weights beside the parts, on every
-    rank, in the dtype that they are trained in.
-    """
+class OfRanks:
+    """A generator that several ranks have, over another one in each of them."""
 
     inner: Generator
     ranks: Ranks
-    net: nn.Module
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -33,6 +28,17 @@ class WholeWeights:
     def follow(self, policy: Any) -> None:
         """Generate what this policy would, as its weights are now."""
         self.inner.follow(policy)
+
+
+@dataclass(frozen=True)
+class WholeWeights(OfRanks):
+    """A generator in this process over weights of which each rank may hold a part.
+
+    They are brought together for as long as it samples: whole weights beside the parts, on every
+    rank, in the dtype that they are trained in.
+    """
+
+    net: nn.Module
 
     def generate(
         self, requests: Sequence[Request], sampling: Sampling, progress: Progress | None = None
@@ -43,20 +49,8 @@ class WholeWeights:
 
 
 @dataclass(frozen=True)
-class SharedGenerator:
+class SharedGenerator(OfRanks):
     """A generator to which all ranks bring the same requests; each samples its share of them."""
-
-    inner: Generator
-    ranks: Ranks
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """What `follow` measured."""
-        return self.inner.metrics
-
-    def follow(self, policy: Any) -> None:
-        """Generate what this policy would, as its weights are now."""
-        self.inner.follow(policy)
 
     def generate(
         self, requests: Sequence[Request], sampling: Sampling, progress: Progress | None = None

@@ -27,12 +27,12 @@ from uniapl_cli.ranks.failures import (
     is_broken,
     of_rank,
 )
+from uniapl_cli.ranks.holders import Holders
 from uniapl_cli.ranks.inquest import Inquest
 from uniapl_cli.ranks.launch import Place
 from uniapl_cli.ranks.meeting import make_group, meet
 from uniapl_cli.ranks.options import ParallelOptions
 from uniapl_cli.ranks.part import AROUND, Part, StoppedTogether
-from uniapl_cli.ranks.parts import Holders
 from uniapl_cli.ranks.sums import sum_over
 from uniapl_cli.ranks.watch import Watch
 from uniapl_cli.runs.console import be_quiet, messages

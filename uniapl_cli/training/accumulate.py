@@ -103,6 +103,7 @@ def accumulate(
     gradient = GradientSum(trainable, exact)
 
     def attempt(micros: MicroBatches) -> Means:
+        """Add up the gradient of these."""
         return _add_gradients(trainable, own, weights, whole, micros, gradient)
 
     means, batches = tried_twice(attempt, batches, trainable, gradient.clear)
@@ -159,6 +160,7 @@ def _contributions(
     """Return what the whole step has to know of this rank's micro-batches, by source."""
 
     def attempt(micros: MicroBatches) -> dict[str, list[Tensor]]:
+        """Return the contributions of these."""
         found: dict[str, list[Tensor]] = {}
         for source, micro in ((s, m) for s, parts in micros.items() for m in parts):
             with passing("forward pass", source, [micro]):

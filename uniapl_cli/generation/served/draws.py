@@ -53,6 +53,7 @@ class DrawCheck:
         vocabulary = policy.model.config.get_text_config().vocab_size
 
         async def draw() -> Draws:
+            """Return the draws of the servers that have not been compared."""
             new = [i for i, s in enumerate(self.servers) if (s, *kind) not in self.tried]
             given = self.model, prompts, sampling, vocabulary
             asked = (drawn(client, self.servers[index], *given) for index in new)
