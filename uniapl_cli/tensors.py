@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from uniapl_cli.partition import partition
+from uniapl_cli.readings import Reading
 from uniapl_cli.statistic import Maximum, Mean, SampleSize, Statistic
 
 
@@ -70,6 +71,15 @@ class Batch(ABC):
         """Return where a loss counts for a reward: (B, T) bool."""
         return self.loss_mask
 
+    @property
+    def facts(self) -> Mapping[str, Tensor]:
+        """What conditions may name of the rows, (B, 1), and of their tokens, (B, T)."""
+        return {}
+
+    def with_readings(self, readings: Mapping[Reading, Tensor]) -> Self:
+        """Return the batch with what a pass gave beside log-probabilities."""
+        raise TypeError(f"a {type(self).__name__} has no readings of tokens")
+
     def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> Self:
         """Return the batch with the frozen reference's log-probabilities.
 
@@ -100,8 +110,9 @@ class Batch(ABC):
         raise TypeError(f"a {type(self).__name__} is not trained on by ranks that hold parts")
 
 
-# The fields of a TokenBatch that hold a (B,) tensor by reward.
+# The fields of a TokenBatch that hold tensors by name: (B,) by reward, and (B,) or (B, T) by fact.
 BY_REWARD = ("advantages", "row_mask")
+BY_NAME = (*BY_REWARD, "known", "readings")
 # (log of learner / sampler (B, T), loss_mask) -> that ratio, and the weights of the losses in its
 # place; both (B, T), or (B, 1) for a number a row.
 Correction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -116,8 +127,9 @@ class TokenBatch(Batch):
     sampler, under the frozen reference, and under the learner before the step's first update.
     advantages: (B,) by reward. row_mask: (B,) bool, by reward, the rows that count for it; a reward
     without one counts all. temperature divides the logits, as it did when the tokens were sampled.
-    correction: weights for a sampler that is not the learner. Attention is causal and padding is on
-    the right, so no attention mask is needed.
+    correction: weights for a sampler that is not the learner. known: facts of rows, (B,), and of
+    tokens, (B, T), by name. readings: (B, T), what the pass gave beside log-probabilities.
+    Attention is causal and padding is on the right, so no attention mask is needed.
     """
 
     tokens: Tensor
@@ -129,6 +141,8 @@ class TokenBatch(Batch):
     temperature: float = 1.0
     start_logps: Tensor | None = None
     correction: Correction | None = None
+    known: Mapping[str, Tensor] = field(default_factory=dict)
+    readings: Mapping[Reading, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows, width = self.tokens.shape
@@ -145,6 +159,9 @@ class TokenBatch(Batch):
             for reward, value in getattr(self, name).items():
                 if value.shape != (rows,):
                     raise ValueError(f"{name}['{reward}'] must be ({rows},), got {value.shape}")
+        for name, value in self.known.items():
+            if value.shape not in ((rows,), shape):
+                raise ValueError(f"known['{name}'] must be ({rows},) or {shape}: {value.shape}")
 
     def row_lengths(self) -> Tensor:
         """Return (B,): where each row's last token that counts is predicted; nothing reads on."""
@@ -169,6 +186,15 @@ class TokenBatch(Batch):
         rows = self.row_mask.get(reward or "")
         return self.loss_mask if rows is None else self.loss_mask & rows.unsqueeze(1)
 
+    @property
+    def facts(self) -> Mapping[str, Tensor]:
+        """What conditions may name of the rows, (B, 1), and of their tokens, (B, T)."""
+        return {n: v.unsqueeze(1) if v.dim() == 1 else v for n, v in self.known.items()}
+
+    def with_readings(self, readings: Mapping[Reading, Tensor]) -> TokenBatch:
+        """Return the batch with what a pass gave beside log-probabilities."""
+        return replace(self, readings=readings)
+
     def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> TokenBatch:
         """Return the batch with the reference's log-probabilities."""
         return replace(self, ref_logps=read(self))
@@ -185,7 +211,7 @@ class TokenBatch(Batch):
         """Return the batch with each tensor replaced by `change(field's name, tensor)`."""
         new: dict[str, Any] = {
             name: {key: change(name, value) for key, value in getattr(self, name).items()}
-            for name in BY_REWARD
+            for name in BY_NAME
         }
         for item in fields(self):
             value = getattr(self, item.name)

@@ -109,12 +109,21 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One sampled answer to an example's prompt. Rollouts of one prompt in a step share `group`."""
+    """One answer to an example's prompt. Rollouts of one prompt in a step share `group`.
+
+    given: how many of its first tokens are the teacher's; the policy sampled the others.
+    """
 
     example: Example
     prompt_ids: tuple[int, ...]
     completion: Completion
     group: int
+    given: int = 0
+
+    @property
+    def expert(self) -> bool:
+        """Whether it is the teacher's whole response."""
+        return 0 < self.given == len(self.completion.token_ids)
 
 
 @dataclass(frozen=True, slots=True)

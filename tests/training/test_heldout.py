@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from uniapl_cli.formulas import Formula
 from uniapl_cli.objectives.imitation import nll
 from uniapl_cli.training.heldout import held_out_means, undisturbed
-from uniapl_cli.training.schedules import weight
 from uniapl_cli.training.terms import Term
 
-TERM = Term("held", "demonstrations", weight("1"), nll)
+TERM = Term("held", "demonstrations", Formula("1"), nll)
 
 
 @pytest.mark.parametrize("split", [[6], [1, 5], [3, 3]])

@@ -10,6 +10,7 @@ import torch
 from accumulating import accumulated_means
 
 from uniapl_cli.errors import ServerError, TrainingError
+from uniapl_cli.formulas import Formula
 from uniapl_cli.objectives import objectives
 from uniapl_cli.outputs import OutputError
 from uniapl_cli.runs.signals import Interrupted
@@ -18,7 +19,7 @@ from uniapl_cli.training import plain
 from uniapl_cli.training.accumulate import gradient_norm
 from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.loop import Settings, next_batches, train
-from uniapl_cli.training.schedules import make_schedule, schedules, weight
+from uniapl_cli.training.schedules import make_schedule, schedules
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan, Term
 
@@ -69,8 +70,8 @@ def linear(start, end):
 def terms(schedules=None, **weights):
     """Return a plan of a nll term and a surrogate term with these weights."""
     kinds = {
-        "sft": Term("sft", "source", weight(weights.get("sft", "0")), NLL),
-        "rl": Term("rl", "source", weight(weights.get("rl", "0")), RL, "verifier"),
+        "sft": Term("sft", "source", Formula(weights.get("sft", "0")), NLL),
+        "rl": Term("rl", "source", Formula(weights.get("rl", "0")), RL, "verifier"),
     }
     return Plan([kinds[name] for name in weights], schedules or {}, STEPS)
 

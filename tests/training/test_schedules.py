@@ -6,17 +6,15 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from uniapl_cli.errors import ConfigError
+from uniapl_cli.formulas import Formula
 from uniapl_cli.training.schedules import (
     EVERY,
     ScheduleOptions,
     depends_on_steps,
     known_corners,
     make_schedule,
-    names_in,
-    parse_weight,
     schedules,
     telling_steps,
-    weight,
 )
 
 STEPS = [0, 1, 20, 50, 100, 199, 200, 300, 400, 599, 600]
@@ -130,13 +128,14 @@ SCALES = {"alpha": 0.25, "lambda_adv": 0.001, "beta": 4.0}
     ],
 )
 def test_a_weight_is_arithmetic_over_the_schedules(text, value):
-    assert weight(text, SCALES)(SCALES) == pytest.approx(value)
+    assert Formula(text)(SCALES) == pytest.approx(value)
 
 
 # What is no arithmetic, and the part of it that is not allowed.
 REFUSED = {
     "a call": ("abs(alpha)", "abs(alpha)"),
-    "a call deep inside": ("1 - (alpha * max(1, 2))", "max(1, 2)"),
+    "a call deep inside": ("1 - (alpha * round(1, 2))", "round(1, 2)"),
+    "a function with too few arguments": ("max(1)", "max(1)"),
     "an attribute": ("alpha.real", "alpha.real"),
     "an import": ("__import__('os').system('true')", "__import__('os').system('true')"),
     "a subscript": ("alpha[0]", "alpha[0]"),
@@ -144,7 +143,6 @@ REFUSED = {
     "a truth": ("True", "True"),
     "an imaginary number": ("1j", "1j"),
     "an infinite number": ("1e999", "1e309"),
-    "a power": ("9 ** 9 ** 9", "9 ** 9 ** 9"),
     "a remainder": ("alpha % 2", "alpha % 2"),
     "a bit flip": ("~1", "~1"),
     "a comparison": ("alpha < 1", "alpha < 1"),
@@ -162,26 +160,26 @@ REFUSED = {
 @pytest.mark.parametrize(("text", "part"), REFUSED.values(), ids=REFUSED)
 def test_a_weight_is_nothing_but_arithmetic(text, part):
     with pytest.raises(ValueError) as caught:
-        parse_weight(text)
+        Formula(text)
     assert part in str(caught.value)
 
 
 def test_a_weight_of_an_unknown_schedule_is_refused():
     with pytest.raises(ConfigError) as caught:
-        weight("1 - alhpa", SCALES)
+        Formula("1 - alhpa").check(dict.fromkeys(SCALES, "number"), "schedule")
     assert (caught.value.got, caught.value.suggestion) == ("alhpa", "alpha")
     assert caught.value.allowed == tuple(sorted(SCALES))
 
 
 def test_a_division_by_zero_is_named():
     with pytest.raises(ConfigError) as caught:
-        weight("1 / alpha")({**SCALES, "alpha": 0.0})
+        Formula("1 / alpha")({**SCALES, "alpha": 0.0})
     assert caught.value.got == "1 / alpha"
 
 
 def test_the_names_in_a_weight():
-    assert names_in("(1 - alpha) * lambda_adv + alpha") == {"alpha", "lambda_adv"}
-    assert names_in("1") == set()
+    assert Formula("(1 - alpha) * lambda_adv + alpha").names == {"alpha", "lambda_adv"}
+    assert Formula("1").names == set()
 
 
 LONG = 3 * EVERY + 1

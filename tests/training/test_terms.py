@@ -4,9 +4,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from uniapl_cli.formulas import Formula
 from uniapl_cli.objectives import objectives, reductions
 from uniapl_cli.tensors import TokenBatch, TokenLoss
-from uniapl_cli.training.schedules import make_schedule, schedules, weight
+from uniapl_cli.training.schedules import make_schedule, schedules
 from uniapl_cli.training.terms import Plan, Term, TermOptions
 
 # Token losses [[1, 2, 3], [4]]; what lies outside the mask must not count.
@@ -22,7 +23,7 @@ def plan(steps=4, schedules=None, **weights):
     """Return a plan with mu, which falls from 1 to 0 in four steps, and one half."""
     schedules = schedules or {"mu": make_schedule(MU, 4), "half": lambda step: 0.5}
     terms = [
-        Term(name, "source", weight(text), objectives["nll"].definition)
+        Term(name, "source", Formula(text), objectives["nll"].definition)
         for name, text in weights.items()
     ]
     return Plan(terms, schedules, steps)

@@ -8,21 +8,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from uniapl_cli.commands import components
+from uniapl_cli.commands.rewarding import rewards_of
 from uniapl_cli.commands.validation import check_validation
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import ConfigError
+from uniapl_cli.facts import facts
+from uniapl_cli.formulas import Formula
 from uniapl_cli.objectives import advantages, corrections, objectives, reductions
 from uniapl_cli.objectives.corrections import corrects
 from uniapl_cli.options import MISSING
+from uniapl_cli.readings import Reading
 from uniapl_cli.rewards.reward import needs
 from uniapl_cli.training.schedules import (
     EVERY,
     Schedule,
     known_corners,
     make_schedule,
-    names_in,
     telling_steps,
-    weight,
 )
 from uniapl_cli.training.terms import Plan, Term, TermOptions
 
@@ -73,13 +75,26 @@ def term(name: str, options: TermOptions, config: Config) -> Term:
     return Term(
         name,
         options.source,
-        weight(options.weight),
+        Formula(options.weight),
         objectives.bind(options.objective),
         getattr(options.objective, "reward", None),
         bool(objectives.entry(options.objective).traits.get("reference")),
         reductions.bind(options.reduction, longest=longest),
         bool(objectives.entry(options.objective).traits.get("corrects")),
+        rows=options.conditions.get("rows"),
+        tokens=options.conditions.get("tokens"),
+        scale=options.conditions.get("scale"),
+        over=options.over,
+        readings=readings(options),
     )
+
+
+def readings(options: TermOptions) -> list[Reading]:
+    """Return what a pass has to give beside log-probabilities for a term."""
+    reads = objectives.entry(options.objective).traits.get("reads", ())
+    own = reads(options.objective) if callable(reads) else reads
+    names = {name for one in options.conditions.values() for name in one.names if name in facts}
+    return [*dict.fromkeys([*own, *(r for n in names for r in facts[n].traits.get("reads", ()))])]
 
 
 def uncertain(config: Config, steps: int) -> list[str]:
@@ -90,7 +105,7 @@ def uncertain(config: Config, steps: int) -> list[str]:
     if steps <= EVERY:
         return []
     unknown = {name for name, options in config.schedules.items() if known_corners(options) is None}
-    return [name for name, options in config.terms.items() if names_in(options.weight) & unknown]
+    return [name for name, term in config.terms.items() if Formula(term.weight).names & unknown]
 
 
 def check_weights(config: Config, method: Plan, steps: Sequence[int]) -> None:
@@ -134,7 +149,8 @@ def check_active(config: Config, method: Plan) -> None:
     for term in method.ever_active:
         if term.reward is not None:
             check_reward(config, method, term)
-            if "discriminator" in needs(config.rewards[term.reward]):
+        for reward in rewards_of(config, term):
+            if "discriminator" in needs(config.rewards[reward]):
                 components.check_discriminator(config, f"term '{term.name}'")
 
 

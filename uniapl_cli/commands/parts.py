@@ -12,6 +12,7 @@ from typing import Any
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.generator import is_elsewhere, training_generator
+from uniapl_cli.commands.rewarding import rewards_of
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import CachedDiscriminator
 from uniapl_cli.generation import Generator
@@ -45,7 +46,7 @@ class Shared:
 
 def reward_needs(config: Config, method: Plan) -> set[str]:
     """Return what the active terms' rewards need: a discriminator, the frozen policy ..."""
-    rewards = {term.reward for term in method.ever_active if term.reward is not None}
+    rewards = {name for term in method.ever_active for name in rewards_of(config, term)}
     return {need for name in rewards for need in needs(config.rewards[name])}
 
 
@@ -90,7 +91,7 @@ def make_sources(config: Config, method: Plan, shared: Shared) -> dict[str, Sour
     """Return the sources that the method ever draws from, in the order of its terms."""
     rewards: dict[str, Reward] = {
         name: make_reward(name, config.rewards[name], shared.supplies, shared.policy.ranks)
-        for name in {t.reward: 0 for t in method.ever_active if t.reward is not None}
+        for name in dict.fromkeys(n for t in method.ever_active for n in rewards_of(config, t))
     }
     parts = Parts(
         shared.chat,

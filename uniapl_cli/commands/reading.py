@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from uniapl_cli.chat import Chat
+from uniapl_cli.commands.rewarding import rewards_of
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRow, BadRows, layouts, open_rows, paths_named
 from uniapl_cli.data.encode import Answer, Encoded
@@ -236,5 +237,5 @@ class Reader:
     def _check(self, rows: Sequence[Example], term: Term) -> None:
         why = f"term '{term.name}'"
         self.config.source(term.source).check(rows, why)
-        if term.reward is not None:
-            check_examples(rows, needs(self.config.rewards[term.reward]), why)
+        for reward in rewards_of(self.config, term):
+            check_examples(rows, needs(self.config.rewards[reward]), why)

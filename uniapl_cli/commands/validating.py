@@ -25,6 +25,7 @@ from uniapl_cli.evaluation.likelihoods import choose, score_items
 from uniapl_cli.evaluation.measure import ask, grade
 from uniapl_cli.evaluation.scores import score
 from uniapl_cli.evaluation.validation import ValidationOptions
+from uniapl_cli.formulas import Formula
 from uniapl_cli.generation import Generator
 from uniapl_cli.generation.likelihood import LikelihoodScorer
 from uniapl_cli.generation.shared import SharedGenerator
@@ -41,7 +42,6 @@ from uniapl_cli.teachers import LocalTeacher
 from uniapl_cli.tensors import Batch
 from uniapl_cli.training.heldout import held_out_means, undisturbed
 from uniapl_cli.training.policy import Policy
-from uniapl_cli.training.schedules import weight
 from uniapl_cli.training.terms import Plan, Term
 from uniapl_cli.types import Likelihood
 from uniapl_cli.verifiers import Judge
@@ -119,7 +119,7 @@ class Validation:
 
     def _imitated(self) -> Iterator[tuple[str, float | None]]:
         """Yield the loss a token of held-out demonstrations, and its exponential."""
-        term = Term("demonstrations", "demonstrations", weight("1"), nll)
+        term = Term("demonstrations", "demonstrations", Formula("1"), nll)
         source = Demonstrations(term.source, self._pad_id)
         batches = (source.draw(_step(items)).batch for items in _chunks(self.rows.demonstrations))
         loss = self._means(term, batches)["loss"]

@@ -9,11 +9,13 @@ from pathlib import Path
 from uniapl_cli.config.include import read
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import ConfigError, nearest, unknown
+from uniapl_cli.facts import facts, kinds
+from uniapl_cli.formulas import Formula, Kind
 from uniapl_cli.objectives import objectives, reductions
 from uniapl_cli.objectives.objective import batch_type
 from uniapl_cli.sources import sources
+from uniapl_cli.sources.known import needs_judging
 from uniapl_cli.tensors import TokenBatch
-from uniapl_cli.training.schedules import names_in
 from uniapl_cli.training.terms import TermOptions
 
 log = logging.getLogger("uniapl")
@@ -30,7 +32,7 @@ def check(config: Config, method: Path | None, methods: Mapping[str, Path]) -> N
         config.require(f"terms.{name}")
         check_source(config, name, term)
         check_objective(config, name, term)
-        check_weight(config, name, term)
+        check_formulas(config, name, term)
     check_schedules(config, method, methods)
 
 
@@ -90,17 +92,45 @@ def check_reward(config: Config, name: str, reward: str, source: str) -> None:
         )
 
 
-def check_weight(config: Config, name: str, term: TermOptions) -> None:
-    """Refuse a weight that names no schedule."""
-    for schedule in sorted(names_in(term.weight)):
-        if schedule not in config.schedules:
-            error = unknown("schedule", schedule, config.schedules, ConfigError)
-            raise _at(config, f"terms.{name}.weight", error)
+def check_formulas(config: Config, name: str, term: TermOptions) -> None:
+    """Refuse names in a term's formulas that are neither schedules nor facts of its source."""
+    schedules: dict[str, Kind] = dict.fromkeys(config.schedules, "number")
+    for schedule in schedules.keys() & set(facts):
+        problem = f"'{schedule}' is the name of a fact: choose another one for the schedule"
+        raise config.error(f"schedules.{schedule}", problem, got=schedule)
+    with config.blaming(f"terms.{name}.weight"):
+        Formula(term.weight).check(schedules, "schedule")
+    for part, formula in term.conditions.items():
+        with config.blaming(f"terms.{name}.{part}"):
+            formula.check({**schedules, **kinds(fact_names(config, term, part))}, "fact")
+    for named in term.conditions.values():
+        reward = getattr(config.source(term.source), "judged_by", None)
+        if needs_judging([n for n in named.names if n in facts]) and reward not in config.rewards:
+            error = unknown("reward", str(reward), config.rewards, ConfigError)
+            raise _at(config, f"sources.{term.source}.judged_by", error)
+
+
+def fact_names(config: Config, term: TermOptions, part: str) -> list[str]:
+    """Return the facts that a part of a term may name.
+
+    rows: those of rows; tokens: also those of tokens, all known before the pass; scale: any.
+    """
+    if config.source_kind(term.source).traits["batch"] is not TokenBatch:
+        return []
+    drawn = config.source_kind(term.source).traits.get("facts", ())
+    known = [name for name in facts if facts[name].traits["when"] != "drawn" or name in drawn]
+    if part == "scale":
+        return known
+    known = [name for name in known if facts[name].traits["when"] != "pass"]
+    return [n for n in known if part == "tokens" or facts[n].traits["level"] == "row"]
 
 
 def check_schedules(config: Config, method: Path | None, methods: Mapping[str, Path]) -> None:
     """Refuse a schedule that no method uses; log which methods use one that this one does not."""
-    used = {name for term in config.terms.values() for name in names_in(term.weight)}
+    formulas = [
+        f for t in config.terms.values() for f in (Formula(t.weight), *t.conditions.values())
+    ]
+    used = {name for formula in formulas for name in formula.names}
     unused = [name for name in config.schedules if name not in used]
     if not unused:
         return
@@ -112,7 +142,7 @@ def check_schedules(config: Config, method: Path | None, methods: Mapping[str, P
             known = sorted(used | own | {n for theirs in users.values() for n in theirs})
             raise config.error(
                 f"schedules.{name}",
-                f"schedules.{name} is in no term's weight, so it would do nothing",
+                f"schedules.{name} is in no term's formulas, so it would do nothing",
                 f"Known: {', '.join(known)}",
                 got=name,
                 allowed=known,
@@ -120,6 +150,12 @@ def check_schedules(config: Config, method: Path | None, methods: Mapping[str, P
             )
         if config.terms:
             log.info("schedules.%s is for %s; it does nothing here", name, ", ".join(elsewhere))
+
+
+def names_in(term: TermOptions) -> set[str]:
+    """Return all names in a term's formulas."""
+    formulas = (Formula(term.weight), *term.conditions.values())
+    return {name for formula in formulas for name in formula.names}
 
 
 def schedule_names(paths: Iterable[Path]) -> set[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+
 from uniapl_cli.data.collate import pad_rows
 from uniapl_cli.errors import DataError
 from uniapl_cli.options import Count, key
@@ -15,7 +17,11 @@ from uniapl_cli.types import Example
 
 
 @sources.register(
-    "demonstrations", batch=TokenBatch, stream="demonstrations", answers=("response",)
+    "demonstrations",
+    batch=TokenBatch,
+    stream="demonstrations",
+    answers=("response",),
+    facts=("expert",),
 )
 class DemonstrationsOptions(SourceOptions):
     """The teacher's responses to the prompts of data.demonstrations."""
@@ -51,4 +57,5 @@ class Demonstrations:
             pairs.append((item.prompt, item.response))
         lengths = [len(response) for _, response in pairs]
         metrics = {"completions/mean_length": sum(lengths) / len(lengths)}
-        return SourceBatch(TokenBatch(*pad_rows(pairs, self.pad_id)), metrics)
+        known = {"expert": torch.ones(len(pairs), dtype=torch.bool)}
+        return SourceBatch(TokenBatch(*pad_rows(pairs, self.pad_id), known=known), metrics)

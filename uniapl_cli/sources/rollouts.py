@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -23,6 +23,7 @@ from uniapl_cli.rewards.groups import equal_within_group, groups_of
 from uniapl_cli.rewards.reward import Reward, RolloutRewards
 from uniapl_cli.rewards.values import Values
 from uniapl_cli.seeding import derive
+from uniapl_cli.sources.known import DRAWN, known_of, needs_judging
 from uniapl_cli.sources.recording import rollout_metrics, sample_rows
 from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
 from uniapl_cli.tensors import Correction, TokenBatch
@@ -38,6 +39,9 @@ class SampledOptions(SourceOptions):
     )
     mask_truncated_completions: bool = key(
         False, "leave responses cut off at sampling.max_new_tokens out of every loss"
+    )
+    judged_by: str = key(
+        "verifier", "the reward that decides what is `right`, for terms' conditions"
     )
     correction: Annotated[Options, Choice(corrections)] | None = key(
         None,
@@ -65,12 +69,13 @@ class SampledOptions(SourceOptions):
             policy=parts.policy,
             max_resamples=self.max_resamples,
             mask_truncated=self.mask_truncated_completions,
+            judged_by=self.judged_by,
             correction=corrections.bind(correction) if corrects(correction) else None,
             ranks=parts.ranks,
         )
 
 
-@sources.register("rollouts", batch=TokenBatch, stream="prompts", rewarded=True)
+@sources.register("rollouts", batch=TokenBatch, stream="prompts", rewarded=True, facts=DRAWN)
 class RolloutsOptions(SampledOptions):
     """The policy's responses to the prompts of data.prompts."""
 
@@ -82,7 +87,11 @@ class RolloutsOptions(SampledOptions):
 
 
 @sources.register(
-    "demonstration_rollouts", batch=TokenBatch, stream="demonstrations", rewarded=True
+    "demonstration_rollouts",
+    batch=TokenBatch,
+    stream="demonstrations",
+    rewarded=True,
+    facts=DRAWN,
 )
 class DemonstrationRolloutsOptions(SampledOptions):
     """The policy's responses to the prompts of the step's demonstrations: A-SFT's anchor."""
@@ -112,6 +121,7 @@ class Rollouts:
     policy: Any = None
     max_resamples: int = 0
     mask_truncated: bool = False
+    judged_by: str = "verifier"
     correction: Correction | None = None
     ranks: Ranks = ALONE
 
@@ -120,12 +130,18 @@ class Rollouts:
         kept = self._sample_informative(context)
         rollouts = kept.rollouts
         rewards = {
-            name: self.rewards[name].compute(rollouts, kept.values[name])
-            for name in context.rewards
+            name: self.rewards[name].compute(rollouts, values)
+            for name, values in kept.values.items()
         }
         metrics = {**rollout_metrics(rollouts, rewards), **kept.metrics, **self.generator.metrics}
         samples = partial(sample_rows, rollouts, rewards)
-        return SourceBatch(self.collate(rollouts, rewards), metrics, samples)
+        batch = self.collate(rollouts, rewards, context.facts)
+        return SourceBatch(batch, metrics, samples, rollouts)
+
+    def _computed(self, context: StepContext) -> list[str]:
+        """Return the rewards to compute: those of terms, and the one that decides what is right."""
+        judging = [self.judged_by] if needs_judging(context.facts) else []
+        return list(dict.fromkeys([*context.rewards, *judging]))
 
     def _sample_informative(self, context: StepContext) -> KeptRollouts:
         """Sample the step's prompts; replace those whose rollouts all earn the same.
@@ -135,7 +151,7 @@ class Rollouts:
         """
         self.generator.follow(self.policy)
         deciding = [n for n in context.rewards if self.rewards[n].zero_variance == "resample"]
-        kept = KeptRollouts([], {name: Values() for name in context.rewards}, {})
+        kept = KeptRollouts([], {name: Values() for name in self._computed(context)}, {})
         items, sampled, resamples = context.items, 0, 0
         while items:
             rollouts, early = self._sample(items, context, sampled)
@@ -173,7 +189,7 @@ class Rollouts:
         for slot, item in enumerate(items, first):
             seeds = tuple(derive(self.seed, self.name, context.step, slot, n) for n in numbers)
             requests.append(Request(tuple(item.prompt), seeds, item.example.origin))
-        rewards = {name: self.rewards[name] for name in context.rewards}
+        rewards = {name: self.rewards[name] for name in self._computed(context)}
         mine = self.ranks.share(range(len(requests)))
         own: dict[int, list[Completion]] = {}
 
@@ -198,12 +214,16 @@ class Rollouts:
         return [one for index, group in answers for one in rollouts(index, group)], together
 
     def collate(
-        self, rollouts: Sequence[Rollout], rewards: Mapping[str, RolloutRewards]
+        self,
+        rollouts: Sequence[Rollout],
+        rewards: Mapping[str, RolloutRewards],
+        facts: Collection[str] = (),
     ) -> TokenBatch:
-        """Return the rollouts as a batch with the advantages of each reward."""
+        """Return the rollouts as a batch with the advantages of each reward, and these facts."""
         pairs = [(r.prompt_ids, r.completion.token_ids) for r in rollouts]
         tokens, mask = pad_rows(pairs, self.chat.tokenizer.pad_token_id or 0)
         old_logps = lay_out([r.completion.logps for r in rollouts], mask)
+        known = known_of(rollouts, facts, rewards.get(self.judged_by), mask)
         if self.mask_truncated:
             mask[torch.tensor([r.completion.finish_reason == "length" for r in rollouts])] = False
         return TokenBatch(
@@ -214,6 +234,7 @@ class Rollouts:
             row_mask={name: r.row_mask for name, r in rewards.items() if r.row_mask is not None},
             temperature=self.sampling.temperature,
             correction=self.correction,
+            known=known,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,16 +13,17 @@ from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.registry import Registry
 from uniapl_cli.rewards import Reward
 from uniapl_cli.tensors import Batch
-from uniapl_cli.types import Example, Sampling
+from uniapl_cli.types import Example, Rollout, Sampling
 
 
 @dataclass(frozen=True)
 class SourceBatch:
-    """A step's batch from one source, and its metrics."""
+    """A step's batch from one source, and its metrics. rollouts: the batch's rows, if they are."""
 
     batch: Batch
     metrics: Mapping[str, float] = field(default_factory=dict)
     make_samples: Callable[[], Sequence[Mapping[str, Any]]] = list
+    rollouts: Sequence[Rollout] = ()
 
     @property
     def samples(self) -> Sequence[Mapping[str, Any]]:
@@ -35,13 +36,18 @@ class StepContext:
     """What a source draws a step's batch from.
 
     items: the next items of its stream. rewards: the names of the rewards whose advantages the
-    batch must carry. more(n): draws n further items of the stream.
+    batch must carry. more(n): draws n further items of the stream. values: those of the schedules.
+    facts: the names of the facts that the terms' conditions and scales need. drawn: the batches of
+    the sources before this one.
     """
 
     items: Sequence[Any]
     step: int
     rewards: Sequence[str]
     more: Callable[[int], Sequence[Any]]
+    values: Mapping[str, float] = field(default_factory=dict)
+    facts: Collection[str] = ()
+    drawn: Mapping[str, SourceBatch] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -110,5 +116,6 @@ class SourceOptions(Options):
 # Options classes. traits: batch: the class of Batch that it returns. stream: the name of its stream
 # ("demonstrations", "prompts" and "preferences" are files of the config's section `data`).
 # rewarded=True: it returns rollouts with rewards. answers: the fields of an Example that the policy
-# reads ("response", "rejected"). verb: the command that uses it, if not `uniapl train`.
+# reads ("response", "rejected"). facts: the names of the drawn facts that its batches know. verb:
+# the command that uses it, if not `uniapl train`.
 sources: Registry[type[SourceOptions]] = Registry("source", base=SourceOptions)

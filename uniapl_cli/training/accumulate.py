@@ -126,7 +126,7 @@ def _add_gradients(
     for number, (source, micro) in enumerate(passes, 1):
         with gradient.of_pass(last=number == len(passes)):
             with passing("forward pass", source, [micro]):
-                outputs = trainable.forward(micro.model_input())
+                outputs, micro = _outputs(trainable, micro, terms[source])
                 loss = 0 * outputs.sum()  # so that backward() works even if no token counts
                 for term in terms[source]:
                     mean, metrics = term.loss(outputs, micro)
@@ -138,6 +138,15 @@ def _add_gradients(
                 (loss * gradient.scale).backward()
             del outputs, loss  # before the next pass makes its own
     return means
+
+
+def _outputs(trainable: Trainable, micro: Batch, terms: Sequence[Term]) -> tuple[Tensor, Batch]:
+    """Return the model's outputs, and the batch with the readings that the terms need."""
+    wanted = dict.fromkeys(reading for term in terms for reading in term.readings)
+    if not wanted:
+        return trainable.forward(micro.model_input()), micro
+    outputs, readings = trainable.forward_with(micro.model_input(), list(wanted))
+    return outputs, micro.with_readings(readings)
 
 
 def _add(means: Means, name: str, statistic: Statistic) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
@@ -173,7 +174,7 @@ def draw(
 ) -> Drawing:
     """Draw the batches of the step after `step` others; of the state, only streams move."""
     began, active = time.perf_counter(), plan.active(step)
-    drawn = next_batches(active, sources, state.streams, step)
+    drawn = next_batches(active, sources, state.streams, step, plan.schedule_values(step))
     sampled = time.perf_counter()
     rows = {name: part.batch for name, part in drawn.items()}
     sizes, updates = settings.micro_batch_tokens, settings.num_iterations
@@ -197,6 +198,7 @@ def next_batches(
     sources: Mapping[str, Source],
     streams: Mapping[str, Stream[Any]],
     step: int,
+    values: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, SourceBatch]:
     """Draw a batch from each source of the active terms, in the order of `sources`.
 
@@ -205,11 +207,14 @@ def next_batches(
     needed = {term.source for term in active}
     names = [name for name in sources if name in needed]
     items = {stream: streams[stream].next() for stream in {sources[n].stream: 0 for n in names}}
-    drawn = {}
+    drawn: dict[str, SourceBatch] = {}
     for name in names:
-        rewards = {t.reward: 0 for t in active if t.source == name and t.reward is not None}
+        own = [term for term in active if term.source == name]
+        rewards = list({t.reward: 0 for t in own if t.reward is not None})
+        needs = {fact for term in own for fact in term.facts}
         stream = sources[name].stream
-        context = StepContext(items[stream], step, list(rewards), streams[stream].next)
+        more = streams[stream].next
+        context = StepContext(items[stream], step, rewards, more, values, needs, dict(drawn))
         drawn[name] = sources[name].draw(context)
     return drawn
 

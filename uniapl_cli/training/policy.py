@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from uniapl_cli.loading import (
 )
 from uniapl_cli.precision import DTYPES, Dtype, Precision, arithmetic
 from uniapl_cli.ranks import ALONE, Ranks
+from uniapl_cli.readings import Reading
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.adapter import (
     adapted_layers,
@@ -46,6 +47,12 @@ class Trainable(Protocol):
 
     def forward(self, batch: Any) -> Tensor:
         """Return the outputs for a batch."""
+        ...
+
+    def forward_with(
+        self, batch: Any, readings: Sequence[Reading]
+    ) -> tuple[Tensor, Mapping[Reading, Tensor]]:
+        """Return the outputs for a batch, and beside them what else is to be read of it."""
         ...
 
 
@@ -71,6 +78,12 @@ class Policy:
         """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere."""
         logps: Tensor = self.net(batch.tokens, batch.loss_mask, batch.temperature)
         return logps
+
+    def forward_with(
+        self, batch: TokenBatch, readings: Sequence[Reading]
+    ) -> tuple[Tensor, Mapping[Reading, Tensor]]:
+        """Return the log-probabilities, and what else is to be read of the masked tokens."""
+        raise NotImplementedError
 
     def export(self, folder: Path, dtype: torch.dtype) -> None:
         """Write a folder that vLLM loads: `save_folder` with the head apart, not kept for good."""
@@ -129,6 +142,12 @@ class TrainablePolar:
         """Return (B, 2) scores."""
         scores: Tensor = self.net(batch)
         return scores
+
+    def forward_with(
+        self, batch: PairBatch, readings: Sequence[Reading]
+    ) -> tuple[Tensor, Mapping[Reading, Tensor]]:
+        """Raise TypeError: scores are all that there is."""
+        raise TypeError("a discriminator gives nothing but scores")
 
 
 def load_model(

@@ -1,17 +1,13 @@
-"""Schedules, numbers that change with the step; and weights, arithmetic over schedules."""
+"""Schedules: numbers that change with the step. Weights are formulas over them."""
 
 from __future__ import annotations
 
-import ast
 import math
-import operator
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated
 
 from pydantic import NonNegativeInt
 
-from uniapl_cli.errors import ConfigError, unknown
 from uniapl_cli.options import Options
 from uniapl_cli.registry import Choice, Registry
 
@@ -119,96 +115,3 @@ def known_corners(options: Options) -> list[int] | None:
     """Return a schedule's corners; None where its kind does not say."""
     corners = schedules.entry(options).traits.get("corners")
     return corners(**dict(options)) if corners else None
-
-
-OPERATORS: dict[type, Callable[..., float]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-}
-
-
-def weight(text: str, names: Collection[str] | None = None) -> Weight:
-    """Compile arithmetic such as `(1 - alpha) * lambda_adv` to a function of the schedules' values.
-
-    Raises ConfigError for a name that is not one of `names`, if they are given. The function raises
-    ConfigError for a division by zero.
-    """
-    if names is not None:
-        for name in sorted(names_in(text) - set(names)):
-            raise unknown("schedule", name, names, ConfigError)
-    compiled = _compiled(parse_weight(text))
-
-    def evaluate(values: Mapping[str, float]) -> float:
-        try:
-            return compiled(values)
-        except ZeroDivisionError:
-            where = f" where {dict(values)}" if values else ""
-            raise ConfigError(f"{text!r} divides by zero{where}", got=text) from None
-
-    return evaluate
-
-
-def names_in(text: str) -> set[str]:
-    """Return the names of the schedules in a weight's arithmetic."""
-    return {node.id for node in ast.walk(parse_weight(text)) if isinstance(node, ast.Name)}
-
-
-def parse_weight(text: str) -> ast.expr:
-    """Return the syntax tree of arithmetic; it is never evaluated as code.
-
-    Raises ValueError for anything but numbers, schedules' names, + - * / and brackets.
-    """
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, RecursionError, MemoryError):
-        raise ValueError("it is no arithmetic, such as (1 - alpha) * lambda_adv") from None
-    _check(tree)
-    return tree
-
-
-def _check(node: ast.expr) -> None:
-    match node:
-        case ast.Constant(value=int() | float() as value) if type(value) is not bool:
-            if not math.isfinite(value):
-                raise ValueError(f"'{ast.unparse(node)}' is no finite number")
-        case ast.Name():
-            return
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
-            _check(left)
-            _check(right)
-        case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
-            _check(operand)
-        case _:
-            raise ValueError(
-                f"'{ast.unparse(node)}' is not allowed; "
-                "numbers, schedule names, + - * / and brackets are"
-            )
-
-
-def _compiled(node: ast.expr) -> Weight:
-    """Compile a checked expression to a function of the schedules' values."""
-    match node:
-        case ast.Constant(value=value):
-            number = float(value)  # type: ignore[arg-type]
-            return lambda values: number
-        case ast.Name(id=name):
-            return operator.itemgetter(name)
-        case ast.BinOp(left=left, op=op, right=right):
-            return partial(_binary, OPERATORS[type(op)], _compiled(left), _compiled(right))
-        case ast.UnaryOp(op=op, operand=operand):
-            return partial(_unary, OPERATORS[type(op)], _compiled(operand))
-    raise AssertionError(f"unchecked expression {ast.dump(node)}")
-
-
-def _binary(
-    operate: Callable[..., float], left: Weight, right: Weight, values: Mapping[str, float]
-) -> float:
-    return operate(left(values), right(values))
-
-
-def _unary(operate: Callable[..., float], operand: Weight, values: Mapping[str, float]) -> float:
-    return operate(operand(values))

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, field_validator
 from torch import Tensor
 
+from uniapl_cli.formulas import Formula
 from uniapl_cli.objectives import objectives, reductions
 from uniapl_cli.objectives.reductions import Reduction, token
 from uniapl_cli.options import MISSING, Options, key
+from uniapl_cli.readings import Reading
 from uniapl_cli.registry import Choice
 from uniapl_cli.statistic import Mean, Statistic
 from uniapl_cli.tensors import Batch, TokenLoss
-from uniapl_cli.training.schedules import Schedule, Weight, parse_weight
+from uniapl_cli.training.live import facts
+from uniapl_cli.training.schedules import Schedule, Weight
+
+# What a term's sum of losses is divided by: what it counts, or all that its source has.
+Over = Literal["rows", "source"]
 
 
-def _as_text(weight: Any) -> Any:
-    number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
-    return str(weight) if number else weight
+def _as_text(number: Any) -> Any:
+    is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
+    return str(number) if is_number else number
+
+
+Arithmetic = Annotated[str, BeforeValidator(_as_text)]
 
 
 class TermOptions(Options):
@@ -31,23 +40,48 @@ class TermOptions(Options):
     objective: Annotated[Options, Choice(objectives)] = key(
         MISSING, "see `uniapl list objectives`; or {kind: surrogate, reward: verifier}"
     )
-    weight: Annotated[str, BeforeValidator(_as_text)] = key(
-        "1", "arithmetic over the schedules' names: (1 - alpha) * lambda_adv"
-    )
+    weight: Arithmetic = key("1", "arithmetic over the schedules' names: (1 - alpha) * lambda_adv")
     reduction: Annotated[Options, Choice(reductions)] = key(
         reductions.options("token"), "token, sequence, constant or {kind: constant, length: 1024}"
     )
+    rows: str | None = key(
+        None, "only rows for which this is true: expert and right_share <= gate; null: all"
+    )
+    tokens: str | None = key(None, "only tokens for which this is true: not given; null: all")
+    scale: Arithmetic | None = key(
+        None, "each token's loss is multiplied by this, held constant: (1 - p) ** 0.5"
+    )
+    over: Over = key("rows", "losses are divided by what the term counts, or by all of its source")
 
-    @field_validator("weight")
+    @field_validator("weight", "scale")
     @classmethod
-    def _arithmetic(cls, weight: str) -> str:
-        parse_weight(weight)
-        return weight
+    def _number(cls, text: str | None) -> str | None:
+        if text is not None:
+            Formula(text)
+        return text
+
+    @field_validator("rows", "tokens")
+    @classmethod
+    def _truth(cls, text: str | None) -> str | None:
+        if text is not None:
+            Formula(text, "truth")
+        return text
+
+    @property
+    def conditions(self) -> dict[str, Formula]:
+        """The formulas over facts and schedules, by the name of their key."""
+        texts = {"rows": self.rows, "tokens": self.tokens}
+        found = {name: Formula(text, "truth") for name, text in texts.items() if text is not None}
+        return found if self.scale is None else {**found, "scale": Formula(self.scale)}
 
 
 @dataclass(frozen=True)
 class Term:
-    """weight(step) times an objective's reduced loss on batches of a source."""
+    """weight(step) times an objective's reduced loss on batches of a source.
+
+    rows, tokens: what counts, where not all does. scale: what each loss is multiplied by. readings:
+    what a pass has to give beside log-probabilities. values: those of the schedules at the step.
+    """
 
     name: str
     source: str
@@ -57,18 +91,57 @@ class Term:
     needs_reference: bool = False
     reduction: Reduction = token
     corrects: bool = False
+    rows: Formula | None = None
+    tokens: Formula | None = None
+    scale: Formula | None = None
+    over: Over = "rows"
+    readings: Sequence[Reading] = ()
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> set[str]:
+        """The names of the facts that it needs."""
+        formulas = (self.rows, self.tokens, self.scale)
+        return {name for one in formulas if one for name in one.names if name in facts}
+
+    def mask(self, batch: Batch) -> Tensor:
+        """Return the tokens that it counts, (B, T) bool."""
+        mask = batch.mask_for(self.reward)
+        for condition in (self.rows, self.tokens):
+            if condition is not None:
+                mask = mask & condition({**self.values, **batch.facts})
+        return mask
 
     def count(self, batch: Batch) -> Tensor:
         """Return what a batch adds to the denominator, which is summed over the whole step."""
-        return self.reduction(batch.mask_for(self.reward))[1]
+        return self.reduction(self._divided(batch, self.mask(batch)))[1]
+
+    def _divided(self, batch: Batch, mask: Tensor) -> Tensor:
+        return mask if self.over == "rows" else batch.mask_for(self.reward)
 
     def loss(self, outputs: Tensor, batch: Batch) -> tuple[Mean, dict[str, Statistic]]:
         """Return the loss as a Mean, and the statistics that the objective has logged."""
-        result = self.objective(outputs, batch)
-        mask = batch.mask_for(self.reward)
-        divisors, count = self.reduction(mask)
-        total = (result.per_token * mask / divisors).sum()
-        return Mean(total, count), result.statistics(mask)
+        result, mask = self.objective(outputs, batch), self.mask(batch)
+        divisors, count = self.reduction(self._divided(batch, mask))
+        losses, logged = result.per_token, result.statistics(mask)
+        if self.scale is not None:
+            scale = self._scale(outputs.detach(), batch)
+            losses = scale * losses
+            logged["scale"] = Mean.of(scale.expand_as(mask), mask)
+        if self.rows is not None or self.tokens is not None:
+            base = batch.mask_for(self.reward)
+            logged["counted"] = Mean.of(mask.float(), base)
+        total = (losses * mask / divisors).sum()
+        return Mean(total, count), logged
+
+    def _scale(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """Return what each loss is multiplied by, (B, T) or less, without a gradient."""
+        assert self.scale is not None
+        known = {**self.values, **batch.facts}
+        live = [name for name in self.facts if facts[name].traits["when"] == "pass"]
+        known |= {name: facts[name].definition(outputs, batch).detach() for name in live}
+        scale = self.scale(known)
+        return outputs.new_tensor(scale) if isinstance(scale, float) else scale
 
 
 @dataclass(frozen=True)
@@ -96,8 +169,8 @@ class Plan:
 
     def active(self, step: int) -> list[Term]:
         """Return the terms whose weight is not 0; the others are not computed at this step."""
-        weights = self.weights(step)
-        return [term for term in self.terms if weights[term.name] != 0]
+        values = self.schedule_values(step)
+        return [replace(term, values=values) for term in self.terms if term.weight(values) != 0]
 
     @cached_property
     def ever_active(self) -> list[Term]:

@@ -1,0 +1,15 @@
+"""Which rewards a term needs."""
+
+from __future__ import annotations
+
+from uniapl_cli.config.schema import Config
+from uniapl_cli.sources.known import needs_judging
+from uniapl_cli.training.terms import Term
+
+
+def rewards_of(config: Config, term: Term) -> list[str]:
+    """Return the rewards that a term needs: its own, and the one that decides what is right."""
+    own = [] if term.reward is None else [term.reward]
+    judged_by = getattr(config.source(term.source), "judged_by", None)
+    judged = [judged_by] if judged_by and needs_judging(term.facts) else []
+    return list(dict.fromkeys([*own, *judged]))

@@ -1,0 +1,19 @@
+"""Readings: what a pass gives of each token beside its log-probability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Something that the vocabulary head gives of each token that counts: (B, T), 0 elsewhere.
+
+    The pass that computes log-probabilities computes it too, with its gradient. It is a key of
+    `TokenBatch.readings`, so two that are to give the same must be equal.
+    """
+
+
+@dataclass(frozen=True)
+class Entropy(Reading):
+    """The entropy of the distribution that the token was drawn from, in nats."""

@@ -1,0 +1,29 @@
+"""Facts of a pass: what a term's scale may name of the learner as it is."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from uniapl_cli.facts import facts as facts
+from uniapl_cli.readings import Entropy
+from uniapl_cli.tensors import TokenBatch
+
+
+@facts.register("p", level="token", kind="number", when="pass")
+def p(logps: Tensor, batch: TokenBatch) -> Tensor:
+    """The token's probability under the learner as it is."""
+    return logps.exp()
+
+
+@facts.register("entropy", level="token", kind="number", when="pass", reads=(Entropy(),))
+def entropy(logps: Tensor, batch: TokenBatch) -> Tensor:
+    """The entropy of the distribution that the token was drawn from, in nats."""
+    return batch.readings[Entropy()]
+
+
+@facts.register("row_entropy", level="row", kind="number", when="pass", reads=(Entropy(),))
+def row_entropy(logps: Tensor, batch: TokenBatch) -> Tensor:
+    """The mean of `entropy` over the row's tokens that count in any loss, (B, 1)."""
+    mask = batch.loss_mask
+    total = (batch.readings[Entropy()] * mask).sum(1, keepdim=True)
+    return total / mask.sum(1, keepdim=True).clamp(min=1)
