@@ -16,6 +16,10 @@ from uniapl_cli.errors import ConfigError, unknown
 Kind = Literal["number", "truth"]
 Compiled = Callable[[Mapping[str, Any]], Any]
 
+MISUSED: Mapping[Kind, str] = {
+    "number": "'{0}' is true or false, which cannot be computed with",
+    "truth": "'{0}' is a number: compare it, as in {0} > 0.5",
+}
 EXAMPLES: Mapping[Kind, str] = {
     "number": "no arithmetic, such as (1 - alpha) * lambda_adv",
     "truth": "no condition, such as right_share <= 0.25",
@@ -138,8 +142,7 @@ class Formula:
             if name not in known:
                 raise unknown(what, name, known, ConfigError)
             if known[name] != kind:
-                takes = {"truth": "is true or false", "number": "is a number"}
-                raise ConfigError(f"'{name}' {takes[known[name]]}, not so in {self.text!r}")
+                raise ConfigError(f"in {self.text!r}, {MISUSED[kind].format(name)}", got=name)
 
     @cached_property
     def _compiled(self) -> Compiled:

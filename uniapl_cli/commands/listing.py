@@ -11,6 +11,7 @@ from uniapl_cli.discriminators.remote import engines
 from uniapl_cli.errors import unknown
 from uniapl_cli.evaluation.benchmarks import benchmarks
 from uniapl_cli.evaluation.metrics import metrics
+from uniapl_cli.facts import facts
 from uniapl_cli.generation import generators
 from uniapl_cli.generation.served.transports import transports
 from uniapl_cli.monitoring.trackers import trackers
@@ -27,6 +28,7 @@ from uniapl_cli.verifiers import verifiers
 
 REGISTRIES: Mapping[str, Registry[Any]] = {
     "objectives": objectives,
+    "facts": facts,
     "sources": sources,
     "rewards": reward_functions,
     "advantages": advantages,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from uniapl_cli.config.include import read
@@ -102,12 +102,30 @@ def check_formulas(config: Config, name: str, term: TermOptions) -> None:
         Formula(term.weight).check(schedules, "schedule")
     for part, formula in term.conditions.items():
         with config.blaming(f"terms.{name}.{part}"):
-            formula.check({**schedules, **kinds(fact_names(config, term, part))}, "fact")
+            usable = fact_names(config, term, part)
+            for fact in (one for one in sorted(formula.names) if one in facts):
+                if fact not in usable:
+                    raise misplaced(fact, term, usable)
+            formula.check({**schedules, **kinds(usable)}, "fact or schedule")
     for named in term.conditions.values():
         reward = getattr(config.source(term.source), "judged_by", None)
         if needs_judging([n for n in named.names if n in facts]) and reward not in config.rewards:
             error = unknown("reward", str(reward), config.rewards, ConfigError)
             raise _at(config, f"sources.{term.source}.judged_by", error)
+
+
+def misplaced(fact: str, term: TermOptions, usable: Sequence[str]) -> ConfigError:
+    """Return the error that a fact is not known where a term names it."""
+    traits = facts[fact].traits
+    place = f"source '{term.source}' does not know it"
+    if not usable:
+        place = f"source '{term.source}' knows no facts"
+    elif traits["when"] == "pass":
+        place = "it changes with each update: only `scale` can name it"
+    elif traits["level"] == "token":
+        place = "it is of tokens, not of rows: name it in `tokens` or `scale`"
+    known = f"Known here: {', '.join(usable) or '(none)'}"
+    return ConfigError(f"fact '{fact}': {place}", known, got=fact, allowed=usable)
 
 
 def fact_names(config: Config, term: TermOptions, part: str) -> list[str]:

@@ -53,7 +53,7 @@ class Trainable(Protocol):
         self, batch: Any, readings: Sequence[Reading]
     ) -> tuple[Tensor, Mapping[Reading, Tensor]]:
         """Return the outputs for a batch, and beside them what else is to be read of it."""
-        ...
+        raise TypeError(f"a {type(self).__name__} has nothing to be read beside its outputs")
 
 
 class Policy:
@@ -119,7 +119,7 @@ class WithoutAdapter(Policy):
             return super().forward(batch)
 
 
-class TrainablePolar:
+class TrainablePolar(Trainable):
     """A POLAR-format discriminator in training: PairBatch -> scores (B, 2)."""
 
     def __init__(
@@ -142,12 +142,6 @@ class TrainablePolar:
         """Return (B, 2) scores."""
         scores: Tensor = self.net(batch)
         return scores
-
-    def forward_with(
-        self, batch: PairBatch, readings: Sequence[Reading]
-    ) -> tuple[Tensor, Mapping[Reading, Tensor]]:
-        """Raise TypeError: scores are all that there is."""
-        raise TypeError("a discriminator gives nothing but scores")
 
 
 def load_model(
