@@ -11,7 +11,6 @@ from uniapl_cli.discriminators.remote import engines
 from uniapl_cli.errors import unknown
 from uniapl_cli.evaluation.benchmarks import benchmarks
 from uniapl_cli.evaluation.metrics import metrics
-from uniapl_cli.facts import facts
 from uniapl_cli.generation import generators
 from uniapl_cli.generation.served.transports import transports
 from uniapl_cli.monitoring.trackers import trackers
@@ -22,6 +21,7 @@ from uniapl_cli.rewards.functions import reward_functions
 from uniapl_cli.sources import sources
 from uniapl_cli.sources.comparisons import corruptions
 from uniapl_cli.teachers import dialects
+from uniapl_cli.training.live import facts
 from uniapl_cli.training.optim import optimizers
 from uniapl_cli.training.schedules import schedules
 from uniapl_cli.verifiers import verifiers
@@ -65,8 +65,9 @@ def catalogue(kind: str | None = None) -> dict[str, list[dict[str, str]]]:
 
 
 def does(entry: Entry[Any]) -> str:
-    """Return an entry's first docstring line, marked where nobody trains on it."""
-    return f"{entry.summary} (evaluation only)" if entry.traits.get("evaluation") else entry.summary
+    """Return an entry's first docstring line, and a mark of what it is for."""
+    mark = "evaluation only" if entry.traits.get("evaluation") else entry.traits.get("level")
+    return f"{entry.summary} ({mark})" if mark else entry.summary
 
 
 def takes(entry: Entry[Any]) -> str:
