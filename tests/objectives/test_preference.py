@@ -45,6 +45,14 @@ def test_the_two_clips_are_apart():
     assert surrogate(0.75, -1.0, clip_low=0.1) == pytest.approx((0.9, 0.0, 1))
 
 
+def test_a_side_without_a_clip_keeps_its_gradient():
+    assert surrogate(9.0, 1.0, clip_high=None) == pytest.approx((-9.0, -9.0, 0))
+    assert surrogate(0.5, -1.0, clip_high=None) == pytest.approx((0.8, 0.0, 1))
+    assert surrogate(0.5, -1.0, clip_low=None) == pytest.approx((0.5, 0.5, 0))
+    assert surrogate(9.0, 1.0, clip_low=None, clip_high=None) == pytest.approx((-9.0, -9.0, 0))
+    assert surrogate(9.0, -1.0, clip_high=None, dual_clip=3.0)[:2] == pytest.approx((3.0, 0.0))
+
+
 def test_each_row_has_its_own_advantage():
     batch = token_batch([1, 12, 3])
     result = bound("surrogate")(batch.old_logps, batch)

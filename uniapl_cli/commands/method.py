@@ -62,13 +62,13 @@ def term(name: str, options: TermOptions, config: Config) -> Term:
     kind = config.source_kind(options.source)
     rewarded = kind.traits.get("rewarded")
     longest = config.sampling.max_new_tokens if rewarded else config.data.max_response_tokens
-    level = getattr(options.objective, "importance_sampling_level", "token")
+    traits = objectives.entry(options.objective).traits
+    level = getattr(options.objective, "importance_sampling_level", traits.get("level"))
     reduction = reductions.entry(options.reduction).name
     if level == "sequence" and reduction != "sequence":
         log.warning(
-            "terms.%s.reduction: '%s' weighs a response by its length, and with "
-            "importance_sampling_level: sequence all its tokens have one ratio; GSPO takes "
-            "sequence",
+            "terms.%s.reduction: '%s' weighs a response by its length, and all its tokens have one "
+            "ratio; GSPO and GMPO take sequence",
             name,
             reduction,
         )
@@ -78,9 +78,9 @@ def term(name: str, options: TermOptions, config: Config) -> Term:
         Formula(options.weight),
         objectives.bind(options.objective),
         getattr(options.objective, "reward", None),
-        bool(objectives.entry(options.objective).traits.get("reference")),
+        bool(traits.get("reference")),
         reductions.bind(options.reduction, longest=longest),
-        bool(objectives.entry(options.objective).traits.get("corrects")),
+        bool(traits.get("corrects")),
         rows=options.conditions.get("rows"),
         tokens=options.conditions.get("tokens"),
         scale=options.conditions.get("scale"),

@@ -1,6 +1,6 @@
 """Pure losses: log-probabilities (B, T) to losses (B, T); advantages, corrections, reductions."""
 
-from uniapl_cli.objectives import direct, imitation, kl, preference, ranking
+from uniapl_cli.objectives import direct, experts, imitation, kl, preference, ranking, ratios
 from uniapl_cli.objectives.advantages import advantages
 from uniapl_cli.objectives.corrections import corrections
 from uniapl_cli.objectives.objective import Objective, batch_type, objectives
@@ -12,10 +12,12 @@ __all__ = [
     "batch_type",
     "corrections",
     "direct",
+    "experts",
     "imitation",
     "kl",
     "objectives",
     "preference",
     "ranking",
+    "ratios",
     "reductions",
 ]

@@ -7,6 +7,7 @@ q the sampler's. The ratio of the surrogate is then the learner's own, against p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from uniapl_cli.options import Options
 from uniapl_cli.registry import Registry
-from uniapl_cli.tensors import Correction, TokenBatch
+from uniapl_cli.tensors import Correction, TokenBatch, TokenLoss
 
 # (log(p / q) (B, T), loss_mask (B, T), *, options) -> p / q, and the weights in its place; both
 # (B, T), or (B, 1) for a number a response.
@@ -88,7 +89,7 @@ def corrects(correction: Options) -> bool:
     return corrections.entry(correction).name != "off"
 
 
-def limited(ratio: Tensor, cap: float | None, floor: float | None, mask: bool) -> Tensor:
+def limited(ratio: Tensor, cap: float | None, floor: float | None, mask: bool = False) -> Tensor:
     """Return the ratio within its bounds: held at them, or 0 beyond them where `mask`."""
     if cap is None and floor is None:
         return ratio
@@ -98,7 +99,7 @@ def limited(ratio: Tensor, cap: float | None, floor: float | None, mask: bool) -
 
 @dataclass(frozen=True)
 class Correcting:
-    """What a surrogate takes of a batch's sampler. All (B, T), but weights may be (B, 1).
+    """What a loss with a ratio takes of a batch's sampler. All (B, T), but weights may be (B, 1).
 
     start: the log-probabilities that its ratio is against. gap: |log(p / q)| a token. ratio: p / q,
     by the correction's level. weights: what the losses are multiplied with; None: nothing.
@@ -108,6 +109,27 @@ class Correcting:
     gap: Tensor
     ratio: Tensor
     weights: Tensor | None
+
+    def log_ratio(self, logps: Tensor) -> Tensor:
+        """Return log(p' / p), (B, T), of p' the learner as it is.
+
+        Past e^20 a ratio is clipped anyway; unbounded it overflows, and inf * 0 is NaN.
+        """
+        return (logps - self.start).clamp(-LARGEST, LARGEST)
+
+    def loss(self, gain: Tensor, metrics: Mapping[str, Tensor]) -> TokenLoss:
+        """Return minus the gain (B, T), weighed, with what is logged of the sampler beside metrics.
+
+        `sampler_gap` is the mean of |log(p / q)|, `sampler_gap_max` the largest;
+        `effective_sample_size` that of p / q, a share; `capped_ratio` the share of weights that
+        cap, floor or mask have changed.
+        """
+        if self.weights is not None:
+            gain = self.weights * gain
+            metrics = {**metrics, "capped_ratio": (self.weights != self.ratio).float()}
+        metrics = {**metrics, "sampler_gap": self.gap}
+        maxima, weights = {"sampler_gap_max": self.gap}, {"effective_sample_size": self.ratio}
+        return TokenLoss(-gain, metrics, maxima, weights)
 
 
 def correcting(logps: Tensor, batch: TokenBatch) -> Correcting:

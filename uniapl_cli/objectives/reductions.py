@@ -47,3 +47,8 @@ def constant(
     """
     divisors, count = token(mask)
     return divisors, count.new_tensor(len(mask) * (longest if length is None else length))
+
+
+def row_means(values: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of each row's values that a mask counts, (B, 1); 0 for a row without any."""
+    return (values * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp(min=1)

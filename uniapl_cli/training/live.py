@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from uniapl_cli.facts import facts as facts
+from uniapl_cli.objectives.reductions import row_means
 from uniapl_cli.readings import Entropy
 from uniapl_cli.tensors import TokenBatch
 
@@ -24,6 +25,4 @@ def entropy(logps: Tensor, batch: TokenBatch) -> Tensor:
 @facts.register("row_entropy", level="row", kind="number", when="pass", reads=(Entropy(),))
 def row_entropy(logps: Tensor, batch: TokenBatch) -> Tensor:
     """The mean of `entropy` over the row's tokens that count in any loss, (B, 1)."""
-    mask = batch.loss_mask
-    total = (batch.readings[Entropy()] * mask).sum(1, keepdim=True)
-    return total / mask.sum(1, keepdim=True).clamp(min=1)
+    return row_means(batch.readings[Entropy()], batch.loss_mask)
