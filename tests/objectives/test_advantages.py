@@ -136,3 +136,59 @@ def test_where_the_others_agree_there_is_nothing_to_divide_by():
     rewards = torch.tensor([1.0, 0.1, 0.1, 0.1], dtype=torch.float64)
     result = leave_one_out()(rewards, ONE_GROUP[:4])
     assert result[0].item() == pytest.approx(0.9)
+
+
+# Of a group of 8 whose last row is the teacher's: its rewards, and advantages joint and split, as
+# verl's compute_grpo_outcome_advantage without std, and LUFFY's grpo_split (epsilon 1e-6), give.
+JOINT = {
+    (0, 0, 0, 0, 0, 0, 0, 1): [-0.125] * 7 + [0.875],
+    (1, 0, 0, 1, 0, 0, 0, 1): [0.625, -0.375, -0.375, 0.625, -0.375, -0.375, -0.375, 0.625],
+}
+HIGH, LOW = 1.46384710943, -0.585538843772
+SPLIT = {
+    (0, 0, 0, 0, 0, 0, 0, 1): [0.0] * 7 + [0.999999000001],
+    (1, 0, 0, 1, 0, 0, 0, 1): [HIGH, LOW, LOW, HIGH, LOW, LOW, LOW, HIGH],
+}
+WITHOUT_LAST = torch.tensor([True] * 7 + [False])
+
+
+@pytest.mark.parametrize("rewards", JOINT)
+def test_an_expert_in_the_group_as_the_official_code_has_it(rewards):
+    values = torch.tensor(rewards, dtype=torch.float64)
+    joint = advantages["centred"].definition(values, ONE_GROUP)
+    assert joint.tolist() == pytest.approx(JOINT[rewards], abs=1e-9)
+    split = advantages["group"].definition(values, ONE_GROUP, baseline=WITHOUT_LAST, epsilon=1e-6)
+    assert split.tolist() == pytest.approx(SPLIT[rewards], abs=1e-9)
+
+
+IN_BASELINE = torch.tensor([True, True, False, True, True, True, True])
+
+
+def test_a_baseline_of_all_rows_is_none(rule):
+    assert torch.allclose(
+        rule(VALUES, GROUPS, baseline=torch.ones(len(VALUES), dtype=torch.bool)),
+        rule(VALUES, GROUPS),
+        rtol=0,
+        atol=1e-15,
+    )
+
+
+def test_a_row_outside_the_baseline_changes_no_other_s_advantage(rule):
+    """It may earn anything: the others get what they would get without it."""
+    alone = rule(VALUES[IN_BASELINE], GROUPS[IN_BASELINE])
+    for earned in (-2.0, 100.0):
+        values = VALUES.masked_fill(~IN_BASELINE, earned)
+        result = rule(values, GROUPS, baseline=IN_BASELINE)
+        assert torch.allclose(result[IN_BASELINE], alone, rtol=1e-12, atol=1e-15)
+        assert result.isfinite().all()
+
+
+@pytest.mark.parametrize("name", BASELINED)
+def test_a_row_outside_the_baseline_is_compared_with_those_inside(name):
+    """Rewards 0.1, 0.1, 0.1 differ from their mean by rounding, which is no spread."""
+    values = torch.tensor([0.1, 0.1, 0.1, 1.1], dtype=torch.float64)
+    inside = torch.tensor([True, True, True, False])
+    options = advantages.options(name)
+    result = advantages.bind(options)(values, torch.zeros(4, dtype=torch.long), baseline=inside)
+    assert result[:3].abs().max() < 1e-9
+    assert float(result[3]) == pytest.approx(1.0, abs=2e-4)

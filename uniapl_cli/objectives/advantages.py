@@ -12,12 +12,15 @@ from torch import Tensor
 from uniapl_cli.registry import Registry
 
 # (rewards (N,), groups (N,), *, options) -> advantages (N,). A group is one prompt's rollouts.
-# traits: contrast=True where a rollout is compared with the others of its group.
+# traits: contrast=True where a rollout is compared with the others of its group. supplied:
+# baseline, (N,) bool, the rows that others are compared with; None, or not given: all.
 Advantage = Callable[..., Tensor]
-advantages: Registry[Advantage] = Registry("advantage")
+advantages: Registry[Advantage] = Registry("advantage", supplied=("baseline",))
 
 # TRL's and ms-swift's. Without it, rewards that differ by rounding alone give huge advantages.
 STD_EPSILON = 1e-4
+# A spread below this share of the largest reward is rounding alone.
+ROUNDING = 1e-6
 
 
 @advantages.register("group", contrast=True)
@@ -25,6 +28,7 @@ def group(
     rewards: Tensor,
     groups: Tensor,
     *,
+    baseline: Tensor | None = None,
     epsilon: PositiveFloat = STD_EPSILON,
     ddof: Literal[0, 1] = 1,
 ) -> Tensor:
@@ -32,61 +36,93 @@ def group(
 
     [1, 0, 0, 1, 0, 0, 0, 0] gives 1.619835 and -0.539945. A group of one gets 0. `ddof` 1 divides
     the squares by n - 1, as TRL, ms-swift, verl and OpenRLHF do; 0 by n, as open-instruct does.
+    A row that is not in the baseline is compared with those that are; where these earned the same,
+    the deviation is taken as 1 (LUFFY's grpo_split).
     """
-    mean, count, index = _group_means(rewards, groups)
+    mean, count, index = _group_means(rewards, groups, baseline)
     offset = rewards - mean[index]
-    squares = torch.zeros_like(mean).index_add_(0, index, offset.square())
+    own = offset.square() if baseline is None else offset.square() * baseline
+    squares = torch.zeros_like(mean).index_add_(0, index, own)
     std = (squares / (count - ddof).clamp(min=1)).sqrt()
+    if baseline is not None:
+        std = torch.where(_spread(std, rewards), std, 1)
     return offset / (std[index] + epsilon)
 
 
 @advantages.register("batch", contrast=True)
-def batch(rewards: Tensor, groups: Tensor, *, epsilon: PositiveFloat = STD_EPSILON) -> Tensor:
+def batch(
+    rewards: Tensor,
+    groups: Tensor,
+    *,
+    baseline: Tensor | None = None,
+    epsilon: PositiveFloat = STD_EPSILON,
+) -> Tensor:
     """Minus the group's mean, over the standard deviation (ddof 1) of all rewards + `epsilon`.
 
-    TRL's scale_rewards="batch". A step of one rollout gets 0.
+    TRL's scale_rewards="batch". A step of one rollout gets 0. With a baseline, mean and deviation
+    are those of its rows, and a deviation of 0 is taken as 1.
     """
-    std = rewards.std(correction=1) if len(rewards) > 1 else rewards.new_zeros(())
-    return centred(rewards, groups) / (std + epsilon)
+    known = rewards if baseline is None else rewards[baseline]
+    std = known.std(correction=1) if len(known) > 1 else rewards.new_zeros(())
+    if baseline is not None:
+        std = torch.where(_spread(std, rewards), std, 1)
+    return centred(rewards, groups, baseline=baseline) / (std + epsilon)
 
 
 @advantages.register("centred", contrast=True)
-def centred(rewards: Tensor, groups: Tensor) -> Tensor:
+def centred(rewards: Tensor, groups: Tensor, *, baseline: Tensor | None = None) -> Tensor:
     """Minus the group's mean (Dr.GRPO). The example above gives 0.75 and -0.25."""
-    mean, _, index = _group_means(rewards, groups)
+    mean, _, index = _group_means(rewards, groups, baseline)
     return rewards - mean[index]
 
 
 @advantages.register("leave_one_out", contrast=True)
 def leave_one_out(
-    rewards: Tensor, groups: Tensor, *, normalise: bool = False, epsilon: NonNegativeFloat = 1e-6
+    rewards: Tensor,
+    groups: Tensor,
+    *,
+    baseline: Tensor | None = None,
+    normalise: bool = False,
+    epsilon: NonNegativeFloat = 1e-6,
 ) -> Tensor:
     """Minus the mean of the group's other rollouts (RLOO): 0.857143 and -0.285714 of the above.
 
     With `normalise`, divided by the others' standard deviation (ddof 1) + `epsilon` unless that is
-    0, as in NeMo-RL: 2.267781 and -0.585539. A group of one gets 0.
+    0, as in NeMo-RL: 2.267781 and -0.585539. A group of one gets 0. To a row that is not in the
+    baseline, all rows that are in it are the others.
     """
-    mean, count, index = _group_means(rewards, groups)
-    others = (count[index] - 1).clamp(min=1)
-    offset = (rewards - mean[index]) * count[index] / others
+    mean, count, index = _group_means(rewards, groups, baseline)
+    inside = torch.ones_like(rewards) if baseline is None else baseline.to(rewards.dtype)
+    others = (count[index] - inside).clamp(min=1)
+    from_mean = rewards - mean[index]
+    offset = torch.where(inside > 0, from_mean * count[index] / others, from_mean)
     if not normalise:
         return offset
-    squares = torch.zeros_like(mean).index_add_(0, index, (rewards - mean[index]).square())
+    squares = torch.zeros_like(mean).index_add_(0, index, from_mean.square() * inside)
     # Without one member, the group's sum of squares is less by offset^2 (n - 1) / n.
-    left = (squares[index] - offset.square() * others / count[index]).clamp(min=0)
+    left = (squares[index] - inside * offset.square() * others / count[index]).clamp(min=0)
     std = (left / (others - 1).clamp(min=1)).sqrt()
-    spread = std > 1e-6 * rewards.abs().max().clamp(min=1e-30)
-    return torch.where(spread, offset / (std + epsilon), offset)
+    return torch.where(_spread(std, rewards), offset / (std + epsilon), offset)
 
 
 @advantages.register("raw")
-def raw(rewards: Tensor, groups: Tensor) -> Tensor:
-    """The reward itself, without a baseline: the paper's anchor."""
+def raw(rewards: Tensor, groups: Tensor, *, baseline: Tensor | None = None) -> Tensor:
+    """The reward itself, compared with nothing: the paper's anchor."""
     return rewards.clone()
 
 
-def _group_means(rewards: Tensor, groups: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _spread(std: Tensor, rewards: Tensor) -> Tensor:
+    """Whether a deviation is more than rounding leaves of equal rewards."""
+    return std > ROUNDING * rewards.abs().max().clamp(min=1e-30)
+
+
+def _group_means(
+    rewards: Tensor, groups: Tensor, baseline: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return each group's mean and count, of its rows in the baseline, and each row's group."""
     names, index = groups.unique(return_inverse=True)
     zeros = torch.zeros(len(names), dtype=rewards.dtype)
-    count = zeros.index_add(0, index, torch.ones_like(rewards))
-    return zeros.index_add(0, index, rewards) / count, count, index
+    inside = torch.ones_like(rewards) if baseline is None else baseline.to(rewards.dtype)
+    count = zeros.index_add(0, index, inside)
+    total = zeros.index_add(0, index, rewards * inside)
+    return total / count.clamp(min=1), count, index
