@@ -8,7 +8,9 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from uniapl_cli.errors import ConfigError, unknown
 
@@ -157,6 +159,18 @@ class Formula:
             where = f" where {own}" if own else ""
             text = f"{self.text!r} divides by zero{where}"
             raise ConfigError(text, got=self.text) from None
+
+
+def _arithmetic(value: Any) -> Any:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str):
+        Formula(value)
+    return value
+
+
+# The type of a config field: arithmetic, or a number.
+Arithmetic = Annotated[str, BeforeValidator(_arithmetic)]
 
 
 def _check(node: ast.expr, kind: Kind) -> None:

@@ -111,7 +111,8 @@ class Completion:
 class Rollout:
     """One answer to an example's prompt. Rollouts of one prompt in a step share `group`.
 
-    given: how many of its first tokens are the teacher's; the policy sampled the others.
+    given: how many of its first tokens are the teacher's; the policy sampled the others. apart:
+    the others of its group are not compared with it.
     """
 
     example: Example
@@ -119,6 +120,7 @@ class Rollout:
     completion: Completion
     group: int
     given: int = 0
+    apart: bool = False
 
     @property
     def expert(self) -> bool:

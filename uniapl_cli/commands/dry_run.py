@@ -54,7 +54,7 @@ def longest(
         items = streams[kind.traits["stream"]].items
         if not len(items) or not isinstance(items[0], Encoded):
             continue
-        of_answers = (lengths(items, answer) for answer in kind.traits.get("answers", ()))
+        of_answers = (lengths(items, answer) for answer in config.source(name).answers)
         answers = [tokens for own in of_answers for tokens in own if tokens is not None]
         sampled = [config.sampling.max_new_tokens] if kind.traits.get("rewarded") else []
         prompt = max(tokens or 0 for tokens in lengths(items, "prompt"))

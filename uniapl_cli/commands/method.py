@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from uniapl_cli.commands import components
+from uniapl_cli.commands.guiding import check_apart, check_sources
 from uniapl_cli.commands.rewarding import rewards_of
 from uniapl_cli.commands.validation import check_validation
 from uniapl_cli.config.schema import Config
@@ -48,6 +49,7 @@ def plan(config: Config) -> Plan:
     check_weights(config, method, telling)
     if not method.ever_active:
         raise config.error("terms", "no term ever has a weight other than 0: nothing to train")
+    check_sources(config, method, telling)
     check_active(config, method)
     return method
 
@@ -196,6 +198,8 @@ def check_reward(config: Config, method: Plan, term: Term) -> None:
     source = config.source(term.source)
     rule = advantages.entry(reward.advantage)
     count = getattr(source, "num_generations", 2)
+    check_apart(config, term)
+    count += getattr(source, "expert", "none") == "joins"
     if rule.traits.get("contrast") and count < 2:
         name = f"sources.{term.source}.num_generations"
         raise config.error(

@@ -22,7 +22,7 @@ from uniapl_cli.rewards.reference import Reference, RolloutLogps
 from uniapl_cli.rewards.reward import Reward, make_reward, needs
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sources import Parts, Source
-from uniapl_cli.sources.rollouts import SampledOptions
+from uniapl_cli.sources.sampled import SampledOptions
 from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.terms import Plan
 
@@ -102,6 +102,7 @@ def make_sources(config: Config, method: Plan, shared: Shared) -> dict[str, Sour
         shared.policy,
         is_elsewhere(config),
         shared.policy.ranks,
+        config.training.micro_batch_tokens or default_tokens(shared.policy.device.type),
     )
     names = dict.fromkeys(term.source for term in method.ever_active)
     for name, kind in corrected(config, method).items():

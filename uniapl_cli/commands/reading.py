@@ -167,8 +167,8 @@ class Reader:
 
     def answers(self, stream: str) -> tuple[Any, ...]:
         """Return which answers of a stream's rows the policy reads."""
-        kinds = [self.config.source_kind(term.source) for term in self.terms[stream]]
-        return tuple(dict.fromkeys(a for kind in kinds for a in kind.traits.get("answers", ())))
+        sources = [self.config.source(term.source) for term in self.terms[stream]]
+        return tuple(dict.fromkeys(answer for one in sources for answer in one.answers))
 
     def read(self, stream: str, context: int) -> Sequence[Encoded]:
         """Return a stream's rows, checked for what its terms need and held to the limits."""

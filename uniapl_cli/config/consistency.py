@@ -33,7 +33,22 @@ def check(config: Config, method: Path | None, methods: Mapping[str, Path]) -> N
         check_source(config, name, term)
         check_objective(config, name, term)
         check_formulas(config, name, term)
+    for name in sources_of(config):
+        check_source_formulas(config, name)
     check_schedules(config, method, methods)
+
+
+def sources_of(config: Config) -> list[str]:
+    """Return the sources of the terms."""
+    return list(dict.fromkeys(term.source for term in config.terms.values()))
+
+
+def check_source_formulas(config: Config, name: str) -> None:
+    """Refuse names in a source's formulas that are no schedules."""
+    schedules: dict[str, Kind] = dict.fromkeys(config.schedules, "number")
+    for part, formula in config.source(name).formulas.items():
+        with config.blaming(f"sources.{name}.{part}"):
+            formula.check(schedules, "schedule")
 
 
 def check_source(config: Config, name: str, term: TermOptions) -> None:
@@ -148,6 +163,7 @@ def check_schedules(config: Config, method: Path | None, methods: Mapping[str, P
     formulas = [
         f for t in config.terms.values() for f in (Formula(t.weight), *t.conditions.values())
     ]
+    formulas += [f for name in sources_of(config) for f in config.source(name).formulas.values()]
     used = {name for formula in formulas for name in formula.names}
     unused = [name for name in config.schedules if name not in used]
     if not unused:

@@ -15,12 +15,20 @@ def groups_of(rollouts: Sequence[Rollout]) -> Tensor:
     return torch.tensor([rollout.group for rollout in rollouts])
 
 
-def equal_within_group(rewards: Tensor, groups: Tensor) -> Tensor:
+def baseline_of(rollouts: Sequence[Rollout]) -> Tensor:
+    """Return which rollouts the others of their group are compared with, (N,) bool."""
+    return torch.tensor([not rollout.apart for rollout in rollouts])
+
+
+def equal_within_group(rewards: Tensor, groups: Tensor, baseline: Tensor | None = None) -> Tensor:
     """Return, (N,) bool, which rollouts are of a group whose rewards are all equal.
 
-    rewards, groups: (N,).
+    rewards, groups: (N,). baseline: (N,) bool, the rows whose rewards are looked at; None: all.
     """
     names, index = groups.unique(return_inverse=True)
-    least = rewards.new_full((len(names),), torch.inf).scatter_reduce(0, index, rewards, "amin")
-    most = rewards.new_full((len(names),), -torch.inf).scatter_reduce(0, index, rewards, "amax")
-    return (least == most)[index]
+    low = high = rewards
+    if baseline is not None:
+        low, high = (rewards.masked_fill(~baseline, edge) for edge in (torch.inf, -torch.inf))
+    least = rewards.new_full((len(names),), torch.inf).scatter_reduce(0, index, low, "amin")
+    most = rewards.new_full((len(names),), -torch.inf).scatter_reduce(0, index, high, "amax")
+    return (least >= most)[index]

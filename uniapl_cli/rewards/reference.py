@@ -1,4 +1,4 @@
-"""The frozen reference policy, and its log-probabilities of rollouts."""
+"""The frozen reference policy, and a policy's log-probabilities of rollouts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from uniapl_cli.types import Rollout
 
 
 class Reference(Protocol):
-    """The frozen policy that the trained one is compared with."""
+    """A policy that is only read: the frozen one, or the learner before an update."""
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return (B, T) log-probabilities."""
@@ -26,7 +26,7 @@ class Reference(Protocol):
 
 @dataclass(frozen=True)
 class RolloutLogps:
-    """Rollouts to the reference's log-probability of each response token, at their temperature.
+    """Rollouts to a policy's log-probability of each response token, at their temperature.
 
     tokens: those of a forward pass, padding included. ranks: who share the passes.
     """
@@ -56,7 +56,7 @@ class RolloutLogps:
         if self.ranks.sharded and len(mine) * self.ranks.world < len(groups):
             # Those who compute one more group need this rank's part of the weights.
             self.reference.forward(batch.take(groups[-1][-1:]).to(self.device))
-        for part_of in self.ranks.gather(found, "the reference's log-probabilities"):
+        for part_of in self.ranks.gather(found, "log-probabilities of rollouts"):
             for row, logprobs in part_of.items():
                 rows_logps[row] = logprobs
         return rows_logps

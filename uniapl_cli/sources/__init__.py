@@ -1,6 +1,6 @@
 """Where a step's batches come from."""
 
-from uniapl_cli.sources import comparisons, demonstrations, preferences, rollouts
+from uniapl_cli.sources import comparisons, demonstrations, preferences, sampled
 from uniapl_cli.sources.source import (
     Parts,
     Source,
@@ -19,6 +19,6 @@ __all__ = [
     "comparisons",
     "demonstrations",
     "preferences",
-    "rollouts",
+    "sampled",
     "sources",
 ]

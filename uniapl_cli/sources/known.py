@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from uniapl_cli.facts import facts, named
-from uniapl_cli.rewards.groups import equal_within_group, groups_of
+from uniapl_cli.rewards.groups import baseline_of, equal_within_group, groups_of
 from uniapl_cli.rewards.reward import RolloutRewards
 from uniapl_cli.types import Rollout
 
@@ -41,8 +41,8 @@ def right_share(rollouts: Sequence[Rollout], judged: Judged, mask: Tensor) -> Te
 
 @facts.register("all_equal", level="row", kind="truth", when="drawn", judged=True)
 def all_equal(rollouts: Sequence[Rollout], judged: Judged, mask: Tensor) -> Tensor:
-    """Whether all rows of the prompt earned the same, the teacher's included."""
-    return equal_within_group(_rewards(judged), groups_of(rollouts))
+    """Whether all rows of the prompt that are in its baseline earned the same."""
+    return equal_within_group(_rewards(judged), groups_of(rollouts), baseline_of(rollouts))
 
 
 @facts.register("reward", level="row", kind="number", when="drawn", judged=True)

@@ -5,98 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.data.collate import lay_out, pad_rows
 from uniapl_cli.data.encode import Encoded
-from uniapl_cli.generation import Generator, Request
-from uniapl_cli.objectives import corrections
-from uniapl_cli.objectives.corrections import corrects
-from uniapl_cli.options import Count, Options, key
+from uniapl_cli.generation import Generator
 from uniapl_cli.ranks import ALONE, Ranks
-from uniapl_cli.registry import Choice
 from uniapl_cli.rewards.early import EarlyValues
-from uniapl_cli.rewards.groups import equal_within_group, groups_of
+from uniapl_cli.rewards.groups import baseline_of, equal_within_group, groups_of
+from uniapl_cli.rewards.reference import RolloutLogps
 from uniapl_cli.rewards.reward import Reward, RolloutRewards
 from uniapl_cli.rewards.values import Values
 from uniapl_cli.seeding import derive
-from uniapl_cli.sources.known import DRAWN, known_of, needs_judging
+from uniapl_cli.sources.beginnings import Beginnings
+from uniapl_cli.sources.group import Expert, Group, with_given_logps
+from uniapl_cli.sources.known import known_of, needs_judging
 from uniapl_cli.sources.recording import rollout_metrics, sample_rows
-from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
+from uniapl_cli.sources.source import SourceBatch, StepContext
 from uniapl_cli.tensors import Correction, TokenBatch
 from uniapl_cli.types import Completion, Rollout, Sampling
-
-
-class SampledOptions(SourceOptions):
-    """How responses to prompts are sampled."""
-
-    num_generations: Count = key(8, "rollouts a prompt (the group)")
-    max_resamples: int = key(
-        3, "times a step that zero_variance=resample samples other prompts", ge=0, le=1000
-    )
-    mask_truncated_completions: bool = key(
-        False, "leave responses cut off at sampling.max_new_tokens out of every loss"
-    )
-    judged_by: str = key(
-        "verifier", "the reward that decides what is `right`, for terms' conditions"
-    )
-    correction: Annotated[Options, Choice(corrections)] | None = key(
-        None,
-        "weights for rollouts of another engine, precision or older weights: off, token, sequence "
-        "or {kind: sequence, cap: 3, mask: true}; null: token where the generator is not in this "
-        "process, else off",
-    )
-
-    def corrected(self, elsewhere: bool) -> Options:
-        """Return the correction. elsewhere: whether the generator is not in this process."""
-        return self.correction or corrections.options("token" if elsewhere else "off")
-
-    def make(self, name: str, parts: Parts) -> Rollouts:
-        """Return the source."""
-        correction = self.corrected(parts.elsewhere)
-        return Rollouts(
-            name=name,
-            stream=self.stream,
-            chat=parts.chat,
-            generator=parts.generator,
-            sampling=parts.sampling,
-            num_generations=self.num_generations,
-            rewards=parts.rewards,
-            seed=parts.seed,
-            policy=parts.policy,
-            max_resamples=self.max_resamples,
-            mask_truncated=self.mask_truncated_completions,
-            judged_by=self.judged_by,
-            correction=corrections.bind(correction) if corrects(correction) else None,
-            ranks=parts.ranks,
-        )
-
-
-@sources.register("rollouts", batch=TokenBatch, stream="prompts", rewarded=True, facts=DRAWN)
-class RolloutsOptions(SampledOptions):
-    """The policy's responses to the prompts of data.prompts."""
-
-    prompts_per_step: Count = key(16, "prompts a step")
-
-    def per_step(self) -> int:
-        """Return how many prompts a step takes."""
-        return self.prompts_per_step
-
-
-@sources.register(
-    "demonstration_rollouts",
-    batch=TokenBatch,
-    stream="demonstrations",
-    rewarded=True,
-    facts=DRAWN,
-)
-class DemonstrationRolloutsOptions(SampledOptions):
-    """The policy's responses to the prompts of the step's demonstrations: A-SFT's anchor."""
-
-    num_generations: Count = key(2, "rollouts a demonstration's prompt")
 
 
 @dataclass(frozen=True)
@@ -107,7 +37,9 @@ class Rollouts:
     same, up to `max_resamples` times a step. `mask_truncated` takes responses that were cut off at
     sampling.max_new_tokens out of every loss; the advantages of their groups still include them.
     `correction`: weights of the losses where the generator's weights are not the policy's own.
-    `ranks`: who share the prompts; each has all rollouts in the end.
+    `ranks`: who share the prompts; each has all rollouts in the end. `expert`: whether the
+    teacher's response is one row more of each group. `beginnings`: what rollouts are given of it.
+    `micro_batch_tokens`: those of a pass over what is given.
     """
 
     name: str
@@ -124,6 +56,9 @@ class Rollouts:
     judged_by: str = "verifier"
     correction: Correction | None = None
     ranks: Ranks = ALONE
+    expert: Expert = "none"
+    beginnings: Beginnings | None = None
+    micro_batch_tokens: int = 1024
 
     def draw(self, context: StepContext) -> SourceBatch:
         """Sample `num_generations` responses a prompt, compute their rewards and collate them."""
@@ -133,7 +68,8 @@ class Rollouts:
             name: self.rewards[name].compute(rollouts, values)
             for name, values in kept.values.items()
         }
-        metrics = {**rollout_metrics(rollouts, rewards), **kept.metrics, **self.generator.metrics}
+        measured = rollout_metrics(rollouts, rewards, self.judged_by)
+        metrics = {**measured, **kept.metrics, **self.generator.metrics}
         samples = partial(sample_rows, rollouts, rewards)
         batch = self.collate(rollouts, rewards, context.facts)
         return SourceBatch(batch, metrics, samples, rollouts)
@@ -161,11 +97,11 @@ class Rollouts:
             if deciding and resamples < self.max_resamples:
                 useless = self._equal_for_all(rollouts, values)
             kept.add(rollouts, {**early, **values}, ~useless)
-            missing = int(useless.sum()) // self.num_generations
+            missing = len({r.group for r, gone in zip(rollouts, useless, strict=True) if gone})
             items = context.more(missing) if missing else []
             resamples += 1
         if deciding:
-            groups = len(kept.rollouts) // self.num_generations
+            groups = len({rollout.group for rollout in kept.rollouts})
             kept.metrics["resampled"] = float(sampled - groups)
         return kept
 
@@ -173,9 +109,20 @@ class Rollouts:
         self, rollouts: Sequence[Rollout], values: Mapping[str, Values]
     ) -> torch.Tensor:
         """Return, (N,) bool, the rollouts whose group is equal for each of the rewards."""
-        groups = groups_of(rollouts)
+        groups, baseline = groups_of(rollouts), baseline_of(rollouts)
         totals = [self.rewards[name].total(own.numbers) for name, own in values.items()]
-        return torch.stack([equal_within_group(total, groups) for total in totals]).all(0)
+        return torch.stack([equal_within_group(t, groups, baseline) for t in totals]).all(0)
+
+    def _group(self, item: Encoded, number: int, context: StepContext) -> Group:
+        """Return what the step asks for a prompt, whose number within the step this is."""
+        count = self.num_generations
+        seeds = (derive(self.seed, self.name, context.step, number, n) for n in range(count))
+        given = (0,) * count
+        if self.beginnings is not None and item.response:
+            drawing = len(item.response), count, context.step, number, context.values
+            most = self.sampling.max_new_tokens - 1
+            given = tuple(min(tokens, most) for tokens in self.beginnings.given(*drawing))
+        return Group(item, number, tuple(seeds), given, self.expert)
 
     def _sample(
         self, items: Sequence[Encoded], context: StepContext, first: int
@@ -184,34 +131,37 @@ class Rollouts:
 
         Also returns, of each reward, the values that were computed while others were sampled.
         """
-        numbers = range(self.num_generations)
-        requests = []
-        for slot, item in enumerate(items, first):
-            seeds = tuple(derive(self.seed, self.name, context.step, slot, n) for n in numbers)
-            requests.append(Request(tuple(item.prompt), seeds, item.example.origin))
+        groups = [self._group(item, number, context) for number, item in enumerate(items, first)]
         rewards = {name: self.rewards[name] for name in self._computed(context)}
-        mine = self.ranks.share(range(len(requests)))
-        own: dict[int, list[Completion]] = {}
-
-        def rollouts(index: int, completions: Sequence[Completion]) -> list[Rollout]:
-            example, ids = items[index].example, requests[index].prompt_ids
-            return [Rollout(example, ids, c, first + index) for c in completions]
-
+        mine = self.ranks.share(range(len(groups)))
+        longest = self.sampling.max_new_tokens
+        asked = [(index, *one) for index in mine for one in groups[index].requests(longest)]
+        found: dict[int, dict[int, Completion]] = {index: {} for index in mine}
+        whole: dict[int, list[Completion]] = {}
         with EarlyValues(rewards) as values:
-            asked = [requests[index] for index in mine]
-            for place, completions in self.generator.generate(asked, self.sampling):
-                own[mine[place]] = completions
-                values.begin(mine[place], rollouts(mine[place], completions))
-            sampled = [
-                (own[index], early) for index, early in zip(mine, values.collect(), strict=True)
-            ]
-        groups = self.ranks.shared(self.ranks.gather(sampled, "sampling"))
+            requests = [request for _, request, _ in asked]
+            for number, completions in self.generator.generate(requests, self.sampling):
+                index, _, places = asked[number]
+                found[index].update(zip(places, completions, strict=True))
+                if len(found[index]) == self.num_generations:
+                    whole[index] = groups[index].completions(found.pop(index), self.chat)
+                    values.begin(index, groups[index].rollouts(whole[index]))
+            early = zip(mine, values.collect(), strict=True)
+            sampled = [(whole[index], own) for index, own in early]
+        parts = self.ranks.shared(self.ranks.gather(sampled, "sampling"))
         together = {name: Values() for name in rewards}
-        for _, early in groups:
-            for name, of_group in early.items():
+        for _, own in parts:
+            for name, of_group in own.items():
                 together[name].extend(of_group)
-        answers = enumerate(completions for completions, _ in groups)
-        return [one for index, group in answers for one in rollouts(index, group)], together
+        answered = zip(groups, parts, strict=True)
+        rollouts = [one for group, (own, _) in answered for one in group.rollouts(own)]
+        return with_given_logps(rollouts, self._read), together
+
+    def _read(self, rollouts: Sequence[Rollout]) -> list[list[float]]:
+        """Return the learner's log-probabilities of rollouts, as its weights are now."""
+        device, pad_id = self.policy.device, self.chat.tokenizer.pad_token_id or 0
+        sizes = self.sampling.temperature, self.micro_batch_tokens
+        return RolloutLogps(self.policy, device, pad_id, *sizes, self.ranks)(rollouts)
 
     def collate(
         self,

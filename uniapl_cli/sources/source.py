@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from uniapl_cli.chat import Chat
+from uniapl_cli.formulas import Formula
 from uniapl_cli.generation import Generator
 from uniapl_cli.options import Count, Options, key
 from uniapl_cli.ranks import ALONE, Ranks
@@ -68,6 +69,7 @@ class Parts:
     """What sources are made of. rewards: by name, those that the terms use. policy: who learns.
 
     elsewhere: whether the generator is not in this process. ranks: who share the work.
+    micro_batch_tokens: those of a forward pass, of a source that does not say.
     """
 
     chat: Chat
@@ -78,6 +80,7 @@ class Parts:
     policy: Any = None
     elsewhere: bool = False
     ranks: Ranks = ALONE
+    micro_batch_tokens: int = 1024
 
 
 class SourceOptions(Options):
@@ -92,6 +95,16 @@ class SourceOptions(Options):
         """The name of the stream that the items come from."""
         name: str = sources.entry(self).traits["stream"]
         return name
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The fields of an Example that the policy reads: its response, the rejected one."""
+        return tuple(sources.entry(self).traits.get("answers", ()))
+
+    @property
+    def formulas(self) -> Mapping[str, Formula]:
+        """The formulas over the schedules' names, by the key below the source that each is at."""
+        return {}
 
     def per_step(self) -> int | None:
         """Return how many items a step takes; None: as many as another source of its stream."""
@@ -116,6 +129,6 @@ class SourceOptions(Options):
 # Options classes. traits: batch: the class of Batch that it returns. stream: the name of its stream
 # ("demonstrations", "prompts" and "preferences" are files of the config's section `data`).
 # rewarded=True: it returns rollouts with rewards. answers: the fields of an Example that the policy
-# reads ("response", "rejected"). facts: the names of the drawn facts that its batches know. verb:
-# the command that uses it, if not `uniapl train`.
+# reads ("response", "rejected"), whatever the options. facts: the names of the drawn facts that its
+# batches know. verb: the command that uses it, if not `uniapl train`.
 sources: Registry[type[SourceOptions]] = Registry("source", base=SourceOptions)

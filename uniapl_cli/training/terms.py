@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, field_validator
+from pydantic import field_validator
 from torch import Tensor
 
-from uniapl_cli.formulas import Formula
+from uniapl_cli.formulas import Arithmetic, Formula
 from uniapl_cli.objectives import objectives, reductions
 from uniapl_cli.objectives.reductions import Reduction, token
 from uniapl_cli.options import MISSING, Options, key
@@ -23,14 +23,6 @@ from uniapl_cli.training.schedules import Schedule, Weight
 
 # What a term's sum of losses is divided by: what it counts, or all that its source has.
 Over = Literal["rows", "source"]
-
-
-def _as_text(number: Any) -> Any:
-    is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
-    return str(number) if is_number else number
-
-
-Arithmetic = Annotated[str, BeforeValidator(_as_text)]
 
 
 class TermOptions(Options):
@@ -52,13 +44,6 @@ class TermOptions(Options):
         None, "each token's loss is multiplied by this, held constant: (1 - p) ** 0.5"
     )
     over: Over = key("rows", "losses are divided by what the term counts, or by all of its source")
-
-    @field_validator("weight", "scale")
-    @classmethod
-    def _number(cls, text: str | None) -> str | None:
-        if text is not None:
-            Formula(text)
-        return text
 
     @field_validator("rows", "tokens")
     @classmethod
