@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import model_validator
 
+from uniapl_cli.data.encode import Answer
 from uniapl_cli.errors import DataError
 from uniapl_cli.formulas import Formula
 from uniapl_cli.objectives import corrections
@@ -66,7 +67,7 @@ class SampledOptions(SourceOptions):
         return [*["expert"] * (self.expert != "none"), *["prefix"] * (self.prefix is not None)]
 
     @property
-    def answers(self) -> tuple[str, ...]:
+    def answers(self) -> tuple[Answer, ...]:
         """The fields of an Example that the policy reads: the teacher's response, if it is used."""
         return ("response",) if self.guided else ()
 

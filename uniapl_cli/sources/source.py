@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from uniapl_cli.chat import Chat
+from uniapl_cli.data.encode import Answer
 from uniapl_cli.formulas import Formula
 from uniapl_cli.generation import Generator
 from uniapl_cli.options import Count, Options, key
@@ -97,7 +98,7 @@ class SourceOptions(Options):
         return name
 
     @property
-    def answers(self) -> tuple[str, ...]:
+    def answers(self) -> tuple[Answer, ...]:
         """The fields of an Example that the policy reads: its response, the rejected one."""
         return tuple(sources.entry(self).traits.get("answers", ()))
 
