@@ -6,6 +6,7 @@ from uniapl_cli.batches import ChoiceBatch, LabelledBatch, PairBatch
 from uniapl_cli.objectives import batch_type, objectives
 from uniapl_cli.ranks import ALONE
 from uniapl_cli.tensors import TokenBatch
+from uniapl_cli.training.beside import gauge_of
 
 VOCABULARY = 7
 
@@ -28,6 +29,15 @@ class Bigrams:
         tokens = batch.tokens
         logps = self.table.log_softmax(-1)[tokens[:, :-1], tokens[:, 1:]]
         return logps * batch.loss_mask
+
+    def forward_with(self, batch, readings):
+        rows = self.table.log_softmax(-1)[batch.tokens[:, :-1]]
+        values = {
+            reading: gauge_of(reading).value(rows.flatten(0, 1), slice(None))
+            for reading in readings
+        }
+        shape, mask = batch.loss_mask.shape, batch.loss_mask
+        return self.forward(batch), {r: v.reshape(shape) * mask for r, v in values.items()}
 
 
 def token_batch(lengths):
@@ -73,10 +83,30 @@ MAKERS = {
 
 def batch_of(name):
     """Return a batch of the kind that the objective of this name takes."""
-    return MAKERS[batch_type(objectives[name])]([1, 12, 3, 1, 7])
+    batch = MAKERS[batch_type(objectives[name])]([1, 12, 3, 1, 7])
+    rng = torch.Generator().manual_seed(2)
+    made = {
+        reading: torch.randn(batch.loss_mask.shape, dtype=torch.float64, generator=rng)
+        for reading in readings_of(name)
+    }
+    leaves = {
+        reading: (value * batch.loss_mask).requires_grad_() for reading, value in made.items()
+    }
+    return batch.with_readings(leaves) if leaves else batch
+
+
+def readings_of(name):
+    """Return what a pass has to give beside log-probabilities for the objective of this name."""
+    reads = objectives[name].traits.get("reads", ())
+    return reads(bound_options(name)) if callable(reads) else reads
 
 
 def bound(name, **options):
     """Return the objective of this name with whatever it cannot do without."""
+    return objectives.bind(bound_options(name, **options))
+
+
+def bound_options(name, **options):
+    """Return the options that `bound` binds."""
     reward = {"reward": "worth"} if "reward" in objectives[name].takes() else {}
-    return objectives.bind(objectives.options(name, **{**reward, **options}))
+    return objectives.options(name, **{**reward, **options})

@@ -1,6 +1,15 @@
 """Pure losses: log-probabilities (B, T) to losses (B, T); advantages, corrections, reductions."""
 
-from uniapl_cli.objectives import direct, experts, imitation, kl, preference, ranking, ratios
+from uniapl_cli.objectives import (
+    direct,
+    entropy,
+    experts,
+    imitation,
+    kl,
+    preference,
+    ranking,
+    ratios,
+)
 from uniapl_cli.objectives.advantages import advantages
 from uniapl_cli.objectives.corrections import corrections
 from uniapl_cli.objectives.objective import Objective, batch_type, objectives
@@ -12,6 +21,7 @@ __all__ = [
     "batch_type",
     "corrections",
     "direct",
+    "entropy",
     "experts",
     "imitation",
     "kl",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -31,13 +31,13 @@ def token_logps(
     logits exist at a time, and what `finish` makes of them. If that takes several chunks, or
     `finish` changes them, the backward pass recomputes them instead of keeping them.
     """
-    logits = _Logits(finish, temperature, uses_tf32(weight.device))
+    logits = Logits(finish, temperature, uses_tf32(weight.device))
     rows = max(1, budget // weight.shape[0])
     result: Tensor = _TokenLogps.apply(hidden, weight, bias, targets, logits, rows)
     return result
 
 
-class _Logits:
+class Logits:
     """How logits are made of hidden states, and slopes of the hidden states of theirs."""
 
     def __init__(
@@ -55,18 +55,19 @@ class _Logits:
         raw = multiply(hidden.to(weight.dtype), weight, self.tf32)
         raw = (raw if bias is None else raw.add_(bias)).float()
         if self.finish is None:
-            return self._cooled(raw), self._cooled, False
+            return self.cooled(raw), self.cooled, False
         with torch.enable_grad():
             finished = self.finish(raw.requires_grad_())
         if finished is raw:
-            return self._cooled(raw.detach()), self._cooled, False
+            return self.cooled(raw.detach()), self.cooled, False
 
         def back(slope: Tensor) -> Tensor:
-            return torch.autograd.grad(finished, raw, self._cooled(slope))[0]
+            return torch.autograd.grad(finished, raw, self.cooled(slope))[0]
 
         return finished.detach() / self.temperature, back, True
 
-    def _cooled(self, values: Tensor) -> Tensor:
+    def cooled(self, values: Tensor) -> Tensor:
+        """Return logits, or slopes of theirs, divided in place by the temperature."""
         return values if self.temperature == 1 else values.div_(self.temperature)
 
 
@@ -83,7 +84,7 @@ class _TokenLogps(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor | None,
         targets: Tensor,
-        logits: _Logits,
+        logits: Logits,
         rows: int,
     ) -> Tensor:
         """Return log-probabilities (N,). hidden: (N, D), weight: (V, D), bias: (V,)."""
@@ -107,13 +108,10 @@ class _TokenLogps(torch.autograd.Function):
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of hidden, weight and bias, from slopes (N,); others have none."""
         hidden, weight, bias, targets, tops, sums, kept = ctx.saved_tensors
-        wants, tf32 = ctx.needs_input_grad, ctx.logits.tf32
-        of_hidden = torch.empty_like(hidden) if wants[0] else None
-        of_weight = torch.zeros_like(weight) if wants[1] else None
-        of_bias = None
+        found = Gradients(hidden, weight, ctx.needs_input_grad[:3], ctx.logits.tf32)
         for start in range(0, max(1, len(hidden)), ctx.rows):
             here = slice(start, start + ctx.rows)
-            back = ctx.logits._cooled
+            back = ctx.logits.cooled
             if kept is None:
                 values, back, _ = ctx.logits(hidden[here], weight, bias)
                 values = values.sub_(tops[here]).exp_()
@@ -121,13 +119,28 @@ class _TokenLogps(torch.autograd.Function):
                 values = kept
             slope = slopes[here].unsqueeze(1)
             values.mul_(-slope / sums[here]).scatter_add_(1, targets[here].unsqueeze(1), slope)
-            values = back(values).to(weight.dtype)
-            if of_hidden is not None:
-                of_hidden[here] = multiply(values, weight.t(), tf32)
-            if of_weight is not None:
-                add_product(of_weight, values.t(), hidden[here].to(weight.dtype).t(), tf32)
-            if wants[2]:
-                total = values.sum(0)
-                of_bias = total if of_bias is None else of_bias.add_(total)
+            found.add(here, back(values))
             del values, back
-        return of_hidden, of_weight, of_bias, None, None, None
+        return found.of_hidden, found.of_weight, found.of_bias, None, None, None
+
+
+class Gradients:
+    """The gradients of hidden states (N, H), head (V, H) and bias (V,), chunk by chunk."""
+
+    def __init__(self, hidden: Tensor, weight: Tensor, wants: Sequence[bool], tf32: bool) -> None:
+        self.hidden, self.weight, self.wants, self.tf32 = hidden, weight, wants, tf32
+        self.of_hidden = torch.empty_like(hidden) if wants[0] else None
+        self.of_weight = torch.zeros_like(weight) if wants[1] else None
+        self.of_bias: Tensor | None = None
+
+    def add(self, here: slice, slopes: Tensor) -> None:
+        """Add what the slopes (R, V) of the raw logits of some tokens give."""
+        slopes = slopes.to(self.weight.dtype)
+        if self.of_hidden is not None:
+            self.of_hidden[here] = multiply(slopes, self.weight.t(), self.tf32)
+        if self.of_weight is not None:
+            hidden = self.hidden[here].to(self.weight.dtype)
+            add_product(self.of_weight, slopes.t(), hidden.t(), self.tf32)
+        if self.wants[2]:
+            total = slopes.sum(0)
+            self.of_bias = total if self.of_bias is None else self.of_bias.add_(total)

@@ -33,6 +33,7 @@ from uniapl_cli.training.adapter import (
     merged,
     save_adapter,
 )
+from uniapl_cli.training.beside import gauge_of
 from uniapl_cli.training.scorer import PairScorer, Scorer
 from uniapl_cli.training.weights import cast, gathered, with_head_apart
 
@@ -76,14 +77,18 @@ class Policy:
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere."""
-        logps: Tensor = self.net(batch.tokens, batch.loss_mask, batch.temperature)
-        return logps
+        return self.forward_with(batch, ())[0]
 
     def forward_with(
         self, batch: TokenBatch, readings: Sequence[Reading]
     ) -> tuple[Tensor, Mapping[Reading, Tensor]]:
-        """Return the log-probabilities, and what else is to be read of the masked tokens."""
-        raise NotImplementedError
+        """Return the log-probabilities, and what else is to be read of the masked tokens.
+
+        All are (B, T), 0 where the mask is False, and differentiable.
+        """
+        gauges = tuple(gauge_of(reading) for reading in readings)
+        logps, *values = self.net(batch.tokens, batch.loss_mask, batch.temperature, gauges)
+        return logps, dict(zip(readings, values, strict=True))
 
     def export(self, folder: Path, dtype: torch.dtype) -> None:
         """Write a folder that vLLM loads: `save_folder` with the head apart, not kept for good."""
@@ -113,10 +118,12 @@ class WithoutAdapter(Policy):
         vars(self).update(vars(policy))
 
     @torch.no_grad()
-    def forward(self, batch: TokenBatch) -> Tensor:
-        """Return (B, T) log-probabilities under the frozen weights, without gradients."""
+    def forward_with(
+        self, batch: TokenBatch, readings: Sequence[Reading]
+    ) -> tuple[Tensor, Mapping[Reading, Tensor]]:
+        """Return what the frozen weights give, without gradients."""
         with adapter_disabled(self.model):
-            return super().forward(batch)
+            return super().forward_with(batch, readings)
 
 
 class TrainablePolar(Trainable):

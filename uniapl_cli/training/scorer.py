@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.head import Head, backbone
 from uniapl_cli.precision import Precision, forward_pass
 from uniapl_cli.training.activations import outermost
+from uniapl_cli.training.beside import Gauge, token_values
 from uniapl_cli.training.logps import token_logps
 
 
@@ -22,16 +24,15 @@ class Chosen(nn.Module):
         super().__init__()
         self.head, self.linear = head, head.linear
 
-    def forward(self, hidden: Tensor, targets: Tensor, temperature: float) -> Tensor:
-        """Return (N,) log-probabilities. hidden: (N, H), targets: (N,)."""
-        return token_logps(
-            hidden,
-            self.head.weight,
-            targets,
-            bias=self.head.bias,
-            finish=self.head.finish,
-            temperature=temperature,
-        )
+    def forward(
+        self, hidden: Tensor, targets: Tensor, temperature: float, gauges: Sequence[Gauge] = ()
+    ) -> tuple[Tensor, ...]:
+        """Return (N,) log-probabilities, and (N,) of each gauge. hidden: (N, H), targets: (N,)."""
+        head = self.head
+        options: Any = {"bias": head.bias, "finish": head.finish, "temperature": temperature}
+        if gauges:
+            return token_values(hidden, head.weight, targets, gauges, **options)
+        return (token_logps(hidden, head.weight, targets, **options),)
 
 
 class Scorer(nn.Module):
@@ -56,17 +57,23 @@ class Scorer(nn.Module):
         """The parts that are called once a pass: what `Ranks.wrap` takes."""
         return [*units(self.model), self.chosen]
 
-    def forward(self, tokens: Tensor, loss_mask: Tensor, temperature: float) -> Tensor:
-        """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere.
+    def forward(
+        self,
+        tokens: Tensor,
+        loss_mask: Tensor,
+        temperature: float,
+        gauges: Sequence[Gauge] = (),
+    ) -> tuple[Tensor, ...]:
+        """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere, and of each gauge.
 
         tokens: (B, T+1), loss_mask: (B, T), of what follows. Only the masked tokens go through the
         vocabulary head, LOGIT_BUDGET logits at a time.
         """
         with forward_pass(self.precision, tokens.device):
             hidden = self.backbone(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
-            chosen = self.chosen(hidden[loss_mask], tokens[:, 1:][loss_mask], temperature)
-        logps = torch.zeros(loss_mask.shape, dtype=torch.float32, device=hidden.device)
-        return logps.masked_scatter(loss_mask, chosen)
+            found = self.chosen(hidden[loss_mask], tokens[:, 1:][loss_mask], temperature, gauges)
+        zeros = torch.zeros(loss_mask.shape, dtype=torch.float32, device=hidden.device)
+        return tuple(zeros.masked_scatter(loss_mask, values) for values in found)
 
 
 class PairScorer(nn.Module):
