@@ -302,7 +302,7 @@ def compared(new: Any, folder: Path) -> dict[str, Any]:
     from uniapl_cli.batches import PairBatch
     from uniapl_cli.discriminators.polar.polar import new_polar
     from uniapl_cli.tiny.assets import resolve
-    from uniapl_cli.training.policy import TrainablePolar
+    from uniapl_cli.training.polar import TrainablePolar
 
     polar = new_polar(resolve("tiny:base"), "<|reward|>", "<|score|>")
     torch.nn.init.constant_(polar.model.score.weight, 0.1)

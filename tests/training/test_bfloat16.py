@@ -18,7 +18,8 @@ from uniapl_cli.precision import resolve as resolve_precision
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.logps import token_logps
-from uniapl_cli.training.policy import Policy, TrainablePolar, load_policy
+from uniapl_cli.training.polar import TrainablePolar
+from uniapl_cli.training.policy import Policy, load_policy
 from uniapl_cli.training.terms import Term
 from uniapl_cli.types import Sampling
 

@@ -40,7 +40,7 @@ from uniapl_cli.sources.comparisons import (
     pair_accuracy,
 )
 from uniapl_cli.training.checkpoint import State
-from uniapl_cli.training.policy import TrainablePolar
+from uniapl_cli.training.polar import TrainablePolar
 from uniapl_cli.training.streams import Stream
 
 SOURCE = "comparisons"

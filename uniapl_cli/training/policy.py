@@ -1,4 +1,4 @@
-"""Trainable models: a policy's log-probabilities, a discriminator's scores."""
+"""Trainable models; a policy's log-probabilities, and its weights in folders."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from uniapl_cli.batches import PairBatch
-from uniapl_cli.discriminators.polar.polar import PolarModel
 from uniapl_cli.errors import ModelError
 from uniapl_cli.folders import replacing_folder
 from uniapl_cli.head import Head, check_causal
@@ -34,7 +32,7 @@ from uniapl_cli.training.adapter import (
     save_adapter,
 )
 from uniapl_cli.training.beside import gauge_of
-from uniapl_cli.training.scorer import PairScorer, Scorer
+from uniapl_cli.training.scorer import Scorer
 from uniapl_cli.training.weights import cast, gathered, with_head_apart
 
 
@@ -124,31 +122,6 @@ class WithoutAdapter(Policy):
         """Return what the frozen weights give, without gradients."""
         with adapter_disabled(self.model):
             return super().forward_with(batch, readings)
-
-
-class TrainablePolar(Trainable):
-    """A POLAR-format discriminator in training: PairBatch -> scores (B, 2)."""
-
-    def __init__(
-        self,
-        polar: PolarModel,
-        device: str,
-        precision: Precision = "auto",
-        *,
-        ranks: Ranks = ALONE,
-    ) -> None:
-        self.ranks = ranks
-        # Dropout is off, so a resumed run needs no random state to give the same weights.
-        self.model = polar.model.to(device).eval()
-        self.tokenizer = polar.tokenizer
-        self.device: torch.device = self.model.device
-        self.net = PairScorer(polar, precision)
-        ranks.wrap(self.net, self.net.units)
-
-    def forward(self, batch: PairBatch) -> Tensor:
-        """Return (B, 2) scores."""
-        scores: Tensor = self.net(batch)
-        return scores
 
 
 def load_model(
