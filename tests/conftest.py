@@ -193,7 +193,8 @@ def tiny_config(tiny_data: Mapping[str, Path], tmp_path: Path) -> Callable[..., 
             common += [f"polar.trajectories={files}", f"polar.heldout={files}"]
             method, file = str(METHODS / "polar.yaml"), EXPERIMENTS / "recipe" / "polar.yaml"
         else:
-            file, data = EXPERIMENTS / f"{method}.yaml", tiny_data["few"]
+            own, data = EXPERIMENTS / f"{method}.yaml", tiny_data["few"]
+            file = own if own.exists() else EXPERIMENTS / "world.yaml"
             common += [f"data.demonstrations={data}", f"data.prompts={data}", FRACTION]
             common += [f"data.preferences={tiny_data['pairs']}"]
         return load_config(file, [*common, *overrides], method)
