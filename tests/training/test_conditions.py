@@ -118,6 +118,18 @@ def test_a_scale_may_name_facts_of_rows_and_schedules(result):
     assert (by_row - parts).norm() < 1e-5 * parts.norm()
 
 
+def test_a_scale_that_is_infinite_where_nothing_counts_harms_nothing(result):
+    """GARL's amplification is the share of right rollouts to a power below 0: some shares are 0."""
+    gradient, means = result([term(rows="right_share > 0", scale="right_share ** -1")])
+    rows = [term(str(share), f"right_share == {share}", over="source") for share in (0.25, 1.0)]
+    count = sum(LENGTHS) / sum(
+        length for length, share in zip(LENGTHS, SHARE, strict=True) if share
+    )
+    parts = count * (4 * result([rows[0]])[0] + result([rows[1]])[0])
+    assert (gradient - parts).norm() < 1e-5 * parts.norm()
+    assert means["term"].value < float("inf")
+
+
 @pytest.mark.parametrize("size", [1, 3, 99])
 @pytest.mark.parametrize("over", ["rows", "source"])
 @pytest.mark.parametrize("reduction", ["token", "sequence", "constant"])

@@ -110,9 +110,10 @@ class Term:
         divisors, count = self.reduction(self._divided(batch, mask))
         losses, logged = result.per_token, result.statistics(mask)
         if self.scale is not None:
-            scale = self._scale(outputs.detach(), batch)
+            # Where a token does not count, its scale may be infinite, such as that of a share of 0.
+            scale = self._scale(outputs.detach(), batch).expand_as(mask).masked_fill(~mask, 0)
             losses = scale * losses
-            logged["scale"] = Mean.of(scale.expand_as(mask), mask)
+            logged["scale"] = Mean.of(scale, mask)
         if self.rows is not None or self.tokens is not None:
             base = batch.mask_for(self.reward)
             logged["counted"] = Mean.of(mask.float(), base)
