@@ -94,6 +94,7 @@ NAMES = {
     "rewards.<name>": "rewards.mine",
     "eval.draws.<name>": "eval.draws.greedy",
     "sources.<name>.correction.": "sources.rollouts.correction.",
+    "sources.<name>.prefix.law.": "sources.rollouts.prefix.law.",
 }
 
 
@@ -146,6 +147,9 @@ USES: dict[str, Settings] = {
     "generation": {**judged("length"), "model.path": "tiny:teacher"},
     "generation.sync": {"generation": {"kind": "vllm", "addresses": ["127.0.0.1:1"]}},
     "sources.rollouts.correction": judged("length"),
+    "sources.rollouts.prefix": {"sources.rollouts.prefix.rows": 2},
+    "sources.rollouts.prefix.law": judged("length"),
+    "sources.demonstration_rollouts.prefix": {"sources.demonstration_rollouts.prefix.rows": 1},
     "discriminator": judged("coef"),
     "sandbox": judged("verifier"),
     "rewards": judged("verifier"),
@@ -184,7 +188,7 @@ USES: dict[str, Settings] = {
 MANDATORY = {
     "value": 0.5, "peak": 1.0, "start": 1.0, "end": 0.5, "valley": 0.25, "warmup_steps": 2,
     "decay_steps": 4, "buffer": 4, "reward": "mine", "path": "tiny:polar", "engine": "sglang",
-    "addresses": ["127.0.0.1:1"],
+    "addresses": ["127.0.0.1:1"], "share": 0.5, "high": 0.75,
 }  # fmt: skip
 
 
@@ -248,10 +252,10 @@ def _above(key: str) -> Iterator[str]:
 
 def choosing(key: str, kind: str) -> Settings:
     """Settings that choose a kind at a key, with what else it takes to do so."""
-    section, _, last = key.partition(".")
-    required = {name: MANDATORY[name] for name in mandatory(key, kind)}
-    if section == "sources" and "." not in last:
+    section = key.partition(".")[0]
+    if section == "sources" and kind in sources:  # an option that the kind of source has
         return {} if kind == "comparisons" else _fitting(kind)
+    required = {name: MANDATORY[name] for name in mandatory(key, kind)}
     settings: dict[str, Any] = {key: {"kind": kind, **required}}
     if section == "rewards" and ".functions." in key:
         return judged(kind) | {"rewards.mine.functions": {kind: required}}

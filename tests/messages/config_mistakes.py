@@ -165,6 +165,14 @@ METHODS = {
     "mask beyond nothing": (
         "grpo 'sources.rollouts.correction={kind: token, cap: null, mask: true}'"
     ),
+    "expert that neither joins nor stays apart": "grpo sources.rollouts.expert=yes",
+    "more beginnings than rollouts": "grpo sources.rollouts.prefix.rows=9",
+    "law of beginnings": "grpo sources.rollouts.prefix.law=normal",
+    "beginnings' schedule": "grpo 'sources.rollouts.prefix.law={kind: fixed, share: hint}'",
+    "beginnings' fact": "grpo 'sources.rollouts.prefix.law={kind: fixed, share: right_share}'",
+    "beginnings' division": (
+        "grpo schedules.beta_kl=0 'sources.rollouts.prefix.law={kind: fixed, share: 1/beta_kl}'"
+    ),
     "one rollout a prompt": "grpo sources.rollouts.num_generations=1",
     "greedy rollouts": "grpo sampling.temperature=0",
     "rollouts of a few tokens": "grpo sampling.top_k=5",

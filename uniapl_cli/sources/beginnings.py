@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import PositiveInt
-
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.formulas import Arithmetic, Formula
 from uniapl_cli.options import Count, Options, key
@@ -34,7 +32,7 @@ def uniform(
 
 @prefix_laws.register("binomial")
 def binomial(
-    tokens: int, rng: random.Random, *, value: Value, slices: PositiveInt = 5, share: Arithmetic
+    tokens: int, rng: random.Random, *, value: Value, slices: Count = 5, share: Arithmetic
 ) -> float:
     """So many of `slices` equal parts as are drawn, each with probability `share`: UFT's.
 
