@@ -12,10 +12,12 @@ from uniapl_cli.registry import Registry
 
 # What a fact is made of depends on its trait `when`:
 # drawn: (rollouts, judged: RolloutRewards | None, loss_mask) -> (B,) or (B, T), by the source.
-# start: known once a step, of the learner before its first update.
+# start: (micro-batches, gather) -> a (B, T) each, known once a step, of the learner before its
+# first update; gather returns what all ranks give.
 # pass: (logps (B, T), batch) -> (B, T), of the learner as it is; for a scale only.
 # traits: level: row or token. kind: truth or number. judged=True where the reward that decides what
-# is right must be computed. reads: the Readings that a fact of a pass is made of.
+# is right must be computed. reads: the Readings that a fact of a pass or of a start is made of.
+# needs: the drawn facts that it is made of, where the source has them.
 facts: Registry[Callable[..., Tensor]] = Registry("fact")
 
 

@@ -80,6 +80,10 @@ class Batch(ABC):
         """Return the batch with what a pass gave beside log-probabilities."""
         raise TypeError(f"a {type(self).__name__} has no readings of tokens")
 
+    def with_known(self, known: Mapping[str, Tensor]) -> Self:
+        """Return the batch with more facts of its rows or tokens."""
+        raise TypeError(f"a {type(self).__name__} knows no facts")
+
     def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> Self:
         """Return the batch with the frozen reference's log-probabilities.
 
@@ -194,6 +198,10 @@ class TokenBatch(Batch):
     def with_readings(self, readings: Mapping[Reading, Tensor]) -> TokenBatch:
         """Return the batch with what a pass gave beside log-probabilities."""
         return replace(self, readings=readings)
+
+    def with_known(self, known: Mapping[str, Tensor]) -> TokenBatch:
+        """Return the batch with more facts of its rows or tokens."""
+        return replace(self, known={**self.known, **known})
 
     def with_reference(self, read: Callable[[TokenBatch], Tensor]) -> TokenBatch:
         """Return the batch with the reference's log-probabilities."""

@@ -95,8 +95,9 @@ def readings(options: TermOptions) -> list[Reading]:
     """Return what a pass has to give beside log-probabilities for a term."""
     reads = objectives.entry(options.objective).traits.get("reads", ())
     own = reads(options.objective) if callable(reads) else reads
-    names = {name for one in options.conditions.values() for name in one.names if name in facts}
-    return [*dict.fromkeys([*own, *(r for n in names for r in facts[n].traits.get("reads", ()))])]
+    named = {name for one in options.conditions.values() for name in one.names if name in facts}
+    live = sorted(name for name in named if facts[name].traits["when"] == "pass")
+    return [*dict.fromkeys([*own, *(r for n in live for r in facts[n].traits.get("reads", ()))])]
 
 
 def uncertain(config: Config, steps: int) -> list[str]:

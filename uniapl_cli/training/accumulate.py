@@ -17,6 +17,7 @@ from uniapl_cli.tensors import Batch
 from uniapl_cli.training.dealing import dealt
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.retry import MicroBatches, passing, tried_twice
+from uniapl_cli.training.starting import start_facts, start_readings, with_facts
 from uniapl_cli.training.summing import GradientSum
 from uniapl_cli.training.terms import Term
 
@@ -50,10 +51,14 @@ def prepare(
             reads["reference's forward pass"] = _with_reference(reference)
         if updates > 1 and any(term.corrects for term in own):
             reads["forward pass before the updates"] = _with_start(trainable)
+        names = start_facts({name for term in own for name in term.facts})
+        if names:
+            reads["forward pass of the step's start"] = _with_readings(trainable, names)
         for phase, read in reads.items():
             read_all = partial(_read, phase, source, read)
             micros, _ = tried_twice(read_all, {source: micros}, trainable, undo=lambda: None)
-        prepared[source] = micros
+        gather = partial(trainable.ranks.gather, doing="the facts of the step's start")
+        prepared[source] = with_facts(micros, names, gather) if names else micros
     return prepared
 
 
@@ -63,6 +68,13 @@ def _with_reference(reference: Reference) -> Callable[[Batch], Batch]:
 
 def _with_start(trainable: Trainable) -> Callable[[Batch], Batch]:
     return lambda micro: micro.with_start(trainable.forward)
+
+
+def _with_readings(trainable: Trainable, names: Sequence[str]) -> Callable[[Batch], Batch]:
+    readings = start_readings(names)
+    return lambda micro: micro.with_readings(
+        trainable.forward_with(micro.model_input(), readings)[1]
+    )
 
 
 def _read(

@@ -18,6 +18,7 @@ from uniapl_cli.readings import Reading
 from uniapl_cli.registry import Choice
 from uniapl_cli.statistic import Mean, Statistic
 from uniapl_cli.tensors import Batch, TokenLoss
+from uniapl_cli.training import starting as starting
 from uniapl_cli.training.live import facts
 from uniapl_cli.training.schedules import Schedule, Weight
 
@@ -85,9 +86,10 @@ class Term:
 
     @property
     def facts(self) -> set[str]:
-        """The names of the facts that it needs."""
+        """The names of the facts that it needs, and of those that they are made of."""
         formulas = (self.rows, self.tokens, self.scale)
-        return {name for one in formulas if one for name in one.names if name in facts}
+        own = {name for one in formulas if one for name in one.names if name in facts}
+        return own.union(*(facts[name].traits.get("needs", ()) for name in own))
 
     def mask(self, batch: Batch) -> Tensor:
         """Return the tokens that it counts, (B, T) bool."""
