@@ -76,8 +76,9 @@ def test_a_file_of_several_methods_goes_under_each():
 
 
 def test_each_packaged_method_reads_as_its_equation():
-    for path in packaged().values():
-        assert path.read_text("utf-8").startswith("# g = ")
+    for name, path in packaged().items():
+        assert path.read_text("utf-8").startswith("about:\n  equation: g = ")
+        assert load_config(None, [], name).about.equation.isascii()
 
 
 # The lines `NAME METHOD FILE FORMER` of the scripts that make rows, by scale.

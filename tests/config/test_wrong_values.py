@@ -88,6 +88,7 @@ WRITTEN = [
 ]  # fmt: skip
 # Those that name no file; what else they may be is checked at load, or by the model's loader.
 WORDS = [
+    "about.equation", "about.paper", "about.code", "about.settings", "about.note",
     "method", "run.device", "model.revision", "model.attention", "model.adapter.targets",
     "teacher.revision", "teacher.attention", "teacher.server.url", "teacher.server.model",
     "teacher.server.api_key_env", "chat.system", "chat.date", "discriminator.revision",

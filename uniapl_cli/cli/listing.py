@@ -10,31 +10,25 @@ from uniapl_cli.cli.options import AsJson, Debug, Plugins
 from uniapl_cli.cli.session import print_result, session
 
 Kind = Annotated[
-    str | None, typer.Argument(help="objectives, verifiers, rewards ...; all without it.")
+    str | None, typer.Argument(help="methods, objectives, verifiers ...; all without it.")
 ]
 
 
 def listing(
     kind: Kind = None, json: AsJson = False, plugin: Plugins = None, debug: Debug = False
 ) -> None:
-    """List what a config may name: objectives, rewards, advantages, verifiers ...
+    """List what a config may name: methods, objectives, rewards, advantages, verifiers ...
 
-    Example: uniapl list objectives
+    Example: uniapl list methods
     """
     with session(debug, plugin):
-        from uniapl_cli.commands.listing import catalogue
+        from uniapl_cli.commands.listing import catalogue, columns
         from uniapl_cli.runs.console import table
 
         kinds = catalogue(kind)
-        rows = [
-            [kind, item["name"], item["takes"], item["does"]]
-            for kind, items in kinds.items()
-            for item in items
-        ]
+        head, rows = columns(kinds)
 
         def human(_: Any) -> Any:
-            return table(
-                "What a config may name", ["kind", "name", "takes", "does"], rows, figures=False
-            )
+            return table("What a config may name", head, rows, figures=False)
 
         print_result(kinds, json, human)

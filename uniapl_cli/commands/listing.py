@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from uniapl_cli.commands.list_methods import asked, methods
 from uniapl_cli.data.layouts import layouts
 from uniapl_cli.discriminators import discriminators
 from uniapl_cli.discriminators.remote import engines
@@ -50,18 +51,50 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
 }
 
 
-def catalogue(kind: str | None = None) -> dict[str, list[dict[str, str]]]:
-    """Return the name, options and first docstring line of each entry, by kind."""
-    if kind is not None and kind not in REGISTRIES:
-        raise unknown("kind", kind, REGISTRIES)
-    chosen = REGISTRIES if kind is None else {kind: REGISTRIES[kind]}
-    return {
-        plural: [
-            {"name": name, "takes": takes(entry), "does": does(entry)}
-            for name, entry in ((name, registry[name]) for name in registry)
+METHODS = "methods"
+
+
+def catalogue(kind: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return the name, options and first docstring line of each entry, by kind.
+
+    Of a method: its equation, where it is from, and what it needs.
+    """
+    kinds = [METHODS, *REGISTRIES]
+    if kind is not None and kind not in kinds:
+        raise unknown("kind", kind, kinds)
+    return {name: listed(name) for name in (kinds if kind is None else [kind])}
+
+
+def listed(kind: str) -> list[dict[str, Any]]:
+    """Return the entries of a kind."""
+    if kind == METHODS:
+        return methods()
+    registry = REGISTRIES[kind]
+    entries = [registry[name] for name in registry]
+    return [{"name": e.name, "takes": takes(e), "does": does(e)} for e in entries]
+
+
+def columns(kinds: Mapping[str, list[dict[str, Any]]]) -> tuple[list[str], list[list[str]]]:
+    """Return the head and the rows of a table of what `catalogue` returned."""
+    if list(kinds) == [METHODS]:
+        return ["method", "equation", "paper", "code", "needs"], [
+            [
+                f"{own['name']} (experimental)" if own["experimental"] else own["name"],
+                *(own[part] or "" for part in ("equation", "paper", "code")),
+                asked(own),
+            ]
+            for own in kinds[METHODS]
         ]
-        for plural, registry in chosen.items()
-    }
+    return ["kind", "name", "takes", "does"], [
+        [kind, own["name"], *brief(kind, own)] for kind, items in kinds.items() for own in items
+    ]
+
+
+def brief(kind: str, own: Mapping[str, Any]) -> list[str]:
+    """Return what an entry takes, or needs, and what it does."""
+    if kind == METHODS:
+        return [asked(own), own["equation"] or ""]
+    return [own["takes"], own["does"]]
 
 
 def does(entry: Entry[Any]) -> str:

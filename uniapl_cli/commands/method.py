@@ -65,9 +65,9 @@ def term(name: str, options: TermOptions, config: Config) -> Term:
     rewarded = kind.traits.get("rewarded")
     longest = config.sampling.max_new_tokens if rewarded else config.data.max_response_tokens
     traits = objectives.entry(options.objective).traits
-    level = getattr(options.objective, "importance_sampling_level", traits.get("level"))
+    level = getattr(options.objective, "importance_sampling_level", "token")
     reduction = reductions.entry(options.reduction).name
-    if level == "sequence" and reduction != "sequence":
+    if (level == "sequence" or traits.get("whole")) and reduction != "sequence":
         log.warning(
             "terms.%s.reduction: '%s' weighs a response by its length, and all its tokens have one "
             "ratio; GSPO and GMPO take sequence",

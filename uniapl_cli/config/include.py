@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from uniapl_cli.config.document import Document, compose
+from uniapl_cli.config.methods import part_file
 from uniapl_cli.errors import ConfigError, nearest
 from uniapl_cli.tiny.assets import resolve_experiment
 
 INCLUDE = "include"
+# A name that is neither a path nor that of a file with an ending.
+BARE = re.compile(r"[\w-]+")
 
 
 def read(paths: Iterable[Path]) -> list[Document]:
@@ -20,7 +24,7 @@ def read(paths: Iterable[Path]) -> list[Document]:
 
     Includes come before the file that names them, left to right, depth first. A file that is
     reached twice counts once, where it is reached first: what was merged on top of it stays on top.
-    `tiny:NAME` is an experiment that ships with the package.
+    `tiny:NAME` is an experiment that ships with the package, and a bare NAME a part of methods.
     """
     documents: dict[Path, Document] = {}
     for path in paths:
@@ -50,7 +54,7 @@ def _visit(path: Path, chain: tuple[Path, ...], documents: dict[Path, Document])
 def _target(name: str, includer: Path, where: str) -> Path:
     """Return the file that an include names: relative to the includer, or one that ships."""
     try:
-        shipped = resolve_experiment(name)
+        shipped = str(part_file(name)) if BARE.fullmatch(name) else resolve_experiment(name)
     except ConfigError as error:
         raise error.at(where, INCLUDE) from None
     return Path(os.path.normpath(includer.parent / shipped))
@@ -75,7 +79,8 @@ def _names(node: Node, document: Document) -> Iterator[tuple[str, Node]]:
     for item in node.value if isinstance(node, SequenceNode) else [node]:
         if not isinstance(item, ScalarNode) or not item.tag.endswith(":str"):
             raise ConfigError(
-                "'include' must be a path or a list of paths, relative to this file",
+                "'include' must be a path or a list of paths, relative to this file, or of names "
+                "of parts, such as anchor",
                 where=document.where(item),
                 key=INCLUDE,
             )

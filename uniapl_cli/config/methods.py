@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from uniapl_cli.errors import UniAPLError, unknown
+from uniapl_cli.errors import ConfigError, UniAPLError, unknown
 
 METHODS = Path(__file__).parent.parent / "methods"
+PARTS = METHODS / "parts"
 POLAR = "polar"  # the method of `uniapl pretrain-polar`
 
 
@@ -25,6 +26,16 @@ def method_file(method: str) -> Path:
         error.advice += ", or the path of a method's YAML file"
         raise error
     return known[method]
+
+
+def part_file(name: str) -> Path:
+    """Return the YAML of a packaged part of methods. Raises ConfigError."""
+    known = {path.stem: path for path in PARTS.glob("*.yaml")}
+    if name not in known:
+        error = unknown("part of methods", name, known, ConfigError)
+        error.advice += f", or a path: ./{name}, {name}.yaml"
+        raise error
+    return known[name]
 
 
 def polar_method() -> str:

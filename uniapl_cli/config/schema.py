@@ -95,6 +95,25 @@ class Polar(Options):
     tail: str = key("<|score|>", "last token, where the score is read")
 
 
+class About(Options):
+    """What a method's file says of itself. It decides nothing."""
+
+    equation: str | None = key(
+        None, "the gradient, in the names of the terms: g = SFT + lambda ADV", may_change=True
+    )
+    paper: str | None = key(None, "where it was published, with its arXiv number", may_change=True)
+    code: str | None = key(None, "the authors' own, with its commit", may_change=True)
+    settings: str | None = key(
+        None, "model, batch and optimiser of the published figures", may_change=True
+    )
+    note: str | None = key(
+        None, "where code and paper differ, and which of them this is", may_change=True
+    )
+    experimental: bool = key(
+        False, "whether constants or formulas of it are uncertain", may_change=True
+    )
+
+
 class Config(Root):
     """One experiment. All verbs read the same file; each takes the sections it needs."""
 
@@ -104,6 +123,7 @@ class Config(Root):
         "sampling, training and scoring compute in it; auto is bfloat16 on CUDA, else float32",
     )
     method: str | None = key(None, "set by `uniapl train METHOD`; ${method} names it in paths")
+    about: About = section(About, "what a method's file says of itself; it decides nothing")
     run: Run = section(Run, "where and how often")
     model: Policy = section(Policy, "the policy that training starts from")
     teacher: Teacher = section(Teacher, "the model that teacher-gen asks")

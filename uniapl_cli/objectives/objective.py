@@ -13,7 +13,7 @@ from uniapl_cli.tensors import Batch, TokenLoss
 Objective = Callable[..., TokenLoss]
 
 # traits: reference=True where the batch must carry ref_logps. corrects=True: it weighs its losses
-# by the batch's correction.
+# by the batch's correction. whole=True: all tokens of a response have one loss.
 objectives: Registry[Callable[..., Any]] = Registry("objective")
 
 

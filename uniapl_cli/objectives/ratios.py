@@ -36,7 +36,7 @@ def cispo(
     return by.loss(gain, {"clipped_weight": (weight != ratio).float()})
 
 
-@objectives.register("gmpo", corrects=True, level="sequence")
+@objectives.register("gmpo", corrects=True, whole=True)
 def gmpo(
     logps: Tensor,
     batch: TokenBatch,

@@ -1,0 +1,50 @@
+import json
+
+import pytest
+
+from uniapl_cli.commands.list_methods import asked, described, methods
+from uniapl_cli.commands.listing import catalogue, columns
+from uniapl_cli.config.methods import packaged
+
+NEEDS = {
+    "sft": "data.demonstrations (response)",
+    "grpo": "data.prompts (constraints); frozen start",
+    "asft": "data.demonstrations (response); discriminator",
+    "unified": (
+        "data.demonstrations (response); data.prompts (constraints, response); discriminator; "
+        "frozen start"
+    ),
+    "dpo": "data.preferences (rejected, response); frozen start",
+}
+
+
+@pytest.mark.parametrize("method", NEEDS)
+def test_what_a_method_needs_follows_from_its_terms(method):
+    assert asked(described(method)) == NEEDS[method]
+
+
+def test_a_term_that_is_off_needs_nothing():
+    """CHORD's anchor waits for schedules.lambda_adv."""
+    assert "discriminator" not in asked(described("chord"))
+    assert "discriminator" in asked(described("achord"))
+
+
+def test_each_method_is_listed_with_its_equation():
+    found = methods()
+    assert [own["name"] for own in found] == list(packaged())
+    assert all(own["equation"].startswith("g = ") for own in found)
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_table_has_a_row_a_method_and_the_whole_list_has_them_too():
+    head, rows = columns(catalogue("methods"))
+    assert head == ["method", "equation", "paper", "code", "needs"]
+    assert ["sft", "g = SFT"] in [row[:2] for row in rows]
+    head, rows = columns(catalogue())
+    assert ["methods", "sft", NEEDS["sft"], "g = SFT"] in rows
+    assert {len(row) for row in rows} == {len(head)}
+
+
+def test_an_uncertain_method_says_so():
+    own = {**described("sft"), "experimental": True}
+    assert columns({"methods": [own]})[1][0][0] == "sft (experimental)"

@@ -1,0 +1,53 @@
+"""The packaged methods: what each is, and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from uniapl_cli.commands.method import plan
+from uniapl_cli.commands.rewarding import rewards_of
+from uniapl_cli.config.experiment import load_config
+from uniapl_cli.config.methods import packaged
+from uniapl_cli.rewards.reward import needs
+
+# As the files call what a reward's functions need of a row.
+COLUMNS = {"teacher": "response", "reference": "reference", "constraints": "constraints"}
+MODELS = {"discriminator": "discriminator", "policy": "frozen start"}
+# Longer than any schedule of a packaged method.
+STEPS = 100_000
+
+
+def methods() -> list[dict[str, Any]]:
+    """Return of each packaged method its section `about`, and what it needs.
+
+    needs: columns by the data file that must have them. models: those beside the policy.
+    """
+    return [described(name) for name in packaged()]
+
+
+def described(name: str) -> dict[str, Any]:
+    """Return what a packaged method is and needs, as its terms say."""
+    settings = [f"training.steps={STEPS}", "discriminator.path=tiny:polar"]
+    config = load_config(None, settings, name)
+    columns: dict[str, set[str]] = {}
+    models: set[str] = set()
+    for term in plan(config).ever_active:
+        rewards = [config.rewards[reward] for reward in rewards_of(config, term)]
+        wanted = {need for reward in rewards for need in needs(reward)}
+        source = config.source(term.source)
+        own = {COLUMNS[need] for need in wanted if need in COLUMNS}
+        columns.setdefault(f"data.{source.stream}", set()).update(own, source.answers)
+        models |= {MODELS[need] for need in wanted if need in MODELS}
+        models |= {MODELS["policy"]} if term.needs_reference else set()
+    files = {file: sorted(columns[file]) for file in sorted(columns)}
+    return {"name": name, **config.about.model_dump(), "needs": files, "models": sorted(models)}
+
+
+def asked(method: Mapping[str, Any]) -> str:
+    """Write what a method needs in one line: `data.prompts (constraints); discriminator`."""
+    files = [
+        f"{file} ({', '.join(columns)})" if columns else file
+        for file, columns in method["needs"].items()
+    ]
+    return "; ".join([*files, *method["models"]])
