@@ -91,6 +91,8 @@ style: $(INSTALLED)  ## mend what the linter and the formatter can; rewrite what
 	ruff check --fix
 	ruff format
 	uniapl config keys --markdown >docs/configuration.md
+	uniapl list methods --markdown >docs/every-method.md
+	python tests/methods/scripted.py --write
 	python tests/messages/cases.py --write
 	python tests/data/inspected.py --write
 

@@ -16,9 +16,9 @@ from uniapl_cli.commands.listing import catalogue
 from uniapl_cli.config.keys import describe
 from uniapl_cli.config.schema import Config
 
-GENERATED = "configuration.md"
+GENERATED = ("configuration.md", "every-method.md")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"]
-PAGES += [path for path in sorted((ROOT / "docs").glob("*.md")) if path.name != GENERATED]
+PAGES += [path for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in GENERATED]
 PAGES += sorted((ROOT / "benchmarks").rglob("README.md"))
 # The changelog names keys that are gone, in its table of old and new ones.
 CURRENT = [path for path in PAGES if path.name != "CHANGELOG.md"]

@@ -1,8 +1,11 @@
+"""The packaged methods as they are listed: what each is, and what it needs."""
+
 import json
 
 import pytest
+from command_lines import ROOT
 
-from uniapl_cli.commands.list_methods import asked, described, methods
+from uniapl_cli.commands.list_methods import asked, described, methods, page
 from uniapl_cli.commands.listing import catalogue, columns
 from uniapl_cli.config.methods import packaged
 
@@ -48,3 +51,8 @@ def test_the_table_has_a_row_a_method_and_the_whole_list_has_them_too():
 def test_an_uncertain_method_says_so():
     own = {**described("sft"), "experimental": True}
     assert columns({"methods": [own]})[1][0][0] == "sft (experimental)"
+
+
+def test_the_page_of_every_method_is_fresh():
+    written = (ROOT / "docs" / "every-method.md").read_text("utf-8")
+    assert written == page(), "make style rewrites it"

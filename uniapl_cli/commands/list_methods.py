@@ -8,12 +8,18 @@ from typing import Any
 from uniapl_cli.commands.method import plan
 from uniapl_cli.commands.rewarding import rewards_of
 from uniapl_cli.config.experiment import load_config
-from uniapl_cli.config.methods import packaged
+from uniapl_cli.config.methods import method_file, packaged
 from uniapl_cli.rewards.reward import needs
 
 # As the files call what a reward's functions need of a row.
 COLUMNS = {"teacher": "response", "reference": "reference", "constraints": "constraints"}
 MODELS = {"discriminator": "discriminator", "policy": "frozen start"}
+HEAD = """# Every method
+
+Made from the methods' files by `make style`; `uniapl list methods` prints a table of the same.
+[Methods that mix](mixing.md) says what terms are made of. An experiment's file lies on top of a
+method's, so what is set there, such as `sources.rollouts.num_generations`, is what is used.
+"""
 # Longer than any schedule of a packaged method.
 STEPS = 100_000
 
@@ -51,3 +57,29 @@ def asked(method: Mapping[str, Any]) -> str:
         for file, columns in method["needs"].items()
     ]
     return "; ".join([*files, *method["models"]])
+
+
+def page() -> str:
+    """Return every packaged method as a page of the documentation."""
+    return HEAD + "".join(map(entry, methods()))
+
+
+def entry(method: Mapping[str, Any]) -> str:
+    """Return a method's part of the page: what it says of itself, what it needs, its file."""
+    told = {"paper": "Paper", "code": "Code", "settings": "Settings of its figures", "note": "Note"}
+    lines = [f"{told[part]}: {method[part]}" for part in told if method[part]]
+    lines.append(f"Needs: {asked(method)}")
+    if method["experimental"]:
+        lines.insert(0, "**Experimental**: some of its constants or formulas are uncertain.")
+    listed = "".join(f"- {line}\n" for line in lines)
+    file = without_about(method_file(method["name"]).read_text("utf-8"))
+    title = f"\n## {method['name']}\n\n    {method['equation']}\n"
+    return f"{title}\n{listed}\n```yaml\n{file}```\n"
+
+
+def without_about(text: str) -> str:
+    """Return a method's file without its section `about`."""
+    lines = text.splitlines(keepends=True)
+    start = next((n for n, line in enumerate(lines) if line.startswith("about:")), len(lines))
+    inside = (n for n in range(start + 1, len(lines)) if not lines[n].startswith((" ", "\n")))
+    return "".join([*lines[:start], *lines[next(inside, len(lines)) :]])
