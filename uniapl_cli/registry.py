@@ -50,13 +50,18 @@ class Registry(Generic[T]):
     """The definitions of one kind of thing, by name.
 
     `base` holds the options that all of them have. `supplied` names parameters that the program
-    fills in, and a config cannot.
+    fills in, and a config cannot. `includes`: another one, whose definitions are here too.
     """
 
     def __init__(
-        self, kind: str, *, base: type[Options] = Options, supplied: tuple[str, ...] = ()
+        self,
+        kind: str,
+        *,
+        base: type[Options] = Options,
+        supplied: tuple[str, ...] = (),
+        includes: Registry[Any] | None = None,
     ) -> None:
-        self.kind, self.base, self.supplied = kind, base, supplied
+        self.kind, self.base, self.supplied, self.includes = kind, base, supplied, includes
         self._entries: dict[str, Entry[T]] = {}
         self._in_schema = False
 
@@ -69,8 +74,8 @@ class Registry(Generic[T]):
 
         def decorate(definition: D) -> D:
             """Register the definition and return it."""
-            if name in self._entries:
-                other = self._entries[name].definition
+            if name in self:
+                other = self[name].definition
                 raise ValueError(
                     f"{self.kind} '{name}' is registered already, by {_full_name(other)}: choose "
                     "another name"
@@ -104,18 +109,22 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> Entry[T]:
         """Return the entry; an unknown name raises UniAPLError with the nearest known one."""
-        if name not in self._entries:
-            raise unknown(self.kind, name, self._entries)
-        return self._entries[name]
+        if name not in self:
+            raise unknown(self.kind, name, self)
+        return self._all()[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return name in self._all()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._entries))
+        return iter(sorted(self._all()))
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._all())
+
+    def _all(self) -> Mapping[str, Entry[T]]:
+        included: Mapping[str, Entry[T]] = {} if self.includes is None else self.includes._all()
+        return {**included, **self._entries} if included else self._entries
 
     def entry(self, options: Options) -> Entry[T]:
         """Return the entry whose options these are."""

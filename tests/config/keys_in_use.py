@@ -154,6 +154,8 @@ USES: dict[str, Settings] = {
     "sandbox": judged("verifier"),
     "rewards": judged("verifier"),
     "schedules": {"schedules.alpha": 1.0, "terms.imitation.weight": "alpha"},
+    "schedules.alpha.after": {"schedules.alpha.steps": 5},
+    "optim.lr.after": {"optim.lr.steps": 5},
     "terms": {**judged("verifier"), "schedules.alpha": 1.0, "terms.imitation.weight": "alpha"},
     "teach.keep_answers": {"teach.prompts": "bare.jsonl"},
     "teacher.server": {"teacher.server.url": "http://127.0.0.1:1/v1"},
@@ -187,7 +189,9 @@ USES: dict[str, Settings] = {
 # What a kind must be told, wherever it is chosen.
 MANDATORY = {
     "value": 0.5, "peak": 1.0, "start": 1.0, "end": 0.5, "valley": 0.25, "warmup_steps": 2,
-    "decay_steps": 4, "buffer": 4, "reward": "mine", "path": "tiny:polar", "engine": "sglang",
+    "decay_steps": 4, "buffer": 4, "values": [1.0, 0.5], "at": [5.0], "p": "0.5", "target": 2.0,
+    "measure": "loss", "imitation": "loss", "reinforcement": "grad_norm", "disagreement": "lr",
+    "reward": "mine", "path": "tiny:polar", "engine": "sglang",
     "addresses": ["127.0.0.1:1"], "share": 0.5, "high": 0.75,
 }  # fmt: skip
 

@@ -95,6 +95,8 @@ WORDS = [
     "discriminator.attention", "discriminator.model", "discriminator.api_key_env",
     "discriminator.addresses", "terms.mine.source", "terms.mine.objective.reward",
     "terms.mine.weight", "terms.mine.rows", "terms.mine.tokens", "terms.mine.scale",
+    *(f"schedules.alpha.{n}" for n in ("p", "measure", "imitation", "reinforcement")),
+    "schedules.alpha.disagreement",
     "sources.rollouts.judged_by", "sources.demonstration_rollouts.judged_by",
     "eval.name", "eval.revision", "score.prompt", "score.reference", "score.output",
     "score.prefix", "data.layout", "data.layouts.demonstrations", "data.layouts.prompts",

@@ -19,7 +19,8 @@ from uniapl_cli.training import plain
 from uniapl_cli.training.accumulate import gradient_norm
 from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.loop import Settings, next_batches, train
-from uniapl_cli.training.schedules import make_schedule, schedules
+from uniapl_cli.training.schedules import schedules
+from uniapl_cli.training.scheduling import make_schedule
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan, Term
 

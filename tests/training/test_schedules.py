@@ -7,14 +7,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.formulas import Formula
-from uniapl_cli.training.schedules import (
+from uniapl_cli.training.schedules import AnyScheduleOptions, all_schedules, schedules
+from uniapl_cli.training.scheduling import (
     EVERY,
-    ScheduleOptions,
     depends_on_steps,
     known_corners,
     make_schedule,
-    schedules,
     telling_steps,
+    unforeseen,
 )
 
 STEPS = [0, 1, 20, 50, 100, 199, 200, 300, 400, 599, 600]
@@ -36,7 +36,7 @@ def schedule(options, steps=10):
 
 
 def schedule_options(options):
-    return TypeAdapter(ScheduleOptions).validate_python(options)
+    return TypeAdapter(AnyScheduleOptions).validate_python(options)
 
 
 @pytest.mark.parametrize(("options", "golden"), list(GOLDEN_MU.items()))
@@ -74,11 +74,46 @@ def test_a_cosine_rises_in_a_line_and_falls_along_half_a_wave():
     assert all(value_at(step) > value_at(step + 1) for step in range(4, 12))
 
 
-@pytest.mark.parametrize("name", list(schedules))
+UFT = {"kind": "cosine", "peak": 0.95, "end": 0.05, "steps": 300, "after": 0.0}
+# Its values at 0, 75, 150, 225, 300 and 301, from the formula of the authors' code.
+UFT_HINT = [0.95, 0.818198051534, 0.5, 0.181801948466, 0.05, 0.0]
+
+
+@pytest.mark.parametrize("length", [100, 300, 500])
+def test_ufts_hint_is_a_cosine_of_its_own_length_and_then_nothing(length):
+    hint = schedule(UFT, length)
+    golden = pytest.approx(UFT_HINT, abs=1e-11)
+    assert [hint(step) for step in (0, 75, 150, 225, 300, 301)] == golden
+
+
+def test_prefix_rfts_bound_is_a_cosine_of_its_own_length_that_stays():
+    bound = schedule({**UFT, "steps": 400, "after": None}, 1000)
+    golden = [*(0.95, 0.818198051534, 0.5, 0.181801948466, 0.05), 0.05]
+    found = [bound(step) for step in (0, 100, 200, 300, 400, 401)]
+    assert found == pytest.approx(golden, abs=1e-11)
+
+
+def test_a_line_of_its_own_length_has_its_value_after_it():
+    line = schedule({"kind": "linear", "start": 1.0, "end": 0.5, "steps": 3, "after": 4.0}, 10)
+    assert [line(step) for step in range(5)] == [1.0, 0.75, 0.5, 4.0, 4.0]
+
+
+def test_pieces_hold_from_their_places_on():
+    at_steps = schedule({"kind": "piecewise", "values": [1.0, 0.5, 0.0], "at": [2.0, 3.0]}, 10)
+    assert [at_steps(step) for step in range(5)] == [1, 1, 0.5, 0, 0]
+    by_share = schedule({"kind": "piecewise", "values": [1.0, 0.0], "at": [0.25]}, 10)
+    assert [by_share(step) for step in range(5)] == [1, 1, 1, 0, 0]
+    assert schedule({"kind": "piecewise", "values": [3.0], "at": []}, 10)(7) == 3
+
+
+@pytest.mark.parametrize("name", [*schedules, "coin"])
 def test_every_schedule_gives_finite_numbers_at_every_step(name):
-    numbers = {"warmup_steps": 3, "decay_steps": 4}
-    value_at = schedule({"kind": name, **{n: numbers.get(n, 0.5) for n in schedules[name].takes()}})
-    assert all(0 <= value_at(step) <= 0.5 for step in range(20))
+    numbers = {"warmup_steps": 3, "decay_steps": 4, "steps": 9, "p": "0.5", "values": [0.5, 0.2]}
+    numbers["at"] = [0.5]
+    value_at = schedule(
+        {"kind": name, **{n: numbers.get(n, 0.5) for n in all_schedules[name].takes()}}
+    )
+    assert all(0 <= value_at(step) <= (1 if name == "coin" else 0.5) for step in range(20))
 
 
 WRONG = {
@@ -95,7 +130,23 @@ WRONG = {
         {"kind": "cosine", "peak": 1, "warmup_steps": -1},
         ("cosine", "warmup_steps"),
     ),
-    "what the program supplies": ({"kind": "cosine", "peak": 1, "steps": 5}, ("cosine", "steps")),
+    "what the program supplies": ({"kind": "cosine", "peak": 1, "length": 5}, ("cosine", "length")),
+    "a value after the run": ({"kind": "cosine", "peak": 1, "after": 0}, ("cosine",)),
+    "an end in the warm-up": (
+        {"kind": "cosine", "peak": 1, "warmup_steps": 5, "steps": 5},
+        ("cosine",),
+    ),
+    "too few pieces": ({"kind": "piecewise", "values": [1, 0], "at": []}, ("piecewise",)),
+    "pieces at one place": (
+        {"kind": "piecewise", "values": [1, 0, 1], "at": [3, 3]},
+        ("piecewise",),
+    ),
+    "pieces at steps and shares": (
+        {"kind": "piecewise", "values": [1, 0, 1], "at": [0.5, 3]},
+        ("piecewise",),
+    ),
+    "a piece between steps": ({"kind": "piecewise", "values": [1, 0], "at": [1.5]}, ("piecewise",)),
+    "a probability that is no arithmetic": ({"kind": "coin", "p": "0.5 +"}, ("coin", "p")),
     "an unknown option": ({"kind": "linear", "start": 1, "end": 0, "edn": 1}, ("linear", "edn")),
     "a peak that is never reached": (
         {"kind": "warmup_decay", "warmup_steps": 0, "decay_steps": 0, "valley": 0.2, "peak": 1},
@@ -188,6 +239,10 @@ LINES = [
     {"kind": "linear", "start": 1.0, "end": -1.0},
     {"kind": "cosine", "peak": 2.0, "end": -0.5, "warmup_steps": 12_345},
     {"kind": "cosine", "peak": -2.0, "warmup_steps": 1},
+    {"kind": "linear", "start": 0.5, "end": 1.0, "steps": 11_111, "after": -2.0},
+    {**UFT, "steps": 12_321, "warmup_steps": 10_987, "after": 3.0},
+    {"kind": "piecewise", "values": [0.0, 5.0, 1.0, -5.0, 0.5], "at": [17, 18, 22_222, 22_223]},
+    {"kind": "piecewise", "values": [0.0, 5.0, 1.0], "at": [0.1, 0.10004]},
     {"kind": "warmup_decay", "warmup_steps": 7, "decay_steps": 12, "peak": 1.0, "valley": -3.0},
     {"kind": "warmup_decay", "warmup_steps": LONG, "decay_steps": 9, "peak": 1.0, "valley": -3.0},
 ]
@@ -216,6 +271,16 @@ def test_every_packaged_schedule_says_where_its_corners_are():
         assert known_corners(schedule_options(line)) is not None
 
 
-def test_a_schedule_depends_on_the_length_of_the_run_where_it_takes_it():
-    kinds = {line["kind"]: depends_on_steps(schedule_options(line)) for line in LINES}
-    assert kinds == {"constant": False, "linear": True, "cosine": True, "warmup_decay": False}
+def test_a_schedule_depends_on_the_length_of_the_run_where_that_decides_it():
+    depend = [line for line in LINES if depends_on_steps(schedule_options(line))]
+    assert depend == [
+        *(line for line in LINES if line["kind"] in ("linear", "cosine") and "steps" not in line),
+        *(line for line in LINES if line["kind"] == "piecewise" and line["at"][0] < 1),
+    ]
+
+
+def test_only_what_is_drawn_or_follows_measurements_is_unforeseen():
+    assert not any(unforeseen(schedule_options(line)) for line in LINES)
+    assert {line["kind"] for line in LINES} == {*schedules}
+    assert unforeseen(schedule_options({"kind": "coin", "p": 0.5}))
+    assert {"coin", "target"} <= {*all_schedules} - {*schedules}

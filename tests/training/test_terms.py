@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from uniapl_cli.formulas import Formula
 from uniapl_cli.objectives import objectives, reductions
 from uniapl_cli.tensors import TokenBatch, TokenLoss
-from uniapl_cli.training.schedules import make_schedule, schedules
+from uniapl_cli.training.schedules import schedules
+from uniapl_cli.training.scheduling import make_schedule
 from uniapl_cli.training.terms import Plan, Term, TermOptions
 
 # Token losses [[1, 2, 3], [4]]; what lies outside the mask must not count.

@@ -24,7 +24,7 @@ from uniapl_cli.sources.comparisons import corruptions
 from uniapl_cli.teachers import dialects
 from uniapl_cli.training.live import facts
 from uniapl_cli.training.optim import optimizers
-from uniapl_cli.training.schedules import schedules
+from uniapl_cli.training.schedules import all_schedules
 from uniapl_cli.verifiers import verifiers
 
 REGISTRIES: Mapping[str, Registry[Any]] = {
@@ -35,7 +35,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "advantages": advantages,
     "reductions": reductions,
     "corrections": corrections,
-    "schedules": schedules,
+    "schedules": all_schedules,
     "optimizers": optimizers,
     "benchmarks": benchmarks,
     "metrics": metrics,

@@ -20,12 +20,14 @@ from uniapl_cli.objectives.corrections import corrects
 from uniapl_cli.options import MISSING
 from uniapl_cli.readings import Reading
 from uniapl_cli.rewards.reward import needs
-from uniapl_cli.training.schedules import (
+from uniapl_cli.training.schedules import Schedule
+from uniapl_cli.training.scheduling import (
     EVERY,
-    Schedule,
     known_corners,
     make_schedule,
+    make_schedules,
     telling_steps,
+    unforeseen,
 )
 from uniapl_cli.training.terms import Plan, Term, TermOptions
 
@@ -38,14 +40,15 @@ HIGHEST_LR = 100.0
 def plan(config: Config) -> Plan:
     """Return the config's terms and schedules as a Plan. Raises ConfigError."""
     steps = length(config)
-    schedules = {n: make_schedule(options, steps) for n, options in config.schedules.items()}
+    made = make_schedules(config.schedules, steps, config.seed)
     terms = [term(name, options, config) for name, options in config.terms.items()]
     if not terms:
         advice = "Choose a method: uniapl train sft|grpo|..."
         raise config.error("terms", "no terms: nothing to train", advice)
     unknown = uncertain(config, steps)
     telling = telling_steps(config.schedules.values(), steps)
-    method = Plan(terms, schedules, steps, telling, unknown)
+    moving = [name for name, options in config.schedules.items() if unforeseen(options)]
+    method = Plan(terms, made, steps, telling, unknown, moving)
     check_weights(config, method, telling)
     if not method.ever_active:
         raise config.error("terms", "no term ever has a weight other than 0: nothing to train")
@@ -107,15 +110,21 @@ def uncertain(config: Config, steps: int) -> list[str]:
     """
     if steps <= EVERY:
         return []
-    unknown = {name for name, options in config.schedules.items() if known_corners(options) is None}
+    unknown = {
+        name
+        for name, options in config.schedules.items()
+        if known_corners(options) is None and not unforeseen(options)
+    }
     return [name for name, term in config.terms.items() if Formula(term.weight).names & unknown]
 
 
 def check_weights(config: Config, method: Plan, steps: Sequence[int]) -> None:
     """Refuse schedules and weights that are not finite at any of `steps`. Raises ConfigError."""
     for step in steps:
-        values = method.schedule_values(step)
-        for name, value in values.items():
+        values = {}
+        for name, schedule in method.schedules.items():
+            with config.blaming(f"schedules.{name}"):
+                value = values[name] = schedule(step)
             if not math.isfinite(value):
                 raise not_finite(config, f"schedules.{name}", value, step)
         for term in method.terms:

@@ -22,7 +22,7 @@ from uniapl_cli.outputs import OutputError
 from uniapl_cli.ranks import Ranks
 from uniapl_cli.registry import KIND
 from uniapl_cli.runs.directory import RunDirectory
-from uniapl_cli.training.schedules import depends_on_steps
+from uniapl_cli.training.scheduling import depends_on_steps
 
 log = logging.getLogger("uniapl")
 

@@ -108,7 +108,8 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
     shared = make_shared(config, method, chat, policy, reference, device)
     sources = make_sources(config, method, shared)
     validation = make_validation(config, method, run, heldout, context, shared)
-    state = State(policy, make_optimizer(config, policy.model), streams)
+    moving = {f"schedules.{name}": one for name, one in method.controllers.items()}
+    state = State(policy, make_optimizer(config, policy.model), streams, moving)
     open_run(run, config, device, inputs, ranks)
     return execute(Job(config, run, method, lr, state, sources, reference, validation))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from uniapl_cli.config.include import read
+from uniapl_cli.config.rates import check_schedules
 from uniapl_cli.config.schema import Config
-from uniapl_cli.errors import ConfigError, nearest, unknown
+from uniapl_cli.errors import ConfigError, unknown
 from uniapl_cli.facts import facts, kinds
 from uniapl_cli.formulas import Formula, Kind
 from uniapl_cli.objectives import objectives, reductions
@@ -17,8 +16,6 @@ from uniapl_cli.sources import sources
 from uniapl_cli.sources.known import needs_judging
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.terms import TermOptions
-
-log = logging.getLogger("uniapl")
 
 POLAR = "polar"
 
@@ -156,51 +153,6 @@ def fact_names(config: Config, term: TermOptions, part: str) -> list[str]:
         return known
     known = [name for name in known if facts[name].traits["when"] != "pass"]
     return [n for n in known if part == "tokens" or facts[n].traits["level"] == "row"]
-
-
-def check_schedules(config: Config, method: Path | None, methods: Mapping[str, Path]) -> None:
-    """Refuse a schedule that no method uses; log which methods use one that this one does not."""
-    formulas = [
-        f for t in config.terms.values() for f in (Formula(t.weight), *t.conditions.values())
-    ]
-    formulas += [f for name in sources_of(config) for f in config.source(name).formulas.values()]
-    used = {name for formula in formulas for name in formula.names}
-    unused = [name for name in config.schedules if name not in used]
-    if not unused:
-        return
-    own = schedule_names([method] if method else [])
-    users = {name: schedule_names([path]) for name, path in methods.items()}
-    for name in (name for name in unused if name not in own):
-        elsewhere = [user for user, theirs in users.items() if name in theirs]
-        if not elsewhere:
-            known = sorted(used | own | {n for theirs in users.values() for n in theirs})
-            raise config.error(
-                f"schedules.{name}",
-                f"schedules.{name} is in no term's formulas, so it would do nothing",
-                f"Known: {', '.join(known)}",
-                got=name,
-                allowed=known,
-                suggestion=nearest(name, known),
-            )
-        if config.terms:
-            log.info("schedules.%s is for %s; it does nothing here", name, ", ".join(elsewhere))
-
-
-def names_in(term: TermOptions) -> set[str]:
-    """Return all names in a term's formulas."""
-    formulas = (Formula(term.weight), *term.conditions.values())
-    return {name for formula in formulas for name in formula.names}
-
-
-def schedule_names(paths: Iterable[Path]) -> set[str]:
-    """Return the names of the schedules that files hold."""
-    return {
-        name.value
-        for document in read(paths)
-        for section, node in document.root.value
-        if section.value == "schedules" and isinstance(node.value, list)
-        for name, _ in node.value
-    }
 
 
 def _at(config: Config, key: str, error: ConfigError) -> ConfigError:

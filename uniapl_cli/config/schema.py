@@ -33,7 +33,7 @@ from uniapl_cli.teachers.server import Server
 from uniapl_cli.training.adapter import Adapter
 from uniapl_cli.training.loop import Training
 from uniapl_cli.training.optim import OptimOptions, optimizers
-from uniapl_cli.training.schedules import ScheduleOptions
+from uniapl_cli.training.scheduling import AnyScheduleOptions
 from uniapl_cli.training.terms import TermOptions
 from uniapl_cli.types import Sampling
 
@@ -144,7 +144,9 @@ class Config(Root):
     optim: Annotated[OptimOptions, Choice(optimizers, "adamw")] = key(
         optimizers.options("adamw"), "the optimiser"
     )
-    schedules: dict[str, ScheduleOptions] = key({}, "what the terms' weights are made of, by name")
+    schedules: dict[str, AnyScheduleOptions] = key(
+        {}, "what the terms' weights are made of, by name"
+    )
     terms: dict[str, TermOptions] = key({}, "the summands of the gradient, by name")
     sources: Sources = key(
         {}, "where batches come from, by name; a source that is not here has its defaults"

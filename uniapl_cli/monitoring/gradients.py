@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import combinations, combinations_with_replacement
 
 import torch
@@ -14,6 +14,7 @@ from uniapl_cli.ranks import ALONE, Ranks
 
 # Elements of a dot product that are converted to float64 at a time: 128 MiB a side.
 DOT_CHUNK = 2**24
+NORM, COSINE = "gradients/", "cosine/"
 
 
 def term_gradients(
@@ -58,12 +59,20 @@ def gradient_report(
         ranks.sum([found], "the report of gradients")
     products = dict(zip(pairs, found.tolist(), strict=True))
     norms = {name: math.sqrt(products[name, name]) for name in names}
-    report = {f"gradients/{name}": norm for name, norm in norms.items()}
+    report = {f"{NORM}{name}": norm for name, norm in norms.items()}
     for a, b in combinations(names, 2):
         if all(norm > 0 and math.isfinite(norm) for norm in (norms[a], norms[b])):
             cosine = products[a, b] / (norms[a] * norms[b])
-            report[f"gradients/cosine/{a}~{b}"] = max(-1.0, min(1.0, cosine))
+            report[f"{NORM}{COSINE}{a}~{b}"] = max(-1.0, min(1.0, cosine))
     return report
+
+
+def measured_terms(metrics: Collection[str]) -> set[str]:
+    """Return the terms whose gradients these metrics are of, as `gradient_report` calls them."""
+    names = {name.removeprefix(NORM) for name in metrics if name.startswith(NORM)}
+    pairs = {name for name in names if name.startswith(COSINE)}
+    both = {term for pair in pairs for term in pair.removeprefix(COSINE).split("~")}
+    return names - pairs | both
 
 
 def _own(tensor: Tensor) -> Tensor:

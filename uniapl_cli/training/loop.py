@@ -14,6 +14,7 @@ from pydantic import NonNegativeInt, PositiveFloat
 
 from uniapl_cli.errors import ServerError
 from uniapl_cli.monitoring.cost import memory_gib, tokens_per_second
+from uniapl_cli.monitoring.gradients import measured_terms
 from uniapl_cli.monitoring.idle import IdleCounter
 from uniapl_cli.options import MISSING, Count, Options, key
 from uniapl_cli.rewards.reference import Reference
@@ -112,7 +113,7 @@ def train(
     """
     start = checkpoints.resume(state)
     reporter.rewind(start)
-    updater = make_updater(state, settings)
+    updater = make_updater(state, settings, plan)
     idle, saved = IdleCounter(settings.max_idle_updates), start
     with checkpoints.writer as writer:
         for step in range(start, settings.steps + 1):
@@ -133,15 +134,16 @@ def train(
                 return False
             metrics, done = update(step, drawing, updater, plan, settings.lr(step)), step + 1
             reporter.report(done, metrics, drawing.drawn)
+            largest = max(map(abs, plan.weights(step).values()))
+            plan.observe(metrics)
             if done % settings.save_every == 0 or done == settings.steps:
                 checkpoints.save(done, state, ends=done == settings.steps)
                 saved = done
-            largest = max(map(abs, plan.weights(step).values()))
             idle.add(done, metrics["grad_norm"], metrics, largest)
         return True
 
 
-def make_updater(state: State, settings: Settings) -> Updater:
+def make_updater(state: State, settings: Settings, plan: Plan) -> Updater:
     """Return what makes the updates of the loop."""
     return Updater(
         state.trainable,
@@ -150,6 +152,7 @@ def make_updater(state: State, settings: Settings) -> Updater:
         settings.num_iterations,
         settings.gradients_every,
         settings.exact_sums,
+        measured_terms(plan.measured),
     )
 
 

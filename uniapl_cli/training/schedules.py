@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Annotated, Any
 
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 
 from uniapl_cli.options import Options
 from uniapl_cli.registry import Choice, Registry
@@ -14,11 +15,24 @@ from uniapl_cli.registry import Choice, Registry
 Schedule = Callable[[int], float]
 Weight = Callable[[Mapping[str, float]], float]
 
-# (step, *, options) -> value. supplied: steps, the length of the run. The trait `corners`, a
-# function of all options, returns steps between which the value only rises or only falls.
-schedules: Registry[Callable[..., float]] = Registry("schedule", supplied=("steps",))
-# The type of a config field: a number, or {kind: ..., options}.
+# (step, *, options) -> value. supplied: length, the run's steps. Traits: corners, a function of all
+# options and of length, returns steps between which the value only rises or only falls. by_length,
+# one of all options: whether the length of the run decides the values, where it is taken.
+schedules: Registry[Callable[..., float]] = Registry("schedule", supplied=("length",))
+# These, and those whose value at a step nobody knows beforehand: (step, *, options) -> value, or,
+# with the trait reads, the names of options that are names of metrics, a rule of `training.rules`.
+# supplied: others(step), the other schedules' values; draw(step), a number in 0 to 1 of its own.
+# Trait: formulas, the names of options that are arithmetic over other schedules.
+all_schedules: Registry[Callable[..., Any]] = Registry(
+    "schedule", supplied=("others", "draw"), includes=schedules
+)
+# The types of a config field: a number, or {kind: ..., options}.
 ScheduleOptions = Annotated[Options, Choice(schedules, number=("constant", "value"))]
+AnyScheduleOptions = Annotated[Options, Choice(all_schedules, number=("constant", "value"))]
+
+
+# A later one is beyond every run.
+Steps = Annotated[int, Field(ge=1, le=99_999_999)]
 
 
 @schedules.register("constant", corners=lambda **_: [])
@@ -27,24 +41,105 @@ def constant(step: int, *, value: float) -> float:
     return value
 
 
-@schedules.register("linear", corners=lambda **_: [])
-def linear(step: int, *, start: float, end: float, steps: int) -> float:
-    """Go in a straight line from `start` at step 0 to `end` at the last step."""
-    return start + (end - start) * min(step / max(steps - 1, 1), 1.0)
+def ends_by_itself(
+    *, steps: int | None, after: float | None, warmup_steps: int = 0, **_: object
+) -> None:
+    """Refuse a value after the end where the end is that of the run, and an end in the warm-up."""
+    if steps is None and after is not None:
+        raise ValueError(f"after = {after:g} comes after the last step of the run: set steps too")
+    if steps is not None and steps <= warmup_steps:
+        raise ValueError(f"steps = {steps}: it must be above warmup_steps = {warmup_steps}")
 
 
-@schedules.register("cosine", corners=lambda warmup_steps, **_: [warmup_steps])
+def own_end(*, steps: int | None, warmup_steps: int = 0, **_: object) -> list[int]:
+    """Return where the warm-up ends, and the schedule, if that is not where the run does."""
+    return [warmup_steps, *([] if steps is None else [steps])]
+
+
+def without_steps(*, steps: int | None, **_: object) -> bool:
+    """Whether a schedule takes the run's steps, having none of its own."""
+    return steps is None
+
+
+@schedules.register("linear", sensible=ends_by_itself, corners=own_end, by_length=without_steps)
+def linear(
+    step: int,
+    *,
+    start: float,
+    end: float,
+    steps: Steps | None = None,
+    after: float | None = None,
+    length: int,
+) -> float:
+    """Go in a straight line from `start` at step 0 to `end` at the last of `steps` steps.
+
+    These are the run's, if none are given. From then on it is `after`, or stays at `end`.
+    """
+    if steps is not None and step >= steps and after is not None:
+        return after
+    return start + (end - start) * min(step / max((steps or length) - 1, 1), 1.0)
+
+
+@schedules.register("cosine", sensible=ends_by_itself, corners=own_end, by_length=without_steps)
 def cosine(
-    step: int, *, peak: float, end: float = 0.0, warmup_steps: NonNegativeInt = 0, steps: int
+    step: int,
+    *,
+    peak: float,
+    end: float = 0.0,
+    warmup_steps: NonNegativeInt = 0,
+    steps: Steps | None = None,
+    after: float | None = None,
+    length: int,
 ) -> float:
     """Rise in a line to `peak` over `warmup_steps`, then fall to `end` along half a cosine.
 
-    The first step has peak / warmup_steps, not 0, so that no step is wasted.
+    The first step has peak / warmup_steps, not 0, so that no step is wasted. `end` is reached when
+    `steps` steps have been made, which are the run's if none are given; later steps have `after`,
+    or `end`. UFT's hint (arXiv 2505.16984) is peak 0.95, end 0.05, steps 300, after 0.
     """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
-    share = min((step - warmup_steps) / max(steps - warmup_steps, 1), 1.0)
+    last = steps or length
+    if step > last and after is not None:
+        return after
+    share = min((step - warmup_steps) / max(last - warmup_steps, 1), 1.0)
     return end + (peak - end) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+# A step, or, below 1, a share of the run.
+Place = Annotated[float, Field(gt=0, le=99_999_999)]
+
+
+def one_value_more(*, values: Sequence[float], at: Sequence[float], **_: object) -> None:
+    """Refuse places that are no steps, do not rise, or do not fit the values."""
+    if len(values) != len(at) + 1:
+        raise ValueError(
+            f"{len(values)} values: one more is needed than `at` has places, {len(at)}"
+        )
+    shares = {place < 1 for place in at}
+    if len(shares) > 1 or any(place >= 1 and place != int(place) for place in at):
+        raise ValueError(f"at = {[*at]}: all are whole steps, or all are shares of the run below 1")
+    if any(one >= other for one, other in pairwise(at)):
+        raise ValueError(f"at = {[*at]}: each place must be after the one before it")
+
+
+def places_of(*, at: Sequence[float], length: int, **_: object) -> list[int]:
+    """Return the steps from which on the next value holds; a share of the run is rounded up."""
+    return [math.ceil(place * length) if place < 1 else int(place) for place in at]
+
+
+@schedules.register(
+    "piecewise",
+    sensible=one_value_more,
+    corners=places_of,
+    by_length=lambda at, **_: any(place < 1 for place in at),
+)
+def piecewise(step: int, *, values: list[float], at: list[Place], length: int) -> float:
+    """Have the first of `values`, and from each place of `at` on the next one.
+
+    A place is a number of steps, or, below 1, a share of the run's: {values: [1, 0], at: [0.5]}.
+    """
+    return values[sum(step >= place for place in places_of(at=at, length=length))]
 
 
 def reaches_its_peak(
@@ -82,36 +177,3 @@ def warmup_decay(
         return valley
     share = (step - warmup_steps) / decay_steps
     return (peak - valley) * 0.5 * (1 + math.cos(math.pi * share)) + valley
-
-
-def make_schedule(options: Options, steps: int) -> Schedule:
-    """Return a function from the step to the value, for a run of `steps` steps."""
-    return schedules.bind(options, steps=steps)
-
-
-def depends_on_steps(options: Options) -> bool:
-    """Whether a schedule's values depend on the length of the run."""
-    return schedules.wants(options, "steps")
-
-
-# A run of at most EVERY steps is looked at step by step; of a longer one, this many of its steps.
-EVERY, SPREAD = 10_000, 1_000
-
-
-def telling_steps(used: Iterable[Options], steps: int) -> Sequence[int]:
-    """Return the steps of a run that show what its schedules do, without a scan of a long run.
-
-    They are the ends, those around each corner, and some in between.
-    """
-    if steps <= EVERY:
-        return range(steps)
-    corners = {0, steps}.union(*(known_corners(options) or [] for options in used))
-    near = {corner + offset for corner in corners for offset in (-1, 0, 1)}
-    spread = range(0, steps, steps // SPREAD)
-    return sorted(step for step in near.union(spread) if 0 <= step < steps)
-
-
-def known_corners(options: Options) -> list[int] | None:
-    """Return a schedule's corners; None where its kind does not say."""
-    corners = schedules.entry(options).traits.get("corners")
-    return corners(**dict(options)) if corners else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from torch import nn
 
@@ -13,29 +13,46 @@ from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.streams import Stream
 
 
+class Moving(Protocol):
+    """What moves from step to step, and says where it is: as JSON, which no later step changes."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Return where it is."""
+        ...
+
+    def load_state_dict(self, state: Any) -> None:
+        """Go to where it was."""
+
+
 @dataclass
 class State:
     """Everything that the coming steps depend on, saved in one checkpoint.
 
-    `trained`: the trained weights by name; those that share memory appear once. They are found at
-    the start, since a forward pass of the reference that is broken off may leave an adapter frozen.
+    `moving`: what else moves from step to step, such as schedules that follow measurements, by
+    names that no stream has. `trained`: the trained weights by name; those that share memory appear
+    once. They are found at the start, since a forward pass of the reference that is broken off may
+    leave an adapter frozen.
     """
 
     trainable: Trainable
     optimizer: Optimizer
     streams: Mapping[str, Stream[Any]]
+    moving: Mapping[str, Moving] = field(default_factory=dict)
     trained: dict[str, nn.Parameter] = field(init=False)
 
     def __post_init__(self) -> None:
         self.trained = trained(self.trainable.model)
 
-    def positions(self) -> dict[str, dict[str, int]]:
-        """Return where each stream is."""
-        return {name: stream.state_dict() for name, stream in self.streams.items()}
+    def positions(self) -> dict[str, Any]:
+        """Return where each stream is, and what else moves."""
+        return {name: one.state_dict() for name, one in self._all().items()}
 
-    def move(self, positions: Mapping[str, dict[str, int]]) -> None:
-        """Put the streams where they were."""
-        for name, stream in self.streams.items():
+    def move(self, positions: Mapping[str, Any]) -> None:
+        """Put the streams, and what else moves, where they were."""
+        for name, one in self._all().items():
             # A run that was to end before a term became active knew nothing of that term's stream.
             if name in positions:
-                stream.load_state_dict(positions[name])
+                one.load_state_dict(positions[name])
+
+    def _all(self) -> dict[str, Moving]:
+        return {**self.streams, **self.moving}

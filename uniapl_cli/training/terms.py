@@ -19,6 +19,7 @@ from uniapl_cli.registry import Choice
 from uniapl_cli.statistic import Mean, Statistic
 from uniapl_cli.tensors import Batch, TokenLoss
 from uniapl_cli.training import starting as starting
+from uniapl_cli.training.controller import Controller
 from uniapl_cli.training.live import facts
 from uniapl_cli.training.schedules import Schedule, Weight
 
@@ -132,12 +133,16 @@ class Term:
         return outputs.new_tensor(scale) if isinstance(scale, float) else scale
 
 
+# A weight that is 0 at all of these is taken to be 0 whatever a schedule's value is.
+ANY = (0.0, 0.37, 1.0)
+
+
 @dataclass(frozen=True)
 class Plan:
     """A method: its terms, and the schedules that their weights are computed from.
 
     telling: the steps that show which terms are ever active; None: all. unknown: the terms that may
-    be active at other steps too.
+    be active at other steps too. unforeseen: the schedules that may have any value at any step.
     """
 
     terms: Sequence[Term]
@@ -145,6 +150,22 @@ class Plan:
     steps: int
     telling: Sequence[int] | None = None
     unknown: Collection[str] = ()
+    unforeseen: Collection[str] = ()
+
+    @property
+    def controllers(self) -> dict[str, Controller]:
+        """The schedules that follow what is measured."""
+        return {n: one for n, one in self.schedules.items() if isinstance(one, Controller)}
+
+    @cached_property
+    def measured(self) -> set[str]:
+        """The names of the metrics that schedules follow."""
+        return {name for one in self.controllers.values() for name in one.reads.values()}
+
+    def observe(self, metrics: Mapping[str, Any]) -> None:
+        """Move the schedules that follow what a step has measured."""
+        for controller in self.controllers.values():
+            controller.observe(metrics)
 
     def schedule_values(self, step: int) -> dict[str, float]:
         """Return each schedule's value at a step."""
@@ -166,7 +187,9 @@ class Plan:
         unseen = [term for term in self.terms if term.name not in self.unknown]
         for step in range(self.steps) if self.telling is None else self.telling:
             values = self.schedule_values(step)
-            unseen = [term for term in unseen if term.weight(values) == 0]
+            tried = [values, *({**values, **dict.fromkeys(self.unforeseen, one)} for one in ANY)]
+            tried = tried if self.unforeseen else [values]
+            unseen = [t for t in unseen if all(t.weight(one) == 0 for one in tried)]
             if not unseen:
                 break
         return [term for term in self.terms if term not in unseen]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -23,7 +23,10 @@ UPDATE_ADVICE = "Train an adapter (model.adapter), or set optim.kind=adamw8bit"
 
 @dataclass(frozen=True)
 class Updater:
-    """Updates a model; every `gradients_every` steps it also reports each term's gradient."""
+    """Updates a model; every `gradients_every` steps it also reports each term's gradient.
+
+    measured: the terms whose gradients are reported at every step.
+    """
 
     trainable: Trainable
     optimizer: Optimizer
@@ -31,6 +34,7 @@ class Updater:
     num_iterations: int = 1
     gradients_every: int = 0
     exact_sums: bool = False
+    measured: Collection[str] = ()
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -71,9 +75,10 @@ class Updater:
 
         It takes one more backward pass a term, and does not affect training.
         """
-        if not self.gradients_every or step % self.gradients_every:
+        due = self.gradients_every and step % self.gradients_every == 0
+        by_name = {term.name: term for term in terms if due or term.name in self.measured}
+        if not by_name:
             return {}
-        by_name = {term.name: term for term in terms}
 
         def add(name: str) -> None:
             source = by_name[name].source
