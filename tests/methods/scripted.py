@@ -46,7 +46,9 @@ SETTINGS = (
     "optim.eps=0.0001",
 )
 # What a method needs beside the embedded world's settings.
-NEEDS: Mapping[str, Sequence[str]] = {}
+NEEDS: Mapping[str, Sequence[str]] = {
+    "sasr": ("schedules.share.warmup_steps=1",),
+}
 
 
 class Scripted:
