@@ -5,6 +5,7 @@ weighed by how likely it is.
 """
 
 import itertools
+from dataclasses import replace
 
 import torch
 from accumulating import accumulated_means
@@ -89,12 +90,7 @@ def expected_gradient(policy, judge, samples, weight=1.0, sampler=None, correcti
     """
     sampler = sampler or policy
 
-    class OfOneToken:
-        tokenizer = type("Tokenizer", (), {"pad_token_id": 0})
-
-    source = Rollouts(
-        "r", "s", OfOneToken, None, Sampling(), samples, {"worth": judge}, 0, correction=correction
-    )
+    source = source_of(judge, correction=correction)
     term = Term(
         "term",
         "source",
@@ -104,12 +100,36 @@ def expected_gradient(policy, judge, samples, weight=1.0, sampler=None, correcti
         # The sum over a response's tokens is the response's own log-probability.
         reduction=reductions.bind(reductions.options("constant"), longest=1),
     )
+    return expected_update(policy, source, [term], {"term": weight}, samples, sampler=sampler)
+
+
+def source_of(judge, name="worth", correction=None):
+    """Return a source that collates rollouts with the advantages of this reward."""
+
+    class OfOneToken:
+        tokenizer = type("Tokenizer", (), {"pad_token_id": 0})
+
+    made = "source", "s", OfOneToken, None, Sampling(), 1, {name: judge}, 0
+    return Rollouts(*made, judged_by=name, correction=correction)
+
+
+def expected_update(policy, source, terms, weights, samples, *, sampler=None, expert=None, rows=2):
+    """Return the gradient of an update, expected over every group of so many samples.
+
+    Whatever the terms' conditions say of a group is held constant. expert: a response that is one
+    row more of each group, apart from its baseline.
+    """
+    sampler = sampler or policy
+    (name, judge), facts = next(iter(source.rewards.items())), {f for t in terms for f in t.facts}
     total = torch.zeros_like(policy.logits)
     for batch in itertools.product(RESPONSES, repeat=samples):
         rollouts = rollouts_of(sampler, batch)
-        tokens = source.collate(rollouts, {"worth": judge.compute(rollouts)})
+        if expert is not None:
+            (own,) = rollouts_of(policy, [expert])
+            rollouts.append(replace(own, given=len(expert), apart=True))
+        tokens = source.collate(rollouts, {name: judge.compute(rollouts)}, facts)
         policy.logits.grad = None
-        accumulated_means(policy, [term], {"term": weight}, {"source": tokens}, 2)
+        accumulated_means(policy, terms, weights, {terms[0].source: tokens}, rows)
         likely = torch.stack([sampler.logp(ids) for ids in batch]).sum().exp().detach()
         total += likely * policy.logits.grad
     return total

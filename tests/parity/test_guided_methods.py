@@ -1,0 +1,210 @@
+"""Methods that put a teacher's rows, or their beginnings, into groups, against other people's code.
+
+Numbers in guided_golden.json are those of the authors' own functions where `official` says that
+they were called, else of the formulas that it gives; in float64, of the given log-probabilities.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import torch
+from accumulating import accumulated_means
+from rollout_cases import completion, example
+
+from uniapl_cli import load_config
+from uniapl_cli.commands.method import plan
+from uniapl_cli.objectives import advantages
+from uniapl_cli.ranks import ALONE
+from uniapl_cli.readings import Entropy
+from uniapl_cli.rewards import Reward, WeightedFunction
+from uniapl_cli.sources.known import known_of
+from uniapl_cli.tensors import TokenBatch
+from uniapl_cli.training.schedules import make_schedule
+from uniapl_cli.types import Rollout
+
+GOLDEN = json.loads(Path(__file__).with_name("guided_golden.json").read_text(encoding="utf-8"))
+SIZES = [1, 2, 4]
+
+
+@dataclass
+class Table:
+    """A trainable whose log-probabilities are parameters: a row's first token is its number."""
+
+    logps: torch.Tensor
+    ref_logps: torch.Tensor | None = None
+    row_entropy: torch.Tensor | None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    ranks = ALONE
+
+    def forward(self, batch):
+        return self._of(self.logps, batch) * batch.loss_mask
+
+    def forward_with(self, batch, readings):
+        entropy = self._of(self.row_entropy.unsqueeze(1).expand_as(self.logps), batch)
+        return self.forward(batch), {Entropy(): entropy}
+
+    def frozen(self):
+        return Table(self.ref_logps)
+
+    @staticmethod
+    def _of(values, batch):
+        return values[batch.tokens[:, 0]][:, : batch.loss_mask.shape[1]]
+
+
+def tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def composed(method, *overrides):
+    """Return the terms of a method's file, and their weights at the first step."""
+    given = ["training.steps=500", "sampling.max_new_tokens=64", *overrides]
+    made = plan(load_config(None, given, method))
+    return made.active(0), made.weights(0)
+
+
+def updated(method, inputs, known, overrides=(), factors=None, rows=2, **fields):
+    """Return the loss and the gradient of an update by a method's file.
+
+    factors: what terms' weights are multiplied by. fields: of the trainable.
+    """
+    logps = tensor(inputs["logps"]).requires_grad_()
+    mask = torch.tensor(inputs["mask"]).bool()
+    tokens = torch.zeros(len(logps), logps.shape[1] + 1, dtype=torch.long)
+    tokens[:, 0] = torch.arange(len(logps))
+    batch = TokenBatch(
+        tokens,
+        mask,
+        old_logps=tensor(inputs.get("old_logps", inputs["logps"])),
+        advantages={"verifier": tensor(inputs["advantages"])},
+        known={name: torch.as_tensor(value) for name, value in known.items()},
+    )
+    terms, weights = composed(method, *overrides)
+    weights = {name: weights[name] * (factors or {}).get(name, 1) for name in weights}
+    table = Table(logps, **fields)
+    reference = None if table.ref_logps is None else table.frozen()
+    means = accumulated_means(table, terms, weights, {"rollouts": batch}, rows, reference)
+    return sum(weights[term.name] * means[term.name].value for term in terms), logps.grad
+
+
+def experts(inputs):
+    return {"expert": torch.tensor(inputs["expert"]).bool()}
+
+
+def by_width(terms, length=8):
+    """Overrides under which these terms are sums over tokens / `length` and rows."""
+    return [f"terms.{name}.reduction={{kind: constant, length: {length}}}" for name in terms]
+
+
+@pytest.mark.parametrize("rows", SIZES)
+def test_luffy(rows):
+    """The authors' sum over tokens / width is not divided by the rows, of which there are 2."""
+    inputs, outputs = (GOLDEN["luffy_0"][part] for part in ("inputs", "outputs"))
+    found = {
+        "": by_width(["explore", "imitate"]),
+        "_token_mean": [f"terms.{name}.reduction=token" for name in ("explore", "imitate")],
+    }
+    for kind, overrides in found.items():
+        overrides = ["terms.entropy=null", *overrides]
+        loss, gradient = updated("luffy", inputs, experts(inputs), overrides, rows=rows)
+        scale = 1 if kind else 2
+        assert scale * loss == pytest.approx(outputs[f"loss{kind}"], abs=1e-10)
+        expected = tensor(outputs["grad_token_mean" if kind else "grad_logps"])
+        assert (scale * gradient - expected).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("rows", SIZES)
+@pytest.mark.parametrize("version", ["code", "paper"])
+def test_rl_plus(version, rows):
+    inputs, outputs = (GOLDEN["rlplus_0"][part] for part in ("inputs", "outputs"))
+    overrides = by_width(["explore", "imitate"])
+    if version == "paper":
+        overrides.append(f"terms.imitate.objective.uniform={1 / inputs['vocabulary']}")
+    loss, gradient = updated("rl_plus", inputs, experts(inputs), overrides, rows=rows)
+    assert 2 * loss == pytest.approx(outputs[f"loss_{version}"], abs=1e-10)
+    assert (2 * gradient - tensor(outputs[f"grad_{version}"])).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("rows", SIZES)
+@pytest.mark.parametrize("version", ["script", "paper_ratio"])
+def test_srft(version, rows):
+    inputs, outputs = (GOLDEN["srft_0"][part] for part in ("inputs", "outputs"))
+    summed = ["learn", "keep", "avoid"]
+    overrides = by_width(summed)
+    if version == "script":
+        overrides.append("terms.learn.objective={kind: shaped, reward: verifier, gamma: 0.1}")
+    known = {**experts(inputs), "right": torch.tensor(inputs["right"]).bool()}
+    loss, gradient = updated(
+        "srft",
+        inputs,
+        known,
+        overrides,
+        dict.fromkeys(summed, 3),
+        rows,
+        row_entropy=tensor(inputs["row_entropy"]),
+    )
+    assert loss == pytest.approx(outputs[f"loss_{version}"], abs=1e-10)
+    assert (gradient - tensor(outputs[f"grad_{version}"])).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("rows", SIZES)
+def test_hpt_is_each_half_s_own_mean_whatever_the_micro_batches(rows):
+    """The authors' code gives three gradients for 1, 2 and 4 micro-batches of these rows."""
+    inputs, outputs = (GOLDEN["hpt_mix_0"][part] for part in ("inputs", "outputs"))
+    known = {**experts(inputs), "right_share": torch.tensor([0.5, 0.5, 0.0, 0.0])}
+    loss, gradient = updated("hpt", inputs, known, ["terms.entropy=null"], rows=rows)
+    expected = outputs["token_mean_each_half"]
+    assert loss == pytest.approx(expected["loss"], abs=1e-10)
+    assert (gradient - tensor(expected["grad"])).abs().max() < 1e-10
+
+
+def group(rewards, expert=None, given=()):
+    """Return the rollouts of a group of these rewards, and what they were judged to be.
+
+    expert: what the teacher's row, apart, earned. given: the rows that begin with 2 tokens of it.
+    """
+    earned = [*rewards, *([] if expert is None else [expert])]
+    one = completion(tokens=(5, 6, 7, 8))
+    rollouts = [
+        Rollout(example(), (1,), one, 0, 2 if place in given else 0)
+        for place in range(len(rewards))
+    ]
+    if expert is not None:
+        rollouts.append(Rollout(example(), (1,), one, 0, len(one.token_ids), apart=True))
+    score = WeightedFunction("score", 1.0, lambda rows: earned[: len(rows)])
+    judge = Reward("verifier", [score], advantages["centred"].definition)
+    return rollouts, judge.compute(rollouts)
+
+
+@pytest.mark.parametrize("method", ["hpt", "superrl"])
+def test_the_gate_is_by_the_share_of_a_group_s_own_rollouts(method):
+    inputs, outputs = (GOLDEN["hpt_gate_0"][part] for part in ("inputs", "outputs"))
+    gates = [(inputs["gate"], outputs["imitate"])]
+    gates += [(2 / 8, [True, True, True, False])] * (method == "hpt")
+    for gate, expected in gates:
+        overrides = [f"schedules.gate={gate}", "terms.entropy=null"] * (method == "hpt")
+        terms, _ = composed(method, *overrides)
+        by_name = {term.name: term for term in terms}
+        for rewards, imitates in zip(inputs["rewards"], expected, strict=True):
+            rollouts, judged = group(rewards, expert=0.0)
+            mask = torch.ones(9, 4, dtype=torch.bool)
+            known = known_of(rollouts, ("expert", "right_share"), judged, mask)
+            batch = TokenBatch(torch.zeros(9, 5, dtype=torch.long), mask, known=known)
+            assert by_name["imitate"].mask(batch)[8].all() == imitates
+            assert not by_name["imitate"].mask(batch)[:8].any()
+            assert by_name["explore"].mask(batch)[:8].all() == (not imitates)
+            assert not by_name["explore"].mask(batch)[8].any()
+
+
+@pytest.mark.parametrize("method", ["hpt", "superrl"])
+def test_a_demonstration_may_have_to_be_right(method):
+    share = "gate" if method == "hpt" else "0"
+    guard = f"terms.imitate.rows='expert and right and right_share <= {share}'"
+    imitate = next(t for t in composed(method, guard)[0] if t.name == "imitate")
+    for earned in (0.0, 1.0):
+        rollouts, judged = group([0.0] * 8, expert=earned)
+        mask = torch.ones(9, 4, dtype=torch.bool)
+        known = known_of(rollouts, ("expert", "right", "right_share"), judged, mask)
+        batch = TokenBatch(torch.zeros(9, 5, dtype=torch.long), mask, known=known)
+        assert imitate.mask(batch)[8].all() == (earned == 1)
