@@ -21,7 +21,6 @@ from uniapl_cli.readings import Entropy
 from uniapl_cli.rewards import Reward, WeightedFunction
 from uniapl_cli.sources.known import known_of
 from uniapl_cli.tensors import TokenBatch
-from uniapl_cli.training.schedules import make_schedule
 from uniapl_cli.types import Rollout
 
 GOLDEN = json.loads(Path(__file__).with_name("guided_golden.json").read_text(encoding="utf-8"))
@@ -34,7 +33,7 @@ class Table:
 
     logps: torch.Tensor
     ref_logps: torch.Tensor | None = None
-    row_entropy: torch.Tensor | None = None
+    entropy: torch.Tensor | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     ranks = ALONE
 
@@ -42,8 +41,8 @@ class Table:
         return self._of(self.logps, batch) * batch.loss_mask
 
     def forward_with(self, batch, readings):
-        entropy = self._of(self.row_entropy.unsqueeze(1).expand_as(self.logps), batch)
-        return self.forward(batch), {Entropy(): entropy}
+        entropy = self._of(self.entropy.expand_as(self.logps), batch)
+        return self.forward(batch), {Entropy(): entropy * batch.loss_mask}
 
     def frozen(self):
         return Table(self.ref_logps)
@@ -142,7 +141,7 @@ def test_srft(version, rows):
         overrides,
         dict.fromkeys(summed, 3),
         rows,
-        row_entropy=tensor(inputs["row_entropy"]),
+        entropy=tensor(inputs["row_entropy"]).unsqueeze(1),
     )
     assert loss == pytest.approx(outputs[f"loss_{version}"], abs=1e-10)
     assert (gradient - tensor(outputs[f"grad_{version}"])).abs().max() < 1e-10
@@ -208,3 +207,40 @@ def test_a_demonstration_may_have_to_be_right(method):
         known = known_of(rollouts, ("expert", "right", "right_share"), judged, mask)
         batch = TokenBatch(torch.zeros(9, 5, dtype=torch.long), mask, known=known)
         assert imitate.mask(batch)[8].all() == (earned == 1)
+
+
+def test_prefix_rft_s_advantage_is_one_for_the_whole_row():
+    inputs, outputs = (GOLDEN["prefix_rft_advantage_0"][part] for part in ("inputs", "outputs"))
+    rollouts, judged = group(inputs["rewards"], given={7})
+    assert [rollout.given for rollout in rollouts] == [0] * 7 + [inputs["prefix_tokens"]]
+    assert judged.advantages.tolist() == pytest.approx(outputs["joint"])
+
+
+@pytest.mark.parametrize("rows", SIZES)
+def test_prefix_rft_counts_the_given_tokens_of_the_highest_entropy(rows):
+    """Ranked over the whole step: here half of the given tokens are in a row of their own."""
+    inputs, outputs = (GOLDEN["prefix_rft_entropy_mask_0"][part] for part in ("inputs", "outputs"))
+    entropy = tensor(inputs["entropy"]).reshape(2, 5)
+    own = tensor([[3.0, 0.01], [3.1, 0.02]])  # of sampled tokens, which no rank is about
+    given = torch.tensor([[True] * 5 + [False] * 2] * 2)
+    row = {"logps": [[-1.0] * 7] * 2, "mask": [[1] * 7] * 2, "advantages": [0.5, -0.25]}
+    _, gradient = updated(
+        "prefix_rft",
+        row,
+        {"given": given},
+        by_width(["explore", "guided"], 7),
+        rows=rows,
+        entropy=torch.cat([entropy, own], 1),
+    )
+    kept = torch.tensor(outputs["keep"]).bool().reshape(2, 5)
+    counted = torch.cat([kept, torch.ones(2, 2, dtype=torch.bool)], 1)
+    assert torch.equal(gradient != 0, counted)
+    expected = -tensor(row["advantages"]).unsqueeze(1) / 14 * counted
+    assert (gradient - expected).abs().max() < 1e-12
+
+
+def test_prefix_rft_s_beginnings_become_shorter_as_the_authors_do():
+    inputs, outputs = (GOLDEN["prefix_rft_length_0"][part] for part in ("inputs", "outputs"))
+    config = load_config(None, [f"training.steps={inputs['n']}"], "prefix_rft")
+    values = [plan(config).schedule_values(step)["longest"] for step in inputs["steps"]]
+    assert values == pytest.approx(outputs["high"], abs=1e-9)

@@ -41,7 +41,7 @@ def entropy_rank(micros: Sequence[TokenBatch], gather: Gather) -> list[Tensor]:
         order = torch.cat([torch.empty(0), *everyone]).sort().values
         for ranked, mask, mine in zip(ranks, masks, own, strict=True):
             below = torch.searchsorted(order, mine, right=True)
-            ranked[mask] = (below / max(1, len(order))).to(ranked)
+            ranked[mask] = below.to(ranked) / max(1, len(order))
     return ranks
 
 
