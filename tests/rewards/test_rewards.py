@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from pydantic import ValidationError
-from rollout_cases import example, rollout
+from rollout_cases import completion, example, rollout
 
 from uniapl_cli.errors import DataError, TrainingError
 from uniapl_cli.objectives import advantages
@@ -211,3 +211,19 @@ def test_an_example_without_what_is_needed_is_named(need):
     with pytest.raises(DataError) as caught:
         check_examples([whole, bare], {need}, "reward 'x'")
     assert caught.value.line == 3
+
+
+def test_a_rule_over_tokens_is_told_how_long_the_responses_are():
+    rewards, lengths = [1.0, 0.0, 0.0, 1.0], [5, 1, 2, 1]
+    rows = [
+        replace(one, completion=completion(tokens=tuple(range(5, 5 + length))))
+        for one, length in zip([rollout(group=n // 2) for n in range(4)], lengths, strict=True)
+    ]
+    parts = [WeightedFunction("mine", 1.0, lambda rollouts: rewards)]
+    rule = advantages.bind(advantages.options("reinforce_pp"))
+    result = Reward("worth", parts, rule).compute(rows).advantages
+    groups = torch.tensor([0, 0, 1, 1])
+    values = torch.tensor(rewards, dtype=torch.float64)
+    expected = rule(values, groups, lengths=torch.tensor(lengths)).float()
+    assert torch.equal(result, expected)
+    assert not torch.allclose(result, rule(values, groups).float(), rtol=0.05)

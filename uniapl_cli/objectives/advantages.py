@@ -13,9 +13,10 @@ from uniapl_cli.registry import Registry
 
 # (rewards (N,), groups (N,), *, options) -> advantages (N,). A group is one prompt's rollouts.
 # traits: contrast=True where a rollout is compared with the others of its group. supplied:
-# baseline, (N,) bool, the rows that others are compared with; None, or not given: all.
+# baseline, (N,) bool, the rows that others are compared with; None, or not given: all. lengths,
+# (N,), the responses' tokens, given to a rule that takes them.
 Advantage = Callable[..., Tensor]
-advantages: Registry[Advantage] = Registry("advantage", supplied=("baseline",))
+advantages: Registry[Advantage] = Registry("advantage", supplied=("baseline", "lengths"))
 
 # TRL's and ms-swift's. Without it, rewards that differ by rounding alone give huge advantages.
 STD_EPSILON = 1e-4
@@ -103,6 +104,52 @@ def leave_one_out(
     left = (squares[index] - inside * offset.square() * others / count[index]).clamp(min=0)
     std = (left / (others - 1).clamp(min=1)).sqrt()
     return torch.where(_spread(std, rewards), offset / (std + epsilon), offset)
+
+
+@advantages.register("reinforce_pp", contrast=True)
+def reinforce_pp(
+    rewards: Tensor,
+    groups: Tensor,
+    *,
+    baseline: Tensor | None = None,
+    lengths: Tensor | None = None,
+    over: Literal["tokens", "rows"] = "tokens",
+) -> Tensor:
+    """REINFORCE++ with a baseline: minus the group's mean, then whitened over the whole step.
+
+    Minus the mean of all tokens' values, over their standard deviation (ddof 1, 1e-8 under the
+    root), as verl does: a long response weighs more. `rows` counts each once (ms-swift). Without
+    `lengths` tokens are rows. With a baseline, mean and deviation are those of its rows, and a
+    deviation of 0 is taken as 1. arXiv 2501.03262.
+    """
+    values = centred(rewards, groups, baseline=baseline)
+    weights = torch.ones_like(rewards) if baseline is None else baseline.to(rewards.dtype)
+    if over == "tokens" and lengths is not None:
+        weights = weights * lengths
+    mean = (values * weights).sum() / weights.sum().clamp(min=1)
+    squares = ((values - mean).square() * weights).sum()
+    variance = squares / (weights.sum() - 1).clamp(min=1)
+    if baseline is not None:
+        variance = torch.where(_spread(variance.sqrt(), rewards), variance, 1)
+    return (values - mean) / (variance + 1e-8).sqrt()
+
+
+@advantages.register("maxrl", contrast=True)
+def maxrl(rewards: Tensor, groups: Tensor, *, baseline: Tensor | None = None) -> Tensor:
+    """MaxRL: minus the group's mean, over that mean; 0 where it is not above 0. arXiv 2602.02710.
+
+    Of the rewards above, 3 and -1: the rarer what is right, the more it counts. For rewards of at
+    least 0.
+    """
+    mean, _, index = _group_means(rewards, groups, baseline)
+    share = (rewards - mean[index]) / mean[index]
+    return torch.where(mean[index] > 0, share, 0.0)
+
+
+@advantages.register("positive")
+def positive(rewards: Tensor, groups: Tensor, *, baseline: Tensor | None = None) -> Tensor:
+    """The reward where it is above 0, else 0: RAFT, which learns from what is right alone."""
+    return rewards.clamp(min=0)
 
 
 @advantages.register("raw")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import signature
 
 import torch
 from torch import Tensor
@@ -18,6 +19,18 @@ def groups_of(rollouts: Sequence[Rollout]) -> Tensor:
 def baseline_of(rollouts: Sequence[Rollout]) -> Tensor:
     """Return which rollouts the others of their group are compared with, (N,) bool."""
     return torch.tensor([not rollout.apart for rollout in rollouts])
+
+
+def supplied(rule: Callable[..., Tensor], rollouts: Sequence[Rollout]) -> dict[str, Tensor]:
+    """Return what an advantage rule takes of rollouts beside their rewards, by its parameters.
+
+    The baseline, where it is not all rollouts, and how many tokens each response has, (N,).
+    """
+    baseline = baseline_of(rollouts)
+    some = {} if baseline.all() else {"baseline": baseline}
+    if "lengths" in signature(rule).parameters:
+        some["lengths"] = torch.tensor([len(r.completion.token_ids) for r in rollouts])
+    return some
 
 
 def equal_within_group(rewards: Tensor, groups: Tensor, baseline: Tensor | None = None) -> Tensor:

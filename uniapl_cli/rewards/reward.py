@@ -18,7 +18,7 @@ from uniapl_cli.options import MISSING, Options, key
 from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.registry import Choice, Named
 from uniapl_cli.rewards.functions import RewardFunctionOptions, reward_functions
-from uniapl_cli.rewards.groups import baseline_of, equal_within_group, groups_of
+from uniapl_cli.rewards.groups import baseline_of, equal_within_group, groups_of, supplied
 from uniapl_cli.rewards.sharing import Shares, over_ranks
 from uniapl_cli.rewards.values import FunctionValues, Note, Values, ValuesByFunction
 from uniapl_cli.types import Example, Rollout
@@ -180,7 +180,7 @@ class Reward:
         rewards, groups = self.total(values.numbers), groups_of(rollouts)
         baseline, drops = baseline_of(rollouts), self.zero_variance == "drop"
         row_mask = ~equal_within_group(rewards, groups, baseline) if drops else None
-        some = {} if baseline.all() else {"baseline": baseline}
+        some = supplied(self.advantage, rollouts)
         advantages = self.advantage(rewards, groups, **some).float()
         notes = [values.note(index) for index in range(len(rollouts))]
         return RolloutRewards(rewards.float(), advantages, values.numbers, notes, row_mask)
