@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, reduce
 from operator import add
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 from uniapl_cli.partition import pass_tokens
 from uniapl_cli.ranks import Ranks
 from uniapl_cli.rewards.reference import Reference
-from uniapl_cli.statistic import Statistic
+from uniapl_cli.statistic import Mean, Statistic
 from uniapl_cli.tensors import Batch
 from uniapl_cli.training.dealing import dealt
 from uniapl_cli.training.policy import Trainable
@@ -22,6 +23,7 @@ from uniapl_cli.training.summing import GradientSum
 from uniapl_cli.training.terms import Term
 
 Means = dict[str, Statistic]
+NONE: Mapping[str, float] = MappingProxyType({})
 
 
 @torch.no_grad()
@@ -93,14 +95,16 @@ def accumulate(
     terms: Sequence[Term],
     weights: Mapping[str, float],
     batches: MicroBatches,
+    counts: Mapping[str, float] = NONE,
     *,
     exact: bool = False,
 ) -> tuple[Means, MicroBatches]:
     """Add the gradient of sum(weight * total / count) to the parameters, which have none yet.
 
     `count` is that of the whole step, of all ranks, and is taken before the first forward pass, so
-    the gradient does not depend on the split into micro-batches, nor on who computes which. The
-    terms of a source share a forward pass. `exact`: gradients are added up in float64.
+    the gradient does not depend on the split into micro-batches, nor on who computes which. counts:
+    those that are known already, of rows that are here no more. The terms of a source share a
+    forward pass. `exact`: gradients are added up in float64.
 
     Returns the means, named `TERM`, and `TERM/METRIC` for what an objective logs; and the
     micro-batches, which are smaller where memory was refused.
@@ -108,9 +112,10 @@ def accumulate(
     ranks = trainable.ranks
     own = {source: [term for term in terms if term.source == source] for source in batches}
     batches, found = _contributions(trainable, batches)
-    counts = {t.name: _sum(t.count(m) for m in batches[s]) for s in own for t in own[s]}
-    gathered = ranks.gather((counts, found), "the update")
-    whole = {name: float(sum(part[name] for part, _ in gathered)) for name in counts}
+    mine = {t.name: _sum(t.count(m) for m in batches[s]) for s in own for t in own[s]}
+    gathered = ranks.gather((mine, found), "the update")
+    whole = {name: float(sum(part[name] for part, _ in gathered)) for name in mine}
+    whole |= {name: count for name, count in counts.items() if name in whole}
     batches = _completed(batches, [part for _, part in gathered])
     gradient = GradientSum(trainable, exact)
 
@@ -120,6 +125,9 @@ def accumulate(
 
     means, batches = tried_twice(attempt, batches, trainable, gradient.clear)
     means = joined(ranks, means)
+    for name, mean in means.items():
+        if name in counts and isinstance(mean, Mean):  # counted are rows that were left out too
+            means[name] = Mean(mean.total, mean.total.new_tensor(whole[name]))
     gradient.finish()
     return means, batches
 

@@ -23,6 +23,7 @@ from uniapl_cli.sources.source import Source, SourceBatch, StepContext
 from uniapl_cli.statistic import Statistic
 from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.checkpoint import Checkpoints, State
+from uniapl_cli.training.counting import Counts, counted
 from uniapl_cli.training.retry import MicroBatches
 from uniapl_cli.training.schedules import Schedule
 from uniapl_cli.training.streams import Stream
@@ -163,6 +164,7 @@ class Drawing:
     active: Sequence[Term]
     drawn: Mapping[str, SourceBatch]
     batches: MicroBatches
+    counts: Counts
     began: float
     sampled: float
 
@@ -179,19 +181,21 @@ def draw(
     began, active = time.perf_counter(), plan.active(step)
     drawn = next_batches(active, sources, state.streams, step, plan.schedule_values(step))
     sampled = time.perf_counter()
-    rows = {name: part.batch for name, part in drawn.items()}
+    rows, counts = counted(active, {name: part.batch for name, part in drawn.items()})
     sizes, updates = settings.micro_batch_tokens, settings.num_iterations
     batches = prepare(state.trainable, active, rows, sizes, reference, updates)
-    return Drawing(active, drawn, batches, began, sampled)
+    return Drawing(active, drawn, batches, counts, began, sampled)
 
 
 def update(step: int, drawing: Drawing, updater: Updater, plan: Plan, lr: float) -> dict[str, Any]:
     """Make the updates of the step after `step` others; return its metrics."""
     weights, done = plan.weights(step), step + 1
-    gradients = updater.gradient_metrics(done, drawing.active, weights, drawing.batches)
-    means, norm = updater.update(done, drawing.active, weights, drawing.batches, lr)
+    batches, counts = drawing.batches, drawing.counts.denominators
+    gradients = updater.gradient_metrics(done, drawing.active, weights, batches, counts)
+    means, norm = updater.update(done, drawing.active, weights, batches, lr, counts)
     numbers = {"lr": lr, "grad_norm": norm, **plan.schedule_values(step), **gradients}
-    metrics = {**summary(weights, means), **numbers, **source_metrics(drawing.drawn)}
+    shares, drawn = drawing.counts.logged, source_metrics(drawing.drawn)
+    metrics = {**summary(weights, means), **shares, **numbers, **drawn}
     spent = cost(updater.trainable.device, drawing)
     return {**metrics, **spent}
 

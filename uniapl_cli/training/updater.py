@@ -12,7 +12,7 @@ from uniapl_cli.errors import TrainingError
 from uniapl_cli.monitoring.gradients import gradient_report, term_gradients
 from uniapl_cli.reasons import within_memory
 from uniapl_cli.statistic import Statistic
-from uniapl_cli.training.accumulate import accumulate, gradient_norm
+from uniapl_cli.training.accumulate import NONE, accumulate, gradient_norm
 from uniapl_cli.training.optim import Optimizer
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.retry import MicroBatches
@@ -48,14 +48,16 @@ class Updater:
         weights: Mapping[str, float],
         batches: MicroBatches,
         lr: float,
+        counts: Mapping[str, float] = NONE,
     ) -> tuple[dict[str, Statistic], float]:
         """Make `num_iterations` updates; return their means and the last gradient's norm.
 
+        counts: the terms' denominators, by name, where they are known already.
         Raises TrainingError, before the update, when the gradient is not finite.
         """
         means: dict[str, Statistic] = {}
         for _ in range(self.num_iterations):
-            new, batches = self._accumulate(terms, weights, batches)
+            new, batches = self._accumulate(terms, weights, batches, counts)
             norm = gradient_norm(self.parameters, self.max_grad_norm)
             if not math.isfinite(norm):
                 raise non_finite(step, norm, new)
@@ -70,6 +72,7 @@ class Updater:
         terms: Sequence[Term],
         weights: Mapping[str, float],
         batches: MicroBatches,
+        counts: Mapping[str, float] = NONE,
     ) -> dict[str, float]:
         """Return the norms of the terms' weighted gradients and the cosines between them, if due.
 
@@ -82,15 +85,20 @@ class Updater:
 
         def add(name: str) -> None:
             source = by_name[name].source
-            self._accumulate([by_name[name]], weights, {source: batches[source]})
+            self._accumulate([by_name[name]], weights, {source: batches[source]}, counts)
 
         found = term_gradients(self.parameters, add)
         return gradient_report(found, list(by_name), self.trainable.ranks)
 
     def _accumulate(
-        self, terms: Sequence[Term], weights: Mapping[str, float], batches: MicroBatches
+        self,
+        terms: Sequence[Term],
+        weights: Mapping[str, float],
+        batches: MicroBatches,
+        counts: Mapping[str, float],
     ) -> tuple[dict[str, Statistic], MicroBatches]:
-        return accumulate(self.trainable, terms, weights, batches, exact=self.exact_sums)
+        exact = self.exact_sums
+        return accumulate(self.trainable, terms, weights, batches, counts, exact=exact)
 
 
 def non_finite(step: int, norm: float, means: Mapping[str, Statistic]) -> TrainingError:
