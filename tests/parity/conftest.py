@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -52,6 +53,11 @@ def world(request: pytest.FixtureRequest, trl: Any, sharp: Callable[[int], Any])
     return World(*models, len(policy.tokenizer), torch.float32, 1e-5)
 
 
+def experimental(kind: str) -> Any:
+    """Return TRL's module of a trainer that it calls experimental."""
+    return importlib.import_module(f"trl.experimental.{kind.lower()}")
+
+
 @pytest.fixture
 def trainer(
     trl: Any, new_policy: Callable[..., Any], tokenizer: Any, tmp_path: Any
@@ -76,8 +82,9 @@ def trainer(
             more["ref_model"] = new_policy().model if in_tables else world.their_reference
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what TRL uses that others will remove
-            args = getattr(trl, f"{kind}Config")(output_dir=str(tmp_path), **PLAIN, **options)
-            peer = getattr(trl, f"{kind}Trainer")(
+            module = trl if hasattr(trl, f"{kind}Trainer") else experimental(kind)
+            args = getattr(module, f"{kind}Config")(output_dir=str(tmp_path), **PLAIN, **options)
+            peer = getattr(module, f"{kind}Trainer")(
                 model=new_policy().model if in_tables else world.theirs,
                 args=args,
                 train_dataset=Dataset.from_list(examples),
@@ -109,6 +116,7 @@ def peer(world: World, trainer: Callable[..., Any]) -> Callable[..., Any]:
         clip_high: float = 0.2,
         beta: float = 0.0,
         sampled: bool = False,
+        kind: str = "GRPO",
         **options: Any,
     ) -> Any:
         prompts, answers = map(list, zip(*rollouts.rows, strict=True))
@@ -127,7 +135,7 @@ def peer(world: World, trainer: Callable[..., Any]) -> Callable[..., Any]:
             "use_bias_correction_kl": False,  # TRL's default is True, ours is not
         }
         grpo = trainer(
-            "GRPO",
+            kind,
             world,
             [{"prompt": "0"}],
             {**common, **options},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from accumulating import accumulated_means
 from torch import Tensor
 from worlds import World, bound, clear, laid, token_batch, total
 
+from uniapl_cli import load_config
+from uniapl_cli.commands.method import plan
 from uniapl_cli.objectives import advantages, reductions
 from uniapl_cli.statistic import Mean
 from uniapl_cli.training.terms import Term
@@ -79,6 +82,18 @@ class Rollouts:
             kl = bound("kl", use_bias_correction=corrected)
             terms.append(Term("kl", "rows", objective=kl, needs_reference=True, **shared))
             weights["kl"] = beta
+        return self._update(terms, weights, size)
+
+    def by_method(self, method: str, *overrides: str, size: int = 5) -> tuple[float, Any]:
+        """Go back through the terms of a method's file; return the loss, and all means."""
+        settings = ["training.steps=1", f"sampling.max_new_tokens={LONGEST}", *overrides]
+        made = plan(load_config(None, settings, method))
+        terms = [replace(term, source="rows") for term in made.active(0)]
+        return self._update(terms, made.weights(0), size)
+
+    def _update(
+        self, terms: Sequence[Term], weights: Mapping[str, float], size: int
+    ) -> tuple[float, Mapping[str, Mean]]:
         clear(self.world.ours)
         arguments = {"rows": self.batch}, size, self.world.our_reference
         means = accumulated_means(self.world.ours, terms, weights, *arguments)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from pydantic import ValidationError
 from rollout_cases import Lengths, completion, example, rollout
 
 from uniapl_cli.discriminators import CachedDiscriminator, coefficient
@@ -195,8 +196,15 @@ def test_the_length_is_in_tokens():
 def test_the_soft_punishment_of_long_responses(tokens, punishment):
     """DAPO, eq. 13: none up to the buffer, then in a line to -1."""
     long = replace(rollout(), completion=completion(tokens=range(tokens)))
-    score = bound("overlong", {"buffer": 4}, max_new_tokens=10)
-    assert score([long]) == [pytest.approx(punishment)]
+    for buffer in (4, 0.4):
+        score = bound("overlong", {"buffer": buffer}, max_new_tokens=10)
+        assert score([long]) == [pytest.approx(punishment)]
+
+
+@pytest.mark.parametrize("buffer", [0, -1, 0.0, 1.5])
+def test_a_buffer_is_a_number_of_tokens_or_a_share(buffer):
+    with pytest.raises(ValidationError):
+        bound("overlong", {"buffer": buffer}, max_new_tokens=10)
 
 
 def test_a_buffer_must_fit_the_longest_response():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from uniapl_cli.discriminators import (
     AnchorScores,
@@ -97,14 +97,19 @@ def length(rollouts: Sequence[Rollout]) -> list[float]:
     return [float(len(rollout.completion.token_ids)) for rollout in rollouts]
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
 @reward_functions.register("overlong", shares="groups")
 def overlong(
-    rollouts: Sequence[Rollout], *, max_new_tokens: int, buffer: PositiveInt
+    rollouts: Sequence[Rollout], *, max_new_tokens: int, buffer: PositiveInt | Share
 ) -> list[float]:
     """DAPO's soft punishment: 0, falling to -1 over the last `buffer` tokens before the longest.
 
-    arXiv 2503.14476, eq. 13.
+    A `buffer` below 1 is a share of the longest: 0.2 is DAPO's 4096 of 20480. arXiv 2503.14476,
+    eq. 13.
     """
+    buffer = buffer if buffer >= 1 else buffer * max_new_tokens
     if buffer > max_new_tokens:
         raise ConfigError(
             f"overlong: buffer = {buffer} is more than sampling.max_new_tokens = {max_new_tokens}",
