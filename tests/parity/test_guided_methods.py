@@ -7,6 +7,7 @@ they were called, else of the formulas that it gives; in float64, of the given l
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from uniapl_cli.objectives import advantages
 from uniapl_cli.ranks import ALONE
 from uniapl_cli.readings import Entropy
 from uniapl_cli.rewards import Reward, WeightedFunction
+from uniapl_cli.sources.beginnings import make_beginnings
 from uniapl_cli.sources.known import known_of
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Rollout
@@ -244,3 +246,41 @@ def test_prefix_rft_s_beginnings_become_shorter_as_the_authors_do():
     config = load_config(None, [f"training.steps={inputs['n']}"], "prefix_rft")
     values = [plan(config).schedule_values(step)["longest"] for step in inputs["steps"]]
     assert values == pytest.approx(outputs["high"], abs=1e-9)
+
+
+@pytest.mark.parametrize("rows", SIZES)
+def test_uft(rows):
+    """Hint and response are one row here: its first three places are the hint's."""
+    inputs, outputs = (GOLDEN["uft_loss_0"][part] for part in ("inputs", "outputs"))
+    both = {
+        name: torch.cat([tensor(inputs["hint_logps"]), tensor(inputs[name])], 1).tolist()
+        for name in ("logps", "old_logps", "ref_logps")
+    }
+    hint = torch.tensor(inputs["hint_mask"]).bool()
+    given = torch.cat([hint, torch.zeros(2, 2, dtype=torch.bool)], 1)
+    mask = torch.cat([hint, torch.ones(2, 2, dtype=torch.bool)], 1).tolist()
+    row = {**both, "mask": mask, "advantages": inputs["advantages"]}
+    loss, gradient = updated(
+        "uft",
+        row,
+        {"given": given},
+        ["terms.entropy=null"],
+        rows=rows,
+        ref_logps=tensor(both["ref_logps"]),
+    )
+    assert loss == pytest.approx(outputs["loss"], abs=1e-10)
+    expected = torch.cat([tensor(outputs["grad_hint"]), tensor(outputs["grad_logps"])], 1)
+    assert (gradient - expected).abs().max() < 1e-10
+
+
+def test_uft_s_hints_become_shorter_as_the_authors_do():
+    inputs, outputs = (GOLDEN["uft_hint_0"][part] for part in ("inputs", "outputs"))
+    config = load_config(None, ["training.steps=500"], "uft")
+    values = [plan(config).schedule_values(step)["hint"] for step in inputs["steps"]]
+    assert values[:4] == pytest.approx(outputs["p"][:4], abs=1e-9)
+    assert values[-1] == outputs["p"][-1] == 0
+    prefix = config.source("rollouts").prefix
+    law = make_beginnings(prefix, 4, 0, "rollouts")
+    shares = [law.given(1000, 4, step, 0, {"hint": 0.5}) for step in range(300)]
+    assert all(len(set(group)) == 1 for group in shares)
+    assert fmean(group[0] / 1000 for group in shares) == pytest.approx(0.5, abs=0.04)
