@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import field_validator
 
 from uniapl_cli.options import Count, Options, key
 
+T = TypeVar("T")
 FinishReason = Literal["stop", "length"]
 # Called now and then with the tokens that have been drawn, and those that are likely to come.
 Progress = Callable[[int, float], None]
@@ -51,8 +52,9 @@ class Example:
     chosen one of a preference; `rejected` is the other one. An answer's thoughts stand in its text
     (`chat.thinking`). `response_fields` are the other fields of the response's turn, such as
     tool_calls; `tools` are the functions that the prompt offers. A response that is not `finished`
-    was cut off, and no stop token follows it. `row` holds all columns as they were read. `origin`
-    is `file:line`, for error messages.
+    was cut off, and no stop token follows it. `next_turns`: what the user goes on with after each
+    answer to come; `response` is then the answer to the last of them. `row` holds all columns as
+    they were read. `origin` is `file:line`, for error messages.
     """
 
     id: str
@@ -64,6 +66,7 @@ class Example:
     response_fields: Mapping[str, Any] = field(default_factory=dict)
     tools: tuple[Mapping[str, Any], ...] = ()
     finished: bool = True
+    next_turns: tuple[str, ...] = ()
     row: Mapping[str, Any] = field(default_factory=dict)
     origin: str = ""
 
@@ -99,12 +102,28 @@ class Completion:
 
     `token_ids` include the stop token when `finish_reason` is "stop"; `text` does not. `logps[t]`
     is the log-probability of `token_ids[t]` at the sampling temperature, before top-p and top-k.
+
+    Of a conversation, the ids are those of all answers and of what stands between them: `shown`
+    says where that begins and ends. `text` is the last answer, `earlier` holds those before it.
     """
 
     text: str
     token_ids: tuple[int, ...]
     logps: tuple[float, ...]
     finish_reason: FinishReason
+    shown: tuple[tuple[int, int], ...] = ()
+    earlier: tuple[str, ...] = ()
+
+    def own(self, values: Sequence[T]) -> list[T]:
+        """Return those of some values, one a token, whose tokens nobody but the answerer wrote."""
+        starts, ends = [0, *(end for _, end in self.shown)], [start for start, _ in self.shown]
+        parts = zip(starts, [*ends, len(values)], strict=True)
+        return [value for start, end in parts for value in values[start:end]]
+
+    @property
+    def length(self) -> int:
+        """The tokens of the answers."""
+        return len(self.token_ids) - sum(end - start for start, end in self.shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,3 +205,16 @@ def test_a_turn_to_answer_is_the_users_or_a_tools(read, refused):
     assert read("messages", messages=[USER, CALL, RESULT]).response is None
     for turns in ([RESULT, ANSWER], [{"role": "developer", "content": "Be brief."}, ANSWER]):
         refused("messages", messages=turns)
+
+
+def test_what_the_user_goes_on_with_is_a_column_of_texts(read):
+    example = read("messages", messages=[USER], next_turns=["And?", "Then?"], response="So.")
+    assert example.next_turns == ("And?", "Then?")
+    assert (example.prompt, example.response) == ((Message("user", "Why?"),), "So.")
+    for none in (None, []):
+        assert read("ifeval", prompt="Why?", next_turns=none).next_turns == ()
+
+
+@pytest.mark.parametrize("turns", ["And?", ["And?", " "], [USER], 3])
+def test_other_next_turns_are_refused(refused, turns):
+    assert "'next_turns' must be a list" in str(refused("ifeval", prompt="Why?", next_turns=turns))

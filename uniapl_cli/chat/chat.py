@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from uniapl_cli.chat.marks import Marks
-from uniapl_cli.chat.shape import EMPTY_BLOCK, Shape, read_shape
+from uniapl_cli.chat.shape import ANSWER, EMPTY_BLOCK, Shape, read_shape
 from uniapl_cli.chat.template import Template, Tools, turns
 from uniapl_cli.chat.thinking import CLOSE, OPEN, strip_thinking
 from uniapl_cli.errors import ModelError
@@ -187,6 +187,39 @@ class Chat:
                 got=list(fields),
             )
         return self._closed(whole.removeprefix(before))
+
+    def between_ids(
+        self, prompt: Sequence[Message], turns: Sequence[str], tools: Tools = ()
+    ) -> list[list[int]]:
+        """Return what stands between answers whose user goes on with `turns`: ids for each turn.
+
+        They follow the stop token of one answer, end where the next one begins, and are what the
+        template writes there behind an answer of a few words: an answer that was sampled is never
+        tokenized again. Raises ModelError if the template leaves a turn out, or ends an answer
+        without the stop token.
+        """
+        if not turns:
+            return []
+        asked, offered, ids = self._quoted(prompt), self.marks.quote(list(tools)), []
+        stand_in = ANSWER
+        while any(stand_in in text for text in (*turns, *(turn["content"] for turn in asked))):
+            stand_in += ANSWER
+        for text in turns:
+            answer = {"role": "assistant", "content": stand_in}
+            asked = [*asked, answer, self._quoted_turn({"role": "user", "content": text})]
+            whole = self.template.render(asked, generate=True, tools=offered)
+            self.template.check_written(whole, asked, offered)
+            behind = self.marks.encode([whole.rpartition(stand_in)[2]])[0]
+            closing = behind[: len(self._encoded(self.shape.closing))]
+            if self.stop_id not in closing:
+                raise ModelError(
+                    "the chat template writes no stop token between an answer and the user's next "
+                    "turn, so the one that the policy has written would not be followed by it",
+                    "Choose another template with chat.template, or leave rows with next_turns out",
+                    got=self.show(whole),
+                )
+            ids.append(behind[closing.index(self.stop_id) + 1 :])
+        return ids
 
     def _closed(self, text: str) -> list[int]:
         """Return the ids of a rendered turn up to the token that ends it."""

@@ -17,6 +17,7 @@ from uniapl_cli.data.encode import Encoded, encode
 from uniapl_cli.files import write_rows
 from uniapl_cli.runs.console import bar
 from uniapl_cli.seeding import derive
+from uniapl_cli.sources.source import refuse_next_turns
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan, Term
@@ -69,8 +70,9 @@ def examples(
 def encoded_prompts(chat: Chat, rows: Sequence[Example], bad: BadRows) -> list[Encoded]:
     """Return the rows with the ids of their prompts; `bad` takes those that the template refuses.
 
-    Raises DataError, also if none is left.
+    Raises DataError, also if none is left, or if the user of one goes on after the answer.
     """
+    refuse_next_turns(rows, "this command")
     prompts = encode(chat, rows, (), bad=bad)
     if rows and not prompts:
         raise bad.rows[-1].error

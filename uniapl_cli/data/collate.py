@@ -24,6 +24,21 @@ def pad_rows(
     return tokens, (following >= starts) & (following < ends)
 
 
+def without_shown(mask: Tensor, shown: Sequence[Sequence[tuple[int, int]]]) -> Tensor:
+    """Return a loss mask (B, T) without the response tokens that `shown` says were only shown.
+
+    Of each row it holds where they begin and end, counted from the response's first token.
+    """
+    if not any(shown):
+        return mask
+    place = mask.long().cumsum(1) - 1
+    hidden = torch.zeros_like(mask)
+    for row, spans in enumerate(shown):
+        for start, end in spans:
+            hidden[row] |= (place[row] >= start) & (place[row] < end)
+    return mask & ~hidden
+
+
 def lay_out(values: Sequence[Sequence[float]], mask: Tensor) -> Tensor:
     """Return a (B, T) tensor with one number a response token where the mask is True, else 0."""
     numbers = torch.zeros(mask.shape, dtype=torch.float32)

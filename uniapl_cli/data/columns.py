@@ -146,9 +146,23 @@ def answered(
         reference=text(row, "reference"),
         response_fields={} if answer is None else answer.fields,
         tools=tuple(listed_or_parsed(row, "tools")),
+        next_turns=next_turns(row),
         row=row.values,
         origin=row.origin,
     )
+
+
+def next_turns(row: Row) -> tuple[str, ...]:
+    """Return the column `next_turns`: what the user says after each answer. None if it is null."""
+    further = row.values.get("next_turns")
+    if further is None:
+        return ()
+    if not conforms(further, list[str]) or not all(text.strip() for text in further):
+        problem = (
+            "'next_turns' must be a list of the user's further turns, texts that are not empty"
+        )
+        raise DataError(problem, where=row.origin, got=further)
+    return tuple(further)
 
 
 # Fields of an answer's turn that call tools, and what ends such an answer.

@@ -113,6 +113,7 @@ class Encoder:
         for example in examples:
             try:
                 self._render(example, texts)
+                self.chat.between_ids(example.prompt, example.next_turns, example.tools)
                 self._check_answers(example)
                 if example.response_fields and "response" in self.answers:
                     turns[len(good)] = self._turn(example)

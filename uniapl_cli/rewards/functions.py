@@ -94,7 +94,7 @@ def _told(constraints: Sequence[Constraint], verdict: Verdict) -> list[dict[str,
 @reward_functions.register("length", shares="groups")
 def length(rollouts: Sequence[Rollout]) -> list[float]:
     """The response's tokens, stop token included; a weight below 0 asks for shorter ones."""
-    return [float(len(rollout.completion.token_ids)) for rollout in rollouts]
+    return [float(rollout.completion.length) for rollout in rollouts]
 
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -133,7 +133,8 @@ def kl(
     """
     divergences = []
     for rollout, ref_logps in zip(rollouts, reference(rollouts), strict=True):
-        d = torch.tensor(ref_logps) - torch.tensor(rollout.completion.logps)
+        own = rollout.completion.own
+        d = torch.tensor(own(ref_logps)) - torch.tensor(own(rollout.completion.logps))
         divergences.append(float(estimate(d, estimator).sum()))
     return divergences
 

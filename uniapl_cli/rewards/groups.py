@@ -29,7 +29,7 @@ def supplied(rule: Callable[..., Tensor], rollouts: Sequence[Rollout]) -> dict[s
     baseline = baseline_of(rollouts)
     some = {} if baseline.all() else {"baseline": baseline}
     if "lengths" in signature(rule).parameters:
-        some["lengths"] = torch.tensor([len(r.completion.token_ids) for r in rollouts])
+        some["lengths"] = torch.tensor([r.completion.length for r in rollouts])
     return some
 
 

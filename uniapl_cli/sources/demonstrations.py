@@ -11,7 +11,14 @@ from uniapl_cli.data.collate import pad_rows
 from uniapl_cli.errors import DataError
 from uniapl_cli.options import Count, key
 from uniapl_cli.rewards import check_examples
-from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
+from uniapl_cli.sources.source import (
+    Parts,
+    SourceBatch,
+    SourceOptions,
+    StepContext,
+    refuse_next_turns,
+    sources,
+)
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Example
 
@@ -33,8 +40,9 @@ class DemonstrationsOptions(SourceOptions):
         return self.rows_per_step
 
     def check(self, examples: Sequence[Example], why: str) -> None:
-        """Refuse examples without a response by the teacher. Raises DataError."""
+        """Refuse examples without a response by the teacher to their prompt. Raises DataError."""
         check_examples(examples, {"teacher"}, why)
+        refuse_next_turns(examples, why)
 
     def make(self, name: str, parts: Parts) -> Demonstrations:
         """Return the source."""

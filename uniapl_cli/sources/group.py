@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from uniapl_cli.chat import Chat
 from uniapl_cli.data.encode import Encoded
 from uniapl_cli.generation import Request
-from uniapl_cli.types import Completion, Rollout
+from uniapl_cli.types import Completion, Example, Message, Rollout
 
 # Whether the teacher's response is one more row of a group: joins its baseline, or stays apart.
 Expert = Literal["none", "joins", "apart"]
@@ -21,6 +20,8 @@ class Group:
 
     number: its place in the step. seeds, given: of each rollout that is sampled, its seed and how
     many tokens of the teacher's response it begins with. expert: whether that response is a row.
+    between: what is shown between two answers, where the user goes on; next_seeds: for each such
+    turn, those of the rollouts' next answers.
     """
 
     item: Encoded
@@ -28,48 +29,18 @@ class Group:
     seeds: tuple[int, ...]
     given: tuple[int, ...]
     expert: Expert = "none"
+    between: tuple[tuple[int, ...], ...] = ()
+    next_seeds: tuple[tuple[int, ...], ...] = ()
 
     @property
     def teacher(self) -> tuple[int, ...]:
-        """The teacher's response; empty where there is none."""
-        return () if self.item.response is None else tuple(self.item.response)
+        """The teacher's response to the prompt; empty where there is none, or the user goes on."""
+        none = self.item.response is None or self.item.example.next_turns
+        return () if none else tuple(self.item.response or ())
 
-    def requests(self, longest: int) -> list[tuple[Request, list[int]]]:
-        """Return what the generator is asked for, and which of the seeds each request has.
-
-        Rollouts with equal beginnings are of one request. longest: most tokens of a response, its
-        beginning included; one is always left to sample.
-        """
-        places: dict[int, list[int]] = {}
-        for place, given in enumerate(self.given):
-            places.setdefault(given, []).append(place)
-        prompt, origin, asked = tuple(self.item.prompt), self.item.example.origin, []
-        for given, own in places.items():
-            seeds = tuple(self.seeds[place] for place in own)
-            room = max(longest - given, 1) if given else None
-            asked.append((Request(prompt + self.teacher[:given], seeds, origin, room), own))
-        return asked
-
-    def completions(self, sampled: Mapping[int, Completion], chat: Chat) -> list[Completion]:
-        """Return the whole responses: those of the seeds in order, then the teacher's.
-
-        Log-probabilities of given tokens are 0 until `with_given_logps`. sampled: what was written
-        behind each beginning, by the place of its seed.
-        """
-        whole = []
-        for place, given in enumerate(self.given):
-            one = sampled[place]
-            if given:
-                ids = self.teacher[:given] + one.token_ids
-                one = replace(
-                    one, text=chat.text(ids), token_ids=ids, logps=(0.0,) * given + one.logps
-                )
-            whole.append(one)
-        if self.has_expert:
-            ids = self.teacher
-            reason: Literal["stop", "length"] = "stop" if ids[-1] == chat.stop_id else "length"
-            whole.append(Completion(chat.text(ids), ids, (0.0,) * len(ids), reason))
-        return whole
+    def request(self, ids: tuple[int, ...], seeds: tuple[int, ...], room: int | None) -> Request:
+        """Return a request for at most `room` tokens behind the prompt and these ids."""
+        return Request(tuple(self.item.prompt) + ids, seeds, self.item.example.origin, room)
 
     @property
     def has_expert(self) -> bool:
@@ -78,18 +49,23 @@ class Group:
 
     def rollouts(self, completions: Sequence[Completion]) -> list[Rollout]:
         """Return the rollouts of these whole responses."""
-        example, prompt = self.item.example, tuple(self.item.prompt)
+        prompt = tuple(self.item.prompt)
         found = [
-            Rollout(example, prompt, one, self.number, given)
+            Rollout(self._example(one), prompt, one, self.number, given)
             for one, given in zip(completions, self.given, strict=False)
         ]
         if self.has_expert:
-            teacher = completions[-1]
-            apart = self.expert == "apart"
-            found.append(
-                Rollout(example, prompt, teacher, self.number, len(teacher.token_ids), apart)
-            )
+            teacher, example = completions[-1], self.item.example
+            given, apart = len(teacher.token_ids), self.expert == "apart"
+            found.append(Rollout(example, prompt, teacher, self.number, given, apart))
         return found
+
+    def _example(self, completion: Completion) -> Example:
+        """Return the example whose prompt is the conversation up to the last answer."""
+        example, said = self.item.example, list[Message]()
+        for answer, turn in zip(completion.earlier, example.next_turns, strict=False):
+            said += [Message("assistant", answer), Message("user", turn)]
+        return replace(example, prompt=(*example.prompt, *said)) if said else example
 
 
 def with_given_logps(

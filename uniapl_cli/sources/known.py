@@ -60,7 +60,7 @@ def truncated(rollouts: Sequence[Rollout], judged: Judged, mask: Tensor) -> Tens
 @facts.register("length", level="row", kind="number", when="drawn")
 def length(rollouts: Sequence[Rollout], judged: Judged, mask: Tensor) -> Tensor:
     """The response's tokens, stop token included."""
-    return torch.tensor([float(len(rollout.completion.token_ids)) for rollout in rollouts])
+    return torch.tensor([float(rollout.completion.length) for rollout in rollouts])
 
 
 @facts.register("given", level="token", kind="truth", when="drawn")

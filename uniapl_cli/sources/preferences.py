@@ -15,7 +15,14 @@ from uniapl_cli.data.collate import pad_rows
 from uniapl_cli.data.encode import Encoded
 from uniapl_cli.errors import DataError
 from uniapl_cli.options import Count, key
-from uniapl_cli.sources.source import Parts, SourceBatch, SourceOptions, StepContext, sources
+from uniapl_cli.sources.source import (
+    Parts,
+    SourceBatch,
+    SourceOptions,
+    StepContext,
+    refuse_next_turns,
+    sources,
+)
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Example
 
@@ -38,6 +45,7 @@ class ChoicesOptions(SourceOptions):
 
     def check(self, examples: Sequence[Example], why: str) -> None:
         """Refuse examples without both answers. Raises DataError."""
+        refuse_next_turns(examples, why)
         for example in examples:
             missing = [name for name in BOTH if getattr(example, name) is None]
             if missing:
@@ -90,6 +98,7 @@ class LabelsOptions(SourceOptions):
 
     def check(self, examples: Sequence[Example], why: str) -> None:
         """Refuse examples without an answer, or all of one prompt. Raises DataError."""
+        refuse_next_turns(examples, why)
         for example in examples:
             if example.response is None and example.rejected is None:
                 raise DataError(

@@ -25,8 +25,8 @@ def rollout_metrics(
     """
     own = [index for index, rollout in enumerate(rollouts) if not rollout.expert]
     sampled = [rollouts[index] for index in own]
-    lengths = [len(r.completion.token_ids) for r in sampled]
-    logps = [logp for r in sampled for logp in r.completion.logps[r.given :]]
+    lengths = [r.completion.length for r in sampled]
+    logps = [logp for r in sampled for logp in r.completion.own(r.completion.logps)[r.given :]]
     metrics = {
         "completions/mean_length": fmean(lengths),
         "completions/max_length": float(max(lengths)),
@@ -91,7 +91,7 @@ def sample_rows(
             "prompt": rollout.example.prompt_text,
             "response": rollout.completion.text,
             "finish_reason": rollout.completion.finish_reason,
-            "tokens": len(rollout.completion.token_ids),
+            "tokens": rollout.completion.length,
             **({"given": rollout.given, "expert": rollout.expert} if rollout.given else {}),
             **{name: float(result.rewards[index]) for name, result in rewards.items()},
             **{

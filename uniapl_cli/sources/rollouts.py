@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from uniapl_cli.chat import Chat
-from uniapl_cli.data.collate import lay_out, pad_rows
+from uniapl_cli.data.collate import lay_out, pad_rows, without_shown
 from uniapl_cli.data.encode import Encoded
 from uniapl_cli.generation import Generator
 from uniapl_cli.ranks import ALONE, Ranks
@@ -20,6 +20,7 @@ from uniapl_cli.rewards.reference import RolloutLogps
 from uniapl_cli.rewards.reward import Reward, RolloutRewards
 from uniapl_cli.rewards.values import Values
 from uniapl_cli.seeding import derive
+from uniapl_cli.sources.answers import Answers
 from uniapl_cli.sources.beginnings import Beginnings
 from uniapl_cli.sources.group import Expert, Group, with_given_logps
 from uniapl_cli.sources.known import known_of, needs_judging
@@ -116,13 +117,19 @@ class Rollouts:
     def _group(self, item: Encoded, number: int, context: StepContext) -> Group:
         """Return what the step asks for a prompt, whose number within the step this is."""
         count = self.num_generations
-        seeds = (derive(self.seed, self.name, context.step, number, n) for n in range(count))
+        names = self.name, context.step, number
+        seeds = tuple(derive(self.seed, *names, n) for n in range(count))
         given = (0,) * count
-        if self.beginnings is not None and item.response:
+        if self.beginnings is not None and item.response and not item.example.next_turns:
             drawing = len(item.response), count, context.step, number, context.values
             most = self.sampling.max_new_tokens - 1
             given = tuple(min(tokens, most) for tokens in self.beginnings.given(*drawing))
-        return Group(item, number, tuple(seeds), given, self.expert)
+        example = item.example
+        between = self.chat.between_ids(example.prompt, example.next_turns, example.tools)
+        turns = range(1, 1 + len(between))
+        next_seeds = [tuple(derive(seed, "turn", turn) for seed in seeds) for turn in turns]
+        shown = tuple(map(tuple, between))
+        return Group(item, number, seeds, given, self.expert, shown, tuple(next_seeds))
 
     def _sample(
         self, items: Sequence[Encoded], context: StepContext, first: int
@@ -134,18 +141,12 @@ class Rollouts:
         groups = [self._group(item, number, context) for number, item in enumerate(items, first)]
         rewards = {name: self.rewards[name] for name in self._computed(context)}
         mine = self.ranks.share(range(len(groups)))
-        longest = self.sampling.max_new_tokens
-        asked = [(index, *one) for index in mine for one in groups[index].requests(longest)]
-        found: dict[int, dict[int, Completion]] = {index: {} for index in mine}
         whole: dict[int, list[Completion]] = {}
+        rounds = 1 + max((len(group.between) for group in groups), default=0)
         with EarlyValues(rewards) as values:
-            requests = [request for _, request, _ in asked]
-            for number, completions in self.generator.generate(requests, self.sampling):
-                index, _, places = asked[number]
-                found[index].update(zip(places, completions, strict=True))
-                if len(found[index]) == self.num_generations:
-                    whole[index] = groups[index].completions(found.pop(index), self.chat)
-                    values.begin(index, groups[index].rollouts(whole[index]))
+            for index, answers in self._answered({i: groups[i] for i in mine}, rounds):
+                whole[index] = answers.completions()
+                values.begin(index, groups[index].rollouts(whole[index]))
             early = zip(mine, values.collect(), strict=True)
             sampled = [(whole[index], own) for index, own in early]
         parts = self.ranks.shared(self.ranks.gather(sampled, "sampling"))
@@ -156,6 +157,28 @@ class Rollouts:
         answered = zip(groups, parts, strict=True)
         rollouts = [one for group, (own, _) in answered for one in group.rollouts(own)]
         return with_given_logps(rollouts, self._read), together
+
+    def _answered(self, groups: Mapping[int, Group], rounds: int) -> Iterator[tuple[int, Answers]]:
+        """Yield the groups' answers, by index, as the last ones of each come.
+
+        Each round asks for one answer of every conversation that goes on. All ranks have as many.
+        """
+        under_way = {
+            index: Answers(group, self.chat, self.sampling.max_new_tokens)
+            for index, group in groups.items()
+        }
+        for number in range(rounds):
+            asked = [
+                (index, *one)
+                for index, answers in under_way.items()
+                for one in (answers.next() if number else answers.first())
+            ]
+            requests = [request for _, request, _ in asked]
+            for place, completions in self.generator.generate(requests, self.sampling):
+                index, _, places = asked[place]
+                under_way[index].take(places, completions)
+                if under_way[index].complete:
+                    yield index, under_way[index]
 
     def _read(self, rollouts: Sequence[Rollout]) -> list[list[float]]:
         """Return the learner's log-probabilities of rollouts, as its weights are now."""
@@ -173,6 +196,7 @@ class Rollouts:
         pairs = [(r.prompt_ids, r.completion.token_ids) for r in rollouts]
         tokens, mask = pad_rows(pairs, self.chat.tokenizer.pad_token_id or 0)
         old_logps = lay_out([r.completion.logps for r in rollouts], mask)
+        mask = without_shown(mask, [r.completion.shown for r in rollouts])
         known = known_of(rollouts, facts, rewards.get(self.judged_by), mask)
         if self.mask_truncated:
             mask[torch.tensor([r.completion.finish_reason == "length" for r in rollouts])] = False

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from uniapl_cli.chat import Chat
 from uniapl_cli.data.encode import Answer
+from uniapl_cli.errors import DataError
 from uniapl_cli.formulas import Formula
 from uniapl_cli.generation import Generator
 from uniapl_cli.options import Count, Options, key
@@ -125,6 +126,18 @@ class SourceOptions(Options):
     def make(self, name: str, parts: Parts) -> Source:
         """Return the source. Seeds are derived from `name`."""
         raise NotImplementedError
+
+
+def refuse_next_turns(examples: Sequence[Example], why: str) -> None:
+    """Refuse examples whose user goes on, where no answer is sampled. Raises DataError."""
+    for example in examples:
+        if example.next_turns:
+            raise DataError(
+                f"the row has 'next_turns', which rollouts answer one after the other, and {why} "
+                "does not",
+                "Leave the row out, or the column with data.ignore=[next_turns]",
+                where=example.origin,
+            )
 
 
 # Options classes. traits: batch: the class of Batch that it returns. stream: the name of its stream
