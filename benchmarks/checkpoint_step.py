@@ -31,10 +31,11 @@ from uniapl_cli.partition import default_tokens
 from uniapl_cli.sources import SourceBatch
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.checkpoint import Checkpoints, State
-from uniapl_cli.training.loop import Settings, train
+from uniapl_cli.training.loop import train
 from uniapl_cli.training.optim import optimizers
 from uniapl_cli.training.policy import load_policy
 from uniapl_cli.training.schedules import make_schedule, schedules
+from uniapl_cli.training.settings import Settings
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan, Term
 

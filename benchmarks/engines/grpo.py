@@ -16,7 +16,7 @@ from uniapl_cli.commands.streams import make_streams
 from uniapl_cli.commands.train import make_optimizer
 from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.accumulate import prepare
-from uniapl_cli.training.loop import next_batches
+from uniapl_cli.training.drawing import next_batches
 from uniapl_cli.training.updater import Updater
 
 

@@ -27,8 +27,8 @@ from uniapl_cli.precision import freeze, resolve
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.accumulate import accumulate, prepare
 from uniapl_cli.training.activations import checkpoint_activations
+from uniapl_cli.training.drawing import next_batches
 from uniapl_cli.training.logps import token_logps
-from uniapl_cli.training.loop import next_batches
 from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.updater import Updater
 

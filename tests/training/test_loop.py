@@ -18,9 +18,11 @@ from uniapl_cli.sources import SourceBatch
 from uniapl_cli.training import plain
 from uniapl_cli.training.accumulate import gradient_norm
 from uniapl_cli.training.checkpoint import Checkpoints, State
-from uniapl_cli.training.loop import Settings, next_batches, train
+from uniapl_cli.training.drawing import next_batches
+from uniapl_cli.training.loop import train
 from uniapl_cli.training.schedules import schedules
 from uniapl_cli.training.scheduling import make_schedule
+from uniapl_cli.training.settings import Settings
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan, Term
 
@@ -322,7 +324,7 @@ def test_sources_of_one_stream_see_the_same_items(new_training):
     two = [Term(name, name, lambda values: 1.0, NLL) for name in both]
     seen = []
     for source in both.values():
-        source.draw = lambda context: seen.append(context.items)
+        source.draw = lambda context: seen.append(context.items) or SourceBatch(None)
     for step in range(2):
         next_batches(two, both, {"rows": stream}, step)
     assert len(seen) == 4

@@ -51,7 +51,7 @@ def longest(
     found = {}
     for name in dict.fromkeys(term.source for term in method.ever_active):
         kind = config.source_kind(name)
-        items = streams[kind.traits["stream"]].items
+        items = streams[config.stream_of(name)].items
         if not len(items) or not isinstance(items[0], Encoded):
             continue
         of_answers = (lengths(items, answer) for answer in config.source(name).answers)

@@ -19,7 +19,8 @@ from uniapl_cli.training.terms import Plan
 def run_facts(config: Config, method: Plan, device: torch.device | str) -> RunFacts:
     """Return what the health checks must know of the run."""
     active = method.ever_active
-    sampled = {term.source: config.source(term.source) for term in active if term.reward}
+    roots = {term.source: config.root(term.source) for term in active if term.reward}
+    sampled = {name: config.source(root) for name, root in roots.items()}
     kinds = {term.name: objectives.entry(config.terms[term.name].objective).name for term in active}
     corrections = corrected(config, method)
     rewarded = {term.name: term.reward for term in active if term.reward is not None}

@@ -12,7 +12,7 @@ from uniapl_cli.training.terms import Plan, Term
 
 def check_sources(config: Config, method: Plan, steps: Sequence[int]) -> None:
     """Refuse formulas of active sources that are not finite at any of `steps`."""
-    names = dict.fromkeys(term.source for term in method.ever_active)
+    names = config.with_roots(term.source for term in method.ever_active)
     formulas = {
         f"sources.{name}.{part}": formula
         for name in names
@@ -32,8 +32,9 @@ def check_apart(config: Config, term: Term) -> None:
     """Refuse a rule that cannot leave the teacher's row out of a baseline. Raises ConfigError."""
     assert term.reward is not None
     rule = config.rewards[term.reward].advantage
-    key = f"sources.{term.source}.expert"
-    apart = getattr(config.source(term.source), "expert", "none") == "apart"
+    root = config.root(term.source)
+    key = f"sources.{root}.expert"
+    apart = getattr(config.source(root), "expert", "none") == "apart"
     if apart and not advantages.wants(rule, "baseline"):
         raise config.error(
             key,

@@ -31,10 +31,10 @@ from uniapl_cli.runs.signals import Stopped, StopRequest
 from uniapl_cli.sources import Source
 from uniapl_cli.training.activations import checkpoint_activations
 from uniapl_cli.training.checkpoint import Checkpoints, State
-from uniapl_cli.training.loop import Settings
 from uniapl_cli.training.loop import train as run_loop
 from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.schedules import Schedule
+from uniapl_cli.training.settings import Settings
 from uniapl_cli.training.terms import Plan
 
 log = logging.getLogger("uniapl")

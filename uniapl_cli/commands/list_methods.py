@@ -41,9 +41,9 @@ def described(name: str) -> dict[str, Any]:
     for term in plan(config).ever_active:
         rewards = [config.rewards[reward] for reward in rewards_of(config, term)]
         wanted = {need for reward in rewards for need in needs(reward)}
-        source = config.source(term.source)
+        answers = {a for n in config.with_roots([term.source]) for a in config.source(n).answers}
         own = {COLUMNS[need] for need in wanted if need in COLUMNS}
-        columns.setdefault(f"data.{source.stream}", set()).update(own, source.answers)
+        columns.setdefault(f"data.{config.stream_of(term.source)}", set()).update(own, answers)
         models |= {MODELS[need] for need in wanted if need in MODELS}
         models |= {MODELS["policy"]} if term.needs_reference else set()
     files = {file: sorted(columns[file]) for file in sorted(columns)}

@@ -155,7 +155,8 @@ def learning_rate(config: Config) -> Schedule:
 
 def check_active(config: Config, method: Plan) -> None:
     """Refuse settings under which an active term gets no gradient. Raises ConfigError."""
-    if any(config.source_kind(t.source).traits.get("rewarded") for t in method.ever_active):
+    names = config.with_roots(term.source for term in method.ever_active)
+    if any(config.source_kind(name).traits.get("rewarded") for name in names):
         check_sampling(config)
     check_corrections(config, method)
     for term in method.ever_active:
@@ -205,13 +206,14 @@ def check_reward(config: Config, method: Plan, term: Term) -> None:
     """Refuse a reward that would always be 0 or counted twice. Raises ConfigError."""
     assert term.reward is not None
     key, reward = f"rewards.{term.reward}", config.rewards[term.reward]
-    source = config.source(term.source)
+    root = config.root(term.source)
+    source = config.source(root)
     rule = advantages.entry(reward.advantage)
     count = getattr(source, "num_generations", 2)
     check_apart(config, term)
     count += getattr(source, "expert", "none") == "joins"
     if rule.traits.get("contrast") and count < 2:
-        name = f"sources.{term.source}.num_generations"
+        name = f"sources.{root}.num_generations"
         raise config.error(
             name,
             f"there is one rollout a prompt, and advantage '{rule.name}' of {key} compares a "

@@ -85,7 +85,7 @@ def draws_of(config: Config, method: Plan, device: str, context: int | None) -> 
     draws = []
     for stream, terms in terms_by_stream(config, method).items():
         size = stream_size(config, stream, terms)
-        for name in dict.fromkeys(term.source for term in terms):
+        for name in config.with_roots(term.source for term in terms):
             kind, options = config.source_kind(name), config.source(name)
             sampled = bool(kind.traits.get("rewarded"))
             response = config.data.max_response_tokens
@@ -99,12 +99,13 @@ def draws_of(config: Config, method: Plan, device: str, context: int | None) -> 
                 Draw(
                     source=name,
                     kind=kind.traits["batch"],
-                    rows=size * (getattr(options, "num_generations", 1) if sampled else 1),
+                    rows=getattr(options, "size", None)
+                    or size * (getattr(options, "num_generations", 1) if sampled else 1),
                     prompt=prompt,
                     response=response,
                     tokens=micro_batch_tokens(config, name, device),
                     pass_tokens=pass_tokens(device),
-                    prompts=size if sampled else 0,
+                    prompts=size if sampled and config.root(name) == name else 0,
                 )
             )
     return tuple(draws)

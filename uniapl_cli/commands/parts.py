@@ -58,7 +58,7 @@ def needs_reference(config: Config, method: Plan) -> bool:
 
 def samples(config: Config, method: Plan) -> bool:
     """Whether an active term samples the policy."""
-    names = {term.source for term in method.ever_active}
+    names = config.with_roots(term.source for term in method.ever_active)
     return any(config.source_kind(name).traits.get("rewarded") for name in names)
 
 
@@ -104,7 +104,7 @@ def make_sources(config: Config, method: Plan, shared: Shared) -> dict[str, Sour
         shared.policy.ranks,
         config.training.micro_batch_tokens or default_tokens(shared.policy.device.type),
     )
-    names = dict.fromkeys(term.source for term in method.ever_active)
+    names = config.with_roots(term.source for term in method.ever_active)
     for name, kind in corrected(config, method).items():
         if kind != "off":
             log.info("sources.%s.correction is %s", name, kind)

@@ -167,15 +167,18 @@ class Reader:
 
     def answers(self, stream: str) -> tuple[Any, ...]:
         """Return which answers of a stream's rows the policy reads."""
-        sources = [self.config.source(term.source) for term in self.terms[stream]]
+        sources = [self.config.source(name) for name in self._sources(stream)]
         return tuple(dict.fromkeys(answer for one in sources for answer in one.answers))
+
+    def _sources(self, stream: str) -> list[str]:
+        return self.config.with_roots(term.source for term in self.terms[stream])
 
     def read(self, stream: str, context: int) -> Sequence[Encoded]:
         """Return a stream's rows, checked for what its terms need and held to the limits."""
         reading = self._reading(stream)
         if reading not in self.done:
             self.done[reading] = self._encoded(stream, self.path(stream))
-        kinds = [self.config.source_kind(term.source) for term in self.terms[stream]]
+        kinds = [self.config.source_kind(name) for name in self._sources(stream)]
         sampled = any(kind.traits.get("rewarded") for kind in kinds)
         data = self.config.data
         limits = Limits(
@@ -217,7 +220,7 @@ class Reader:
 
     def _faultless(self, items: Sequence[Encoded], sharing: Sequence[str]) -> Sequence[Encoded]:
         """Return the items that no source refuses for its tokens; the others are bad rows."""
-        names = dict.fromkeys(term.source for name in sharing for term in self.terms[name])
+        names = dict.fromkeys(one for name in sharing for one in self._sources(name))
         sources = [self.config.source(name) for name in names]
         sources = [one for one in sources if type(one).fault is not SourceOptions.fault]
         if not sources:
@@ -236,6 +239,7 @@ class Reader:
 
     def _check(self, rows: Sequence[Example], term: Term) -> None:
         why = f"term '{term.name}'"
-        self.config.source(term.source).check(rows, why)
+        for name in self.config.with_roots([term.source]):
+            self.config.source(name).check(rows, why)
         for reward in rewards_of(self.config, term):
             check_examples(rows, needs(self.config.rewards[reward]), why)

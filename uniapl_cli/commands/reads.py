@@ -55,7 +55,8 @@ def keys_of_training(config: Config, method: Plan) -> set[str]:
         of_each = {*FILES, "layouts", "splits"}
         keys |= {f"data.{name}" for name in type(config.data).model_fields if name not in of_each}
         keys |= {f"data{of}.{name}" for name in read for of in ("", ".layouts", ".splits")}
-    kinds = {term.source: config.source_kind(term.source) for term in method.ever_active}
+    names = config.with_roots(term.source for term in method.ever_active)
+    kinds = {name: config.source_kind(name) for name in names}
     keys |= {f"sources.{name}" for name in [*kinds, *streams]}
     if any(kind.traits.get("rewarded") for kind in kinds.values()):
         keys |= {"sampling", "generation"}

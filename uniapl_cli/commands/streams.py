@@ -118,7 +118,7 @@ def make_streams(
             if name in FILES:
                 items = reader.read(name, context)
             else:
-                items = config.source(mine[0].source).items()
+                items = config.source(config.root(mine[0].source)).items()
             size = stream_size(config, name, mine)
             streams[name] = Stream(name, items, size, derive(config.seed, "stream"))
     return streams
@@ -128,7 +128,7 @@ def terms_by_stream(config: Config, method: Plan) -> dict[str, list[Term]]:
     """Return the active terms by the stream that their source draws from."""
     terms: dict[str, list[Term]] = {}
     for term in method.ever_active:
-        terms.setdefault(config.source_kind(term.source).traits["stream"], []).append(term)
+        terms.setdefault(config.stream_of(term.source), []).append(term)
     return {name: terms[name] for name in sorted(terms, key=_file_order)}
 
 
@@ -138,7 +138,8 @@ def _file_order(name: str) -> int:
 
 def stream_size(config: Config, stream: str, terms: Sequence[Term]) -> int:
     """Return the items a step takes of a stream. Raises ConfigError if its sources disagree."""
-    sizes = {term.source: config.source(term.source).per_step() for term in terms}
+    names = config.with_roots(term.source for term in terms)
+    sizes = {name: config.source(name).per_step() for name in names}
     known = {source: size for source, size in sizes.items() if size is not None}
     if not known:
         # Only sources that follow another one: that one's size, though it is not active.

@@ -52,10 +52,12 @@ from uniapl_cli.errors import UniAPLError
 from uniapl_cli.loading import context_length
 from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.sources.held import Held
 from uniapl_cli.training.adapter import require_peft
 from uniapl_cli.training.checkpoint import State
 from uniapl_cli.training.optim import Optimizer, optimizers, require_package
 from uniapl_cli.training.policy import Policy
+from uniapl_cli.training.state import Moving
 from uniapl_cli.training.terms import Plan
 
 log = logging.getLogger("uniapl")
@@ -108,7 +110,9 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
     shared = make_shared(config, method, chat, policy, reference, device)
     sources = make_sources(config, method, shared)
     validation = make_validation(config, method, run, heldout, context, shared)
-    moving = {f"schedules.{name}": one for name, one in method.controllers.items()}
+    held = {name: one for name, one in sources.items() if isinstance(one, Held)}
+    moving: dict[str, Moving] = {f"schedules.{n}": one for n, one in method.controllers.items()}
+    moving |= {f"sources.{name}": one.memory for name, one in held.items()}
     state = State(policy, make_optimizer(config, policy.model), streams, moving)
     open_run(run, config, device, inputs, ranks)
     return execute(Job(config, run, method, lr, state, sources, reference, validation))

@@ -35,7 +35,7 @@ from uniapl_cli.objectives.imitation import nll
 from uniapl_cli.ranks import Ranks
 from uniapl_cli.runs.console import bar
 from uniapl_cli.runs.directory import RunDirectory
-from uniapl_cli.sources import StepContext
+from uniapl_cli.sources import Source, StepContext
 from uniapl_cli.sources.demonstrations import Demonstrations
 from uniapl_cli.sources.preferences import Choices
 from uniapl_cli.teachers import LocalTeacher
@@ -121,7 +121,7 @@ class Validation:
         """Yield the loss a token of held-out demonstrations, and its exponential."""
         term = Term("demonstrations", "demonstrations", Formula("1"), nll)
         source = Demonstrations(term.source, self._pad_id)
-        batches = (source.draw(_step(items)).batch for items in _chunks(self.rows.demonstrations))
+        batches = _batches(source, self.rows.demonstrations)
         loss = self._means(term, batches)["loss"]
         yield "demonstrations/loss", loss
         yield "demonstrations/perplexity", math.exp(min(loss, MOST))
@@ -131,7 +131,7 @@ class Validation:
         term = self.preferred
         assert term is not None, "checked before the rows were read"
         source = Choices(term.source, self._pad_id)
-        batches = (source.draw(_step(items)).batch for items in _chunks(self.rows.preferences))
+        batches = _batches(source, self.rows.preferences)
         yield from ((f"preferences/{n}", value) for n, value in self._means(term, batches).items())
 
     def _means(self, term: Term, batches: Iterator[Batch]) -> dict[str, float]:
@@ -220,6 +220,13 @@ def _best(config: Config, method: Plan, run: RunDirectory, policy: Policy) -> Be
 
 def _chunks(rows: Sequence[Encoded]) -> Iterator[Sequence[Encoded]]:
     return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
+
+
+def _batches(source: Source, rows: Sequence[Encoded]) -> Iterator[Batch]:
+    """Yield batches of some rows each."""
+    for items in _chunks(rows):
+        if (batch := source.draw(_step(items)).batch) is not None:
+            yield batch
 
 
 def _step(items: Sequence[Any]) -> StepContext:

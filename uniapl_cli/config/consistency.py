@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from uniapl_cli.config.rates import check_schedules
@@ -30,9 +30,34 @@ def check(config: Config, method: Path | None, methods: Mapping[str, Path]) -> N
         check_source(config, name, term)
         check_objective(config, name, term)
         check_formulas(config, name, term)
-    for name in sources_of(config):
+    for name in config.with_roots(sources_of(config)):
         check_source_formulas(config, name)
     check_schedules(config, method, methods)
+
+
+def check_root(config: Config, name: str, known: Collection[str]) -> None:
+    """Refuse a source that takes from one which is not there, or samples nothing itself."""
+    key, of = f"sources.{name}.of", getattr(config.source(name), "of", None)
+    if of is None:
+        return
+    if of not in known:
+        raise _at(config, key, unknown("source", of, known, ConfigError))
+    fitting = [one for one in known if sampling(config, one)]
+    if of not in fitting:
+        problem = f"'{key}' is '{of}', which samples nothing itself"
+        raise config.error(key, problem, got=of, allowed=fitting)
+    facts_of = known_facts(config, of, "rows")
+    schedules: dict[str, Kind] = dict.fromkeys(config.schedules, "number")
+    for part, formula in config.source(name).conditions.items():
+        with config.blaming(f"sources.{name}.{part}"):
+            formula.check({**schedules, **kinds(facts_of)}, "fact or schedule")
+        check_judging(config, of, formula)
+
+
+def sampling(config: Config, name: str) -> bool:
+    """Whether a source samples the policy itself."""
+    source = config.source(name)
+    return hasattr(source, "num_generations") and config.root(name) == name
 
 
 def sources_of(config: Config) -> list[str]:
@@ -56,6 +81,7 @@ def check_source(config: Config, name: str, term: TermOptions) -> None:
         known -= {n for n in known if n in sources and sources[n].traits.get("verb")}
     if term.source not in known:
         raise _at(config, key, unknown("source", term.source, known, ConfigError))
+    check_root(config, term.source, known)
 
 
 def check_objective(config: Config, name: str, term: TermOptions) -> None:
@@ -120,10 +146,15 @@ def check_formulas(config: Config, name: str, term: TermOptions) -> None:
                     raise misplaced(fact, term, usable)
             formula.check({**schedules, **kinds(usable)}, "fact or schedule")
     for named in term.conditions.values():
-        reward = getattr(config.source(term.source), "judged_by", None)
-        if needs_judging([n for n in named.names if n in facts]) and reward not in config.rewards:
-            error = unknown("reward", str(reward), config.rewards, ConfigError)
-            raise _at(config, f"sources.{term.source}.judged_by", error)
+        check_judging(config, term.source, named)
+
+
+def check_judging(config: Config, source: str, formula: Formula) -> None:
+    """Refuse a condition on what is right where no reward of that name decides it."""
+    reward = getattr(config.source(source), "judged_by", None)
+    if needs_judging([n for n in formula.names if n in facts]) and reward not in config.rewards:
+        error = unknown("reward", str(reward), config.rewards, ConfigError)
+        raise _at(config, f"sources.{source}.judged_by", error)
 
 
 def misplaced(fact: str, term: TermOptions, usable: Sequence[str]) -> ConfigError:
@@ -145,9 +176,14 @@ def fact_names(config: Config, term: TermOptions, part: str) -> list[str]:
 
     rows: those of rows; tokens: also those of tokens, all known before the pass; scale: any.
     """
-    if config.source_kind(term.source).traits["batch"] is not TokenBatch:
+    return known_facts(config, term.source, part)
+
+
+def known_facts(config: Config, source: str, part: str) -> list[str]:
+    """Return the facts of a source's batches that a part of a formula may name."""
+    if config.source_kind(source).traits["batch"] is not TokenBatch:
         return []
-    drawn = config.source_kind(term.source).traits.get("facts", ())
+    drawn = config.source_kind(source).traits.get("facts", ())
     known = [name for name in facts if facts[name].traits["when"] != "drawn" or name in drawn]
     if part == "scale":
         return known

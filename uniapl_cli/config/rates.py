@@ -27,8 +27,9 @@ def check_schedules(config: Config, method: Path | None, methods: Mapping[str, P
         check_formulas(config, name)
         check_metrics(config, name)
     used = {name for term in config.terms.values() for name in names_in(term)}
-    sources = dict.fromkeys(term.source for term in config.terms.values())
-    used |= {n for s in sources for f in config.source(s).formulas.values() for n in f.names}
+    for source in map(config.source, config.with_roots(t.source for t in config.terms.values())):
+        formulas = [*source.formulas.values(), *source.conditions.values()]
+        used |= {one for formula in formulas for one in formula.names}
     used |= {n for o in config.schedules.values() for f in formulas_of(o).values() for n in f.names}
     unused = [name for name in config.schedules if name not in used]
     if not unused:
@@ -91,7 +92,7 @@ def check_formulas(config: Config, name: str) -> None:
 def check_metrics(config: Config, name: str) -> None:
     """Refuse metrics that no run of these terms logs, or no two alike. Raises ConfigError."""
     known = [*OF_UPDATES, *config.schedules, *config.terms]
-    known += [term.source for term in config.terms.values()]
+    known += config.with_roots(term.source for term in config.terms.values())
     for option, metric in (reads_of(config.schedules[name]) or {}).items():
         key, first = f"schedules.{name}.{option}", metric.partition("/")[0]
         if first in MACHINE:

@@ -31,9 +31,9 @@ from uniapl_cli.sandbox import SandboxOptions
 from uniapl_cli.sources import SourceOptions, sources
 from uniapl_cli.teachers.server import Server
 from uniapl_cli.training.adapter import Adapter
-from uniapl_cli.training.loop import Training
 from uniapl_cli.training.optim import OptimOptions, optimizers
 from uniapl_cli.training.scheduling import AnyScheduleOptions
+from uniapl_cli.training.settings import Training
 from uniapl_cli.training.terms import TermOptions
 from uniapl_cli.types import Sampling
 
@@ -168,6 +168,19 @@ class Config(Root):
         options = sources.options(name)
         assert isinstance(options, SourceOptions)
         return options
+
+    def root(self, name: str) -> str:
+        """Return the source whose rollouts a source takes; itself, if it draws from a stream."""
+        of: str = getattr(self.source(name), "of", name)
+        return of
+
+    def with_roots(self, names: Iterable[str]) -> list[str]:
+        """Return sources, each behind the one that it takes from."""
+        return list(dict.fromkeys(one for name in names for one in (self.root(name), name)))
+
+    def stream_of(self, name: str) -> str:
+        """Return the stream whose items a source's batches are made of."""
+        return self.source(self.root(name)).stream
 
     def with_sources(self, names: Iterable[str]) -> Config:
         """Return the config with entries for these sources, also for those with only defaults."""

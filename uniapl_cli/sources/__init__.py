@@ -1,6 +1,6 @@
 """Where a step's batches come from."""
 
-from uniapl_cli.sources import comparisons, demonstrations, preferences, sampled
+from uniapl_cli.sources import comparisons, demonstrations, holding, preferences, sampled
 from uniapl_cli.sources.source import (
     Parts,
     Source,
@@ -18,6 +18,7 @@ __all__ = [
     "StepContext",
     "comparisons",
     "demonstrations",
+    "holding",
     "preferences",
     "sampled",
     "sources",

@@ -21,12 +21,16 @@ from uniapl_cli.types import Example, Rollout, Sampling
 
 @dataclass(frozen=True)
 class SourceBatch:
-    """A step's batch from one source, and its metrics. rollouts: the batch's rows, if they are."""
+    """A step's batch from one source, or none, and its metrics.
 
-    batch: Batch
+    rollouts: the batch's rows, if they are. items: those of its stream that it was drawn from.
+    """
+
+    batch: Batch | None
     metrics: Mapping[str, float] = field(default_factory=dict)
     make_samples: Callable[[], Sequence[Mapping[str, Any]]] = list
     rollouts: Sequence[Rollout] = ()
+    items: Sequence[Any] = ()
 
     @property
     def samples(self) -> Sequence[Mapping[str, Any]]:
@@ -106,6 +110,11 @@ class SourceOptions(Options):
     @property
     def formulas(self) -> Mapping[str, Formula]:
         """The formulas over the schedules' names, by the key below the source that each is at."""
+        return {}
+
+    @property
+    def conditions(self) -> Mapping[str, Formula]:
+        """The formulas over facts of another source's rows, by their keys below the source."""
         return {}
 
     def per_step(self) -> int | None:
