@@ -45,6 +45,9 @@ def batches(new_batch):
         "rollouts": rows([9, 1, 1, 20], 2),
         "demonstration_rollouts": rows([4, 4], 3),
         "choices": ChoiceBatch(rows([3, 8, 5, 2], 4)),
+        "held_demonstrations": rows([6, 3], 7),
+        "held_rollouts": rows([8, 2, 11], 8),
+        "held_pairs": ChoiceBatch(rows([3, 8, 5, 2], 9)),
         "labels": LabelledBatch(
             rows([3, 8, 5], 5), torch.tensor([True, False, True]), rows([8, 5, 3], 6)
         ),

@@ -154,6 +154,10 @@ USES: dict[str, Settings] = {
     "sandbox": judged("verifier"),
     "rewards": judged("verifier"),
     "schedules": {"schedules.alpha": 1.0, "terms.imitation.weight": "alpha"},
+    **{
+        f"sources.held_{n}.keep": {f"sources.held_{n}.size": 4}
+        for n in ("demonstrations", "rollouts", "pairs")
+    },
     "schedules.alpha.after": {"schedules.alpha.steps": 5},
     "optim.lr.after": {"optim.lr.steps": 5},
     "terms": {**judged("verifier"), "schedules.alpha": 1.0, "terms.imitation.weight": "alpha"},

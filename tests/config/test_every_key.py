@@ -61,6 +61,7 @@ from uniapl_cli.tiny.assets import resolve
 
 pytestmark = pytest.mark.slow
 
+HELD = ("demonstrations", "rollouts", "pairs")
 # Another value of a key, where its type and its bounds do not tell one that fits.
 OTHER: Mapping[str, Any] = {
     "method": "grpo",
@@ -98,6 +99,10 @@ OTHER: Mapping[str, Any] = {
     "sources.rollouts.prefix.law.share": "0.25",
     "sources.rollouts.prefix.law.low": "0.25",
     "sources.rollouts.prefix.law.high": "0.5",
+    **{f"sources.held_{n}.of": "demonstration_rollouts" for n in HELD},
+    **{f"sources.held_{n}.rows": "all_equal" for n in HELD},
+    "sources.held_pairs.better": "all_equal",
+    "sources.held_pairs.worse": "all_equal",
     "schedules.alpha.p": "0.25",
     "schedules.alpha.measure": "imitation",
     "schedules.alpha.imitation": "imitation",

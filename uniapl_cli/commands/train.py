@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ from uniapl_cli.errors import UniAPLError
 from uniapl_cli.loading import context_length
 from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.runs.directory import RunDirectory
+from uniapl_cli.sources import Source
 from uniapl_cli.sources.held import Held
 from uniapl_cli.training.adapter import require_peft
 from uniapl_cli.training.checkpoint import State
@@ -110,12 +112,19 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
     shared = make_shared(config, method, chat, policy, reference, device)
     sources = make_sources(config, method, shared)
     validation = make_validation(config, method, run, heldout, context, shared)
-    held = {name: one for name, one in sources.items() if isinstance(one, Held)}
-    moving: dict[str, Moving] = {f"schedules.{n}": one for n, one in method.controllers.items()}
-    moving |= {f"sources.{name}": one.memory for name, one in held.items()}
+    moving = moving_parts(method, sources)
     state = State(policy, make_optimizer(config, policy.model), streams, moving)
     open_run(run, config, device, inputs, ranks)
     return execute(Job(config, run, method, lr, state, sources, reference, validation))
+
+
+def moving_parts(method: Plan, sources: Mapping[str, Source]) -> dict[str, Moving]:
+    """Return what moves from step to step beside streams, by the key that it belongs to."""
+    held = {name: one.memory for name, one in sources.items() if isinstance(one, Held)}
+    return {
+        **{f"schedules.{name}": one for name, one in method.controllers.items()},
+        **{f"sources.{name}": one for name, one in held.items()},
+    }
 
 
 def check_packages(config: Config) -> None:
