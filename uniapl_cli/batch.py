@@ -73,6 +73,14 @@ class Batch(ABC):
         """
         raise TypeError(f"a {type(self).__name__} has no log-probabilities")
 
+    def with_references(self, reads: Mapping[str, Callable[[Any], Tensor]]) -> Self:
+        """Return the batch with the log-probabilities of other references, by their names."""
+        raise TypeError(f"a {type(self).__name__} is compared with the frozen start alone")
+
+    def with_teachers(self, teachers: Mapping[str, Callable[[Any], Any]]) -> Self:
+        """Return the batch with what passes over it ask for references' whole distributions."""
+        raise TypeError(f"a {type(self).__name__} is compared with the frozen start alone")
+
     def with_start(self, read: Callable[[Any], Tensor]) -> Self:
         """Return the batch with what it needs of the learner as it is before several updates."""
         return self

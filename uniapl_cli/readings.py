@@ -17,3 +17,17 @@ class Reading:
 @dataclass(frozen=True)
 class Entropy(Reading):
     """The entropy of the distribution that the token was drawn from, in nats."""
+
+
+@dataclass(frozen=True)
+class Divergence(Reading):
+    """How far the distribution of the token is from a reference's, in nats: see `divergence`.
+
+    reference: its name. top_k: how many tokens are compared, the policy's most likely ones; None:
+    all. tail: whether all other tokens are compared as if they were one; else they are left out.
+    """
+
+    reference: str
+    beta: float
+    top_k: int | None = None
+    tail: bool = True

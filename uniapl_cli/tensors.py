@@ -32,7 +32,11 @@ def pad_ids(
 
 # The fields of a TokenBatch that hold tensors by name: (B,) by reward, and (B,) or (B, T) by fact.
 BY_REWARD = ("advantages", "row_mask")
-BY_NAME = (*BY_REWARD, "known", "readings")
+BY_NAME = (*BY_REWARD, "known", "readings", "references")
+# What a pass over some tokens asks a reference for that is to be compared by whole distributions.
+Teaching = Callable[["TokenBatch"], Any]
+# The frozen policy that training starts from, among the references by name.
+START = "start"
 # (log of learner / sampler (B, T), loss_mask) -> that ratio, and the weights of the losses in its
 # place; both (B, T), or (B, 1) for a number a row.
 Correction = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -49,6 +53,9 @@ class TokenBatch(Batch):
     without one counts all. temperature divides the logits, as it did when the tokens were sampled.
     correction: weights for a sampler that is not the learner. known: facts of rows, (B,), and of
     tokens, (B, T), by name. readings: (B, T), what the pass gave beside log-probabilities.
+    references: (B, T) log-probabilities under other references, by name. contexts: by the name of
+    a reference that reads more before it answers, the same responses behind what that reads.
+    teachers: by name, what a pass asks for a reference's whole distributions.
     Attention is causal and padding is on the right, so no attention mask is needed.
     """
 
@@ -63,6 +70,9 @@ class TokenBatch(Batch):
     correction: Correction | None = None
     known: Mapping[str, Tensor] = field(default_factory=dict)
     readings: Mapping[Reading, Tensor] = field(default_factory=dict)
+    references: Mapping[str, Tensor] = field(default_factory=dict)
+    contexts: Mapping[str, TokenBatch] = field(default_factory=dict)
+    teachers: Mapping[str, Teaching] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows, width = self.tokens.shape
@@ -84,8 +94,12 @@ class TokenBatch(Batch):
                 raise ValueError(f"known['{name}'] must be ({rows},) or {shape}: {value.shape}")
 
     def row_lengths(self) -> Tensor:
-        """Return (B,): where each row's last token that counts is predicted; nothing reads on."""
-        return row_ends(self.loss_mask)
+        """Return (B,): where each row's last token that counts is predicted; nothing reads on.
+
+        It is the longest of all that are read of the row.
+        """
+        lengths = [row_ends(self.loss_mask), *(c.row_lengths() for c in self.contexts.values())]
+        return torch.stack(lengths).amax(0)
 
     def take(self, rows: Tensor) -> TokenBatch:
         """Return the rows of these indices, without needless padding."""
@@ -95,11 +109,14 @@ class TokenBatch(Batch):
         def cut(name: str, value: Tensor) -> Tensor:
             return value[rows][:, : widths.get(name, width)] if value.dim() == 2 else value[rows]
 
-        return self._each(cut)
+        contexts = {name: context.take(rows) for name, context in self.contexts.items()}
+        return replace(self._each(cut), contexts=contexts)
 
     def to(self, device: torch.device) -> TokenBatch:
         """Return the batch on `device`."""
-        return self._each(lambda name, value: value.to(device, non_blocking=True))
+        moved = self._each(lambda name, value: value.to(device, non_blocking=True))
+        contexts = {name: context.to(device) for name, context in self.contexts.items()}
+        return replace(moved, contexts=contexts)
 
     def mask_for(self, reward: str | None) -> Tensor:
         """Return where a loss counts for a reward: (B, T) bool."""
@@ -123,9 +140,25 @@ class TokenBatch(Batch):
         """Return the batch with the reference's log-probabilities."""
         return replace(self, ref_logps=read(self))
 
+    def with_references(self, reads: Mapping[str, Callable[[TokenBatch], Tensor]]) -> TokenBatch:
+        """Return the batch with the log-probabilities of other references, by their names."""
+        found = {name: read(self) for name, read in reads.items()}
+        return replace(self, references={**self.references, **found})
+
+    def with_teachers(self, teachers: Mapping[str, Teaching]) -> TokenBatch:
+        """Return the batch with what passes over it ask for references' whole distributions."""
+        return replace(self, teachers=teachers)
+
+    def reference(self, name: str) -> Tensor:
+        """Return the log-probabilities (B, T) under a reference of this name."""
+        logps = self.ref_logps if name == START else self.references.get(name)
+        assert logps is not None, "registered with reference=True"
+        return logps
+
     def emptied(self) -> TokenBatch:
         """Return the batch with an empty mask."""
-        return replace(self, loss_mask=torch.zeros_like(self.loss_mask))
+        contexts = {name: context.emptied() for name, context in self.contexts.items()}
+        return replace(self, loss_mask=torch.zeros_like(self.loss_mask), contexts=contexts)
 
     def with_start(self, read: Callable[[TokenBatch], Tensor]) -> TokenBatch:
         """Return the batch with the learner's log-probabilities, if they are to be corrected by."""

@@ -5,8 +5,8 @@ import torch
 from uniapl_cli.batches import ChoiceBatch, LabelledBatch, PairBatch
 from uniapl_cli.objectives import batch_type, objectives
 from uniapl_cli.ranks import ALONE
-from uniapl_cli.tensors import TokenBatch
-from uniapl_cli.training.beside import gauge_of
+from uniapl_cli.tensors import START, TokenBatch
+from uniapl_cli.training.beside import Teacher, gauge_of
 
 VOCABULARY = 7
 
@@ -33,11 +33,23 @@ class Bigrams:
     def forward_with(self, batch, readings):
         rows = self.table.log_softmax(-1)[batch.tokens[:, :-1]]
         values = {
-            reading: gauge_of(reading).value(rows.flatten(0, 1), slice(None))
+            reading: gauge_of(reading, batch).value(rows.flatten(0, 1), slice(None))
             for reading in readings
         }
         shape, mask = batch.loss_mask.shape, batch.loss_mask
         return self.forward(batch), {r: v.reshape(shape) * mask for r, v in values.items()}
+
+
+class Frozen:
+    """A reference that says of every batch what the batch says already; a table of its own."""
+
+    def forward(self, batch):
+        return batch.ref_logps
+
+    def teacher(self, batch):
+        rng = torch.Generator().manual_seed(3)
+        table = torch.randn(VOCABULARY, VOCABULARY, generator=rng)
+        return Teacher(torch.eye(VOCABULARY)[batch.tokens[:, :-1].flatten()], table)
 
 
 def token_batch(lengths):
@@ -108,5 +120,6 @@ def bound(name, **options):
 
 def bound_options(name, **options):
     """Return the options that `bound` binds."""
-    reward = {"reward": "worth"} if "reward" in objectives[name].takes() else {}
-    return objectives.options(name, **{**reward, **options})
+    needed = {"reward": "worth", "reference": START}
+    own = {key: value for key, value in needed.items() if key in objectives[name].takes()}
+    return objectives.options(name, **{**own, **options})

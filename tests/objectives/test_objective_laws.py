@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 import torch
 from accumulating import accumulated_means
-from objective_cases import batch_of, readings_of
+from objective_cases import Frozen, batch_of, readings_of
 
 from uniapl_cli.batches import PairBatch
 from uniapl_cli.objectives import objectives
@@ -22,13 +22,6 @@ def tensors(batch):
     for name, value in [pair for pair in values.items() if isinstance(pair[1], TokenBatch)]:
         values |= {f"{name}.{inner}": tensor for inner, tensor in tensors(value).items()}
     return {name: value for name, value in values.items() if isinstance(value, torch.Tensor)}
-
-
-class Frozen:
-    """A reference that says of every batch what the batch says already."""
-
-    def forward(self, batch):
-        return batch.ref_logps
 
 
 @pytest.fixture

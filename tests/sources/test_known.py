@@ -36,6 +36,7 @@ def test_facts_of_rows(known):
     assert rows == {
         "expert": [True, False, False, False, False, False],
         "right": [True, False, True, False, False, False],
+        "another_right": [True] * 4 + [False, False],
         # Of the policy's own three rollouts one is right; the teacher's answer does not count.
         "right_share": pytest.approx([1 / 3] * 4 + [0, 0]),
         "all_equal": [False] * 4 + [True, True],

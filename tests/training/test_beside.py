@@ -6,9 +6,17 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from uniapl_cli.readings import Entropy, Reading
+from uniapl_cli.objectives.divergence import apart, likeliest
+from uniapl_cli.readings import Divergence, Entropy, Reading
 from uniapl_cli.training.adapter import Adapter, adapt
-from uniapl_cli.training.beside import ALIVE, EntropyGauge, gauge_of, token_values
+from uniapl_cli.training.beside import (
+    ALIVE,
+    DivergenceGauge,
+    EntropyGauge,
+    Teacher,
+    gauge_of,
+    token_values,
+)
 from uniapl_cli.training.policy import WithoutAdapter
 
 ROWS, WIDTH, VOCABULARY = 10, 6, 41
@@ -81,14 +89,15 @@ def test_entropies_of_what_is_sure_and_of_what_is_not():
 class Largest(TorchDispatchMode):
     """Remembers the most numbers that any tensor as wide as the vocabulary had."""
 
-    def __init__(self):
+    def __init__(self, vocabulary=VOCABULARY):
         super().__init__()
-        self.elements = 0
+        self.elements, self.vocabulary = 0, vocabulary
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
         shape = getattr(result, "shape", ())
-        if shape[-1:] == (VOCABULARY,) and shape != (WIDTH, VOCABULARY):  # the head is no logits
+        heads = (WIDTH, VOCABULARY), (16, self.vocabulary)
+        if shape[-1:] == (self.vocabulary,) and shape not in heads:
             self.elements = max(self.elements, result.numel())
         return result
 
@@ -110,9 +119,91 @@ def test_no_tokens_have_no_values(inputs):
     assert weight.grad.norm() == 0
 
 
-def test_a_reading_that_no_head_gives_is_refused():
+def test_a_reading_that_no_head_gives_is_refused(new_batch):
     with pytest.raises(TypeError, match="Reading"):
-        gauge_of(Reading())
+        gauge_of(Reading(), new_batch([1]))
+
+
+def readings_of(policy, batch, reading, teacher):
+    """Return what a policy reads of a batch, and what that is of all logits at once."""
+    batch = batch.with_teachers({"other": teacher.teacher})
+    found = policy.forward_with(batch, [reading])[1][reading]
+    both = (m.model(batch.tokens[:, :-1]).logits.double() for m in (policy, teacher))
+    s, t = ((logits / batch.temperature).log_softmax(-1).flatten(0, 1) for logits in both)
+    if reading.top_k is not None:
+        s, t, _ = likeliest(s, t, reading.top_k, reading.tail)
+    return found, apart(s, t, reading.beta).reshape(batch.loss_mask.shape) * batch.loss_mask
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize("options", [{}, {"top_k": 3}, {"top_k": 3, "tail": False}])
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])
+def test_a_policy_gives_its_divergences_from_another(sharp, new_batch, beta, options, temperature):
+    policy, other = sharp(0), sharp(1)
+    batch, reading = (
+        new_batch([2, 9, 5], temperature=temperature),
+        Divergence("other", beta, **options),
+    )
+    found, expected = readings_of(policy, batch, reading, other)
+    assert torch.allclose(found.double(), expected, atol=1e-4, rtol=1e-4)
+    slopes = [
+        torch.autograd.grad(values.sum(), list(policy.model.parameters()))
+        for values in (found, expected)
+    ]
+    for mine, theirs in zip(*slopes, strict=True):
+        assert (mine - theirs).norm() < 1e-4 * theirs.norm() + 1e-5
+    assert all(weight.grad is None for weight in other.model.parameters())
+
+
+def test_a_policy_is_not_apart_from_itself(sharp, new_batch):
+    policy = sharp(0)
+    batch = new_batch([2, 9]).with_teachers({"self": policy.teacher})
+    reading = Divergence("self", 1.0)
+    found = policy.forward_with(batch, [reading])[1][reading]
+    assert found.abs().max() < 1e-6
+    found.sum().backward()
+    assert sum(weight.grad.norm() for weight in policy.model.parameters()) < 1e-4
+
+
+def test_what_only_one_vocabulary_is_padded_with_is_not_compared():
+    rng = torch.Generator().manual_seed(0)
+    hidden, weight = torch.randn(4, 6, generator=rng), torch.randn(9, 6, generator=rng)
+    others, heads = torch.randn(4, 6, generator=rng), torch.randn(7, 6, generator=rng)
+    gauge = DivergenceGauge(Teacher(others, heads), Divergence("other", 0.5))
+    logits = (hidden @ weight.T).requires_grad_()
+    value = gauge.value(logits.log_softmax(1), slice(None))
+    expected = apart(logits[:, :7].log_softmax(1), (others @ heads.T).log_softmax(1), 0.5)
+    assert torch.allclose(value, expected, atol=1e-6)
+    expected.sum().backward()
+    assert torch.allclose(
+        gauge.slope(logits.detach().log_softmax(1), slice(None)), logits.grad, atol=1e-6
+    )
+
+
+def test_no_whole_distributions_of_a_batch_exist(sharp, new_batch, monkeypatch):
+    policy, other = sharp(0), sharp(1)
+    vocabulary = len(policy.net.head.weight)
+    monkeypatch.setitem(token_values.__kwdefaults__, "budget", 3 * vocabulary * (ALIVE + 1))
+    batch = new_batch([9, 9]).with_teachers({"other": other.teacher})
+    reading = Divergence("other", 0.5)
+    with Largest(vocabulary) as largest:
+        policy.forward_with(batch, [reading])[1][reading].sum().backward()
+    assert largest.elements == 3 * vocabulary
+
+
+@pytest.fixture
+def sharp(new_policy):
+    """sharp(seed): a random policy that has opinions."""
+
+    def make(seed):
+        policy = new_policy(seed)
+        with torch.no_grad():
+            for weight in policy.model.parameters():
+                if weight.dim() == 2:
+                    weight.mul_(8)
+        return policy
+
+    return make
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])

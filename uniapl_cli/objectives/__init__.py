@@ -2,6 +2,7 @@
 
 from uniapl_cli.objectives import (
     direct,
+    divergence,
     entropy,
     experts,
     imitation,
@@ -21,6 +22,7 @@ __all__ = [
     "batch_type",
     "corrections",
     "direct",
+    "divergence",
     "entropy",
     "experts",
     "imitation",

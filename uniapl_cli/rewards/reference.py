@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -21,6 +21,10 @@ class Reference(Protocol):
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return (B, T) log-probabilities."""
+        ...
+
+    def teacher(self, batch: TokenBatch) -> Any:
+        """Return the whole distributions of the masked tokens, for passes of the policy."""
         ...
 
 

@@ -29,6 +29,14 @@ def right(rollouts: Sequence[Rollout], judged: Judged, mask: Tensor) -> Tensor:
     return _rewards(judged) >= RIGHT
 
 
+@facts.register("another_right", level="row", kind="truth", when="drawn", judged=True)
+def another_right(rollouts: Sequence[Rollout], judged: Judged, mask: Tensor) -> Tensor:
+    """Whether another rollout to the row's prompt is right."""
+    own = right(rollouts, judged, mask).float()
+    names, index = groups_of(rollouts).unique(return_inverse=True)
+    return torch.zeros(len(names)).index_add(0, index, own)[index] > own
+
+
 @facts.register("right_share", level="row", kind="number", when="drawn", judged=True)
 def right_share(rollouts: Sequence[Rollout], judged: Judged, mask: Tensor) -> Tensor:
     """The share of the policy's own rollouts to the row's prompt that are right; 0 without any."""

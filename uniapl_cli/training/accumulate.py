@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, reduce
 from operator import add
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from uniapl_cli.partition import pass_tokens
 from uniapl_cli.ranks import Ranks
 from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.statistic import Mean, Statistic
-from uniapl_cli.tensors import Batch
+from uniapl_cli.tensors import START, Batch
 from uniapl_cli.training.dealing import dealt
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.retry import MicroBatches, passing, tried_twice
@@ -34,13 +35,16 @@ def prepare(
     micro_batch_tokens: Mapping[str, int],
     reference: Reference | None = None,
     updates: int = 1,
+    references: Mapping[str, Reference] = MappingProxyType({}),
 ) -> dict[str, list[Batch]]:
     """Split each source's batch into micro-batches of so many tokens on the trainable's device.
 
-    Of several ranks each gets its own. Where a term needs them, the reference's log-probabilities
-    are added, and before several updates the trainable's own. They are computed once a step,
-    however many updates it makes.
+    Of several ranks each gets its own. Where a term needs them, the log-probabilities of the
+    reference and of others by name are added, and before several updates the trainable's own. They
+    are computed once a step, however many updates it makes; whole distributions of references
+    within each pass.
     """
+    models = references if reference is None else {**references, START: reference}
     prepared: dict[str, list[Batch]] = {}
     for source, batch in batches.items():
         device, tokens = trainable.device, micro_batch_tokens[source]
@@ -49,8 +53,10 @@ def prepare(
         own = [term for term in terms if term.source == source]
         reads: dict[str, Callable[[Batch], Batch]] = {}
         if any(term.needs_reference for term in own):
-            assert reference is not None, "made wherever a term needs it"
-            reads["reference's forward pass"] = _with_reference(reference)
+            reads["reference's forward pass"] = _with_reference(models[START])
+        if others := dict.fromkeys(name for term in own for name in term.references):
+            compared = {name: models[name].forward for name in others}
+            reads["references' forward passes"] = _with_references(compared)
         if updates > 1 and any(term.corrects for term in own):
             reads["forward pass before the updates"] = _with_start(trainable)
         names = start_facts({name for term in own for name in term.facts})
@@ -59,6 +65,8 @@ def prepare(
         for phase, read in reads.items():
             read_all = partial(_read, phase, source, read)
             micros, _ = tried_twice(read_all, {source: micros}, trainable, undo=lambda: None)
+        if teachers := {name: models[name].teacher for term in own for name in term.teachers}:
+            micros = [micro.with_teachers(teachers) for micro in micros]
         gather = partial(trainable.ranks.gather, doing="the facts of the step's start")
         prepared[source] = with_facts(micros, names, gather) if names else micros
     return prepared
@@ -66,6 +74,10 @@ def prepare(
 
 def _with_reference(reference: Reference) -> Callable[[Batch], Batch]:
     return lambda micro: micro.with_reference(reference.forward)
+
+
+def _with_references(compared: Mapping[str, Callable[[Any], Tensor]]) -> Callable[[Batch], Batch]:
+    return lambda micro: micro.with_references(compared)
 
 
 def _with_start(trainable: Trainable) -> Callable[[Batch], Batch]:

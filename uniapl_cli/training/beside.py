@@ -7,14 +7,18 @@ slope are made. The backward pass computes the chunk again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
 
+from uniapl_cli.objectives.divergence import apart, likeliest, slope, top_slope
 from uniapl_cli.products import uses_tf32
-from uniapl_cli.readings import Entropy, Reading
+from uniapl_cli.readings import Divergence, Entropy, Reading
+from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.logps import LOGIT_BUDGET, Gradients, Logits
 
 # Tensors of a chunk's size that exist at a time: logits, probabilities, slopes and what is made
@@ -48,11 +52,69 @@ class EntropyGauge:
         return -logp.exp() * (logp.clamp(min=torch.finfo(logp.dtype).min) + entropy)
 
 
-def gauge_of(reading: Reading) -> Gauge:
-    """Return what computes a reading. Raises TypeError for one that a head does not give."""
+@dataclass(frozen=True)
+class Teacher:
+    """Whole distributions of a reference: hidden states (N, H) and the head that reads them."""
+
+    hidden: Tensor
+    weight: Tensor
+    bias: Tensor | None = None
+    finish: Callable[[Tensor], Tensor] | None = None
+    temperature: float = 1.0
+
+    def logp(self, here: slice) -> Tensor:
+        """Return log-probabilities (R, V) of the tokens at some places."""
+        logits = Logits(self.finish, self.temperature, uses_tf32(self.weight.device))
+        return logits(self.hidden[here], self.weight, self.bias)[0].log_softmax(1)
+
+
+@dataclass(frozen=True)
+class DivergenceGauge:
+    """How far a token's distribution is from a teacher's.
+
+    Vocabularies may be padded to several lengths: what only one of them has is not compared.
+    """
+
+    teacher: Teacher
+    reading: Divergence
+
+    def value(self, logp: Tensor, here: slice) -> Tensor:
+        """Return (R,) divergences."""
+        s, t = self._both(logp, here)
+        if (top_k := self._top_k(s)) is not None:
+            s, t, _ = likeliest(s, t, top_k, self.reading.tail)
+        return apart(s, t, self.reading.beta)
+
+    def slope(self, logp: Tensor, here: slice) -> Tensor:
+        """Return (R, V)."""
+        (s, t), beta, top_k = self._both(logp, here), self.reading.beta, self._top_k(logp)
+        if top_k is None:
+            of_both = slope(s, t, beta)
+        else:
+            of_both = top_slope(s, t, beta, top_k, self.reading.tail)
+        return pad(of_both, (0, logp.shape[1] - of_both.shape[1]))
+
+    def _both(self, logp: Tensor, here: slice) -> tuple[Tensor, Tensor]:
+        s, t = logp, self.teacher.logp(here)
+        common = min(s.shape[1], t.shape[1])
+        s, t = (p if p.shape[1] == common else p[:, :common].log_softmax(1) for p in (s, t))
+        return s, t
+
+    def _top_k(self, logp: Tensor) -> int | None:
+        top_k, vocabulary = self.reading.top_k, min(logp.shape[1], len(self.teacher.weight))
+        return None if top_k is None or top_k >= vocabulary else top_k
+
+
+def gauge_of(reading: Reading, batch: TokenBatch) -> Gauge:
+    """Return what computes a reading of a batch, from what its teachers say of it.
+
+    Raises TypeError for one that a head does not give.
+    """
     match reading:
         case Entropy():
             return EntropyGauge()
+        case Divergence(reference=name):
+            return DivergenceGauge(batch.teachers[name](batch), reading)
     raise TypeError(f"a vocabulary head gives no {type(reading).__name__}")
 
 

@@ -51,7 +51,7 @@ class Checkpoints:
         """
         ranks = state.trainable.ranks
         refuse_non_finite(state.trained, step, ranks)
-        refuse_drift(ranks, state.trained, step)
+        refuse_drift(ranks, state.weights, step)
         place = self.folder / f"step-{step:08d}"
         contents = {"step": step, "streams": state.positions()}
         if ranks.sharded:

@@ -13,6 +13,7 @@ from uniapl_cli.sources.held import Held
 from uniapl_cli.sources.source import Source, SourceBatch, StepContext
 from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.counting import Counts, counted
+from uniapl_cli.training.references import NONE, References
 from uniapl_cli.training.retry import MicroBatches
 from uniapl_cli.training.settings import Settings
 from uniapl_cli.training.state import State
@@ -42,17 +43,20 @@ def draw(
     sources: Mapping[str, Source],
     settings: Settings,
     reference: Reference | None,
+    references: References = NONE,
 ) -> Drawing:
     """Draw the batches of the step after `step` others; of the state, only what is drawn moves."""
     began, active = time.perf_counter(), plan.active(step)
     drawn = next_batches(active, sources, state.streams, step, plan.schedule_values(step))
     sampled = time.perf_counter()
     learnt = {term.source for term in active}
-    rows = {n: part.batch for n, part in drawn.items() if n in learnt and part.batch is not None}
+    read = {n: references.shown(n, part, active) for n, part in drawn.items() if n in learnt}
+    rows = {name: batch for name, batch in read.items() if batch is not None}
     active = [term for term in active if term.source in rows]
     rows, counts = counted(active, rows)
     sizes, updates = settings.micro_batch_tokens, settings.num_iterations
-    batches = prepare(state.trainable, active, rows, sizes, reference, updates)
+    made = reference, updates, references.models
+    batches = prepare(state.trainable, active, rows, sizes, *made)
     return Drawing(active, drawn, batches, counts, began, sampled)
 
 

@@ -19,6 +19,7 @@ from uniapl_cli.sources.source import Source, SourceBatch
 from uniapl_cli.statistic import Statistic
 from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.drawing import Drawing, draw, source_metrics
+from uniapl_cli.training.references import NONE, References
 from uniapl_cli.training.settings import Settings
 from uniapl_cli.training.terms import Plan
 from uniapl_cli.training.updater import Updater
@@ -49,6 +50,7 @@ def train(
     settings: Settings,
     reference: Reference | None = None,
     validate: Callable[[int], None] = lambda done: None,
+    references: References = NONE,
 ) -> bool:
     """Train from the newest checkpoint to the last step. Return whether that was reached.
 
@@ -71,7 +73,7 @@ def train(
                     validate(step)
                     if step == settings.steps:
                         return True
-                    drawing = draw(step, state, plan, sources, settings, reference)
+                    drawing = draw(step, state, plan, sources, settings, reference, references)
             except (Interrupted, ServerError) as stop:
                 state.move(positions)
                 if step != saved:
@@ -80,6 +82,7 @@ def train(
                     raise
                 return False
             metrics, done = update(step, drawing, updater, plan, settings.lr(step)), step + 1
+            state.follow()
             reporter.report(done, metrics, drawing.drawn)
             largest = max(map(abs, plan.weights(step).values()))
             plan.observe(metrics)

@@ -25,7 +25,7 @@ WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.pt", "state.json"
 
 def tensors_of(state: State) -> tuple[dict[str, Tensor], Any]:
     """Return what `write` takes: the trained weights, and the optimiser's state."""
-    weights = {name: weight.detach() for name, weight in state.trained.items()}
+    weights = {name: weight.detach() for name, weight in state.weights.items()}
     return weights, state.optimizer.state_dict()
 
 
@@ -44,7 +44,7 @@ def write(scratch: Path, tensors: Any, contents: Any, go_on: Callable[[], None])
 
 def load(checkpoint: Path, state: State, contents: Any) -> None:
     """Load weights and optimiser, of sharded ones this rank's parts. Raises RunError."""
-    _load_weights(checkpoint, state.trained)
+    _load_weights(checkpoint, state.weights)
     sharded = state.trainable.ranks.sharded
     device = torch.device("cpu") if sharded else state.trainable.device
     saved = torch.load(checkpoint / OPTIMIZER, weights_only=True, map_location=device, mmap=sharded)

@@ -31,7 +31,7 @@ from uniapl_cli.training.adapter import (
     merged,
     save_adapter,
 )
-from uniapl_cli.training.beside import gauge_of
+from uniapl_cli.training.beside import Teacher, gauge_of
 from uniapl_cli.training.scorer import Scorer
 from uniapl_cli.training.weights import cast, gathered, with_head_apart
 
@@ -84,9 +84,20 @@ class Policy:
 
         All are (B, T), 0 where the mask is False, and differentiable.
         """
-        gauges = tuple(gauge_of(reading) for reading in readings)
+        gauges = tuple(gauge_of(reading, batch) for reading in readings)
         logps, *values = self.net(batch.tokens, batch.loss_mask, batch.temperature, gauges)
         return logps, dict(zip(readings, values, strict=True))
+
+    @torch.no_grad()
+    def teacher(self, batch: TokenBatch) -> Teacher:
+        """Return the whole distributions of the masked tokens, as it is now."""
+        (hidden,) = self.net(batch.tokens, batch.loss_mask, batch.temperature, hidden=True)
+        head = self.net.head
+        bias = None if head.bias is None else self._whole(head.bias)
+        return Teacher(hidden, self._whole(head.weight), bias, head.finish, batch.temperature)
+
+    def _whole(self, weight: Tensor) -> Tensor:
+        return self.ranks.full(weight.detach()).to(self.device)
 
     def export(self, folder: Path, dtype: torch.dtype) -> None:
         """Write a folder that vLLM loads: `save_folder` with the head apart, not kept for good."""
@@ -122,6 +133,12 @@ class WithoutAdapter(Policy):
         """Return what the frozen weights give, without gradients."""
         with adapter_disabled(self.model):
             return super().forward_with(batch, readings)
+
+    @torch.no_grad()
+    def teacher(self, batch: TokenBatch) -> Teacher:
+        """Return what the frozen weights give."""
+        with adapter_disabled(self.model):
+            return super().teacher(batch)
 
 
 def load_model(

@@ -39,9 +39,9 @@ def load(checkpoint: Path, state: State, contents: Any) -> None:
     for name, tensor in saved.items():
         _check_whole(name, tensor)
     sizes = {n.removeprefix(WEIGHT): t.size for n, t in saved.items() if n.startswith(WEIGHT)}
-    check_names(checkpoint, sizes, state.trained)
-    check_shapes(sizes, state.trained)
-    parts = {WEIGHT + name: part_of(weight) for name, weight in state.trained.items()}
+    check_names(checkpoint, sizes, state.weights)
+    check_shapes(sizes, state.weights)
+    parts = {WEIGHT + name: part_of(weight) for name, weight in state.weights.items()}
     names, optimizer = {weight: name for name, weight in state.trained.items()}, {}
     pairs = zip(state.optimizer.parts, contents["optimizer"], strict=True)
     for index, ((part, _), groups) in enumerate(pairs):

@@ -63,16 +63,20 @@ class Scorer(nn.Module):
         loss_mask: Tensor,
         temperature: float,
         gauges: Sequence[Gauge] = (),
+        hidden: bool = False,
     ) -> tuple[Tensor, ...]:
         """Return (B, T) log-probabilities of the masked tokens, 0 elsewhere, and of each gauge.
 
         tokens: (B, T+1), loss_mask: (B, T), of what follows. Only the masked tokens go through the
-        vocabulary head, LOGIT_BUDGET logits at a time.
+        vocabulary head, LOGIT_BUDGET logits at a time. hidden: return nothing but what would go
+        through it, (N, H).
         """
         with forward_pass(self.precision, tokens.device):
-            hidden = self.backbone(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
-            found = self.chosen(hidden[loss_mask], tokens[:, 1:][loss_mask], temperature, gauges)
-        zeros = torch.zeros(loss_mask.shape, dtype=torch.float32, device=hidden.device)
+            states = self.backbone(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
+            if hidden:
+                return (states[loss_mask],)
+            found = self.chosen(states[loss_mask], tokens[:, 1:][loss_mask], temperature, gauges)
+        zeros = torch.zeros(loss_mask.shape, dtype=torch.float32, device=states.device)
         return tuple(zeros.masked_scatter(loss_mask, values) for values in found)
 
 

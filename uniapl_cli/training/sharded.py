@@ -51,7 +51,7 @@ def parts_of(state: State) -> dict[str, Part]:
     Those are `model.NAME`, `optimizer.INDEX.NAME.exp_avg` and so on. Raises TrainingError for an
     optimiser whose tensors are not shaped as its weights.
     """
-    parts = {WEIGHT + name: part_of(weight) for name, weight in state.trained.items()}
+    parts = {WEIGHT + name: part_of(weight) for name, weight in state.weights.items()}
     names = {weight: name for name, weight in state.trained.items()}
     for index, (part, _) in enumerate(state.optimizer.parts):
         state_of: Mapping[Any, Mapping[str, Any]] = part.state

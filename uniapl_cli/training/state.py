@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
+from uniapl_cli.training.average import Average
 from uniapl_cli.training.optim import Optimizer, trained
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.streams import Stream
+
+# What the names of averages' weights begin with.
+AVERAGE = "average:"
 
 
 class Moving(Protocol):
@@ -32,16 +36,33 @@ class State:
     names that no stream has. `trained`: the trained weights by name; those that share memory appear
     once. They are found at the start, since a forward pass of the reference that is broken off may
     leave an adapter frozen.
+    averages: of the trained weights, by name, which follow them.
     """
 
     trainable: Trainable
     optimizer: Optimizer
     streams: Mapping[str, Stream[Any]]
     moving: Mapping[str, Moving] = field(default_factory=dict)
+    averages: Mapping[str, Average] = field(default_factory=dict)
     trained: dict[str, nn.Parameter] = field(init=False)
 
     def __post_init__(self) -> None:
         self.trained = trained(self.trainable.model)
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The weights that a checkpoint has: those that are trained, and their averages."""
+        averages = {
+            f"{AVERAGE}{name}:{weight}": tensor
+            for name, average in self.averages.items()
+            for weight, tensor in average.weights.items()
+        }
+        return {**self.trained, **averages}
+
+    def follow(self) -> None:
+        """Move all averages towards the trained weights, after a step."""
+        for average in self.averages.values():
+            average.follow(self.trained)
 
     def positions(self) -> dict[str, Any]:
         """Return where each stream is, and what else moves."""

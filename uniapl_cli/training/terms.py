@@ -14,7 +14,7 @@ from uniapl_cli.formulas import Arithmetic, Formula
 from uniapl_cli.objectives import objectives, reductions
 from uniapl_cli.objectives.reductions import Reduction, token
 from uniapl_cli.options import MISSING, Options, key
-from uniapl_cli.readings import Reading
+from uniapl_cli.readings import Divergence, Reading
 from uniapl_cli.registry import Choice
 from uniapl_cli.statistic import Mean, Statistic
 from uniapl_cli.tensors import Batch, TokenLoss
@@ -68,6 +68,8 @@ class Term:
 
     rows, tokens: what counts, where not all does. scale: what each loss is multiplied by. readings:
     what a pass has to give beside log-probabilities. values: those of the schedules at the step.
+    references: whose log-probabilities it needs beside the start's. shown: the facts that decide
+    what its references are shown.
     """
 
     name: str
@@ -84,13 +86,20 @@ class Term:
     over: Over = "rows"
     readings: Sequence[Reading] = ()
     values: Mapping[str, float] = field(default_factory=dict)
+    references: Sequence[str] = ()
+    shown: Sequence[str] = ()
+
+    @property
+    def teachers(self) -> set[str]:
+        """The references whose whole distributions it needs."""
+        return {one.reference for one in self.readings if isinstance(one, Divergence)}
 
     @property
     def facts(self) -> set[str]:
         """The names of the facts that it needs, and of those that they are made of."""
         formulas = (self.rows, self.tokens, self.scale)
         own = {name for one in formulas if one for name in one.names if name in facts}
-        return own.union(*(facts[name].traits.get("needs", ()) for name in own))
+        return own.union(self.shown, *(facts[name].traits.get("needs", ()) for name in own))
 
     def mask(self, batch: Batch) -> Tensor:
         """Return the tokens that it counts, (B, T) bool."""
