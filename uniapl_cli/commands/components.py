@@ -150,8 +150,6 @@ def trained_policy(
             adapt(loaded, adapter, seed=derive(config.seed, "adapter"))
     stop_at(chat.stop_id, loaded, chat.tokenizer)
     with config.blaming("model.path"):
-        before = read_model_config(location, config.model.revision).dtype
-        announce_dtype(config, before)
         return Policy(loaded, chat.tokenizer, config.precision, ranks=ranks)
 
 

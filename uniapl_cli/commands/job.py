@@ -33,6 +33,7 @@ from uniapl_cli.training.activations import checkpoint_activations
 from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.loop import train as run_loop
 from uniapl_cli.training.policy import Policy
+from uniapl_cli.training.references import NONE, References
 from uniapl_cli.training.schedules import Schedule
 from uniapl_cli.training.settings import Settings
 from uniapl_cli.training.terms import Plan
@@ -51,6 +52,7 @@ class Job:
     state: State
     sources: Mapping[str, Source]
     reference: Policy | None = None
+    references: References = NONE
     validation: Validation | None = None
 
     @property
@@ -110,7 +112,7 @@ def _execute(job: Job, shown: Tracking) -> dict[str, Any]:
         own = Reporter(run, config.run, progress, stop, health, shown)
         reporter = own if ranks.world == 1 else RankedReporter(ranks, stop, own)
         validate = partial(job.validation, reporter) if job.validation else lambda done: None
-        parts = checkpoints, reporter, job.settings(), job.reference, validate
+        parts = checkpoints, reporter, job.settings(), job.reference, validate, job.references
         if not run_loop(state, job.method, job.sources, *parts):
             # A signal, to this rank or to another.
             raise Stopped(stop.number or signal.SIGINT)

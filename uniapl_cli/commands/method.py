@@ -9,6 +9,7 @@ from typing import Any
 
 from uniapl_cli.commands import components
 from uniapl_cli.commands.guiding import check_apart, check_sources
+from uniapl_cli.commands.referring import of_term
 from uniapl_cli.commands.rewarding import rewards_of
 from uniapl_cli.commands.validation import check_validation
 from uniapl_cli.config.schema import Config
@@ -83,14 +84,14 @@ def term(name: str, options: TermOptions, config: Config) -> Term:
         Formula(options.weight),
         objectives.bind(options.objective),
         getattr(options.objective, "reward", None),
-        bool(traits.get("reference")),
-        reductions.bind(options.reduction, longest=longest),
-        bool(traits.get("corrects")),
+        reduction=reductions.bind(options.reduction, longest=longest),
+        corrects=bool(traits.get("corrects")),
         rows=options.conditions.get("rows"),
         tokens=options.conditions.get("tokens"),
         scale=options.conditions.get("scale"),
         over=options.over,
         readings=readings(options),
+        **of_term(config, options),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from uniapl_cli.chat import Chat
 from uniapl_cli.commands import components
 from uniapl_cli.commands.generator import is_elsewhere, training_generator
+from uniapl_cli.commands.referring import needed
 from uniapl_cli.commands.rewarding import rewards_of
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators import CachedDiscriminator
@@ -23,6 +24,7 @@ from uniapl_cli.rewards.reward import Reward, make_reward, needs
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sources import Parts, Source
 from uniapl_cli.sources.sampled import SampledOptions
+from uniapl_cli.tensors import START
 from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.terms import Plan
 
@@ -51,9 +53,8 @@ def reward_needs(config: Config, method: Plan) -> set[str]:
 
 
 def needs_reference(config: Config, method: Plan) -> bool:
-    """Whether an active term or reward needs the frozen reference policy."""
-    terms = any(term.needs_reference for term in method.ever_active)
-    return terms or "policy" in reward_needs(config, method)
+    """Whether an active term, a reward or another reference needs the frozen start."""
+    return START in needed(config, method) or "policy" in reward_needs(config, method)
 
 
 def samples(config: Config, method: Plan) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from uniapl_cli.commands.referring import others
 from uniapl_cli.commands.rewarding import rewards_of
 from uniapl_cli.commands.streams import FILES, terms_by_stream
 from uniapl_cli.config.schema import Config
@@ -60,6 +61,7 @@ def keys_of_training(config: Config, method: Plan) -> set[str]:
     keys |= {f"sources.{name}" for name in [*kinds, *streams]}
     if any(kind.traits.get("rewarded") for kind in kinds.values()):
         keys |= {"sampling", "generation"}
+    keys |= {f"references.{name}" for name in others(config, method)}
     rewards = {name for term in method.ever_active for name in rewards_of(config, term)}
     keys |= {f"rewards.{name}" for name in rewards}
     # Whether there is one at all is read always: a run goes on with its validation, or without.

@@ -32,6 +32,7 @@ from uniapl_cli.commands.parts import (
     samples,
 )
 from uniapl_cli.commands.reads import keys_of_training
+from uniapl_cli.commands.referring import check_models, make_references, others
 from uniapl_cli.commands.run import (
     check_directory,
     check_inputs,
@@ -50,7 +51,7 @@ from uniapl_cli.commands.validation import (
 from uniapl_cli.commands.validation_rows import read_validation
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import UniAPLError
-from uniapl_cli.loading import context_length
+from uniapl_cli.loading import context_length, read_model_config
 from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sources import Source
@@ -101,6 +102,7 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
         context = context_length(location, config.model.revision)
     streams = make_streams(config, method, chat, context, dry_run=dry_run or not ranks.first)
     heldout = read_validation(config, chat, context, streams)
+    check_models(config, method, chat)
     if "discriminator" in reward_needs(config, method) or config.validation.compares:
         components.find_discriminator(config)
     if samples(config, method) or config.validation.samples_policy:
@@ -109,13 +111,16 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
         return describe(config, method, streams, location, heldout)
     device = together(ranks, config, location)
     policy, reference = policies(config, method, location, chat, device, ranks)
+    made = location, policy, reference, chat, device
+    references, averages = make_references(config, method, *made)
     shared = make_shared(config, method, chat, policy, reference, device)
     sources = make_sources(config, method, shared)
     validation = make_validation(config, method, run, heldout, context, shared)
-    moving = moving_parts(method, sources)
-    state = State(policy, make_optimizer(config, policy.model), streams, moving)
+    moving, optimizer = moving_parts(method, sources), make_optimizer(config, policy.model)
+    state = State(policy, optimizer, streams, moving, averages)
     open_run(run, config, device, inputs, ranks)
-    return execute(Job(config, run, method, lr, state, sources, reference, validation))
+    models = reference, references
+    return execute(Job(config, run, method, lr, state, sources, *models, validation))
 
 
 def moving_parts(method: Plan, sources: Mapping[str, Source]) -> dict[str, Moving]:
@@ -142,6 +147,9 @@ def policies(
 ) -> tuple[Policy, Policy | None]:
     """Load the policy, and its frozen reference where a term or a reward needs that."""
     policy = components.trained_policy(config, location, chat, device, ranks)
+    with config.blaming("model.path"):
+        before = read_model_config(location, config.model.revision).dtype
+        components.announce_dtype(config, before)
     if not needs_reference(config, method):
         return policy, None
     return policy, components.reference(config, location, policy, device)
@@ -156,6 +164,11 @@ def training_inputs(config: Config, method: Plan, chat: Chat) -> Inputs:
                 inputs[f"data.{name}"] = data_input(config, file, name)
     with config.blaming("model.path"):
         inputs["model.path"] = model_input(config.model.path, config.model.revision)
+    for name, options in others(config, method).items():
+        if options.path is not None:
+            with config.blaming(f"references.{name}.path"):
+                record = model_input(options.path, options.revision)
+            inputs[f"references.{name}.path"] = record
     if "discriminator" in reward_needs(config, method) or config.validation.compares:
         inputs["discriminator.path"] = discriminator_input(config)
     return {**inputs, **validation_inputs(config)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from uniapl_cli.config.compared import check_reference, check_references
 from uniapl_cli.config.rates import check_schedules
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import ConfigError, unknown
@@ -30,6 +31,8 @@ def check(config: Config, method: Path | None, methods: Mapping[str, Path]) -> N
         check_source(config, name, term)
         check_objective(config, name, term)
         check_formulas(config, name, term)
+        check_reference(config, name)
+    check_references(config)
     for name in config.with_roots(sources_of(config)):
         check_source_formulas(config, name)
     check_schedules(config, method, methods)
@@ -185,6 +188,8 @@ def known_facts(config: Config, source: str, part: str) -> list[str]:
         return []
     drawn = config.source_kind(source).traits.get("facts", ())
     known = [name for name in facts if facts[name].traits["when"] != "drawn" or name in drawn]
+    if not config.source_kind(source).traits.get("rewarded"):
+        known = [name for name in known if not facts[name].traits.get("sampled")]
     if part == "scale":
         return known
     known = [name for name in known if facts[name].traits["when"] != "pass"]

@@ -32,6 +32,7 @@ from uniapl_cli.sources import SourceOptions, sources
 from uniapl_cli.teachers.server import Server
 from uniapl_cli.training.adapter import Adapter
 from uniapl_cli.training.optim import OptimOptions, optimizers
+from uniapl_cli.training.references import ReferenceOptions
 from uniapl_cli.training.scheduling import AnyScheduleOptions
 from uniapl_cli.training.settings import Training
 from uniapl_cli.training.terms import TermOptions
@@ -148,6 +149,9 @@ class Config(Root):
         {}, "what the terms' weights are made of, by name"
     )
     terms: dict[str, TermOptions] = key({}, "the summands of the gradient, by name")
+    references: dict[str, ReferenceOptions] = key(
+        {}, "models that terms compare the policy with, by name; `start`, frozen, is always there"
+    )
     sources: Sources = key(
         {}, "where batches come from, by name; a source that is not here has its defaults"
     )

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from uniapl_cli.objectives.objective import objectives
-from uniapl_cli.tensors import TokenBatch, TokenLoss
+from uniapl_cli.tensors import START, TokenBatch, TokenLoss
 
 Estimator = Literal["k1", "k2", "k3"]
 
@@ -17,10 +17,13 @@ def kl(
     logps: Tensor,
     batch: TokenBatch,
     *,
+    reference: str = START,
     estimator: Estimator = "k3",
     use_bias_correction: bool = False,
 ) -> TokenLoss:
     """Estimate KL(policy || reference) from sampled tokens. logps: (B, T).
+
+    `reference`: the frozen start, or one of the config's `references`.
 
     With d = ref_logp - logp: k1 = -d, k2 = d^2 / 2, k3 = exp(d) - d - 1 (Schulman). d = 1 gives -1,
     0.5 and 0.7183. k3 is never negative. The gradient of k2 is, in expectation, the divergence's
@@ -28,8 +31,7 @@ def kl(
     `use_bias_correction` multiplies the estimate by exp(logp - old_logp), for tokens of an older
     policy (DeepSeek-V3.2, TRL). The metric `kl` is k3 whatever the estimator.
     """
-    assert batch.ref_logps is not None, "registered with reference=True"
-    d = batch.ref_logps - logps
+    d = batch.reference(reference) - logps
     loss = estimate(d, estimator)
     if use_bias_correction:
         assert batch.old_logps is not None, "rollouts carry their sampler's log-probabilities"

@@ -12,7 +12,8 @@ from uniapl_cli.tensors import Batch, TokenLoss
 # (model outputs, batch, *, options) -> TokenLoss: a pure function, without in-place operations.
 Objective = Callable[..., TokenLoss]
 
-# traits: reference=True where the batch must carry ref_logps. corrects=True: it weighs its losses
+# traits: reference=True where the batch must carry the log-probabilities of a reference: of the one
+# that the option `reference` names, or of the frozen start. corrects=True: it weighs its losses
 # by the batch's correction. whole=True: all tokens of a response have one loss.
 objectives: Registry[Callable[..., Any]] = Registry("objective")
 
