@@ -17,7 +17,8 @@ from uniapl_cli.registry import Registry
 # pass: (logps (B, T), batch) -> (B, T), of the learner as it is; for a scale only.
 # traits: level: row or token. kind: truth or number. judged=True where the reward that decides what
 # is right must be computed. reads: the Readings that a fact of a pass or of a start is made of.
-# needs: the drawn facts that it is made of, where the source has them.
+# sampled=True where only rollouts have it. needs: the drawn facts that it is made of, where the
+# source has them.
 facts: Registry[Callable[..., Tensor]] = Registry("fact")
 
 

@@ -2,6 +2,7 @@
 
 from uniapl_cli.objectives import (
     direct,
+    distil,
     divergence,
     entropy,
     experts,
@@ -22,6 +23,7 @@ __all__ = [
     "batch_type",
     "corrections",
     "direct",
+    "distil",
     "divergence",
     "entropy",
     "experts",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from uniapl_cli.facts import facts as facts
+from uniapl_cli.objectives.corrections import LARGEST
 from uniapl_cli.objectives.reductions import row_means
 from uniapl_cli.readings import Entropy
 from uniapl_cli.tensors import TokenBatch
@@ -14,6 +15,13 @@ from uniapl_cli.tensors import TokenBatch
 def p(logps: Tensor, batch: TokenBatch) -> Tensor:
     """The token's probability under the learner as it is."""
     return logps.exp()
+
+
+@facts.register("ratio", level="token", kind="number", when="pass", sampled=True)
+def ratio(logps: Tensor, batch: TokenBatch) -> Tensor:
+    """The token's probability under the learner as it is, over that under its sampler."""
+    assert batch.old_logps is not None, "rollouts carry their sampler's log-probabilities"
+    return (logps - batch.old_logps).clamp(-LARGEST, LARGEST).exp()
 
 
 @facts.register("entropy", level="token", kind="number", when="pass", reads=(Entropy(),))
