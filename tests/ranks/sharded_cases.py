@@ -302,11 +302,11 @@ def compared(new: Any, folder: Path) -> dict[str, Any]:
     from uniapl_cli.batches import PairBatch
     from uniapl_cli.discriminators.polar.polar import new_polar
     from uniapl_cli.tiny.assets import resolve
-    from uniapl_cli.training.polar import TrainablePolar
+    from uniapl_cli.training.discriminator import TrainableDiscriminator
 
     polar = new_polar(resolve("tiny:base"), "<|reward|>", "<|score|>")
     torch.nn.init.constant_(polar.model.score.weight, 0.1)
-    trainable = TrainablePolar(polar, "cpu", ranks=new())
+    trainable = TrainableDiscriminator(polar, "cpu", ranks=new())
     tokens = torch.randint(300, (2, 2, 9), generator=torch.Generator().manual_seed(0))
     batch = PairBatch(tokens, torch.tensor([[9, 4], [6, 8]]))
     trainable.forward(batch).diff(dim=1).sum().backward()

@@ -17,8 +17,8 @@ from uniapl_cli.precision import arithmetic
 from uniapl_cli.precision import resolve as resolve_precision
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.tiny.assets import resolve
+from uniapl_cli.training.discriminator import TrainableDiscriminator
 from uniapl_cli.training.logps import token_logps
-from uniapl_cli.training.polar import TrainablePolar
 from uniapl_cli.training.policy import Policy, load_policy
 from uniapl_cli.training.terms import Term
 from uniapl_cli.types import Sampling
@@ -126,7 +126,7 @@ def test_a_heads_logits_are_the_same_whatever_the_arithmetic():
 def test_a_discriminator_in_training_reads_its_scores_in_float32(polar):
     tokens = torch.randint(500, (3, 2, 9), generator=torch.Generator().manual_seed(0))
     batch = PairBatch(tokens, torch.full((3, 2), 9))
-    trainable = TrainablePolar(polar, "cpu", "bfloat16")
+    trainable = TrainableDiscriminator(polar, "cpu", "bfloat16")
     weight = trainable.model.score.weight
     with arithmetic("bfloat16", "cpu"):
         hidden = polar.backbone(input_ids=tokens.flatten(0, 1)).last_hidden_state

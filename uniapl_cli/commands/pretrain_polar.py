@@ -40,7 +40,7 @@ from uniapl_cli.sources.comparisons import (
     pair_accuracy,
 )
 from uniapl_cli.training.checkpoint import State
-from uniapl_cli.training.polar import TrainablePolar
+from uniapl_cli.training.discriminator import TrainableDiscriminator
 from uniapl_cli.training.streams import Stream
 
 SOURCE = "comparisons"
@@ -82,7 +82,7 @@ def pretrain_polar(
     device = together(ranks, config, location)
     if not ranks.of_first(lambda: is_finished(run, config), "the start"):
         polar = started(config, location, options, tokenizer)
-        trainable = TrainablePolar(polar, device, config.precision, ranks=ranks)
+        trainable = TrainableDiscriminator(polar, device, config.precision, ranks=ranks)
         state = State(trainable, make_optimizer(config, trainable.model), {SOURCE: stream})
         sources = {SOURCE: Comparisons(SOURCE, polar, maker, config.seed)}
         open_run(run, config, device, inputs, ranks)

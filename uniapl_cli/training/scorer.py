@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from uniapl_cli.batches import PairBatch
-from uniapl_cli.discriminators.polar.polar import PolarModel
+from uniapl_cli.discriminators.scalar import ScalarModel
 from uniapl_cli.head import Head, backbone
 from uniapl_cli.precision import Precision, forward_pass
 from uniapl_cli.training.activations import outermost
@@ -81,11 +81,11 @@ class Scorer(nn.Module):
 
 
 class PairScorer(nn.Module):
-    """A POLAR-format discriminator as a module: PairBatch -> scores (B, 2)."""
+    """A classifier with one label as a module: PairBatch -> scores (B, 2)."""
 
-    def __init__(self, polar: PolarModel, precision: Precision = "auto") -> None:
+    def __init__(self, scalar: ScalarModel, precision: Precision = "auto") -> None:
         super().__init__()
-        self.polar, self.model = polar, polar.model
+        self.scalar, self.model = scalar, scalar.model
         self.precision = precision
 
     @property
@@ -96,7 +96,7 @@ class PairScorer(nn.Module):
     def forward(self, batch: PairBatch) -> Tensor:
         """Return (B, 2) scores."""
         with forward_pass(self.precision, batch.tokens.device):
-            return self.polar.forward(batch).clone()  # no view: what is hooked to it must stay
+            return self.scalar.forward(batch).clone()  # no view: what is hooked to it must stay
 
 
 def units(model: Any) -> list[nn.Module]:

@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
-from uniapl_cli.batches import PairBatch
 from uniapl_cli.discriminators.batches import Row
 from uniapl_cli.discriminators.discriminator import discriminators
 from uniapl_cli.discriminators.local import (
@@ -29,6 +27,7 @@ from uniapl_cli.discriminators.polar.internlm2 import is_official, load_official
 from uniapl_cli.discriminators.polar.prefixes import Prefixes
 from uniapl_cli.discriminators.polar.scorer import Scorer
 from uniapl_cli.discriminators.polar.serialise import OFFICIAL, Cut, Format, Serialiser, report_cuts
+from uniapl_cli.discriminators.scalar import CLASSIFIER, ScalarModel, new_classifier
 from uniapl_cli.errors import ModelError
 from uniapl_cli.loading import (
     check_settings,
@@ -41,44 +40,21 @@ from uniapl_cli.loading import (
 )
 from uniapl_cli.options import key
 from uniapl_cli.precision import Precision, forward_pass, freeze, resolve
-from uniapl_cli.products import product
 from uniapl_cli.types import Comparison
 
-CLASSIFIER = "AutoModelForSequenceClassification"
 
-
-class PolarModel:
-    """A transformers sequence classifier in POLAR's format: token ids in, one score a row out."""
+class PolarModel(ScalarModel):
+    """A classifier in POLAR's format: comparisons to token ids, token ids to scores."""
 
     def __init__(self, model: Any, tokenizer: Any, format: Format = OFFICIAL) -> None:
-        self.model = model
-        self.tokenizer = tokenizer
+        super().__init__(model, tokenizer)
         self.separator_id: int = model.config.separator_token_id
         self.tail_id: int = model.config.reward_token_id
         self.serialiser = Serialiser(tokenizer, self.separator_id, self.tail_id, format)
 
-    @property
-    def backbone(self) -> nn.Module:
-        """The decoder without its head."""
-        return getattr(self.model, self.model.base_model_prefix)
-
     def encode(self, comparison: Comparison) -> list[int]:
         """Return the ids of a comparison."""
         return self.serialiser.encode(comparison)[0]
-
-    def head(self, hidden: Tensor) -> Tensor:
-        """Return (R,) float32 scores of last hidden states (R, H)."""
-        return product(hidden, self.model.score.weight).squeeze(1)
-
-    def scores(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """Return (R,) float32 scores. tokens: (R, L) padded on the right, lengths: (R,)."""
-        hidden = self.backbone(input_ids=tokens, use_cache=False).last_hidden_state
-        return self.head(hidden[torch.arange(len(tokens), device=tokens.device), lengths - 1])
-
-    def forward(self, batch: PairBatch) -> Tensor:
-        """Return the (B, 2) scores of a batch of pairs, for training."""
-        flat = self.scores(batch.tokens.flatten(0, 1), batch.lengths.flatten())
-        return flat.unflatten(0, (-1, 2))
 
 
 @discriminators.register("polar")
@@ -231,10 +207,7 @@ def new_polar(
     """Start a discriminator from a language model's weights, its head at zero (as POLAR does)."""
     tokenizer = tokenizer or load_tokenizer(init)
     ids = [token_id(tokenizer, token) for token in (separator, tail)]
-    model = load_pretrained(
-        CLASSIFIER, init, "cpu", dtype=torch.float32, lacks=["score.weight"], num_labels=1
-    )
-    nn.init.zeros_(model.score.weight)
+    model = new_classifier(init)
     model.config.separator_token_id, model.config.reward_token_id = ids
     return PolarModel(model, tokenizer, format)
 

@@ -8,19 +8,19 @@ import torch
 from torch import Tensor
 
 from uniapl_cli.batches import PairBatch
-from uniapl_cli.discriminators.polar.polar import PolarModel
+from uniapl_cli.discriminators.scalar import ScalarModel
 from uniapl_cli.precision import Precision
 from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.readings import Reading
 from uniapl_cli.training.scorer import PairScorer
 
 
-class TrainablePolar:
-    """A POLAR-format discriminator in training: PairBatch -> scores (B, 2)."""
+class TrainableDiscriminator:
+    """A classifier with one label in training: PairBatch -> scores (B, 2)."""
 
     def __init__(
         self,
-        polar: PolarModel,
+        scalar: ScalarModel,
         device: str,
         precision: Precision = "auto",
         *,
@@ -28,10 +28,10 @@ class TrainablePolar:
     ) -> None:
         self.ranks = ranks
         # Dropout is off, so a resumed run needs no random state to give the same weights.
-        self.model = polar.model.to(device).eval()
-        self.tokenizer = polar.tokenizer
+        self.model = scalar.model.to(device).eval()
+        self.tokenizer = scalar.tokenizer
         self.device: torch.device = self.model.device
-        self.net = PairScorer(polar, precision)
+        self.net = PairScorer(scalar, precision)
         ranks.wrap(self.net, self.net.units)
 
     def forward(self, batch: PairBatch) -> Tensor:
