@@ -97,6 +97,15 @@ def test_the_docstrings_numbers():
     assert not weighed(row([0.0, 0.0]), mask, 0.5).any()
 
 
+def test_a_token_may_earn_only_what_follows():
+    options = {"discount": 1.0, "normalise": True, "own": False}
+    _, found = gradient(STUDENT, batch_of(STUDENT, TEACHER), **options)
+    means = [(0.8 - 0.1 - 1) / 3, (-0.1 - 1) / 2, -1.0, 0.0]
+    assert found == pytest.approx([-mean / 4 for mean in means])
+    with pytest.raises(ValueError, match="earn nothing"):
+        bound("distil", reference=START, own=False)
+
+
 def test_options_of_their_defaults_change_no_bit():
     batch = replace(token_batch([3, 9]), references={})
     logps = torch.randn(batch.loss_mask.shape, dtype=torch.float64)

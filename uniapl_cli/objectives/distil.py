@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field, NonNegativeFloat
 from torch import Tensor
+from torch.nn.functional import pad
 
 from uniapl_cli.objectives.corrections import LARGEST, correcting
 from uniapl_cli.objectives.objective import objectives
@@ -16,7 +17,13 @@ from uniapl_cli.tensors import TokenBatch, TokenLoss
 Against = Literal["sampler", "learner"]
 
 
-@objectives.register("distil", reference=True, corrects=True)
+def earns(*, discount: float, own: bool, **_: object) -> None:
+    """Refuse a token that earns neither its own nor what others do."""
+    if not own and discount == 0:
+        raise ValueError("own = false and discount = 0: a token would earn nothing")
+
+
+@objectives.register("distil", sensible=earns, reference=True, corrects=True)
 def distil(
     logps: Tensor,
     batch: TokenBatch,
@@ -24,6 +31,7 @@ def distil(
     reference: str,
     discount: Annotated[float, Field(ge=0, le=1)] = 0.0,
     normalise: bool = False,
+    own: bool = True,
     progress: Annotated[float, Field(ge=0, le=1)] = 0.0,
     against: Against = "sampler",
     largest_drop: Annotated[float, Field(ge=0, le=1)] | None = None,
@@ -34,7 +42,8 @@ def distil(
     logps: (B, T). Its expected gradient is that of KL(policy || reference), a token at a time:
     Thinking Machines' on-policy distillation. A = -0.2 costs 0.2, and its gradient lowers logp.
     A token also earns what later ones do, each times `discount` once more for each token between
-    (MiniLLM, arXiv 2306.08543); with `normalise` as a weighted mean. `progress` g multiplies A by
+    (MiniLLM, arXiv 2306.08543), with `normalise` as a weighted mean; without `own` it earns only
+    what they do. `progress` g multiplies A by
     1 + g (1 - share), share being that of the earlier tokens in the response's sum of |A| (IW-OPD,
     arXiv 2606.22600). `against` learner takes A against the policy as it is at each update;
     `largest_drop` leaves out tokens whose probability has fallen by more since they were sampled;
@@ -48,9 +57,11 @@ def distil(
     mask = batch.loss_mask
     log_ratio = (logps - by.start).clamp(-LARGEST, LARGEST)
     base = by.start if against == "sampler" else logps.detach()
-    own = ((batch.reference(reference) - base) * mask).detach()
-    gain = log_ratio.exp() * weighed(to_go(own, mask, discount, normalise), mask, progress)
-    metrics = {"k1": -own, "sampler_gap": by.gap}
+    gaps = ((batch.reference(reference) - base) * mask).detach()
+    earned = to_go(gaps, mask, discount, normalise)
+    earned = earned if own else after(earned) * mask
+    gain = log_ratio.exp() * weighed(earned, mask, progress)
+    metrics = {"k1": -gaps, "sampler_gap": by.gap}
     if largest_drop is not None:
         kept = (logps.exp() - by.start.exp() >= -largest_drop).detach()
         gain = gain * kept
@@ -60,6 +71,11 @@ def distil(
         metrics["capped_ratio"] = (by.weights != by.ratio).float()
     maxima, weights = {"sampler_gap_max": by.gap}, {"effective_sample_size": by.ratio}
     return TokenLoss(drift * log_ratio.square() - gain, metrics, maxima, weights)
+
+
+def after(values: Tensor) -> Tensor:
+    """Return what is at the next place, (B, T); 0 at the last."""
+    return pad(values[:, 1:], (0, 1))
 
 
 def to_go(values: Tensor, mask: Tensor, discount: float, normalise: bool) -> Tensor:
@@ -79,7 +95,7 @@ def _discounted(values: Tensor, discount: float) -> Tensor:
     """Return the sums over all that follows, by doubling what is summed."""
     step, width = 1, values.shape[1]
     while step < width:
-        later = torch.nn.functional.pad(values[:, step:], (0, step))
+        later = pad(values[:, step:], (0, step))
         values = values + discount**step * later
         step *= 2
     return values
