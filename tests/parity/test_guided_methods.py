@@ -5,20 +5,17 @@ they were called, else of the formulas that it gives; in float64, of the given l
 """
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
 import pytest
 import torch
-from accumulating import accumulated_means
+from composed import SIZES, composed, tensor, updated
 from rollout_cases import completion, example
 
 from uniapl_cli import load_config
 from uniapl_cli.commands.method import plan
 from uniapl_cli.objectives import advantages
-from uniapl_cli.ranks import ALONE
-from uniapl_cli.readings import Entropy
 from uniapl_cli.rewards import Reward, WeightedFunction
 from uniapl_cli.sources.beginnings import make_beginnings
 from uniapl_cli.sources.known import known_of
@@ -26,67 +23,6 @@ from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Rollout
 
 GOLDEN = json.loads(Path(__file__).with_name("guided_golden.json").read_text(encoding="utf-8"))
-SIZES = [1, 2, 4]
-
-
-@dataclass
-class Table:
-    """A trainable whose log-probabilities are parameters: a row's first token is its number."""
-
-    logps: torch.Tensor
-    ref_logps: torch.Tensor | None = None
-    entropy: torch.Tensor | None = None
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    ranks = ALONE
-
-    def forward(self, batch):
-        return self._of(self.logps, batch) * batch.loss_mask
-
-    def forward_with(self, batch, readings):
-        entropy = self._of(self.entropy.expand_as(self.logps), batch)
-        return self.forward(batch), {Entropy(): entropy * batch.loss_mask}
-
-    def frozen(self):
-        return Table(self.ref_logps)
-
-    @staticmethod
-    def _of(values, batch):
-        return values[batch.tokens[:, 0]][:, : batch.loss_mask.shape[1]]
-
-
-def tensor(values):
-    return torch.tensor(values, dtype=torch.float64)
-
-
-def composed(method, *overrides):
-    """Return the terms of a method's file, and their weights at the first step."""
-    given = ["training.steps=500", "sampling.max_new_tokens=64", *overrides]
-    made = plan(load_config(None, given, method))
-    return made.active(0), made.weights(0)
-
-
-def updated(method, inputs, known, overrides=(), factors=None, rows=2, **fields):
-    """Return the loss and the gradient of an update by a method's file.
-
-    factors: what terms' weights are multiplied by. fields: of the trainable.
-    """
-    logps = tensor(inputs["logps"]).requires_grad_()
-    mask = torch.tensor(inputs["mask"]).bool()
-    tokens = torch.zeros(len(logps), logps.shape[1] + 1, dtype=torch.long)
-    tokens[:, 0] = torch.arange(len(logps))
-    batch = TokenBatch(
-        tokens,
-        mask,
-        old_logps=tensor(inputs.get("old_logps", inputs["logps"])),
-        advantages={"verifier": tensor(inputs["advantages"])},
-        known={name: torch.as_tensor(value) for name, value in known.items()},
-    )
-    terms, weights = composed(method, *overrides)
-    weights = {name: weights[name] * (factors or {}).get(name, 1) for name in weights}
-    table = Table(logps, **fields)
-    reference = None if table.ref_logps is None else table.frozen()
-    means = accumulated_means(table, terms, weights, {"rollouts": batch}, rows, reference)
-    return sum(weights[term.name] * means[term.name].value for term in terms), logps.grad
 
 
 def experts(inputs):

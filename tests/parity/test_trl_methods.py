@@ -24,7 +24,11 @@ METHODS = {
         },
     ),
     "cispo": ([f"{OBJECTIVE}.cap=1.2"], {"loss_type": "cispo", "clip_high": 1.2}),
-    "sapo": ([], {"loss_type": "sapo"}),
+    # A temperature that float32 has, for TRL rounds it.
+    "sapo": (
+        [f"{OBJECTIVE}.tau_neg=1.0625"],
+        {"loss_type": "sapo", "sapo_temperature_neg": 1.0625},
+    ),
     "gmpo": ([], {"kind": "GMPO", "clip_low": 0.4, "clip_high": 0.4}),
 }
 AS_THEY_ARE = {

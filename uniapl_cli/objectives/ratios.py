@@ -80,7 +80,8 @@ def sapo(
     """
     by = correcting(logps, batch)
     advantages = batch.advantages[reward].unsqueeze(1)
-    tau = torch.where(advantages > 0, tau_pos, tau_neg).to(logps.dtype)
+    # Of two numbers alone, `where` would make float32.
+    tau = torch.where(advantages > 0, logps.new_tensor(tau_pos), logps.new_tensor(tau_neg))
     gate = (tau * (by.log_ratio(logps).exp() - 1)).sigmoid()
     open_ = 4 * gate * (1 - gate)
     return by.loss(4 / tau * gate * advantages, {"gate": open_.detach()})
