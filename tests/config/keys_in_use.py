@@ -91,6 +91,7 @@ VERB_OF = {
 NAMES = {
     "schedules.<name>": "schedules.alpha",
     "terms.<name>": "terms.mine",
+    "updates.<name>": "updates.mine",
     "rewards.<name>": "rewards.mine",
     "eval.draws.<name>": "eval.draws.greedy",
     "sources.<name>.correction.": "sources.rollouts.correction.",
@@ -154,6 +155,10 @@ USES: dict[str, Settings] = {
     "sandbox": judged("verifier"),
     "rewards": judged("verifier"),
     "schedules": {"schedules.alpha": 1.0, "terms.imitation.weight": "alpha"},
+    "updates": {
+        **judged("length"), "updates.other.terms": ["imitation"], "updates.mine.terms": ["mine"],
+        "terms.more": {"source": "rollouts", "objective": {"kind": "surrogate", "reward": "mine"}},
+    },
     **{
         f"sources.held_{n}.keep": {f"sources.held_{n}.size": 4}
         for n in ("demonstrations", "rollouts", "pairs")

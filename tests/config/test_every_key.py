@@ -101,6 +101,8 @@ OTHER: Mapping[str, Any] = {
     "sources.rollouts.prefix.law.high": "0.5",
     **{f"sources.held_{n}.of": "demonstration_rollouts" for n in HELD},
     **{f"sources.held_{n}.rows": "all_equal" for n in HELD},
+    "updates.mine.terms": ["mine", "more"],
+    "updates.mine.max_grad_norm": 0.25,
     "sources.held_pairs.better": "all_equal",
     "sources.held_pairs.worse": "all_equal",
     "schedules.alpha.p": "0.25",

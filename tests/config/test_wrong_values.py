@@ -99,7 +99,7 @@ WORDS = [
     "schedules.alpha.disagreement",
     *(f"sources.held_{n}.of" for n in ("demonstrations", "rollouts", "pairs")),
     "sources.held_demonstrations.rows", "sources.held_rollouts.rows",
-    "sources.held_pairs.better", "sources.held_pairs.worse",
+    "updates.mine.terms", "sources.held_pairs.better", "sources.held_pairs.worse",
     "sources.rollouts.judged_by", "sources.demonstration_rollouts.judged_by",
     "eval.name", "eval.revision", "score.prompt", "score.reference", "score.output",
     "score.prefix", "data.layout", "data.layouts.demonstrations", "data.layouts.prompts",

@@ -8,12 +8,12 @@ from typing import Any
 
 from uniapl_cli.commands.device import arithmetic
 from uniapl_cli.commands.parts import corrected, needs_reference
+from uniapl_cli.commands.updating import state_bytes
 from uniapl_cli.commands.validation import sampling_of, times
 from uniapl_cli.commands.validation_rows import HeldOut
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data.encode import Encoded, lengths
 from uniapl_cli.loading.weights import read_headers
-from uniapl_cli.training.optim import optimizers
 from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan
 
@@ -82,7 +82,7 @@ def taken(config: Config, location: str, reference: bool) -> dict[str, Any]:
     What is computed with comes on top: `uniapl plan` says how much.
     """
     numbers = sum(math.prod(header.shape) for header in read_headers(location).values())
-    state = optimizers.entry(config.optim).traits.get("state_bytes")
+    state = state_bytes(config)
     if not numbers or state is None or config.model.adapter is not None:
         return {}
     run = config.run

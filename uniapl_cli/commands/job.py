@@ -18,6 +18,7 @@ from uniapl_cli.commands.model_folder import save_model
 from uniapl_cli.commands.parts import micro_batch_tokens
 from uniapl_cli.commands.run import finished, resumable
 from uniapl_cli.commands.track import tracking
+from uniapl_cli.commands.updating import updates_of
 from uniapl_cli.commands.validating import Validation
 from uniapl_cli.config.schema import Config
 from uniapl_cli.monitoring.health import Health
@@ -74,6 +75,7 @@ class Job:
             max_idle_updates=training.max_idle_updates,
             gradients_every=config.run.gradients_every,
             exact_sums=training.exact_sums,
+            updates=updates_of(config),
         )
 
 

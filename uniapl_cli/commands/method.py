@@ -11,6 +11,7 @@ from uniapl_cli.commands import components
 from uniapl_cli.commands.guiding import check_apart, check_sources
 from uniapl_cli.commands.referring import of_term
 from uniapl_cli.commands.rewarding import rewards_of
+from uniapl_cli.commands.updating import updates_of
 from uniapl_cli.commands.validation import check_validation
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import ConfigError
@@ -254,5 +255,6 @@ def check_method(config: Config) -> dict[str, Any]:
     """Check method and validation without reading data or models; return the first weights."""
     method = plan(config)
     learning_rate(config)
+    updates_of(config)
     check_validation(config, method)
     return {"weights at step 1": method.weights(0)}

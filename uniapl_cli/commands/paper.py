@@ -15,6 +15,7 @@ from uniapl_cli.commands.parts import (
     reward_needs,
 )
 from uniapl_cli.commands.streams import stream_size, terms_by_stream
+from uniapl_cli.commands.updating import state_bytes
 from uniapl_cli.config.schema import Config
 from uniapl_cli.discriminators.local import LocalDiscriminator
 from uniapl_cli.discriminators.polar.internlm2 import is_official, llama_config
@@ -52,7 +53,7 @@ def setup_of(config: Config, method: Plan, device: str, memory: int, world: Worl
         device=device,
         memory=memory,
         optimizer=optimizer,
-        state_bytes=optimizers.entry(config.optim).traits.get("state_bytes"),
+        state_bytes=state_bytes(config),
         draws=draws,
         sampling=config.sampling,
         adapter=config.model.adapter,

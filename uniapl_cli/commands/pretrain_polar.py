@@ -23,7 +23,7 @@ from uniapl_cli.commands.run import (
 from uniapl_cli.commands.streams import bad_rows, examples
 from uniapl_cli.commands.together import together
 from uniapl_cli.commands.track import check_trackers
-from uniapl_cli.commands.train import make_optimizer
+from uniapl_cli.commands.updating import make_optimizer
 from uniapl_cli.config.schema import Config
 from uniapl_cli.data import BadRows
 from uniapl_cli.discriminators import discriminators

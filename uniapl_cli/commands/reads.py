@@ -34,9 +34,11 @@ ALWAYS = (
     "optim",
     "schedules",
     "terms",
+    "updates",
 )
 POLAR = frozenset(
     {"seed", "precision", "method", "data", "discriminator", "training", "optim", "schedules"}
+    | {"updates"}
     | {"terms", "sources.comparisons"}
     | {"polar.init", "polar.trajectories", "polar.separator", "polar.tail"}
 )

@@ -9,12 +9,12 @@ import torch
 import transformers
 
 from uniapl_cli.commands.device import use_device
+from uniapl_cli.commands.updating import state_bytes
 from uniapl_cli.config.schema import Config
 from uniapl_cli.loading import policy_class, read_model_config
 from uniapl_cli.loading.weights import read_headers
 from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.ranks.sharding_rule import bytes_to_train, resolve_shard
-from uniapl_cli.training.optim import optimizers
 
 log = logging.getLogger("uniapl")
 
@@ -40,7 +40,7 @@ def is_sharded(ranks: Ranks, config: Config, location: str, device: str) -> bool
     shard = config.parallel.shard
     if shard != "auto" or not device.startswith("cuda"):
         return shard == "full"  # also of one process that a launcher has started
-    state = int(optimizers.entry(config.optim).traits.get("state_bytes", 8))
+    state = state_bytes(config) or 8
     numbers = parameters(config, location)
     frozen = config.model.adapter is not None
     needed = bytes_to_train(0, 4 * numbers, 0) if frozen else bytes_to_train(numbers, 0, state)

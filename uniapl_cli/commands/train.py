@@ -43,6 +43,7 @@ from uniapl_cli.commands.run import (
 from uniapl_cli.commands.streams import FILES, make_streams, terms_by_stream
 from uniapl_cli.commands.together import together
 from uniapl_cli.commands.track import check_trackers
+from uniapl_cli.commands.updating import make_optimizer, updates_of
 from uniapl_cli.commands.validating import make_validation
 from uniapl_cli.commands.validation import (
     check_validation,
@@ -58,7 +59,7 @@ from uniapl_cli.sources import Source
 from uniapl_cli.sources.held import Held
 from uniapl_cli.training.adapter import require_peft
 from uniapl_cli.training.checkpoint import State
-from uniapl_cli.training.optim import Optimizer, optimizers, require_package
+from uniapl_cli.training.optim import require_package
 from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.state import Moving
 from uniapl_cli.training.terms import Plan
@@ -77,6 +78,7 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
         return {}
     config.require("run", "model.path", "training", "terms", "optim")
     method, lr = plan(config), learning_rate(config)
+    updates_of(config)
     check_packages(config)
     run = RunDirectory(Path(config.run.dir))
     keys = keys_of_training(config, method)
@@ -172,9 +174,3 @@ def training_inputs(config: Config, method: Plan, chat: Chat) -> Inputs:
     if "discriminator" in reward_needs(config, method) or config.validation.compares:
         inputs["discriminator.path"] = discriminator_input(config)
     return {**inputs, **validation_inputs(config)}
-
-
-def make_optimizer(config: Config, model: Any) -> Optimizer:
-    """Return the optimiser of a model's trainable parameters."""
-    with config.blaming("optim.kind"):
-        return optimizers.bind(config.optim)(model)

@@ -36,6 +36,7 @@ from uniapl_cli.training.references import ReferenceOptions
 from uniapl_cli.training.scheduling import AnyScheduleOptions
 from uniapl_cli.training.settings import Training
 from uniapl_cli.training.terms import TermOptions
+from uniapl_cli.training.updates import UpdateOptions
 from uniapl_cli.types import Sampling
 
 # Named here: inside Config, `sources` is its field.
@@ -151,6 +152,9 @@ class Config(Root):
     terms: dict[str, TermOptions] = key({}, "the summands of the gradient, by name")
     references: dict[str, ReferenceOptions] = key(
         {}, "models that terms compare the policy with, by name; `start`, frozen, is always there"
+    )
+    updates: dict[str, UpdateOptions] = key(
+        {}, "the updates of a step, one after the other, by name; none: one of all terms"
     )
     sources: Sources = key(
         {}, "where batches come from, by name; a source that is not here has its defaults"

@@ -54,7 +54,8 @@ def draw(
     rows = {name: batch for name, batch in read.items() if batch is not None}
     active = [term for term in active if term.source in rows]
     rows, counts = counted(active, rows)
-    sizes, updates = settings.micro_batch_tokens, settings.num_iterations
+    sizes = settings.micro_batch_tokens
+    updates = settings.num_iterations * max(1, len(settings.updates))
     made = reference, updates, references.models
     batches = prepare(state.trainable, active, rows, sizes, *made)
     return Drawing(active, drawn, batches, counts, began, sampled)

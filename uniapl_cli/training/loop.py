@@ -23,6 +23,7 @@ from uniapl_cli.training.references import NONE, References
 from uniapl_cli.training.settings import Settings
 from uniapl_cli.training.terms import Plan
 from uniapl_cli.training.updater import Updater
+from uniapl_cli.training.updates import Update
 
 
 class Reporter(Protocol):
@@ -98,7 +99,7 @@ def make_updater(state: State, settings: Settings, plan: Plan) -> Updater:
     return Updater(
         state.trainable,
         state.optimizer,
-        settings.max_grad_norm,
+        settings.updates or [Update(max_grad_norm=settings.max_grad_norm)],
         settings.num_iterations,
         settings.gradients_every,
         settings.exact_sums,
@@ -111,12 +112,18 @@ def update(step: int, drawing: Drawing, updater: Updater, plan: Plan, lr: float)
     weights, done = plan.weights(step), step + 1
     batches, counts = drawing.batches, drawing.counts.denominators
     gradients = updater.gradient_metrics(done, drawing.active, weights, batches, counts)
-    means, norm = updater.update(done, drawing.active, weights, batches, lr, counts)
-    numbers = {"lr": lr, "grad_norm": norm, **plan.schedule_values(step), **gradients}
+    means, norms = updater.update(done, drawing.active, weights, batches, lr, counts)
+    numbers = {"lr": lr, **grad_norms(norms), **plan.schedule_values(step), **gradients}
     shares, drawn = drawing.counts.logged, source_metrics(drawing.drawn)
     metrics = {**summary(weights, means), **shares, **numbers, **drawn}
     spent = cost(updater.trainable.device, drawing)
     return {**metrics, **spent}
+
+
+def grad_norms(norms: Mapping[str, float]) -> dict[str, float]:
+    """Return the largest of the updates' norms, and each where several were made."""
+    each = {f"grad_norm/{name}": norm for name, norm in norms.items() if name}
+    return {"grad_norm": max(norms.values(), default=0.0), **each}
 
 
 def summary(weights: Mapping[str, float], means: Mapping[str, Statistic]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Annotated, Any
 
@@ -41,14 +41,23 @@ COMPUTED = ("fused", "foreach", "capturable")
 
 
 class Optimizer:
-    """Torch optimisers that step together, each at its own multiple of the learning rate."""
+    """Torch optimisers that step together, each at its own multiple of the learning rate.
 
-    def __init__(self, parts: list[tuple[torch.optim.Optimizer, float]]) -> None:
-        self.parts = parts
+    of: whose moments each part has; "" where an update has none of its own.
+    """
 
-    def step(self, lr: float) -> None:
-        """Update the parameters at this learning rate and clear their gradients."""
-        for part, ratio in self.parts:
+    def __init__(
+        self, parts: list[tuple[torch.optim.Optimizer, float]], of: Sequence[str] | None = None
+    ) -> None:
+        self.parts, self.of = parts, [""] * len(parts) if of is None else list(of)
+
+    def step(self, lr: float, moments: str = "") -> None:
+        """Update the parameters at this learning rate, and clear their gradients.
+
+        moments: the parts that do so, by whose moments theirs are.
+        """
+        own = zip(self.parts, self.of, strict=True)
+        for part, ratio in (part for part, of in own if of == moments):
             for group in part.param_groups:
                 group["lr"] = lr * ratio
             part.step()
@@ -65,6 +74,13 @@ class Optimizer:
             for group, own in zip(saved["param_groups"], part.param_groups, strict=True):
                 group |= {name: own[name] for name in COMPUTED if name in own}
             part.load_state_dict(saved)
+
+
+def with_own_moments(shared: Optimizer, own: Mapping[str, Optimizer]) -> Optimizer:
+    """Return one optimiser of several over the same weights, whose moments have names."""
+    whole = {"": shared, **own}
+    parts = [part for one in whole.values() for part in one.parts]
+    return Optimizer(parts, [name for name, one in whole.items() for _ in one.parts])
 
 
 def trained(model: nn.Module) -> dict[str, nn.Parameter]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import NonNegativeInt, PositiveFloat
 
 from uniapl_cli.options import MISSING, Count, Options, key
 from uniapl_cli.training.schedules import Schedule
+from uniapl_cli.training.updates import Update
 
 
 class Training(Options):
@@ -45,7 +46,10 @@ class Training(Options):
 
 @dataclass(frozen=True)
 class Settings:
-    """The loop's options. micro_batch_tokens: padded tokens a forward pass, by source."""
+    """The loop's options. micro_batch_tokens: padded tokens a forward pass, by source.
+
+    updates: those of a step; none: one of all terms.
+    """
 
     steps: int
     lr: Schedule
@@ -56,3 +60,4 @@ class Settings:
     max_idle_updates: int = 0
     gradients_every: int = 0
     exact_sums: bool = False
+    updates: Sequence[Update] = ()

@@ -17,6 +17,7 @@ from uniapl_cli.training.optim import Optimizer
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.retry import MicroBatches
 from uniapl_cli.training.terms import Term
+from uniapl_cli.training.updates import Update
 
 UPDATE_ADVICE = "Train an adapter (model.adapter), or set optim.kind=adamw8bit"
 
@@ -30,7 +31,7 @@ class Updater:
 
     trainable: Trainable
     optimizer: Optimizer
-    max_grad_norm: float
+    updates: Sequence[Update]
     num_iterations: int = 1
     gradients_every: int = 0
     exact_sums: bool = False
@@ -49,22 +50,30 @@ class Updater:
         batches: MicroBatches,
         lr: float,
         counts: Mapping[str, float] = NONE,
-    ) -> tuple[dict[str, Statistic], float]:
-        """Make `num_iterations` updates; return their means and the last gradient's norm.
+    ) -> tuple[dict[str, Statistic], dict[str, float]]:
+        """Make the updates, `num_iterations` times; return the means, and the last norm of each.
 
-        counts: the terms' denominators, by name, where they are known already.
-        Raises TrainingError, before the update, when the gradient is not finite.
+        counts: the terms' denominators, by name, where they are known already. An update without
+        a term at this step is not made. Raises TrainingError, before one whose gradient is not
+        finite.
         """
         means: dict[str, Statistic] = {}
-        for _ in range(self.num_iterations):
-            new, batches = self._accumulate(terms, weights, batches, counts)
-            norm = gradient_norm(self.parameters, self.max_grad_norm)
+        norms: dict[str, float] = {}
+        micros: MicroBatches = batches
+        rounds = [update for _ in range(self.num_iterations) for update in self.updates]
+        for update in (one for one in rounds if one.of(terms)):
+            own = update.of(terms)
+            sources = {term.source for term in own}
+            of_own: MicroBatches = {name: one for name, one in micros.items() if name in sources}
+            new, of_own = self._accumulate(own, weights, of_own, counts)
+            micros = {**micros, **of_own}
+            norm = norms[update.name] = gradient_norm(self.parameters, update.max_grad_norm)
             if not math.isfinite(norm):
                 raise non_finite(step, norm, new)
             with within_memory(lambda: "in the update", "optim.kind", UPDATE_ADVICE):
-                self.optimizer.step(lr)
-            means = {name: means[name] + m if name in means else m for name, m in new.items()}
-        return means, norm
+                self.optimizer.step(lr, update.moments)
+            means |= {name: means[name] + m if name in means else m for name, m in new.items()}
+        return means, norms
 
     def gradient_metrics(
         self,
