@@ -5,7 +5,8 @@ import json
 import pytest
 from command_lines import ROOT
 
-from uniapl_cli.commands.list_methods import asked, described, methods, page
+from uniapl_cli import load_config
+from uniapl_cli.commands.list_methods import asked, described, methods, page, required
 from uniapl_cli.commands.listing import catalogue, columns
 from uniapl_cli.config.methods import packaged
 
@@ -30,6 +31,20 @@ def test_a_term_that_is_off_needs_nothing():
     """CHORD's anchor waits for schedules.lambda_adv."""
     assert "discriminator" not in asked(described("chord"))
     assert "discriminator" in asked(described("achord"))
+
+
+@pytest.mark.parametrize(
+    ("reference", "columns", "models"),
+    [
+        ("{path: tiny:teacher}", ["constraints"], ["references.other.path"]),
+        ("{ema: 0.05}", ["constraints"], ["moving average"]),
+        ("{context: demonstration}", ["constraints", "response"], []),
+        ("{context: demonstration, of: start}", ["constraints", "response"], ["frozen start"]),
+    ],
+)
+def test_what_a_reference_needs(reference, columns, models):
+    settings = [f"references.other={reference}", "terms.kl.objective.reference=other"]
+    assert required(load_config(None, settings, "grpo")) == ({"data.prompts": columns}, models)
 
 
 def test_each_method_is_listed_with_its_equation():

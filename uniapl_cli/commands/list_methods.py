@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from uniapl_cli.commands.method import plan
+from uniapl_cli.commands.referring import needed, others
 from uniapl_cli.commands.rewarding import rewards_of
 from uniapl_cli.config.experiment import load_config
 from uniapl_cli.config.methods import method_file, packaged
+from uniapl_cli.config.schema import Config
 from uniapl_cli.rewards.reward import needs
+from uniapl_cli.tensors import START
+from uniapl_cli.training.references import ReferenceOptions
 
 # As the files call what a reward's functions need of a row.
 COLUMNS = {"teacher": "response", "reference": "reference", "constraints": "constraints"}
@@ -33,21 +37,38 @@ def methods() -> list[dict[str, Any]]:
 
 
 def described(name: str) -> dict[str, Any]:
-    """Return what a packaged method is and needs, as its terms say."""
+    """Return what a packaged method is and needs."""
     settings = [f"training.steps={STEPS}", "discriminator.path=tiny:polar"]
     config = load_config(None, settings, name)
+    files, models = required(config)
+    return {"name": name, **config.about.model_dump(), "needs": files, "models": models}
+
+
+def required(config: Config) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the columns that each data file must have for a config's terms; and the models."""
+    made = plan(config)
+    named = others(config, made)
     columns: dict[str, set[str]] = {}
-    models: set[str] = set()
-    for term in plan(config).ever_active:
+    models = {model for name, options in named.items() if (model := read(name, options))}
+    models |= {MODELS["policy"]} if START in needed(config, made) else set()
+    for term in made.ever_active:
         rewards = [config.rewards[reward] for reward in rewards_of(config, term)]
         wanted = {need for reward in rewards for need in needs(reward)}
+        own = [named[name] for name in (*term.references, *term.teachers) if name in named]
+        wanted |= {"teacher" for options in own if options.context == "demonstration"}
         answers = {a for n in config.with_roots([term.source]) for a in config.source(n).answers}
-        own = {COLUMNS[need] for need in wanted if need in COLUMNS}
-        columns.setdefault(f"data.{config.stream_of(term.source)}", set()).update(own, answers)
+        read_there = {COLUMNS[need] for need in wanted if need in COLUMNS}
+        file = f"data.{config.stream_of(term.source)}"
+        columns.setdefault(file, set()).update(read_there, answers)
         models |= {MODELS[need] for need in wanted if need in MODELS}
-        models |= {MODELS["policy"]} if term.needs_reference else set()
-    files = {file: sorted(columns[file]) for file in sorted(columns)}
-    return {"name": name, **config.about.model_dump(), "needs": files, "models": sorted(models)}
+    return {file: sorted(columns[file]) for file in sorted(columns)}, sorted(models)
+
+
+def read(name: str, reference: ReferenceOptions) -> str | None:
+    """Return what a reference loads or keeps beside the policy; None for one in another context."""
+    if reference.context is not None:
+        return None
+    return f"references.{name}.path" if reference.ema is None else "moving average"
 
 
 def asked(method: Mapping[str, Any]) -> str:
