@@ -52,6 +52,37 @@ def test_smoothed_labels_are_wrong_now_and_then():
     assert smoothed == pytest.approx(0.8 * plain - 0.2 * math.log(sigmoid(-1.5)))
 
 
+def test_cpo_is_dypos_contrast_of_summed_log_probabilities():
+    """The golden value is that of two pairs whose log-probabilities differ by 1.5 and by -0.4."""
+    batch = choice_batch([3, 2])
+    mask = batch.answers.loss_mask
+    sums = torch.tensor([-2.0, -3.0, -3.5, -2.6], dtype=torch.float64)
+    each = sums / mask.sum(1)
+    logps = (each.unsqueeze(1) * mask).requires_grad_()
+    loss = bound("cpo", beta=0.1)(logps, batch).per_token
+    assert loss.mean().item() == pytest.approx(0.667152107509, abs=1e-11)
+    loss.mean().backward()
+    slopes = [logps.grad[row][mask[row]][0].item() for row in range(4)]
+    golden = (-0.0231285077328, -0.025499933344)
+    assert slopes == pytest.approx([*golden, *(-slope for slope in golden)], abs=1e-11)
+
+
+def test_cpo_by_length_takes_means_and_asks_for_a_margin():
+    batch = choice_batch([4])
+    logps = torch.where(batch.answers.loss_mask, -0.5, 0.0).double()
+    logps[1] *= 3
+    loss = bound("cpo", beta=2.0, by_length=True, gamma=0.7)(logps, batch).per_token
+    assert loss.item() == pytest.approx(-math.log(sigmoid(2.0 * (-0.5 + 1.5) - 0.7)))
+
+
+def test_cpo_is_dpo_with_a_reference_that_finds_all_alike():
+    batch = choice_batch([3, 1])
+    even = replace(batch.answers, ref_logps=torch.zeros_like(batch.answers.ref_logps))
+    logps = batch.answers.ref_logps
+    ours, theirs = (bound(n, beta=0.3)(logps, type(batch)(even)).per_token for n in ("cpo", "dpo"))
+    assert torch.equal(ours, theirs)
+
+
 @pytest.mark.parametrize(("desirable", "sign"), [(True, 1), (False, -1)])
 def test_kto_holds_an_answers_reward_against_the_baseline(desirable, sign):
     batch = labelled_batch([3])

@@ -114,8 +114,9 @@ def test_no_batch_where_too_few_wait(world):
 
 def test_right_rollouts_come_again_as_they_were(world):
     made, items = world(id_is("a", "c"), again={})
-    parts = drawn(made, items, rewards={"again": "verifier"})
-    now, again = parts["rollouts"], parts["again"]
+    first, second = (drawn(made, items, step, {"again": "verifier"}) for step in range(2))
+    assert first["again"].batch is None and first["again"].metrics["held"] > 0
+    now, again = first["rollouts"], second["again"]
     chosen = torch.tensor([rollout.example.id in "ac" for rollout in now.rollouts])
     rows = zip(responses(now.batch), chosen, strict=True)
     assert responses(again.batch) == [row for row, is_chosen in rows if is_chosen]

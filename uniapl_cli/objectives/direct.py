@@ -1,4 +1,4 @@
-"""Direct preference optimisation: learn from labelled answers, relative to a frozen reference."""
+"""Direct preference optimisation: learn from labelled answers, by their log-probabilities."""
 
 from __future__ import annotations
 
@@ -33,6 +33,31 @@ def dpo(
     loss = (1 - label_smoothing) * right + label_smoothing * wrong
     metrics = {"accuracy": (margin > 0).float(), "margin": margin}
     return TokenLoss(loss, {**metrics, "reward_chosen": chosen, "reward_rejected": rejected})
+
+
+@objectives.register("cpo")
+def cpo(
+    logps: Tensor,
+    batch: ChoiceBatch,
+    *,
+    beta: PositiveFloat = 0.1,
+    gamma: NonNegativeFloat = 0.0,
+    by_length: bool = False,
+) -> TokenLoss:
+    """-log sigmoid(beta (chosen - rejected) - gamma), of log p summed over tokens: no reference.
+
+    logps: (2B, T). The loss is (B, 1): one a pair. CPO (arXiv 2401.08417), and DYPO's contrast of
+    a group's right and wrong rollouts. `by_length` takes means over the tokens: SimPO with a
+    `gamma`, the margin that it asks for (arXiv 2405.14734, whose gamma is that of its code).
+    """
+    mask = batch.answers.loss_mask
+    gains = beta * (logps * mask).sum(1, keepdim=True)
+    if by_length:
+        gains = gains / mask.sum(1, keepdim=True).clamp(min=1)
+    chosen, rejected = gains.chunk(2)
+    margin = chosen - rejected
+    metrics = {"accuracy": (margin > 0).float(), "margin": margin}
+    return TokenLoss(-F.logsigmoid(margin - gamma), metrics)
 
 
 @objectives.register("kto", reference=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -21,8 +22,12 @@ from uniapl_cli.types import Rollout
 
 @dataclass(frozen=True)
 class Held(ABC):
-    """Makes batches of what it finds in those of the source `of`, and of what it has held."""
+    """Makes batches of what it finds in those of the source `of`, and of what it has held.
 
+    earlier: what is found in a step is for later ones only.
+    """
+
+    earlier: ClassVar[bool] = False
     of: str
     conditions: Mapping[str, Formula]
     memory: Memory
@@ -46,8 +51,12 @@ class Held(ABC):
         rows = len(drawn.rollouts)
         true = {name: _rows(one(known), rows) for name, one in self.conditions.items()}
         found = self.find(drawn, true, context.rewards)
-        self.memory.add(found)
-        taken = self.memory.take(context.step)
+        if self.earlier:
+            taken = self.memory.take(context.step)
+            self.memory.add(found)
+        else:
+            self.memory.add(found)
+            taken = self.memory.take(context.step)
         counts = {"found": len(found), "rows": len(taken), "held": len(self.memory.rows)}
         metrics = {name: float(count) for name, count in counts.items()}
         return SourceBatch(self.collate(taken) if taken else None, metrics)
@@ -96,8 +105,9 @@ class HeldDemonstrations(Held):
 
 @dataclass(frozen=True)
 class HeldRollouts(Held):
-    """Rollouts that meet the condition, as they were sampled."""
+    """Rollouts that met the condition in earlier steps, as they were sampled."""
 
+    earlier: ClassVar[bool] = True
     temperature: float
 
     def find(

@@ -23,9 +23,7 @@ class HeldOptions(SourceOptions):
     """What is taken of another source, and how long it waits."""
 
     of: str = key("rollouts", "the source whose rollouts it takes from: one of `sources`")
-    size: Count | None = key(
-        None, "rows a batch: fewer wait for more; null: those of a step are its batch"
-    )
+    size: Count | None = key(None, "rows a batch: fewer wait for more; null: all that there are")
     order: Order = key("newest", "which rows make the batch: newest, oldest or random")
     keep: bool = key(False, "rows stay when they were in a batch, and may be in others")
     capacity: Count = key(10_000, "as many rows wait at most; the oldest go")
