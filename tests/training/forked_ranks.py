@@ -17,7 +17,7 @@ from torch.distributed.fsdp import fully_shard
 
 from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.training.checkpoint import Checkpoints, State
-from uniapl_cli.training.optim import optimizers
+from uniapl_cli.training.optim import optimizers, with_own_moments
 from uniapl_cli.training.streams import Stream
 
 PATIENCE = 60
@@ -43,6 +43,10 @@ class Gloo(Ranks):
         return self.gather(make() if self.first else None, doing)[0]
 
 
+# AdamW of two moments over the same weights, each of which makes every second update.
+TWO = "two"
+
+
 class Trained:
     """A model of odd sizes, its optimiser and a stream; whatever trains them, the steps are equal.
 
@@ -60,7 +64,11 @@ class Trained:
             for layer in self.model.model.layers:
                 fully_shard(layer)
             fully_shard(self.model, reshard_after_forward=True)
-        self.optimizer = optimizers.bind(optimizers.options(optimizer, **OPTIONS))(self.model)
+        kind = "adamw" if optimizer == TWO else optimizer
+        make = optimizers.bind(optimizers.options(kind, **OPTIONS))
+        self.optimizer = make(self.model)
+        if optimizer == TWO:
+            self.optimizer = with_own_moments(self.optimizer, {"own": make(self.model)})
         self.stream = Stream("rows", range(5), 2, 0)
         trainable = SimpleNamespace(
             model=self.model, tokenizer=tokenizer, device=torch.device("cpu"), ranks=ranks
@@ -75,7 +83,8 @@ class Trained:
             torch.nn.functional.cross_entropy(
                 logits.flatten(0, 1), rows[:, 1:].flatten()
             ).backward()
-            self.optimizer.step(1e-2)
+            own = len(set(self.optimizer.of)) > 1 and self.stream.drawn % 4 == 0
+            self.optimizer.step(1e-2, "own" if own else "")
 
     def save(self, step: int, ends: bool = False) -> None:
         self.checkpoints.save(step, self.state, ends=ends)
@@ -87,9 +96,9 @@ class Trained:
         """Everything, whole: weights and the optimiser's state."""
         found = {name: weight.detach() for name, weight in self.state.trained.items()}
         names = {weight: name for name, weight in self.state.trained.items()}
-        for part, _ in self.optimizer.parts:
+        for (part, _), of in zip(self.optimizer.parts, self.optimizer.of, strict=True):
             for weight, values in part.state.items():
-                found |= {f"{names[weight]}:{key}": value for key, value in values.items()}
+                found |= {f"{names[weight]}:{of}:{key}": value for key, value in values.items()}
         return {
             name: (t.full_tensor() if hasattr(t, "full_tensor") else t).clone()
             for name, t in found.items()
