@@ -33,7 +33,9 @@ def method(request):
 @pytest.fixture(scope="module")
 def batches(new_batch):
     """A batch of every source, of uneven rows, with the advantages of both rewards."""
-    values = {name: torch.tensor([0.7, -1.1, 0.4, -0.2]) for name in ("verifier", "anchor")}
+    values = {
+        name: torch.tensor([0.7, -1.1, 0.4, -0.2]) for name in ("verifier", "anchor", "judge")
+    }
 
     def rows(lengths, seed):
         some = {name: value[: len(lengths)] for name, value in values.items()}

@@ -94,6 +94,7 @@ NAMES = {
     "updates.<name>": "updates.mine",
     "rewards.<name>": "rewards.mine",
     "eval.draws.<name>": "eval.draws.greedy",
+    "learners.<name>": "learners.judge",
     "sources.<name>.correction.": "sources.rollouts.correction.",
     "sources.<name>.prefix.law.": "sources.rollouts.prefix.law.",
 }
@@ -107,7 +108,10 @@ def term(source: str, **objective: Any) -> Settings:
 def judged(*functions: str) -> Settings:
     """A term over rollouts whose reward `mine` are these functions."""
     return {
-        "rewards.mine.functions": {name: {} for name in functions},
+        **({"learners.judge": {}} if "learner" in functions else {}),
+        "rewards.mine.functions": {
+            name: {"name": "judge"} if name == "learner" else {} for name in functions
+        },
         **term("rollouts", kind="surrogate", reward="mine"),
         "discriminator.path": "tiny:polar",
     }
@@ -154,6 +158,13 @@ USES: dict[str, Settings] = {
     "discriminator": judged("coef"),
     "sandbox": judged("verifier"),
     "rewards": judged("verifier"),
+    "learners": judged("learner"),
+    "learners.judge.source": {
+        "terms.other.source": "demonstration_rollouts",
+        "terms.other.objective": {"kind": "surrogate", "reward": "mine"},
+        "sources.demonstration_rollouts.num_generations": 2,
+    },
+    "learners.judge.optim.lr.after": {"learners.judge.optim.lr.steps": 5},
     "schedules": {"schedules.alpha": 1.0, "terms.imitation.weight": "alpha"},
     "updates": {
         **judged("length"), "updates.other.terms": ["imitation"], "updates.mine.terms": ["mine"],
@@ -201,7 +212,7 @@ MANDATORY = {
     "decay_steps": 4, "buffer": 4, "values": [1.0, 0.5], "at": [5.0], "p": "0.5", "target": 2.0,
     "measure": "loss", "imitation": "loss", "reinforcement": "grad_norm", "disagreement": "lr",
     "reward": "mine", "path": "tiny:polar", "engine": "sglang",
-    "addresses": ["127.0.0.1:1"], "share": 0.5, "high": 0.75,
+    "addresses": ["127.0.0.1:1"], "name": "judge", "share": 0.5, "high": 0.75,
 }  # fmt: skip
 
 

@@ -47,7 +47,7 @@ from uniapl_cli.commands import (
     train,
 )
 from uniapl_cli.config.shape import field_shape
-from uniapl_cli.discriminators import embedding, local, reward_model
+from uniapl_cli.discriminators import embedding, local, reward_model, scalar
 from uniapl_cli.discriminators.polar import polar
 from uniapl_cli.discriminators.remote import servers as remote
 from uniapl_cli.errors import UniAPLError
@@ -95,7 +95,7 @@ OTHER: Mapping[str, Any] = {
     "data.max_prompt_tokens": 30,
     "data.max_response_tokens": 20,
     "discriminator.path": "copy",
-    "optim.betas": [0.5, 0.75],
+    "betas": [0.5, 0.75],
     "sources.rollouts.prefix.law.share": "0.25",
     "sources.rollouts.prefix.law.low": "0.25",
     "sources.rollouts.prefix.law.high": "0.5",
@@ -112,6 +112,8 @@ OTHER: Mapping[str, Any] = {
     "schedules.alpha.disagreement": "imitation",
     "values": [0.5, 1.0],
     "at": [6.0],
+    "learners.judge.init": "tiny:polar",
+    "learners.judge.source": "demonstration_rollouts",
     "terms.mine.source": "demonstration_rollouts",
     "terms.mine.objective.reward": "verifier",
     "terms.mine.weight": "alpha",
@@ -157,6 +159,9 @@ REFUSED: Mapping[str, str] = {
     "sampling.top_k": "the same",
     "terms.mine.objective": "bradley_terry is pretrain-polar's",
     "optim": "adamw8bit's package need not be installed",
+    "learners.judge.objective": "bradley_terry alone is of pairs",
+    "learners.judge.optim": "as optim",
+    "rewards.mine.functions.learner.name": "there is one learner",
     "generation.sync": "nccl's package, vLLM, need not be installed",
     **dict.fromkeys(
         ("model.revision", "teacher.revision", "eval.revision", "discriminator.revision"),
@@ -256,11 +261,12 @@ def built(files: Path) -> Iterator[list[Any]]:
             reward_model,
             embedding,
             remote,
+            scalar,
         ):
             patch.setattr(module, "load_tokenizer", copied(module.load_tokenizer))
         for module in (components, teacher_gen):
             patch.setattr(module, "load_model", copied(module.load_model))
-        for module in (local, polar):
+        for module in (local, polar, scalar):
             patch.setattr(module, "load_pretrained", copied(module.load_pretrained))
         patch.setattr(reading, "Cache", note())
         patch.setattr(train, "context_length", cache(train.context_length))

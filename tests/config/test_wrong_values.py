@@ -100,6 +100,7 @@ WORDS = [
     *(f"sources.held_{n}.of" for n in ("demonstrations", "rollouts", "pairs")),
     "sources.held_demonstrations.rows", "sources.held_rollouts.rows",
     "updates.mine.terms", "sources.held_pairs.better", "sources.held_pairs.worse",
+    "learners.judge.source", "learners.judge.objective", "rewards.mine.functions.learner.name",
     "sources.rollouts.judged_by", "sources.demonstration_rollouts.judged_by",
     "eval.name", "eval.revision", "score.prompt", "score.reference", "score.output",
     "score.prefix", "data.layout", "data.layouts.demonstrations", "data.layouts.prompts",

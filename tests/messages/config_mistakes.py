@@ -173,6 +173,14 @@ METHODS = {
     "beginnings' division": (
         "grpo schedules.beta_kl=0 'sources.rollouts.prefix.law={kind: fixed, share: 1/beta_kl}'"
     ),
+    "learner of a reward": "gad rewards.judge.functions.learner.name=juge",
+    "learner without a reward": "gad learners.other={}",
+    "learner's name": (
+        "gad 'learners={\"a/b\": {}, judge: null}' rewards.judge.functions.learner.name=a/b"
+    ),
+    "learner's objective": "gad learners.judge.objective=nll",
+    "learner's source": "gad schedules.phase=0 learners.judge.source=demonstrations",
+    "learner's learning rate": "gad learners.judge.optim.lr=-1",
     "one rollout a prompt": "grpo sources.rollouts.num_generations=1",
     "greedy rollouts": "grpo sampling.temperature=0",
     "rollouts of a few tokens": "grpo sampling.top_k=5",

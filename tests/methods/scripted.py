@@ -48,6 +48,7 @@ SETTINGS = (
 # What a method needs beside the embedded world's settings.
 NEEDS: Mapping[str, Sequence[str]] = {
     "exgrpo": ("sources.past.size=2",),
+    "gad": ("learners.judge.optim.lr=0.001", "learners.judge.optim.eps=0.0001"),
     "relift": ("sources.hard.size=2", "sources.hard.rows=right_share < 1"),
     "sasr": ("schedules.share.warmup_steps=1",),
 }

@@ -131,6 +131,7 @@ CASES |= {
     "recomputed": Case("sft", ("training.checkpoint_activations=true",), worlds=(1, 2)),
     "offloaded": Case("sft", ("parallel.offload=true",), worlds=(1, 2), shards=("full",)),
     "polar": Case("polar", worlds=(1, 2)),
+    "gad": Case("gad", ("learners.judge.optim={lr: 0.001, eps: 0.0001}",), worlds=(1, 2)),
     "resumed": Case("unified", ("run.save_every=2",), steps=4),
 }
 # A folder with a model that is to be trained too, for benchmarks/ranks_equal.py.
@@ -154,6 +155,7 @@ def config_of(folder: Path, run: Path, case: Case, shard: str) -> Any:
     few, pairs = data / "few.jsonl", data / "pairs.jsonl"
     own = [f"run.dir={run}", f"training.steps={case.steps}", f"parallel.shard={shard}"]
     method, file = case.method, EXPERIMENTS / f"{case.method}.yaml"
+    file = file if file.exists() else EXPERIMENTS / "world.yaml"
     common = list(COMMON)
     if method == "polar":
         files = f"[{data / 'good.jsonl'},{data / 'poor.jsonl'}]"

@@ -176,6 +176,15 @@ def test_a_discriminator_is_measured_as_one_process_does(trained, shard):
     assert found == alone
 
 
+@pytest.mark.parametrize("shard", ["none", "full"])
+def test_a_further_learner_learns_what_it_does_in_one_process(trained, shard):
+    """Each process holds all of it, also where the policy's weights are sharded."""
+    runs = trained(2) / f"gad-{shard}", trained(1) / "gad-none"
+    found, alone = (load_file(run / "final-judge" / "model.safetensors") for run in runs)
+    assert all((found[name] - alone[name]).abs().max() < NEAR for name in alone)
+    assert alone["score.weight"].abs().max() > 100 * NEAR  # it was 0
+
+
 @pytest.mark.parametrize("run", ["recomputed-none", "recomputed-full", "offloaded-full"])
 def test_what_saves_memory_changes_nothing(trained, run):
     assert apart(trained(2) / run, trained(1) / "recomputed-none") < NEAR

@@ -14,7 +14,7 @@ from typing import Any
 
 from uniapl_cli.commands.device import announce_arithmetic
 from uniapl_cli.commands.facts import run_facts
-from uniapl_cli.commands.model_folder import save_model
+from uniapl_cli.commands.model_folder import save_learners, save_model
 from uniapl_cli.commands.parts import micro_batch_tokens
 from uniapl_cli.commands.run import finished, resumable
 from uniapl_cli.commands.track import tracking
@@ -97,7 +97,8 @@ def _execute(job: Job, shown: Tracking) -> dict[str, Any]:
     training, began = config.training, time.monotonic()
     if training.checkpoint_activations:
         with config.blaming("training.checkpoint_activations"):
-            checkpoint_activations(state.trainable.model, config.precision)
+            for one in (state.trainable, *(own.trainable for own in state.learners.values())):
+                checkpoint_activations(one.model, config.precision)
     checkpoints = Checkpoints(
         run.checkpoints, config.run.keep_checkpoints, config.run.checkpoint_beside
     )
@@ -119,6 +120,7 @@ def _execute(job: Job, shown: Tracking) -> dict[str, Any]:
             # A signal, to this rank or to another.
             raise Stopped(stop.number or signal.SIGINT)
     with resumable(run):
+        save_learners(run, config, state)  # before final/, with which the run has finished
         row = next(iter(run.validated()[::-1]), None) if ranks.first else None
         save_model(run.final, config, job.method, run, state.trainable, row, {})
         ranks.gather(None, "saving the model")

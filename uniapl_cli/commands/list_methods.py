@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from uniapl_cli.commands.learning import active
 from uniapl_cli.commands.method import plan
 from uniapl_cli.commands.referring import needed, others
 from uniapl_cli.commands.rewarding import rewards_of
@@ -61,6 +62,9 @@ def required(config: Config) -> tuple[dict[str, list[str]], list[str]]:
         file = f"data.{config.stream_of(term.source)}"
         columns.setdefault(file, set()).update(read_there, answers)
         models |= {MODELS[need] for need in wanted if need in MODELS}
+    for learner, options in active(config, made).items():
+        columns[f"data.{config.source(options.source).stream}"].add("response")
+        models.add(f"learner {learner}")
     return {file: sorted(columns[file]) for file in sorted(columns)}, sorted(models)
 
 

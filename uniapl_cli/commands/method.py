@@ -9,24 +9,24 @@ from typing import Any
 
 from uniapl_cli.commands import components
 from uniapl_cli.commands.guiding import check_apart, check_sources
+from uniapl_cli.commands.learning import check_learners
+from uniapl_cli.commands.rates import learning_rate as learning_rate
+from uniapl_cli.commands.rates import length as length
+from uniapl_cli.commands.rates import not_finite
 from uniapl_cli.commands.referring import of_term
 from uniapl_cli.commands.rewarding import rewards_of
 from uniapl_cli.commands.updating import updates_of
 from uniapl_cli.commands.validation import check_validation
 from uniapl_cli.config.schema import Config
-from uniapl_cli.errors import ConfigError
 from uniapl_cli.facts import facts
 from uniapl_cli.formulas import Formula
 from uniapl_cli.objectives import advantages, corrections, objectives, reductions
 from uniapl_cli.objectives.corrections import corrects
-from uniapl_cli.options import MISSING
 from uniapl_cli.readings import Reading
 from uniapl_cli.rewards.reward import needs
-from uniapl_cli.training.schedules import Schedule
 from uniapl_cli.training.scheduling import (
     EVERY,
     known_corners,
-    make_schedule,
     make_schedules,
     telling_steps,
     unforeseen,
@@ -34,9 +34,6 @@ from uniapl_cli.training.scheduling import (
 from uniapl_cli.training.terms import Plan, Term, TermOptions
 
 log = logging.getLogger("uniapl")
-
-# AdamW moves a weight by about the learning rate, and no weight of a model is nearly as large.
-HIGHEST_LR = 100.0
 
 
 def plan(config: Config) -> Plan:
@@ -56,12 +53,8 @@ def plan(config: Config) -> Plan:
         raise config.error("terms", "no term ever has a weight other than 0: nothing to train")
     check_sources(config, method, telling)
     check_active(config, method)
+    check_learners(config, method)
     return method
-
-
-def length(config: Config) -> int:
-    """Return the steps of the run; 1 where the config does not say."""
-    return 1 if config.training.steps == MISSING else config.training.steps
 
 
 def term(name: str, options: TermOptions, config: Config) -> Term:
@@ -134,25 +127,6 @@ def check_weights(config: Config, method: Plan, steps: Sequence[int]) -> None:
                 weight = term.weight(values)
             if not math.isfinite(weight):
                 raise not_finite(config, f"terms.{term.name}.weight", weight, step)
-
-
-def not_finite(config: Config, key: str, value: float, step: int) -> ConfigError:
-    """Return the error that a schedule or a weight is NaN or infinite at a step."""
-    problem = f"'{key}' is {value} at step {step + 1}: a finite number is needed"
-    return config.error(key, problem, got=value)
-
-
-def learning_rate(config: Config) -> Schedule:
-    """Return the learning rate by step. Raises ConfigError where it is below 0 or too high."""
-    steps = length(config)
-    lr = make_schedule(config.optim.lr, steps)
-    for step in telling_steps([config.optim.lr], steps):
-        if not math.isfinite(lr(step)):
-            raise not_finite(config, "optim.lr", lr(step), step)
-        if not 0 <= lr(step) <= HIGHEST_LR:
-            problem = f"'optim.lr' is {lr(step):g} at step {step + 1}: it must be in 0 to"
-            raise config.error("optim.lr", f"{problem} {HIGHEST_LR:g}", got=lr(step))
-    return lr
 
 
 def check_active(config: Config, method: Plan) -> None:

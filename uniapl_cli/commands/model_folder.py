@@ -10,6 +10,7 @@ from uniapl_cli.commands.card import model_card
 from uniapl_cli.config.schema import Config
 from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.training.policy import Trainable, save_folder
+from uniapl_cli.training.state import State
 from uniapl_cli.training.terms import Plan
 
 
@@ -30,3 +31,10 @@ def save_model(
     if trained.ranks.first:  # the others only give their parts of the weights
         named = {"README.md": model_card(config, method, run, row), **named}
     save_folder(folder, trained.model, trained.tokenizer, dtype, named, ranks=trained.ranks)
+
+
+def save_learners(run: RunDirectory, config: Config, state: State) -> None:
+    """Write each further learner as a reward model's folder, `final-NAME`. Raises OutputError."""
+    for name, one in state.learners.items():
+        folder, own = run.path / f"final-{name}", one.trainable
+        save_folder(folder, own.model, own.tokenizer, config.run.final_dtype, ranks=own.ranks)

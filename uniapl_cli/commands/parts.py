@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from uniapl_cli.chat import Chat
@@ -25,6 +26,7 @@ from uniapl_cli.runs.directory import RunDirectory
 from uniapl_cli.sources import Parts, Source
 from uniapl_cli.sources.sampled import SampledOptions
 from uniapl_cli.tensors import START
+from uniapl_cli.training.learner import Learner
 from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.terms import Plan
 
@@ -70,6 +72,7 @@ def make_shared(
     policy: Policy,
     reference: Policy | None,
     device: str,
+    learners: Mapping[str, Learner] = MappingProxyType({}),
 ) -> Shared:
     """Return what is shared."""
     rollouts = samples(config, method)
@@ -81,6 +84,7 @@ def make_shared(
         "judge": cache(lambda: components.judge(config, policy.ranks.local_world)),
         "reference": lambda: rollout_logps(config, policy, reference),
         "max_new_tokens": lambda: config.sampling.max_new_tokens,
+        "learners": lambda: {name: one.score for name, one in learners.items()},
     }
     scratch = RunDirectory(Path(config.run.dir)).scratch.absolute()
     made = config, policy, chat, key, scratch, config.sampling if rollouts else None

@@ -35,6 +35,7 @@ ALWAYS = (
     "schedules",
     "terms",
     "updates",
+    "learners",
 )
 POLAR = frozenset(
     {"seed", "precision", "method", "data", "discriminator", "training", "optim", "schedules"}

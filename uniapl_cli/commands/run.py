@@ -12,7 +12,7 @@ from typing import Any
 
 from uniapl_cli.commands.best import read_best
 from uniapl_cli.commands.inputs import Inputs, changed_inputs
-from uniapl_cli.commands.method import length
+from uniapl_cli.commands.rates import learning_rates, length
 from uniapl_cli.commands.reads import BY_CONTENT, is_read
 from uniapl_cli.config.load import VERSION, load
 from uniapl_cli.config.render import Difference, differences
@@ -177,7 +177,7 @@ def _is_content(key: str, run: RunDirectory) -> bool:
 
 def _check_length(run: RunDirectory, config: Config, change: Difference) -> None:
     """Refuse another number of steps where it would not be the same run. Raises RunError."""
-    schedules = {"optim.lr": config.optim.lr}
+    schedules = {f"{key}.lr": one.lr for key, one in learning_rates(config).items()}
     schedules |= {f"schedules.{name}": options for name, options in config.schedules.items()}
     for key, options in schedules.items():
         if depends_on_steps(options):

@@ -21,6 +21,7 @@ from uniapl_cli.commands.inputs import (
     variable_inputs,
 )
 from uniapl_cli.commands.job import Job, execute
+from uniapl_cli.commands.learning import check_teachers, learner_locations, make_learners
 from uniapl_cli.commands.method import learning_rate, plan
 from uniapl_cli.commands.opening import open_run
 from uniapl_cli.commands.outputs import check_outputs
@@ -62,6 +63,7 @@ from uniapl_cli.training.checkpoint import State
 from uniapl_cli.training.optim import require_package
 from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.state import Moving
+from uniapl_cli.training.streams import Stream
 from uniapl_cli.training.terms import Plan
 
 log = logging.getLogger("uniapl")
@@ -104,25 +106,34 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
         context = context_length(location, config.model.revision)
     streams = make_streams(config, method, chat, context, dry_run=dry_run or not ranks.first)
     heldout = read_validation(config, chat, context, streams)
-    check_models(config, method, chat)
-    if "discriminator" in reward_needs(config, method) or config.validation.compares:
-        components.find_discriminator(config)
-    if samples(config, method) or config.validation.samples_policy:
-        check_generator(config, location, device_name(config))
+    check_others(config, method, chat, location, streams)
     if dry_run:
         return describe(config, method, streams, location, heldout)
     device = together(ranks, config, location)
     policy, reference = policies(config, method, location, chat, device, ranks)
     made = location, policy, reference, chat, device
     references, averages = make_references(config, method, *made)
-    shared = make_shared(config, method, chat, policy, reference, device)
+    learners = make_learners(config, method, location, chat, device, ranks)
+    shared = make_shared(config, method, chat, policy, reference, device, learners)
     sources = make_sources(config, method, shared)
     validation = make_validation(config, method, run, heldout, context, shared)
     moving, optimizer = moving_parts(method, sources), make_optimizer(config, policy.model)
-    state = State(policy, optimizer, streams, moving, averages)
+    state = State(policy, optimizer, streams, moving, averages, learners)
     open_run(run, config, device, inputs, ranks)
     models = reference, references
     return execute(Job(config, run, method, lr, state, sources, *models, validation))
+
+
+def check_others(
+    config: Config, method: Plan, chat: Chat, location: str, streams: Mapping[str, Stream[Any]]
+) -> None:
+    """Refuse what the run has beside the policy, where it is not there or does not fit."""
+    check_teachers(config, method, streams)
+    check_models(config, method, chat)
+    if "discriminator" in reward_needs(config, method) or config.validation.compares:
+        components.find_discriminator(config)
+    if samples(config, method) or config.validation.samples_policy:
+        check_generator(config, location, device_name(config))
 
 
 def moving_parts(method: Plan, sources: Mapping[str, Source]) -> dict[str, Moving]:
@@ -171,6 +182,8 @@ def training_inputs(config: Config, method: Plan, chat: Chat) -> Inputs:
             with config.blaming(f"references.{name}.path"):
                 record = model_input(options.path, options.revision)
             inputs[f"references.{name}.path"] = record
+    for key, where in learner_locations(config, method).items():
+        inputs[key] = model_input(where)
     if "discriminator" in reward_needs(config, method) or config.validation.compares:
         inputs["discriminator.path"] = discriminator_input(config)
     return {**inputs, **validation_inputs(config)}

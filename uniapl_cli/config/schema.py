@@ -31,6 +31,7 @@ from uniapl_cli.sandbox import SandboxOptions
 from uniapl_cli.sources import SourceOptions, sources
 from uniapl_cli.teachers.server import Server
 from uniapl_cli.training.adapter import Adapter
+from uniapl_cli.training.learner import LearnerOptions
 from uniapl_cli.training.optim import OptimOptions, optimizers
 from uniapl_cli.training.references import ReferenceOptions
 from uniapl_cli.training.scheduling import AnyScheduleOptions
@@ -160,6 +161,9 @@ class Config(Root):
         {}, "where batches come from, by name; a source that is not here has its defaults"
     )
     rewards: dict[str, RewardOptions] = key({}, "what rollouts are judged by, by name")
+    learners: dict[str, LearnerOptions] = key(
+        {}, "models that learn beside the policy and reward it, by name"
+    )
     sandbox: SandboxOptions = section(SandboxOptions, "where data sets' own code runs")
     compose: ComposeOptions = section(ComposeOptions, "uniapl data compose")
     teach: TeachOptions = section(TeachOptions, "uniapl teacher-gen")

@@ -90,7 +90,7 @@ class RewardModelDiscriminator:
 
     def _scores(self, names: dict[tuple[str, str], str], batch_invariant: bool) -> list[float]:
         """Return the logits of answers. names: (prompt, answer) -> the comparison's id."""
-        rows = [self._tokens(prompt, answer) for prompt, answer in names]
+        rows = [conversation(self.tokenizer, self.specials, *texts) for texts in names]
         refuse_overlong(list(names.values()), rows, self.context)
         scores: dict[int, float] = {}
         lengths = [len(row) for row in rows]
@@ -100,21 +100,6 @@ class RewardModelDiscriminator:
             scores.update(zip(indices, logits, strict=True))
         return [scores[index] for index in range(len(rows))]
 
-    def _tokens(self, prompt: str, answer: str) -> list[int]:
-        turns = [
-            {"role": "user", "content": self._clean(prompt)},
-            {"role": "assistant", "content": self._clean(answer)},
-        ]
-        text = self.tokenizer.apply_chat_template(turns, tokenize=False)
-        return self.tokenizer.encode(text, add_special_tokens=False)
-
-    def _clean(self, text: str) -> str:
-        """Remove strings that spell a special token: an answer must not open another turn.
-
-        Template and content are tokenized as one text, so such strings cannot be kept as text.
-        """
-        return remove_all(text, self.specials)
-
     @torch.inference_mode()
     def _forward(self, rows: Sequence[Sequence[int]]) -> list[float]:
         ids, mask = pad_ids(rows, self.pad or 0)
@@ -123,3 +108,18 @@ class RewardModelDiscriminator:
         with scoring(self.batch_tokens), arithmetic:
             logits = self.model(input_ids=ids, attention_mask=mask).logits
         return logits[:, 0].float().tolist()
+
+
+def conversation(tokenizer: Any, specials: Sequence[str], prompt: str, answer: str) -> list[int]:
+    """Return the ids of a prompt and its answer, by the tokenizer's chat template.
+
+    Strings that spell a special token are removed: an answer must not open another turn. Template
+    and content are tokenized as one text, so such strings cannot be kept as text.
+    """
+    turns = [
+        {"role": "user", "content": remove_all(prompt, specials)},
+        {"role": "assistant", "content": remove_all(answer, specials)},
+    ]
+    text = tokenizer.apply_chat_template(turns, tokenize=False)
+    ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+    return ids

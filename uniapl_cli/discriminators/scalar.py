@@ -51,6 +51,7 @@ def new_classifier(init: str | Path, device: str = "cpu", **options: Any) -> Any
     new: Any = {"dtype": torch.float32, "lacks": ["score.weight"], "num_labels": 1}
     model = load_pretrained(CLASSIFIER, init, device, **new, **options)
     nn.init.zeros_(model.score.weight)
+    model.config.architectures = [type(model).__name__]  # or it would be saved as what it was
     return model
 
 

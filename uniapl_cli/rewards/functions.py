@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal
 
 import torch
@@ -41,11 +41,13 @@ RewardFunction = Callable[..., list[float] | FunctionValues]
 reward_functions: Registry[RewardFunction] = Registry(
     "reward function",
     base=RewardFunctionOptions,
-    supplied=("judge", "discriminator", "reference", "max_new_tokens"),
+    supplied=("judge", "discriminator", "reference", "max_new_tokens", "learners"),
 )
 
 # (rollouts) -> the frozen reference's log-probability of each response token.
 ReferenceLogps = Callable[[Sequence[Rollout]], list[list[float]]]
+# (rollouts) -> one score each.
+Scores = Callable[[Sequence[Rollout]], list[float]]
 
 
 @reward_functions.register("verifier", constraints=True, early=True)
@@ -172,6 +174,17 @@ def coef_gt(rollouts: Sequence[Rollout], *, discriminator: CachedDiscriminator) 
     r = score_differences(rollouts, discriminator)
     coefficients = [coefficient(value) for value in r.values]
     return FunctionValues(coefficients, {"r": r.values, **r.logged})
+
+
+@reward_functions.register("learner", shares="groups")
+def learner(
+    rollouts: Sequence[Rollout], *, learners: Mapping[str, Scores], name: str
+) -> list[float]:
+    """The score by `learners.NAME`, which learns beside the policy, as its weights are at the draw.
+
+    GAD's reward (arXiv 2511.10643): what tells the teacher's responses from the policy's.
+    """
+    return learners[name](rollouts)
 
 
 def teacher_anchor(

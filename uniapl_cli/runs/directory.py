@@ -9,6 +9,7 @@ validation.jsonl  a line a validation
 best/             the model that was best at validation, with best.json
 logs/             what each of several processes has said
 checkpoints/      the state to resume from
+final-NAME/       the further learner of that name, a reward model
 final/            the trained model; it exists only when the run has finished
 """
 

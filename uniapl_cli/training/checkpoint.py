@@ -17,8 +17,9 @@ from uniapl_cli.precision import non_finite
 from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.ranks.beside import Beside
 from uniapl_cli.ranks.drift import refuse_drift
+from uniapl_cli.ranks.replicated import replicated
 from uniapl_cli.reasons import explained
-from uniapl_cli.training import plain, resharding, sharded
+from uniapl_cli.training import plain, resharding, sharded, taught
 from uniapl_cli.training.manifest import damage
 from uniapl_cli.training.parts import Part, part_of
 from uniapl_cli.training.state import State as State
@@ -52,6 +53,10 @@ class Checkpoints:
         ranks = state.trainable.ranks
         refuse_non_finite(state.trained, step, ranks)
         refuse_drift(ranks, state.weights, step)
+        if state.learners:
+            others = dict(taught.weights_of(state.learners))
+            refuse_non_finite(others, step, ranks)
+            refuse_drift(replicated(ranks), others, step)
         place = self.folder / f"step-{step:08d}"
         contents = {"step": step, "streams": state.positions()}
         if ranks.sharded:
@@ -61,11 +66,13 @@ class Checkpoints:
 
     def _save_whole(self, place: Path, state: State, contents: Any, ends: bool) -> None:
         def write(tensors: Any, go_on: Callable[[], None]) -> None:
+            own, learners = tensors
             with replacing_folder(place) as scratch:
-                plain.write(scratch, tensors, contents, go_on)
+                others = taught.write(scratch, learners, go_on)
+                plain.write(scratch, own, contents, go_on, others)
             self._prune()
 
-        tensors = plain.tensors_of(state)
+        tensors = plain.tensors_of(state), taught.tensors_of(state.learners)
         self.writer.write(tensors, state.trainable.device, write, at_once=ends)
 
     def _save_parts(self, place: Path, state: State, contents: Any, ends: bool) -> None:
@@ -76,13 +83,17 @@ class Checkpoints:
         group = self._beside
 
         def write(tensors: Any, go_on: Callable[[], None]) -> None:
-            copies = {n: Part(tensors[n], p.offsets, p.size) for n, p in parts.items()}
+            own, learners = tensors
+            copies = {n: Part(own[n], p.offsets, p.size) for n, p in parts.items()}
             with sharded.filling_folder(place, group) as scratch:
-                sharded.write(scratch, copies, contents, group, go_on)
+                others = taught.write(scratch, learners, go_on)
+                sharded.write(scratch, copies, contents, group, go_on, others)
             if group.first:
                 self._prune()
 
-        tensors, device = {n: p.tensor for n, p in parts.items()}, state.trainable.device
+        learners = taught.tensors_of(state.learners) if ranks.first else {}
+        tensors = {n: p.tensor for n, p in parts.items()}, learners
+        device = state.trainable.device
         self.writer.write(tensors, device, write, at_once=ends, ranks=ranks)
 
     def _prune(self) -> None:
@@ -159,6 +170,7 @@ def _load(checkpoint: Path, state: State) -> int:
                 allowed=[str(known) for known in LOADS],
             )
         LOADS[version](checkpoint, state, contents)
+        taught.load(checkpoint, state.learners)
         state.move(contents["streams"])
         return int(contents["step"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,7 @@ from uniapl_cli.sources.held import Held
 from uniapl_cli.sources.source import Source, SourceBatch, StepContext
 from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.counting import Counts, counted
+from uniapl_cli.training.learner import sources_of_learners
 from uniapl_cli.training.references import NONE, References
 from uniapl_cli.training.retry import MicroBatches
 from uniapl_cli.training.settings import Settings
@@ -47,7 +48,8 @@ def draw(
 ) -> Drawing:
     """Draw the batches of the step after `step` others; of the state, only what is drawn moves."""
     began, active = time.perf_counter(), plan.active(step)
-    drawn = next_batches(active, sources, state.streams, step, plan.schedule_values(step))
+    values, taught = plan.schedule_values(step), sources_of_learners(step, state.learners)
+    drawn = next_batches(active, sources, state.streams, step, values, taught)
     sampled = time.perf_counter()
     learnt = {term.source for term in active}
     read = {n: references.shown(n, part, active) for n, part in drawn.items() if n in learnt}
@@ -67,13 +69,14 @@ def next_batches(
     streams: Mapping[str, Stream[Any]],
     step: int,
     values: Mapping[str, float] = MappingProxyType({}),
+    also: Collection[str] = (),
 ) -> dict[str, SourceBatch]:
-    """Draw a batch from each source of the active terms, in the order of `sources`.
+    """Draw a batch from each source of the active terms, and `also` named, in `sources`' order.
 
     Each stream advances once, so sources that share a stream get the same examples. A source that
     takes from another one has that one drawn too.
     """
-    needed = {term.source for term in active}
+    needed = {*also, *(term.source for term in active)}
     held = {n: one for n, one in sources.items() if n in needed and isinstance(one, Held)}
     needed |= {one.of for one in held.values()}
     drawing = [sources[name] for name in sources if name in needed and name not in held]

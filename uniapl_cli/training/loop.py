@@ -19,6 +19,7 @@ from uniapl_cli.sources.source import Source, SourceBatch
 from uniapl_cli.statistic import Statistic
 from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.drawing import Drawing, draw, source_metrics
+from uniapl_cli.training.learner import learn
 from uniapl_cli.training.references import NONE, References
 from uniapl_cli.training.settings import Settings
 from uniapl_cli.training.terms import Plan
@@ -84,6 +85,7 @@ def train(
                 return False
             metrics, done = update(step, drawing, updater, plan, settings.lr(step)), step + 1
             state.follow()
+            metrics |= learn(step, state.learners, drawing.drawn)
             reporter.report(done, metrics, drawing.drawn)
             largest = max(map(abs, plan.weights(step).values()))
             plan.observe(metrics)

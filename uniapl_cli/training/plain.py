@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,14 @@ def tensors_of(state: State) -> tuple[dict[str, Tensor], Any]:
     return weights, state.optimizer.state_dict()
 
 
-def write(scratch: Path, tensors: Any, contents: Any, go_on: Callable[[], None]) -> None:
-    """Write a checkpoint's files; `go_on` is called between them."""
+def write(
+    scratch: Path,
+    tensors: Any,
+    contents: Any,
+    go_on: Callable[[], None],
+    others: Sequence[str] = (),
+) -> None:
+    """Write a checkpoint's files; `go_on` is called between them. others: those that are there."""
     weights, optimizer = tensors
     save_file({name: w.contiguous() for name, w in weights.items()}, scratch / WEIGHTS)
     go_on()
@@ -38,7 +44,7 @@ def write(scratch: Path, tensors: Any, contents: Any, go_on: Callable[[], None])
         torch.save(optimizer, file)
     go_on()
     (scratch / STATE).write_text(json.dumps({"version": VERSION, **contents}))
-    write_manifest(scratch, sums_of(scratch, (WEIGHTS, OPTIMIZER, STATE)))
+    write_manifest(scratch, sums_of(scratch, (WEIGHTS, OPTIMIZER, STATE, *others)))
     go_on()
 
 

@@ -7,7 +7,7 @@ Any number of ranks reads what any other number has written.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -103,8 +103,12 @@ def write(
     contents: Any,
     group: Beside,
     go_on: Callable[[], None],
+    others: Sequence[str] = (),
 ) -> None:
-    """Write this rank's files of a checkpoint; `go_on` is called between them."""
+    """Write this rank's files of a checkpoint; `go_on` is called between them.
+
+    others: those that the first rank has written.
+    """
     files = _file_numbers(parts, group.world)
     writer = _Writer(scratch, files)
     planner = _SavePlanner(flatten_state_dict=False, flatten_sharded_tensors=False)
@@ -120,7 +124,7 @@ def write(
         sums |= theirs
     if group.first:
         (scratch / STATE).write_text(json.dumps({"version": VERSION, **contents}))
-        write_manifest(scratch, sums | sums_of(scratch, [STATE]))
+        write_manifest(scratch, sums | sums_of(scratch, [STATE, *others]))
     group.gather(None)
     go_on()
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from uniapl_cli.training.average import Average
+from uniapl_cli.training.learner import Learner
 from uniapl_cli.training.optim import Optimizer, trained
 from uniapl_cli.training.policy import Trainable
 from uniapl_cli.training.streams import Stream
@@ -36,7 +37,8 @@ class State:
     names that no stream has. `trained`: the trained weights by name; those that share memory appear
     once. They are found at the start, since a forward pass of the reference that is broken off may
     leave an adapter frozen.
-    averages: of the trained weights, by name, which follow them.
+    averages: of the trained weights, by name, which follow them. learners: further ones, by name,
+    with weights and optimisers of their own.
     """
 
     trainable: Trainable
@@ -44,6 +46,7 @@ class State:
     streams: Mapping[str, Stream[Any]]
     moving: Mapping[str, Moving] = field(default_factory=dict)
     averages: Mapping[str, Average] = field(default_factory=dict)
+    learners: Mapping[str, Learner] = field(default_factory=dict)
     trained: dict[str, nn.Parameter] = field(init=False)
 
     def __post_init__(self) -> None:

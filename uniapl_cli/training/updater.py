@@ -19,14 +19,15 @@ from uniapl_cli.training.retry import MicroBatches
 from uniapl_cli.training.terms import Term
 from uniapl_cli.training.updates import Update
 
-UPDATE_ADVICE = "Train an adapter (model.adapter), or set optim.kind=adamw8bit"
+UPDATE_ADVICE = "Train an adapter (model.adapter), or set {}.kind=adamw8bit"
 
 
 @dataclass(frozen=True)
 class Updater:
     """Updates a model; every `gradients_every` steps it also reports each term's gradient.
 
-    measured: the terms whose gradients are reported at every step.
+    measured: the terms whose gradients are reported at every step. section: the one of the config
+    that the optimiser is made of.
     """
 
     trainable: Trainable
@@ -36,6 +37,7 @@ class Updater:
     gradients_every: int = 0
     exact_sums: bool = False
     measured: Collection[str] = ()
+    section: str = "optim"
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -69,8 +71,9 @@ class Updater:
             micros = {**micros, **of_own}
             norm = norms[update.name] = gradient_norm(self.parameters, update.max_grad_norm)
             if not math.isfinite(norm):
-                raise non_finite(step, norm, new)
-            with within_memory(lambda: "in the update", "optim.kind", UPDATE_ADVICE):
+                raise non_finite(step, norm, new, self.section)
+            advice = UPDATE_ADVICE.format(self.section)
+            with within_memory(lambda: "in the update", f"{self.section}.kind", advice):
                 self.optimizer.step(lr, update.moments)
             means |= {name: means[name] + m if name in means else m for name, m in new.items()}
         return means, norms
@@ -110,11 +113,13 @@ class Updater:
         return accumulate(self.trainable, terms, weights, batches, counts, exact=exact)
 
 
-def non_finite(step: int, norm: float, means: Mapping[str, Statistic]) -> TrainingError:
+def non_finite(
+    step: int, norm: float, means: Mapping[str, Statistic], section: str = "optim"
+) -> TrainingError:
     """Return the error for a gradient that is not finite."""
     terms = ", ".join(f"{name} {mean.value:.4g}" for name, mean in means.items())
     return TrainingError(
         f"the gradient's norm at step {step} is {norm}; this update was not made. Terms: {terms}",
-        "Lower optim.lr; the newest checkpoint is from before it",
+        f"Lower {section}.lr; the newest checkpoint is from before it",
         got=norm,
     )
