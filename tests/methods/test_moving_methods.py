@@ -17,9 +17,15 @@ METHODS = {
     "exgrpo": ("sources.past.size=3",),
     "sasr": ("schedules.share={warmup_steps: 2, start: 1}", "schedules.share.gamma=2"),
     "sft_then_grpo": (),
+    "gac": (),
 }
 # What a checkpoint after three steps holds of each, where it holds anything.
-HELD = {"relift": "sources.hard", "exgrpo": "sources.past", "sasr": "schedules.share"}
+HELD = {
+    "relift": "sources.hard",
+    "exgrpo": "sources.past",
+    "sasr": "schedules.share",
+    "gac": "schedules.mu",
+}
 
 
 @pytest.mark.slow
@@ -36,7 +42,7 @@ def test_a_run_goes_on_from_what_it_held(method, tmp_path):
     kept = json.loads((parts / "checkpoints" / "step-00000003" / "state.json").read_text())
     if (name := HELD.get(method)) is not None:
         state = kept["streams"][name]
-        assert state.get("rows") or state.get("seen"), "it would go on from nothing"
+        assert state.get("rows") or state.get("value"), "it would go on from nothing"
     run(method, tmp_path / "parts", *more)
     assert figures(parts) == figures(whole)
     weights = [(f / "final" / "model.safetensors").read_bytes() for f in (whole, parts)]

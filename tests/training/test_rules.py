@@ -60,6 +60,13 @@ def test_gacs_share_moves_by_the_cap_at_most_and_averages_its_measures():
     assert moved(free, reinforcement=0.0, imitation=1.0, disagreement=1.0) == pytest.approx(1 / 3)
 
 
+def test_a_disagreement_that_chance_has_put_below_0_is_averaged_before_it_counts_as_0():
+    one = controller("noise_ratio", ema=0.5)
+    moved(one, reinforcement=1.0, imitation=1.0, disagreement=-2.0)
+    assert one(0) == pytest.approx(0.5)
+    assert moved(one, reinforcement=1.0, imitation=1.0, disagreement=6.0) == pytest.approx(0.25)
+
+
 def test_descent_goes_down_the_held_out_loss_where_amfts_code_goes_up():
     lr, sft, rl, held_out = 0.01, (1.0, -0.5), (0.2, 0.4), (0.6, 0.1)
 

@@ -11,6 +11,8 @@ from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import ConfigError, nearest, unknown
 from uniapl_cli.formulas import Formula
 from uniapl_cli.monitoring.gradients import measured_terms
+from uniapl_cli.monitoring.noise import noisy_terms
+from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.training.controller import MACHINE
 from uniapl_cli.training.scheduling import formulas_of, reads_of
 from uniapl_cli.training.terms import TermOptions
@@ -18,7 +20,7 @@ from uniapl_cli.training.terms import TermOptions
 log = logging.getLogger("uniapl")
 
 # Metrics of an update that no term and no source gives.
-OF_UPDATES = ("loss", "lr", "grad_norm", "gradients")
+OF_UPDATES = ("loss", "lr", "grad_norm", "gradients", "noise", "disagreement")
 
 
 def check_schedules(config: Config, method: Path | None, methods: Mapping[str, Path]) -> None:
@@ -101,6 +103,12 @@ def check_metrics(config: Config, name: str) -> None:
         if first not in known:
             error = unknown("metric", first, known, ConfigError)
             raise error.at(config.origin(key), key)
-        for term in sorted(measured_terms([metric]) - config.terms.keys()):
-            error = unknown("term", term, config.terms, ConfigError)
-            raise error.at(config.origin(key), key)
+        noisy = noisy_terms([metric])
+        for term in sorted({*measured_terms([metric]), *noisy}):
+            if term not in config.terms:
+                error = unknown("term", term, config.terms, ConfigError)
+                raise error.at(config.origin(key), key)
+            gives = config.source_kind(config.terms[term].source).traits["batch"]
+            if term in noisy and gives is not TokenBatch:
+                problem = f"'{metric}' needs rows of tokens, and '{term}' has a {gives.__name__}"
+                raise config.error(key, problem, got=metric)

@@ -52,7 +52,7 @@ def gradient_report(
     the CPU, in the gradient's own precision; where ranks hold parts, of this one's part. Cosines
     with a gradient of 0 are left out.
     """
-    gradients = {name: [part.cpu() for part in map(_own, gradient_of(name))] for name in names}
+    gradients = {name: [part.cpu() for part in map(own_part, gradient_of(name))] for name in names}
     pairs = list(combinations_with_replacement(names, 2))
     found = torch.tensor([dot(gradients[a], gradients[b]) for a, b in pairs], dtype=torch.float64)
     if ranks.sharded:
@@ -75,7 +75,7 @@ def measured_terms(metrics: Collection[str]) -> set[str]:
     return names - pairs | both
 
 
-def _own(tensor: Tensor) -> Tensor:
+def own_part(tensor: Tensor) -> Tensor:
     """Return this rank's part of a tensor, or the tensor where each rank has all of it."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor.detach()
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from uniapl_cli.monitoring.noise import HALF, halves, noisy_terms
 from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.sources.held import Held
 from uniapl_cli.sources.source import Source, SourceBatch, StepContext
+from uniapl_cli.tensors import Batch, TokenBatch
 from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.counting import Counts, counted
 from uniapl_cli.training.learner import sources_of_learners
@@ -55,12 +57,28 @@ def draw(
     read = {n: references.shown(n, part, active) for n, part in drawn.items() if n in learnt}
     rows = {name: batch for name, batch in read.items() if batch is not None}
     active = [term for term in active if term.source in rows]
+    rows = in_halves(
+        rows, drawn, {t.source for t in active if t.name in noisy_terms(plan.measured)}
+    )
     rows, counts = counted(active, rows)
     sizes = settings.micro_batch_tokens
     updates = settings.num_iterations * max(1, len(settings.updates))
     made = reference, updates, references.models
     batches = prepare(state.trainable, active, rows, sizes, *made)
     return Drawing(active, drawn, batches, counts, began, sampled)
+
+
+def in_halves(
+    rows: Mapping[str, Batch], drawn: Mapping[str, SourceBatch], sources: Collection[str]
+) -> dict[str, Batch]:
+    """Return batches of which those of some sources know the half that each row is in."""
+    found = dict(rows)
+    for name in sources:
+        batch = rows[name]
+        assert isinstance(batch, TokenBatch), "checked at load"
+        groups = [one.group for one in drawn[name].rollouts] or range(len(batch.loss_mask))
+        found[name] = batch.with_known({HALF: halves(groups)})
+    return found
 
 
 def next_batches(

@@ -11,7 +11,6 @@ import torch
 
 from uniapl_cli.errors import ServerError
 from uniapl_cli.monitoring.cost import memory_gib, tokens_per_second
-from uniapl_cli.monitoring.gradients import measured_terms
 from uniapl_cli.monitoring.idle import IdleCounter
 from uniapl_cli.rewards.reference import Reference
 from uniapl_cli.runs.signals import Interrupted
@@ -105,7 +104,7 @@ def make_updater(state: State, settings: Settings, plan: Plan) -> Updater:
         settings.num_iterations,
         settings.gradients_every,
         settings.exact_sums,
-        measured_terms(plan.measured),
+        plan.measured,
     )
 
 

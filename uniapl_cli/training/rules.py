@@ -86,7 +86,7 @@ def noise_ratio(
     for name in ("reinforcement", "imitation", "disagreement"):
         kept = ema if name in memory else 0.0
         new[name] = kept * memory.get(name, 0.0) + (1 - kept) * measured[name]
-    total, value = sum(new.values()), memory[VALUE]
+    total, value = sum(max(0.0, one) for one in new.values()), memory[VALUE]
     aim = new["reinforcement"] / total if total > 0 else value
     return {VALUE: _within(value + _within(aim - value, -cap, cap), low, high), **new}
 

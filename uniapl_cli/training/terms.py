@@ -101,6 +101,11 @@ class Term:
         own = {name for one in formulas if one for name in one.names if name in facts}
         return own.union(self.shown, *(facts[name].traits.get("needs", ()) for name in own))
 
+    def of_rows(self, condition: str) -> Term:
+        """Return the term over those of its rows for which a condition is true as well."""
+        text = condition if self.rows is None else f"({self.rows.text}) and {condition}"
+        return replace(self, rows=Formula(text, "truth"))
+
     def mask(self, batch: Batch) -> Tensor:
         """Return the tokens that it counts, (B, T) bool."""
         mask = batch.mask_for(self.reward)

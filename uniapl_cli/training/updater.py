@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
 from uniapl_cli.errors import TrainingError
-from uniapl_cli.monitoring.gradients import gradient_report, term_gradients
+from uniapl_cli.monitoring.gradients import gradient_report, measured_terms, term_gradients
+from uniapl_cli.monitoring.noise import HALF, disagreeing, noise_report, noisy_terms
 from uniapl_cli.reasons import within_memory
 from uniapl_cli.statistic import Statistic
 from uniapl_cli.training.accumulate import NONE, accumulate, gradient_norm
@@ -26,8 +28,8 @@ UPDATE_ADVICE = "Train an adapter (model.adapter), or set {}.kind=adamw8bit"
 class Updater:
     """Updates a model; every `gradients_every` steps it also reports each term's gradient.
 
-    measured: the terms whose gradients are reported at every step. section: the one of the config
-    that the optimiser is made of.
+    measured: the metrics of terms' gradients that are reported at every step. section: the one of
+    the config that the optimiser is made of.
     """
 
     trainable: Trainable
@@ -91,16 +93,36 @@ class Updater:
         It takes one more backward pass a term, and does not affect training.
         """
         due = self.gradients_every and step % self.gradients_every == 0
-        by_name = {term.name: term for term in terms if due or term.name in self.measured}
-        if not by_name:
-            return {}
+        followed = measured_terms(self.measured)
+        by_name = {term.name: term for term in terms if due or term.name in followed}
 
         def add(name: str) -> None:
             source = by_name[name].source
             self._accumulate([by_name[name]], weights, {source: batches[source]}, counts)
 
         found = term_gradients(self.parameters, add)
-        return gradient_report(found, list(by_name), self.trainable.ranks)
+        norms = gradient_report(found, list(by_name), self.trainable.ranks) if by_name else {}
+        return {**norms, **self._noise(terms, batches)}
+
+    def _noise(self, terms: Sequence[Term], batches: MicroBatches) -> dict[str, float]:
+        """Return the noise of gradients that schedules follow, by two more passes a term."""
+        names = noisy_terms(self.measured)
+        by_name = {term.name: term for term in terms if term.name in names}
+        if not by_name:
+            return {}
+
+        def gradient_of(name: str, half: bool) -> list[Tensor]:
+            """Return a term's mean gradient over the rows of one half, its weight left out."""
+            part, source = (
+                by_name[name].of_rows(HALF if half else f"not {HALF}"),
+                by_name[name].source,
+            )
+            weight = 2.0 if part.over == "source" else 1.0  # whose count is that of both halves
+            add = partial(self._accumulate, [part], {name: weight}, {source: batches[source]}, NONE)
+            return term_gradients(self.parameters, lambda _: add())(name)
+
+        pairs = [pair for pair in disagreeing(self.measured) if by_name.keys() >= {*pair}]
+        return noise_report(gradient_of, list(by_name), pairs, self.trainable.ranks)
 
     def _accumulate(
         self,
