@@ -219,7 +219,7 @@ def check_reward(config: Config, method: Plan, term: Term) -> None:
         if kind == "overlong" and buffer > config.sampling.max_new_tokens:
             raise config.error(
                 f"{key}.functions.{name}.buffer",
-                f"'{key}.functions.{name}.buffer' is {buffer}, and no response is longer than "
+                f"'{key}.functions.{name}.buffer' is {buffer:g}, and no response is longer than "
                 f"sampling.max_new_tokens = {config.sampling.max_new_tokens}",
                 got=buffer,
             )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import PositiveFloat
 
 from uniapl_cli.discriminators import (
     AnchorScores,
@@ -99,12 +99,9 @@ def length(rollouts: Sequence[Rollout]) -> list[float]:
     return [float(rollout.completion.length) for rollout in rollouts]
 
 
-Share = Annotated[float, Field(gt=0, lt=1)]
-
-
 @reward_functions.register("overlong", shares="groups")
 def overlong(
-    rollouts: Sequence[Rollout], *, max_new_tokens: int, buffer: PositiveInt | Share
+    rollouts: Sequence[Rollout], *, max_new_tokens: int, buffer: PositiveFloat
 ) -> list[float]:
     """DAPO's soft punishment: 0, falling to -1 over the last `buffer` tokens before the longest.
 
@@ -114,7 +111,8 @@ def overlong(
     buffer = buffer if buffer >= 1 else buffer * max_new_tokens
     if buffer > max_new_tokens:
         raise ConfigError(
-            f"overlong: buffer = {buffer} is more than sampling.max_new_tokens = {max_new_tokens}",
+            f"overlong: buffer = {buffer:g} is more than sampling.max_new_tokens, which is "
+            f"{max_new_tokens}",
             got=buffer,
         )
     over = [len(r.completion.token_ids) - (max_new_tokens - buffer) for r in rollouts]
