@@ -79,8 +79,7 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
     if dry_run and not ranks.first:
         return {}
     config.require("run", "model.path", "training", "terms", "optim")
-    method, lr = plan(config), learning_rate(config)
-    updates_of(config)
+    method, lr, _ = plan(config), learning_rate(config), updates_of(config)
     check_packages(config)
     run = RunDirectory(Path(config.run.dir))
     keys = keys_of_training(config, method)
@@ -111,8 +110,7 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
         return describe(config, method, streams, location, heldout)
     device = together(ranks, config, location)
     policy, reference = policies(config, method, location, chat, device, ranks)
-    made = location, policy, reference, chat, device
-    references, averages = make_references(config, method, *made)
+    named, averages = make_references(config, method, location, policy, reference, chat, device)
     learners = make_learners(config, method, location, chat, device, ranks)
     shared = make_shared(config, method, chat, policy, reference, device, learners)
     sources = make_sources(config, method, shared)
@@ -120,8 +118,7 @@ def train(config: Config, *, dry_run: bool = False, ranks: Ranks = ALONE) -> dic
     moving, optimizer = moving_parts(method, sources), make_optimizer(config, policy.model)
     state = State(policy, optimizer, streams, moving, averages, learners)
     open_run(run, config, device, inputs, ranks)
-    models = reference, references
-    return execute(Job(config, run, method, lr, state, sources, *models, validation))
+    return execute(Job(config, run, method, lr, state, sources, reference, named, validation))
 
 
 def check_others(

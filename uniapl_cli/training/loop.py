@@ -55,11 +55,10 @@ def train(
 ) -> bool:
     """Train from the newest checkpoint to the last step. Return whether that was reached.
 
-    A step draws its batches once and makes `num_iterations` updates from them. `validate` is called
-    with the number of steps done, before each step and after the last one. To stop, it and the
-    drawing are broken off; they come again. Raises ServerError, with a checkpoint from before the
-    step, where a server that they ask stays away; TrainingError before an update whose gradient is
-    not finite, and after `max_idle_updates` steps in a row whose gradient was 0.
+    A step draws its batches once and updates from them. `validate` is called with the number of
+    steps done, before each step and after the last one. A stop breaks it and the drawing off.
+    Raises ServerError, with a checkpoint from before the step, where a server stays away;
+    TrainingError before a gradient that is not finite, and after `max_idle_updates` that are 0.
     """
     start = checkpoints.resume(state)
     reporter.rewind(start)
