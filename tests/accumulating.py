@@ -4,13 +4,13 @@ from uniapl_cli.sources import StepContext
 from uniapl_cli.training.accumulate import accumulate, prepare
 
 
-def accumulated_means(trainable, terms, weights, batches, rows, reference=None):
+def accumulated_means(trainable, terms, weights, batches, rows, reference=None, references=None):
     """Add the gradient of the terms and return their means.
 
     A micro-batch has room for so many of a source's longest rows.
     """
     tokens = {name: room(batch, rows) for name, batch in batches.items()}
-    micros = prepare(trainable, terms, batches, tokens, reference)
+    micros = prepare(trainable, terms, batches, tokens, reference, references=references or {})
     return accumulate(trainable, terms, weights, micros)[0]
 
 

@@ -67,6 +67,7 @@ def known(batch):
     facts = {
         "expert": torch.tensor([True, False, False, False]),
         "right": torch.tensor([True, False, True, False]),
+        "another_right": torch.tensor([False, True, False, True]),
         "right_share": torch.tensor([0.0, 0.0, 0.5, 0.5]),
         "reward": torch.tensor([1.0, 0.0, 1.0, 0.0]),
         "all_equal": torch.tensor([True, True, False, False]),  # but for the teacher's
@@ -82,7 +83,9 @@ def gradient(new_policy, batches):
     def make(terms, weights, size=2, sources=batches):
         policy = new_policy(0)
         needed = {name: sources[name] for name in sources if name in {t.source for t in terms}}
-        accumulated_means(policy, terms, weights, needed, size, new_policy(1))
+        named = {name for term in terms for name in (*term.references, *term.teachers)}
+        others = dict.fromkeys(named, new_policy(2))
+        accumulated_means(policy, terms, weights, needed, size, new_policy(1), others)
         return torch.cat([p.grad.flatten() for p in policy.model.parameters()])
 
     return make

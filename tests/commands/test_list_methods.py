@@ -19,6 +19,10 @@ NEEDS = {
         "frozen start"
     ),
     "dpo": "data.preferences (rejected, response); frozen start",
+    "gkd": "data.demonstrations (response); data.prompts; references.teacher.path",
+    "opsd": "data.prompts (response); frozen start",
+    "sdft": "data.prompts (response); moving average",
+    "sdpo": "data.prompts (constraints); moving average",
 }
 
 

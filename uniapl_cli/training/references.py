@@ -30,7 +30,10 @@ KINDS = ("path", "ema", "context")
 
 
 class ReferenceOptions(Options):
-    """A model that terms compare the policy with: one of `path`, `ema` and `context`."""
+    """A model that terms compare the policy with: one of `path`, `ema` and `context`.
+
+    A method may leave it to its user which model that is.
+    """
 
     path: FilePath | None = key(
         None, "another frozen model, with the policy's tokenizer: as model.path, or tiny:teacher"
@@ -55,14 +58,13 @@ class ReferenceOptions(Options):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         given = [name for name in KINDS if getattr(self, name) is not None]
-        if len(given) != 1:
-            found = " and ".join(given) if given else "none of them"
+        if len(given) > 1:
+            found = " and ".join(given)
             raise ValueError(f"a reference is one of {', '.join(KINDS)}, not {found}")
         for name, kind in (("revision", "path"), ("of", "context"), ("text", "context")):
-            if name in self.model_fields_set and kind != given[0]:
-                own = type(self).model_fields[name].default
-                if getattr(self, name) != own:
-                    raise ValueError(f"'{name}' is an option of `{kind}`, not of `{given[0]}`")
+            own = type(self).model_fields[name].default
+            if getattr(self, name) != own and given and kind != given[0]:
+                raise ValueError(f"'{name}' is an option of `{kind}`, not of `{given[0]}`")
         if PROMPT not in self.text or SHOWN not in self.text:
             raise ValueError(f"text = {self.text!r}: it must hold {PROMPT} and {SHOWN}")
         return self
