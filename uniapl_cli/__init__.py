@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from uniapl_cli.evaluation.estimates import Share as Share
     from uniapl_cli.evaluation.metrics import Answer as Answer
     from uniapl_cli.evaluation.metrics import metrics
+    from uniapl_cli.facts import facts
     from uniapl_cli.files import Row as Row
     from uniapl_cli.monitoring.trackers import TrackedRun as TrackedRun
     from uniapl_cli.monitoring.trackers import trackers
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     register_objective = objectives.register
     register_advantage = advantages.register
     register_reduction = reductions.register
+    register_fact = facts.register
     register_correction = corrections.register
     register_source = sources.register
     register_reward_function = reward_functions.register
@@ -97,6 +99,7 @@ _PUBLIC = {
     "register_objective": "objectives:objectives.register",
     "register_advantage": "objectives:advantages.register",
     "register_reduction": "objectives:reductions.register",
+    "register_fact": "facts:facts.register",
     "register_correction": "objectives:corrections.register",
     "register_source": "sources:sources.register",
     "register_reward_function": "rewards:reward_functions.register",

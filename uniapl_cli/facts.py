@@ -20,6 +20,8 @@ from uniapl_cli.registry import Registry
 # sampled=True where only rollouts have it. needs: the drawn facts that it is made of, where the
 # source has them.
 facts: Registry[Callable[..., Tensor]] = Registry("fact")
+# The trait `facts` of a source whose batches know every drawn fact, those of plug-ins too.
+EVERY = "every"
 
 
 def kinds(names: Collection[str]) -> dict[str, Kind]:

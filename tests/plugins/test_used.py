@@ -29,6 +29,7 @@ ADDED = {
     "my_advantage": ("advantages", "halved"),
     "my_schedule": ("schedules", "switch"),
     "my_reduction": ("reductions", "summed"),
+    "my_fact": ("facts", "polite"),
     "my_correction": ("corrections", "tempered"),
     "my_optimizer": ("optimizers", "sgd"),
     "my_metric": ("metrics", "shouting"),
@@ -86,12 +87,14 @@ def test_a_method_of_plug_ins_alone_trains(uniapl: Run, tmp_path: Path, tiny_dat
         "reduction",
         "correction",
         "optimizer",
+        "fact",
     )
     words = [
         "train", str(FILES / "my_method.yaml"), *SMALL, f"data.demonstrations={tiny_data['eight']}",
         f"data.prompts={tiny_data['eight']}", "discriminator={kind: overlap, scale: 3}",
         "optim.kind=sgd", "optim.momentum=0.5",
         "sources.rollouts.correction={kind: tempered, power: 0.3}",
+        "terms.preference.rows=not polite",
     ]  # fmt: skip
     told = uniapl([*words, "--dry-run"], added(*names))
     assert told["terms"] == {"imitation": 0.5, "preference": 1, "adversarial": 0.1}
@@ -100,6 +103,7 @@ def test_a_method_of_plug_ins_alone_trains(uniapl: Run, tmp_path: Path, tiny_dat
     assert 0 < last["imitation/share"] < 1
     assert {"rollouts/mine/vowels", "rollouts/anchor/coef"} <= set(last)
     assert last["preference/capped_ratio"] > 0
+    assert last["preference/counted"] == 1
     assert uniapl(words, added(*names))["last"] == last, "the run is known again, with its plug-ins"
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from rollout_cases import completion, example
 
-from uniapl_cli.facts import facts
+from uniapl_cli.facts import facts, named
 from uniapl_cli.rewards.reward import RolloutRewards
-from uniapl_cli.sources.known import DRAWN, known_of, needs_judging
+from uniapl_cli.sources.known import known_of, needs_judging
 from uniapl_cli.types import Rollout
 
 # Two prompts: the teacher's answer and three rollouts, of which the second begins with its tokens;
@@ -28,7 +28,7 @@ def known():
     judged = RolloutRewards(rewards, rewards, {}, ())
     mask = torch.arange(6) - 1 < torch.tensor(TOKENS).unsqueeze(1)
     mask[:, 0] = False  # a prompt of two tokens
-    return known_of(rollouts, DRAWN, judged, mask)
+    return known_of(rollouts, named(when="drawn"), judged, mask)
 
 
 def test_facts_of_rows(known):
@@ -59,7 +59,7 @@ def test_facts_of_tokens(known):
 
 
 def test_only_what_is_named_is_made(known):
-    assert set(known) == set(DRAWN)
+    assert set(known) == set(named(when="drawn"))
     assert known_of([], ["p", "entropy_rank"], None, torch.zeros(0, 1, dtype=torch.bool)) == {}
     assert needs_judging(["expert", "right"]) and not needs_judging(["expert", "given"])
 

@@ -9,7 +9,7 @@ from uniapl_cli.config.compared import check_reference, check_references
 from uniapl_cli.config.rates import check_schedules
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import ConfigError, unknown
-from uniapl_cli.facts import facts, kinds
+from uniapl_cli.facts import EVERY, facts, kinds, named
 from uniapl_cli.formulas import Formula, Kind
 from uniapl_cli.objectives import objectives, reductions
 from uniapl_cli.objectives.objective import batch_type
@@ -148,8 +148,8 @@ def check_formulas(config: Config, name: str, term: TermOptions) -> None:
                 if fact not in usable:
                     raise misplaced(fact, term, usable)
             formula.check({**schedules, **kinds(usable)}, "fact or schedule")
-    for named in term.conditions.values():
-        check_judging(config, term.source, named)
+    for formula in term.conditions.values():
+        check_judging(config, term.source, formula)
 
 
 def check_judging(config: Config, source: str, formula: Formula) -> None:
@@ -187,6 +187,7 @@ def known_facts(config: Config, source: str, part: str) -> list[str]:
     if config.source_kind(source).traits["batch"] is not TokenBatch:
         return []
     drawn = config.source_kind(source).traits.get("facts", ())
+    drawn = named(when="drawn") if drawn == EVERY else drawn
     known = [name for name in facts if facts[name].traits["when"] != "drawn" or name in drawn]
     if not config.source_kind(source).traits.get("rewarded"):
         known = [name for name in known if not facts[name].traits.get("sampled")]

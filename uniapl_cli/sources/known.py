@@ -92,9 +92,6 @@ def _rewards(judged: Judged) -> Tensor:
     return judged.rewards
 
 
-DRAWN = tuple(named(when="drawn"))
-
-
 def needs_judging(names: Collection[str]) -> bool:
     """Whether any of these facts needs the reward that decides what is right."""
     return any(facts[name].traits.get("judged") for name in names)
@@ -104,5 +101,5 @@ def known_of(
     rollouts: Sequence[Rollout], names: Collection[str], judged: Judged, mask: Tensor
 ) -> dict[str, Tensor]:
     """Return those of the facts that are known of rollouts, by name."""
-    wanted = [name for name in DRAWN if name in names]
+    wanted = [name for name in named(when="drawn") if name in names]
     return {name: facts[name].definition(rollouts, judged, mask) for name in wanted}

@@ -9,14 +9,15 @@ from pydantic import model_validator
 
 from uniapl_cli.data.encode import Answer
 from uniapl_cli.errors import DataError
+from uniapl_cli.facts import EVERY
 from uniapl_cli.formulas import Formula
 from uniapl_cli.objectives import corrections
 from uniapl_cli.objectives.corrections import corrects
 from uniapl_cli.options import Count, Options, key
 from uniapl_cli.registry import Choice
+from uniapl_cli.sources import known as known
 from uniapl_cli.sources.beginnings import Beginnings, PrefixOptions, make_beginnings
 from uniapl_cli.sources.group import Expert
-from uniapl_cli.sources.known import DRAWN
 from uniapl_cli.sources.rollouts import Rollouts
 from uniapl_cli.sources.source import Parts, SourceOptions, sources
 from uniapl_cli.tensors import TokenBatch
@@ -120,7 +121,7 @@ class SampledOptions(SourceOptions):
         return make_beginnings(self.prefix, self.num_generations, seed, name)
 
 
-@sources.register("rollouts", batch=TokenBatch, stream="prompts", rewarded=True, facts=DRAWN)
+@sources.register("rollouts", batch=TokenBatch, stream="prompts", rewarded=True, facts=EVERY)
 class RolloutsOptions(SampledOptions):
     """The policy's responses to the prompts of data.prompts."""
 
@@ -136,7 +137,7 @@ class RolloutsOptions(SampledOptions):
     batch=TokenBatch,
     stream="demonstrations",
     rewarded=True,
-    facts=DRAWN,
+    facts=EVERY,
 )
 class DemonstrationRolloutsOptions(SampledOptions):
     """The policy's responses to the prompts of the step's demonstrations: A-SFT's anchor."""
