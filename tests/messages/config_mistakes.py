@@ -146,6 +146,28 @@ METHODS = {
     "weight's division": "grpo terms.kl.weight=1/beta_kl schedules.beta_kl=0",
     "weight's division of numbers": "grpo terms.kl.weight=1/0",
     "schedule": "sft schedules.lambda_ad=0.01",
+    "a coin's schedule": "grpo 'schedules.side={kind: coin, p: lean}' terms.kl.weight=side",
+    "a coin's own value": "grpo 'schedules.side={kind: coin, p: 1 - side}' terms.kl.weight=side",
+    "a coin's probability": ("grpo 'schedules.side={kind: coin, p: 2}' terms.kl.weight=side"),
+    "a schedule's pieces": (
+        "grpo 'schedules.side={kind: piecewise, values: [1, 0], at: []}' terms.kl.weight=side"
+    ),
+    "a schedule's value after the run": (
+        "grpo 'schedules.side={kind: cosine, peak: 1, after: 0}' terms.kl.weight=side"
+    ),
+    "a metric of no term": (
+        "grpo 'schedules.side={kind: gradient_share, measure: gradients/sft}' terms.kl.weight=side"
+    ),
+    "a metric of the machine": (
+        "grpo 'schedules.side={kind: gradient_share, measure: memory_gib}' terms.kl.weight=side"
+    ),
+    "a learning rate that is drawn": "sft 'optim.lr={kind: coin, p: 0.5}'",
+    "a source to take from": "relift sources.hard.of=rollout",
+    "a source to take from that samples nothing": "relift sources.hard.of=demonstrations",
+    "a source's condition": "relift 'sources.hard.rows=right_shares <= 0'",
+    "rows to keep without a batch's size": "relift sources.hard.size=null sources.hard.keep=true",
+    "an update's term": "relift 'updates.imitation.terms=[imitate]'",
+    "a term of two updates": "relift 'updates.imitation.terms=[imitation, preference]'",
     "schedule's peak": "chord 'schedules.mu={warmup_steps: 0, decay_steps: 0}'",
     "reduction that is a number": "grpo terms.kl.reduction=4",
     "reduction of pairs": (

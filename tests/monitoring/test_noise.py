@@ -7,7 +7,7 @@ import torch
 
 from uniapl_cli import load_config
 from uniapl_cli.errors import ConfigError
-from uniapl_cli.monitoring.noise import disagreeing, halves, noise_report, noisy_terms
+from uniapl_cli.monitoring.noise import compared, halves, noise_report, noisy_terms
 from uniapl_cli.objectives import objectives
 from uniapl_cli.objectives.reductions import reductions
 from uniapl_cli.sources import SourceBatch
@@ -30,7 +30,7 @@ def test_groups_stay_together():
 def test_what_metrics_need():
     assert noisy_terms([*METRICS, "gradients/c", "loss"]) == ["a", "b"]
     assert noisy_terms(["disagreement/a~c"]) == ["a", "c"]
-    assert disagreeing(METRICS) == [("a", "b")]
+    assert compared(METRICS) == [("a", "b")]
 
 
 def test_of_known_gradients():
@@ -41,7 +41,12 @@ def test_of_known_gradients():
         ("b", True): [torch.tensor([0.0, 3.0])],
     }
     report = noise_report(lambda name, half: known[name, half], ["a", "b"], [("a", "b")])
-    assert report == {"noise/a": 1.0, "noise/b": 1.0, "disagreement/a~b": 4.0 + 16.0 - 2.0}
+    assert report == {
+        "noise/a": 1.0,
+        "noise/b": 1.0,
+        "disagreement/a~b": 4.0 + 16.0 - 2.0,
+        "agreement/a~b": 0.0,
+    }
 
 
 def test_noise_is_the_variance_of_a_mean_over_rows():
@@ -98,6 +103,8 @@ def test_the_updater_measures_what_rows_have_one_by_one(measured, size, over):
         means[name] = (one + other) / 2
     distance = (means["a"] - means["b"]).square().sum().item()
     expected = distance - found["noise/a"] - found["noise/b"]
+    product = (means["a"] @ means["b"]).item()
+    assert found["agreement/a~b"] == pytest.approx(product, rel=1e-3)
     assert found["disagreement/a~b"] == pytest.approx(expected, rel=1e-3)
 
 

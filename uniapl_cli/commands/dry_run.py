@@ -50,13 +50,12 @@ def longest(
     """Return the tokens of the longest prompt and of the longest response, by active source."""
     found = {}
     for name in dict.fromkeys(term.source for term in method.ever_active):
-        kind = config.source_kind(name)
         items = streams[config.stream_of(name)].items
         if not len(items) or not isinstance(items[0], Encoded):
             continue
         of_answers = (lengths(items, answer) for answer in config.source(name).answers)
         answers = [tokens for own in of_answers for tokens in own if tokens is not None]
-        sampled = [config.sampling.max_new_tokens] if kind.traits.get("rewarded") else []
+        sampled = [config.sampling.max_new_tokens] if config.is_written(name) else []
         prompt = max(tokens or 0 for tokens in lengths(items, "prompt"))
         found[name] = {"prompt": prompt, "response": max(answers + sampled, default=0)}
     return found

@@ -59,9 +59,8 @@ def plan(config: Config) -> Plan:
 
 def term(name: str, options: TermOptions, config: Config) -> Term:
     """Return one term."""
-    kind = config.source_kind(options.source)
-    rewarded = kind.traits.get("rewarded")
-    longest = config.sampling.max_new_tokens if rewarded else config.data.max_response_tokens
+    written = config.is_written(options.source)
+    longest = config.sampling.max_new_tokens if written else config.data.max_response_tokens
     traits = objectives.entry(options.objective).traits
     level = getattr(options.objective, "importance_sampling_level", "token")
     reduction = reductions.entry(options.reduction).name

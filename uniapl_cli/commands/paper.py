@@ -88,7 +88,7 @@ def draws_of(config: Config, method: Plan, device: str, context: int | None) -> 
         size = stream_size(config, stream, terms)
         for name in config.with_roots(term.source for term in terms):
             kind, options = config.source_kind(name), config.source(name)
-            sampled = bool(kind.traits.get("rewarded"))
+            sampled = config.is_written(name)
             response = config.data.max_response_tokens
             if sampled:
                 response = config.sampling.max_new_tokens

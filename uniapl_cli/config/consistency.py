@@ -48,7 +48,8 @@ def check_root(config: Config, name: str, known: Collection[str]) -> None:
     fitting = [one for one in known if sampling(config, one)]
     if of not in fitting:
         problem = f"'{key}' is '{of}', which samples nothing itself"
-        raise config.error(key, problem, got=of, allowed=fitting)
+        advice = f"Sources that do: {', '.join(sorted(fitting))}"
+        raise config.error(key, problem, advice, got=of, allowed=fitting)
     facts_of = known_facts(config, of, "rows")
     schedules: dict[str, Kind] = dict.fromkeys(config.schedules, "number")
     for part, formula in config.source(name).conditions.items():

@@ -20,7 +20,7 @@ from uniapl_cli.training.terms import TermOptions
 log = logging.getLogger("uniapl")
 
 # Metrics of an update that no term and no source gives.
-OF_UPDATES = ("loss", "lr", "grad_norm", "gradients", "noise", "disagreement")
+OF_UPDATES = ("loss", "lr", "grad_norm", "gradients", "noise", "disagreement", "agreement")
 
 
 def check_schedules(config: Config, method: Path | None, methods: Mapping[str, Path]) -> None:

@@ -190,6 +190,11 @@ class Config(Root):
         """Return sources, each behind the one that it takes from."""
         return list(dict.fromkeys(one for name in names for one in (self.root(name), name)))
 
+    def is_written(self, name: str) -> bool:
+        """Whether the policy itself has written the answers that a source's batches hold."""
+        takes = self.root(name) != name and not self.source(name).answers
+        return takes or bool(self.source_kind(name).traits.get("rewarded"))
+
     def stream_of(self, name: str) -> str:
         """Return the stream whose items a source's batches are made of."""
         return self.source(self.root(name)).stream

@@ -1,4 +1,4 @@
-"""The noise of terms' gradients, and how far two of them disagree: from two halves of a step."""
+"""The noise of terms' gradients, and how two of them agree: from two halves of a step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from uniapl_cli.monitoring.gradients import dot, own_part
 from uniapl_cli.ranks import ALONE, Ranks
 
-NOISE, DISAGREEMENT = "noise/", "disagreement/"
+NOISE, DISAGREEMENT, AGREEMENT = "noise/", "disagreement/", "agreement/"
 # The fact that tells which half of its batch a row is in.
 HALF = "half"
 Pair = tuple[str, str]
@@ -20,12 +20,13 @@ Pair = tuple[str, str]
 def noisy_terms(metrics: Collection[str]) -> list[str]:
     """Return the terms whose gradients' noise these metrics need."""
     alone = [name.removeprefix(NOISE) for name in metrics if name.startswith(NOISE)]
-    return sorted({*alone, *chain.from_iterable(disagreeing(metrics))})
+    return sorted({*alone, *chain.from_iterable(compared(metrics))})
 
 
-def disagreeing(metrics: Collection[str]) -> list[Pair]:
-    """Return the pairs of terms that these metrics compare: disagreement/A~B."""
-    names = (name.removeprefix(DISAGREEMENT) for name in metrics if name.startswith(DISAGREEMENT))
+def compared(metrics: Collection[str]) -> list[Pair]:
+    """Return the pairs of terms that these metrics compare: disagreement/A~B, agreement/A~B."""
+    split = (name.partition("/") for name in metrics)
+    names = {pair for first, _, pair in split if f"{first}/" in (DISAGREEMENT, AGREEMENT)}
     pairs = (name.partition("~") for name in sorted(names))
     return [(one, other) for one, _, other in pairs]
 
@@ -45,12 +46,13 @@ def noise_report(
     pairs: Sequence[Pair],
     ranks: Ranks = ALONE,
 ) -> dict[str, float]:
-    """Return `noise/TERM` and `disagreement/A~B`, of terms whose weight is taken to be 1.
+    """Return `noise/TERM`, `disagreement/A~B` and `agreement/A~B`, as if all weights were 1.
 
     `gradient_of(name, half)` computes a term's mean gradient over one half of its rows. The noise
     is |g - g'|^2 / 4, whose expectation is the variance of their mean, summed over the weights.
     The disagreement is |mean - other mean|^2 less the noise of both, so that its expectation is
-    that of no noise; by chance it may be below 0. Two copies a term are kept on the CPU.
+    that of no noise; by chance it may be below 0. The agreement is the inner product of the means.
+    Two copies a term are kept on the CPU.
     """
     means: dict[str, list[Tensor]] = {}
     found: list[float] = []
@@ -63,13 +65,15 @@ def noise_report(
         found.append(dot(apart, apart) / 4)
     for a, b in pairs:
         apart = [x - y for x, y in zip(means[a], means[b], strict=True)]
-        found.append(dot(apart, apart))
+        found += [dot(apart, apart), dot(means[a], means[b])]
     sums = torch.tensor(found, dtype=torch.float64)
     if ranks.sharded:
         ranks.sum([sums], "the report of gradients' noise")
     values = sums.tolist()
     noise = dict(zip(names, values[: len(names)], strict=True))
     report = {f"{NOISE}{name}": value for name, value in noise.items()}
-    for (a, b), distance in zip(pairs, values[len(names) :], strict=True):
+    of_pairs = zip(pairs, values[len(names) :: 2], values[len(names) + 1 :: 2], strict=True)
+    for (a, b), distance, product in of_pairs:
         report[f"{DISAGREEMENT}{a}~{b}"] = distance - noise[a] - noise[b]
+        report[f"{AGREEMENT}{a}~{b}"] = product
     return report

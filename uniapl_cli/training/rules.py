@@ -128,8 +128,8 @@ def descent(
 ) -> Memory:
     """The share of imitation that descends a held-out loss: + rate (imitation - reinforcement).
 
-    The measures are the inner products of the two gradients with that of the held-out loss, times
-    the learning rate: d loss / d mu = -(imitation - reinforcement). AMFT's controller, whose
+    The measures are the inner products of the two gradients with that of the held-out loss:
+    agreement/A~HELDOUT; d loss / d mu is -lr (imitation - reinforcement). AMFT's controller, whose
     published code has the other sign and so raises the loss (TSYJ-He/AMFT 0e030f4).
     """
     moved = memory[VALUE] + rate * (measured["imitation"] - measured["reinforcement"])

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from uniapl_cli.errors import TrainingError
 from uniapl_cli.monitoring.gradients import gradient_report, measured_terms, term_gradients
-from uniapl_cli.monitoring.noise import HALF, disagreeing, noise_report, noisy_terms
+from uniapl_cli.monitoring.noise import HALF, compared, noise_report, noisy_terms
 from uniapl_cli.reasons import within_memory
 from uniapl_cli.statistic import Statistic
 from uniapl_cli.training.accumulate import NONE, accumulate, gradient_norm
@@ -121,7 +121,7 @@ class Updater:
             add = partial(self._accumulate, [part], {name: weight}, {source: batches[source]}, NONE)
             return term_gradients(self.parameters, lambda _: add())(name)
 
-        pairs = [pair for pair in disagreeing(self.measured) if by_name.keys() >= {*pair}]
+        pairs = [pair for pair in compared(self.measured) if by_name.keys() >= {*pair}]
         return noise_report(gradient_of, list(by_name), pairs, self.trainable.ranks)
 
     def _accumulate(
