@@ -354,3 +354,9 @@ def test_what_reads_log_probabilities_reads_no_padding(chat, rows, new_policy):
         with torch.no_grad():
             expected = policy.forward(one)[one.loss_mask].tolist()
         assert rollout.completion.logps == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_group_is_as_large_as_its_rows(drawing):
+    for expert, rows in (("none", 3), ("joins", 4), ("apart", 4)):
+        assert sources.options("rollouts", num_generations=3, expert=expert).group_size == rows
+        assert len(drawing(expert=expert)[0].rollouts) == 3 * rows

@@ -101,7 +101,7 @@ def draws_of(config: Config, method: Plan, device: str, context: int | None) -> 
                     source=name,
                     kind=kind.traits["batch"],
                     rows=getattr(options, "size", None)
-                    or size * (getattr(options, "num_generations", 1) if sampled else 1),
+                    or size * (getattr(options, "group_size", 1) if sampled else 1),
                     prompt=prompt,
                     response=response,
                     tokens=micro_batch_tokens(config, name, device),

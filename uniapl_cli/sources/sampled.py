@@ -63,6 +63,11 @@ class SampledOptions(SourceOptions):
         return self
 
     @property
+    def group_size(self) -> int:
+        """Most rows of a prompt: its rollouts, and the teacher's response where that is one."""
+        return self.num_generations + (self.expert != "none")
+
+    @property
     def guided(self) -> list[str]:
         """The options that need the teacher's responses."""
         return [*["expert"] * (self.expert != "none"), *["prefix"] * (self.prefix is not None)]
