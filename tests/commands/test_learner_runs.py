@@ -81,7 +81,7 @@ def test_it_learns_while_no_term_takes_its_rollouts(train_tiny, logged):
     lines = logged(train_tiny("gad", "run", FAST))
     assert all(line["learners/judge/pairs"] == 8 for line in lines)
     assert ["rollouts/judge/mean" in line for line in lines] == [False, False, True, True]
-    assert ["adversarial" in line for line in lines] == [False, False, True, True]
+    assert ["preference" in line for line in lines] == [False, False, True, True]
 
 
 def test_it_learns_to_tell_the_teacher_from_the_policy(train_tiny, logged):
