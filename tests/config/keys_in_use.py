@@ -93,6 +93,7 @@ NAMES = {
     "terms.<name>": "terms.mine",
     "updates.<name>": "updates.mine",
     "rewards.<name>": "rewards.mine",
+    "references.<name>": "references.mine",
     "eval.draws.<name>": "eval.draws.greedy",
     "learners.<name>": "learners.judge",
     "sources.<name>.correction.": "sources.rollouts.correction.",
@@ -114,6 +115,15 @@ def judged(*functions: str) -> Settings:
         },
         **term("rollouts", kind="surrogate", reward="mine"),
         "discriminator.path": "tiny:polar",
+    }
+
+
+def compared(**reference: Any) -> Settings:
+    """A term over rollouts that compares them with a reference `mine`."""
+    return {
+        **judged("length"),
+        **term("rollouts", kind="kl", reference="mine"),
+        **{f"references.mine.{name}": value for name, value in reference.items()},
     }
 
 
@@ -158,6 +168,15 @@ USES: dict[str, Settings] = {
     "discriminator": judged("coef"),
     "sandbox": judged("verifier"),
     "rewards": judged("verifier"),
+    "references.mine.path": compared(path="tiny:teacher"),
+    "references.mine.revision": compared(path="tiny:teacher"),
+    "references.mine.ema": compared(ema=0.5),
+    **{
+        f"references.mine.{name}": compared(context="demonstration")
+        for name in ("context", "of", "text")
+    },
+    "terms.mine.objective.reference": {"references.other.path": "tiny:teacher"},
+    "terms.mine.objective.own": {"terms.mine.objective.discount": 0.5},
     "learners": judged("learner"),
     "learners.judge.source": {
         "terms.other.source": "demonstration_rollouts",
@@ -211,7 +230,7 @@ MANDATORY = {
     "value": 0.5, "peak": 1.0, "start": 1.0, "end": 0.5, "valley": 0.25, "warmup_steps": 2,
     "decay_steps": 4, "buffer": 4, "values": [1.0, 0.5], "at": [5.0], "p": "0.5", "target": 2.0,
     "measure": "loss", "imitation": "loss", "reinforcement": "grad_norm", "disagreement": "lr",
-    "reward": "mine", "path": "tiny:polar", "engine": "sglang",
+    "reward": "mine", "reference": "start", "path": "tiny:polar", "engine": "sglang",
     "addresses": ["127.0.0.1:1"], "name": "judge", "share": 0.5, "high": 0.75,
 }  # fmt: skip
 

@@ -116,6 +116,10 @@ OTHER: Mapping[str, Any] = {
     "learners.judge.source": "demonstration_rollouts",
     "terms.mine.source": "demonstration_rollouts",
     "terms.mine.objective.reward": "verifier",
+    "terms.mine.objective.reference": "other",
+    "references.mine.path": "tiny:base",
+    "references.mine.of": "start",
+    "references.mine.text": "{shown} {prompt}",
     "terms.mine.weight": "alpha",
     "terms.mine.rows": "expert",
     "terms.mine.tokens": "not expert",
@@ -164,7 +168,13 @@ REFUSED: Mapping[str, str] = {
     "rewards.mine.functions.learner.name": "there is one learner",
     "generation.sync": "nccl's package, vLLM, need not be installed",
     **dict.fromkeys(
-        ("model.revision", "teacher.revision", "eval.revision", "discriminator.revision"),
+        (
+            "model.revision",
+            "teacher.revision",
+            "eval.revision",
+            "discriminator.revision",
+            "references.mine.revision",
+        ),
         "a folder has no revision, and the models here are folders",
     ),
 }

@@ -43,6 +43,7 @@ MAY_BE_EMPTY = ("score.prefix", "chat.system")
 # The texts that name what is read, and which of it is not there.
 READ = {
     "model.path": ["tiny:bass", "./absent", "a/b/absent"],
+    "references.mine.path": ["tiny:bass", "./absent"],
     "teacher.path": ["tiny:bass", "./absent"],
     "eval.model": ["tiny:bass", "./absent"],
     "polar.init": ["tiny:bass", "./absent"],
@@ -94,6 +95,8 @@ WORDS = [
     "teacher.server.api_key_env", "chat.system", "chat.date", "discriminator.revision",
     "discriminator.attention", "discriminator.model", "discriminator.api_key_env",
     "discriminator.addresses", "terms.mine.source", "terms.mine.objective.reward",
+    "terms.mine.objective.reference", "references.mine.revision", "references.mine.of",
+    "references.mine.text",
     "terms.mine.weight", "terms.mine.rows", "terms.mine.tokens", "terms.mine.scale",
     *(f"schedules.alpha.{n}" for n in ("p", "measure", "imitation", "reinforcement")),
     "schedules.alpha.disagreement",

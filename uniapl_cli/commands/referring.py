@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from uniapl_cli.chat import Chat
@@ -64,8 +65,16 @@ def check_models(config: Config, method: Plan, chat: Chat) -> None:
             )
         with config.blaming(key):
             location = components.model_location(options.path)
+            refuse_revision(config, f"references.{name}.revision", options, location)
             tokenizer = load_tokenizer(location, options.revision)
             refuse_other_tokens(options.path, tokenizer, chat.tokenizer)
+
+
+def refuse_revision(config: Config, key: str, options: ReferenceOptions, location: str) -> None:
+    """Refuse a revision of a folder, which has none. Raises ConfigError."""
+    if options.revision is not None and Path(location).exists():
+        problem = f"'{options.path}' is a folder, not a model of the hub"
+        raise config.error(key, f"'{key}' is '{options.revision}', and {problem}", got=key)
 
 
 def refuse_other_tokens(name: str, theirs: Any, ours: Any) -> None:
