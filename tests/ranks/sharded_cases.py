@@ -91,9 +91,12 @@ def nothing() -> Any:
     return TokenBatch(torch.zeros(1, 3, dtype=torch.long), torch.zeros(1, 2, dtype=torch.bool))
 
 
-def accumulate(policy: Any, *, exact: bool = False) -> None:
-    """Add the gradient of the mean over all tokens, micro-batches dealt to the ranks."""
-    ranks = policy.ranks
+def accumulate(policy: Any, *, exact: bool = False, read: Any = None) -> None:
+    """Add the gradient of the mean over all tokens, micro-batches dealt to the ranks.
+
+    read: what gives (B, T) numbers of a micro-batch; None: the policy's log-probabilities.
+    """
+    ranks, read = policy.ranks, read or policy.forward
     micros = list(batch_of().split(TOKENS))
     mine = ranks.deal(micros, lambda micro: micro.tokens.numel())
     mine += [nothing()] * (-(-len(micros) // ranks.world) - len(mine))
@@ -101,7 +104,7 @@ def accumulate(policy: Any, *, exact: bool = False) -> None:
     for index, micro in enumerate(mine):
         if exact:
             sharding.syncing(policy.net, index == len(mine) - 1)
-        logps = policy.forward(micro)
+        logps = read(micro)
         weights = torch.linspace(0.5, 1.5, logps.shape[1])
         (ranks.world * -(logps * weights).sum() / 32).backward()  # exact in float32
         for weight in policy.model.parameters() if exact and not ranks.sharded else ():
@@ -313,6 +316,36 @@ def compared(new: Any, folder: Path) -> dict[str, Any]:
     return gradients(trainable)
 
 
+def distilled(new: Any, folder: Path) -> dict[str, Any]:
+    """Entropies, and divergences from another model and from a moving average of the policy."""
+    from uniapl_cli.readings import Divergence, Entropy
+    from uniapl_cli.training.average import Average
+    from uniapl_cli.training.optim import optimizers, trained
+
+    policy, other, copy = (
+        policy_of(family, new()) for family in ("llama-tied", "llama", "llama-tied")
+    )
+    average = Average(copy, 0.5, trained(policy.model))
+    optimizer = optimizers.bind(optimizers.options("adamw"))(policy.model)
+    readings = [Entropy(), Divergence("other", 0.5), Divergence("average", 1.0, 5)]
+
+    def read(micro: Any) -> Any:
+        """Return the sum of all that is read."""
+        models = {"other": other.teacher, "average": average.policy.teacher}
+        logps, values = policy.forward_with(micro.with_teachers(models), readings)
+        return logps + sum(values.values())
+
+    for _ in range(2):
+        accumulate(policy, read=read)
+        optimizer.step(ADAMW)
+        average.follow(trained(policy.model))
+    accumulate(policy, read=read)
+    own = {f"average {n}": policy.ranks.full(w).clone() for n, w in average.weights.items()}
+    with torch.no_grad():
+        found = {"teacher": other.teacher(batch_of()).logp(slice(None))}
+    return found | own | gradients(policy)
+
+
 FAMILIES = ("llama-tied", "llama", "gemma2", "qwen3_moe", "qwen3_5_text", "gpt2", "gemma3")
 CASES: dict[str, Callable[..., dict[str, Any]]] = {
     **{family: of_family(family) for family in FAMILIES},
@@ -331,6 +364,7 @@ CASES: dict[str, Callable[..., dict[str, Any]]] = {
             reported,
             refused,
             compared,
+            distilled,
         )
     },
 }

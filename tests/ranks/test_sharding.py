@@ -66,7 +66,7 @@ def same(found, expected):
     return found.keys() == expected.keys() and all(found[n].equal(expected[n]) for n in expected)
 
 
-@pytest.mark.parametrize("case", [*FAMILIES, "compared", "recomputed", "offloaded"])
+@pytest.mark.parametrize("case", [*FAMILIES, "compared", "recomputed", "offloaded", "distilled"])
 def test_the_gradient_is_that_of_one_process(case, parts, whole):
     """Of tied heads and others, scaled, of experts and beside towers; with unequal rows."""
     assert all(apart(found[case], whole(case)) < 1e-5 for found in parts)
