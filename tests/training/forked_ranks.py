@@ -16,6 +16,8 @@ import torch.distributed as dist
 from torch.distributed.fsdp import fully_shard
 
 from uniapl_cli.ranks import ALONE, Ranks
+from uniapl_cli.training import optim
+from uniapl_cli.training.average import Average
 from uniapl_cli.training.checkpoint import Checkpoints, State
 from uniapl_cli.training.optim import optimizers, with_own_moments
 from uniapl_cli.training.streams import Stream
@@ -45,6 +47,8 @@ class Gloo(Ranks):
 
 # AdamW of two moments over the same weights, each of which makes every second update.
 TWO = "two"
+# AdamW, and a moving average of the weights.
+AVERAGED = "averaged"
 
 
 class Trained:
@@ -59,12 +63,12 @@ class Trained:
         from uniapl_cli.tiny.models import new_model
 
         tokenizer = load_tokenizer(resolve("tiny:base"))
-        self.model = new_model(tokenizer, hidden=8, layers=1, seed=seed)
-        if ranks.sharded:
-            for layer in self.model.model.layers:
+        self.model, copy = (new_model(tokenizer, hidden=8, layers=1, seed=seed) for _ in range(2))
+        for model in (self.model, copy) if ranks.sharded else ():
+            for layer in model.model.layers:
                 fully_shard(layer)
-            fully_shard(self.model, reshard_after_forward=True)
-        kind = "adamw" if optimizer == TWO else optimizer
+            fully_shard(model, reshard_after_forward=True)
+        kind = "adamw" if optimizer in (TWO, AVERAGED) else optimizer
         make = optimizers.bind(optimizers.options(kind, **OPTIONS))
         self.optimizer = make(self.model)
         if optimizer == TWO:
@@ -73,7 +77,10 @@ class Trained:
         trainable = SimpleNamespace(
             model=self.model, tokenizer=tokenizer, device=torch.device("cpu"), ranks=ranks
         )
-        self.state = State(trainable, self.optimizer, {"rows": self.stream})
+        policy: Any = SimpleNamespace(model=copy)
+        slow = Average(policy, 0.3, optim.trained(self.model))
+        averages = {"slow": slow} if optimizer == AVERAGED else {}
+        self.state = State(trainable, self.optimizer, {"rows": self.stream}, averages=averages)
         self.checkpoints = Checkpoints(folder, keep=2)
 
     def train(self, steps: int) -> None:
@@ -85,6 +92,7 @@ class Trained:
             ).backward()
             own = len(set(self.optimizer.of)) > 1 and self.stream.drawn % 4 == 0
             self.optimizer.step(1e-2, "own" if own else "")
+            self.state.follow()
 
     def save(self, step: int, ends: bool = False) -> None:
         self.checkpoints.save(step, self.state, ends=ends)
@@ -93,8 +101,8 @@ class Trained:
         return self.checkpoints.resume(self.state)
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Everything, whole: weights and the optimiser's state."""
-        found = {name: weight.detach() for name, weight in self.state.trained.items()}
+        """Everything, whole: weights, averages and the optimiser's state."""
+        found = {name: weight.detach() for name, weight in self.state.weights.items()}
         names = {weight: name for name, weight in self.state.trained.items()}
         for (part, _), of in zip(self.optimizer.parts, self.optimizer.of, strict=True):
             for weight, values in part.state.items():

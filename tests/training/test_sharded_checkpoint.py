@@ -12,7 +12,7 @@ import time
 
 import pytest
 import torch
-from forked_ranks import TWO, Trained, alone, run
+from forked_ranks import AVERAGED, TWO, Trained, alone, run
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -55,7 +55,7 @@ def resumed(ranks, folder, optimizer="adamw"):
     return found, trained.tensors()
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon", TWO])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", TWO, AVERAGED])
 def test_as_many_ranks_go_on_to_the_bit_and_one_process_within_rounding(tmp_path, optimizer):
     here, there = run(2, begun, tmp_path, optimizer)
     saved, later = here
