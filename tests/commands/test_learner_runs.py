@@ -7,6 +7,7 @@ from statistics import fmean
 import pytest
 import torch
 
+from uniapl_cli.commands.plan import plan
 from uniapl_cli.commands.train import train
 from uniapl_cli.errors import DataError, ServerError, UniAPLError
 from uniapl_cli.files import write_rows
@@ -201,3 +202,22 @@ def test_prompts_without_a_response_are_counted(train_tiny, tiny_data, tmp_path,
     for row, bare in zip(rows, counts, strict=True):
         assert row["learners/judge/pairs"] == 8 - 4 * bare
         assert ("learners/judge/loss" in row) == (bare < 2)
+
+
+FED = (
+    "schedules.phase={kind: target, measure: learners/judge/accuracy, target: 0.9, start: 0.5, "
+    "values: null, at: null}"
+)
+
+
+def test_a_schedule_may_follow_what_is_logged_of_a_learner(train_tiny, tiny_config, logged):
+    values = [line["phase"] for line in logged(train_tiny("gad", "run", FED, FAST))]
+    assert values[0] == 0.5 and len(set(values)) > 1
+    with pytest.raises(UniAPLError, match="unknown metric 'learners'"):
+        tiny_config("sft_then_grpo", "other", FED)
+
+
+def test_a_plan_says_that_a_learner_comes_on_top(tiny_config):
+    lines = plan(tiny_config("gad", "run"))["assumed"]
+    assert [line for line in lines if line.startswith("learners.judge comes on top")]
+    assert not [line for line in plan(tiny_config("grpo", "run"))["assumed"] if "learner" in line]

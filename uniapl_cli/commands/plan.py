@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import torch
 
 from uniapl_cli.commands.device import device_name
+from uniapl_cli.commands.learning import active
 from uniapl_cli.commands.method import learning_rate
 from uniapl_cli.commands.method import plan as plan_of
 from uniapl_cli.commands.paper import setup_of
@@ -76,6 +77,7 @@ def plan(
             *_assumed(setup, device, bool(spent)),
             *assumed(usage, found, network, LINK_SHARE),
             *_copied(config, usage, device),
+            *_uncounted(active(config, method)),
         ],
     }
 
@@ -217,3 +219,8 @@ def _copied(config: Config, usage: Usage, device: str) -> list[str]:
     where = "the machine's memory" if device == "cuda" else "memory that the peak leaves free"
     size = (usage.trained + usage.state) / GIB
     return [f"the copy of a checkpoint, {size:.3g} GiB, has its place in {where}"]
+
+
+def _uncounted(learners: Iterable[str]) -> list[str]:
+    """Return the lines of the further learners, which nothing here counts."""
+    return [f"learners.{name} comes on top: its weights, optimiser and passes" for name in learners]

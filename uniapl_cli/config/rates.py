@@ -94,6 +94,7 @@ def check_formulas(config: Config, name: str) -> None:
 def check_metrics(config: Config, name: str) -> None:
     """Refuse metrics that no run of these terms logs, or no two alike. Raises ConfigError."""
     known = [*OF_UPDATES, *config.schedules, *config.terms]
+    known += ["learners"] if config.learners else []
     known += config.with_roots(term.source for term in config.terms.values())
     for option, metric in (reads_of(config.schedules[name]) or {}).items():
         key, first = f"schedules.{name}.{option}", metric.partition("/")[0]
