@@ -45,6 +45,7 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
         "messages", {"messages": [{"role": "user", "content": [{"type": "image"}]}]},
     ),
     "a column of images": ("messages", {"messages": [USER], "images": ["a.png"]}),
+    "next turns that are none": ("messages", {"messages": [USER], "next_turns": [USER]}),
     "tools that are no list": ("messages", {"messages": [USER], "tools": '{"a": 1}'}),
     "thoughts that are no text": ("messages", {"messages": [USER, {**ANSWER, "reasoning": 1}]}),
     "two thoughts": (

@@ -160,3 +160,10 @@ def test_facts_go_with_their_rows(batch):
     some = batch.take(torch.tensor([3, 0]))
     assert some.known["expert"].tolist() == [False, True]
     assert some.known["position"].shape == some.loss_mask.shape
+
+
+def test_a_probability_that_rounding_puts_above_1_is_1(batch):
+    focal = term(scale="(1 - p) ** 0.5")
+    mean, logged = focal.loss(torch.full(batch.loss_mask.shape, 1e-6), batch)
+    assert mean.total == 0
+    assert logged["scale"].value == 0

@@ -20,6 +20,7 @@ from uniapl_cli.options import MISSING
 from uniapl_cli.registry import Entry, Registry
 from uniapl_cli.rewards.functions import reward_functions
 from uniapl_cli.sources import sources
+from uniapl_cli.sources.beginnings import prefix_laws
 from uniapl_cli.sources.comparisons import corruptions
 from uniapl_cli.teachers import dialects
 from uniapl_cli.training.live import facts
@@ -35,6 +36,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "advantages": advantages,
     "reductions": reductions,
     "corrections": corrections,
+    "prefix_laws": prefix_laws,
     "schedules": all_schedules,
     "optimizers": optimizers,
     "benchmarks": benchmarks,

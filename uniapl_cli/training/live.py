@@ -13,8 +13,8 @@ from uniapl_cli.tensors import TokenBatch
 
 @facts.register("p", level="token", kind="number", when="pass")
 def p(logps: Tensor, batch: TokenBatch) -> Tensor:
-    """The token's probability under the learner as it is."""
-    return logps.exp()
+    """The token's probability under the learner as it is; rounding makes it no more than 1."""
+    return logps.exp().clamp(max=1)
 
 
 @facts.register("ratio", level="token", kind="number", when="pass", sampled=True)
