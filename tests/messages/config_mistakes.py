@@ -189,6 +189,10 @@ METHODS = {
     ),
     "expert that neither joins nor stays apart": "grpo sources.rollouts.expert=yes",
     "more beginnings than rollouts": "grpo sources.rollouts.prefix.rows=9",
+    "search for some beginnings": "grpo sources.rollouts.prefix.law=search",
+    "search that nothing judges": (
+        "grpo sources.rollouts.judged_by=judge 'sources.rollouts.prefix={rows: all, law: search}'"
+    ),
     "law of beginnings": "grpo sources.rollouts.prefix.law=normal",
     "beginnings' schedule": "grpo 'sources.rollouts.prefix.law={kind: fixed, share: hint}'",
     "beginnings' fact": "grpo 'sources.rollouts.prefix.law={kind: fixed, share: right_share}'",

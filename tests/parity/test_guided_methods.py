@@ -19,6 +19,7 @@ from uniapl_cli.objectives import advantages
 from uniapl_cli.rewards import Reward, WeightedFunction
 from uniapl_cli.sources.beginnings import make_beginnings
 from uniapl_cli.sources.known import known_of
+from uniapl_cli.sources.search import Bisection, Search
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Rollout
 
@@ -220,3 +221,18 @@ def test_uft_s_hints_become_shorter_as_the_authors_do():
     shares = [law.given(1000, 4, step, 0, {"hint": 0.5}) for step in range(300)]
     assert all(len(set(group)) == 1 for group in shares)
     assert fmean(group[0] / 1000 for group in shares) == pytest.approx(0.5, abs=0.04)
+
+
+def test_bread_searches_as_third_parties_report_it():
+    """Success by the episodes given; a bisection looks for 0.2 to 0.8 and finds 5 of 10 at once."""
+    search = sampled("bread")
+    rates = [0, 0, 0, 0, 0.125, 0.25, 0.5, 0.75, 0.875, 1, 1]
+    way = Bisection(search, 0, search.slices)
+    assert [way.next(0.0), way.next(rates[5])] == [5, None]
+
+
+def sampled(method):
+    """Return what a method's file searches for."""
+    options = load_config(None, ["training.steps=1"], method).source("rollouts")
+    assert options.judges
+    return Search(**options.prefix.law.model_dump(exclude={"kind"}))

@@ -11,8 +11,9 @@ from uniapl_cli.training.terms import Term
 def rewards_of(config: Config, term: Term) -> list[str]:
     """Return the rewards that a term needs: its own, and the one that decides what is right."""
     own = [] if term.reward is None else [term.reward]
-    judged_by = getattr(config.source(config.root(term.source)), "judged_by", None)
+    root = config.source(config.root(term.source))
+    judged_by, judges = getattr(root, "judged_by", None), getattr(root, "judges", False)
     conditions = config.source(term.source).conditions.values()
     names = term.facts.union(*(one.names & set(facts) for one in conditions))
-    judged = [judged_by] if judged_by and needs_judging(names) else []
+    judged = [judged_by] if judged_by and (judges or needs_judging(names)) else []
     return list(dict.fromkeys([*own, *judged]))

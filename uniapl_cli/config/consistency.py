@@ -70,11 +70,15 @@ def sources_of(config: Config) -> list[str]:
 
 
 def check_source_formulas(config: Config, name: str) -> None:
-    """Refuse names in a source's formulas that are no schedules."""
+    """Refuse names in a source's formulas that are no schedules, and a judge that is no reward."""
     schedules: dict[str, Kind] = dict.fromkeys(config.schedules, "number")
     for part, formula in config.source(name).formulas.items():
         with config.blaming(f"sources.{name}.{part}"):
             formula.check(schedules, "schedule")
+    reward = getattr(config.source(name), "judged_by", None)
+    if getattr(config.source(name), "judges", False) and reward not in config.rewards:
+        error = unknown("reward", str(reward), config.rewards, ConfigError)
+        raise _at(config, f"sources.{name}.judged_by", error)
 
 
 def check_source(config: Config, name: str, term: TermOptions) -> None:

@@ -6,7 +6,9 @@ import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
 
 from uniapl_cli.errors import ConfigError
 from uniapl_cli.formulas import Arithmetic, Formula
@@ -19,6 +21,7 @@ from uniapl_cli.seeding import derive
 Law = Callable[..., float]
 prefix_laws: Registry[Law] = Registry("prefix law", supplied=("value",))
 Value = Callable[[str], float]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @prefix_laws.register("uniform")
@@ -48,6 +51,30 @@ def fixed(tokens: int, rng: random.Random, *, value: Value, share: Arithmetic) -
     return tokens * value(share)
 
 
+def is_a_band(*, low: float, high: float, **_: object) -> None:
+    """Refuse a band that no share is within."""
+    if low > high:
+        raise ValueError(f"low = {low:g} is above high = {high:g}")
+
+
+@prefix_laws.register("search", searches=True, sensible=is_a_band)
+def search(
+    tokens: int,
+    rng: random.Random,
+    *,
+    value: Value,
+    slices: Count = 10,
+    low: Share = 0.2,
+    high: Share = 0.8,
+) -> float:
+    """What a failing group needs, and nothing for the others: BREAD's.
+
+    Where a smaller share than `low` of a group is right, it is sampled again behind so many of
+    `slices` equal parts that the share is between `low` and `high`, as a bisection finds them.
+    """
+    return 0.0
+
+
 class PrefixOptions(Options):
     """Which rollouts begin with the first part of the teacher's response, and how long it is."""
 
@@ -55,10 +82,21 @@ class PrefixOptions(Options):
     law: Annotated[Options, Choice(prefix_laws, number=("fixed", "share"))] = key(
         prefix_laws.options("uniform", high="1"),
         "the share of the response, in tokens: {kind: uniform, low: 0.05, high: 0.95}, "
-        "{kind: binomial, slices: 5, share: hint}, {kind: fixed, share: 0.5} or a number; "
-        "numbers are formulas over the schedules' names",
+        "{kind: binomial, slices: 5, share: hint}, {kind: fixed, share: 0.5} or a number, which "
+        "are formulas over the schedules' names; or {kind: search, low: 0.2, high: 0.8}",
     )
     shared: bool = key(False, "rollouts of a group begin with the same part")
+
+    @model_validator(mode="after")
+    def _searches_for_all(self) -> Self:
+        if self.searches and self.rows != "all":
+            raise ValueError(f"rows = {self.rows}: law 'search' is of whole groups; rows=all")
+        return self
+
+    @property
+    def searches(self) -> bool:
+        """Whether beginnings are searched for rather than drawn."""
+        return bool(prefix_laws.entry(self.law).traits.get("searches"))
 
     @property
     def formulas(self) -> dict[str, Formula]:

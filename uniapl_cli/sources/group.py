@@ -8,6 +8,7 @@ from typing import Literal
 
 from uniapl_cli.data.encode import Encoded
 from uniapl_cli.generation import Request
+from uniapl_cli.seeding import derive
 from uniapl_cli.types import Completion, Example, Message, Rollout
 
 # Whether the teacher's response is one more row of a group: joins its baseline, or stays apart.
@@ -37,6 +38,15 @@ class Group:
         """The teacher's response to the prompt; empty where there is none, or the user goes on."""
         none = self.item.response is None or self.item.example.next_turns
         return () if none else tuple(self.item.response or ())
+
+    def again(self, share: float, number: int, most: int) -> Group:
+        """Return the group with a share of the teacher's response given to all, and other seeds.
+
+        number: how often the group was sampled before. most: tokens that may be given.
+        """
+        given = min(int(len(self.teacher) * share), len(self.teacher) - 1, most)
+        seeds = tuple(derive(seed, "again", number) for seed in self.seeds)
+        return replace(self, seeds=seeds, given=(given,) * len(seeds))
 
     def request(self, ids: tuple[int, ...], seeds: tuple[int, ...], room: int | None) -> Request:
         """Return a request for at most `room` tokens behind the prompt and these ids."""

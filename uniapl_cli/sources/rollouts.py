@@ -25,6 +25,7 @@ from uniapl_cli.sources.beginnings import Beginnings
 from uniapl_cli.sources.group import Expert, Group, with_given_logps
 from uniapl_cli.sources.known import known_of, needs_judging
 from uniapl_cli.sources.recording import rollout_metrics, sample_rows
+from uniapl_cli.sources.search import Search, searched
 from uniapl_cli.sources.source import SourceBatch, StepContext
 from uniapl_cli.tensors import Correction, TokenBatch
 from uniapl_cli.types import Completion, Rollout, Sampling
@@ -60,6 +61,7 @@ class Rollouts:
     expert: Expert = "none"
     beginnings: Beginnings | None = None
     micro_batch_tokens: int = 1024
+    search: Search | None = None
 
     def draw(self, context: StepContext) -> SourceBatch:
         """Sample `num_generations` responses a prompt, compute their rewards and collate them."""
@@ -77,7 +79,7 @@ class Rollouts:
 
     def _computed(self, context: StepContext) -> list[str]:
         """Return the rewards to compute: those of terms, and the one that decides what is right."""
-        judging = [self.judged_by] if needs_judging(context.facts) else []
+        judging = [self.judged_by] if self.search or needs_judging(context.facts) else []
         return list(dict.fromkeys([*context.rewards, *judging]))
 
     def _sample_informative(self, context: StepContext) -> KeptRollouts:
@@ -91,7 +93,7 @@ class Rollouts:
         kept = KeptRollouts([], {name: Values() for name in self._computed(context)}, {})
         items, sampled, resamples = context.items, 0, 0
         while items:
-            rollouts, early = self._sample(items, context, sampled)
+            rollouts, early = self._sample_guided(items, context, sampled)
             sampled += len(items)
             values = {n: self.rewards[n].values(rollouts, early[n]) for n in deciding}
             useless = torch.zeros(len(rollouts), dtype=torch.bool)
@@ -114,6 +116,26 @@ class Rollouts:
         totals = [self.rewards[name].total(own.numbers) for name, own in values.items()]
         return torch.stack([equal_within_group(t, groups, baseline) for t in totals]).all(0)
 
+    def _sample_guided(
+        self, items: Sequence[Encoded], context: StepContext, first: int
+    ) -> tuple[list[Rollout], dict[str, Values]]:
+        """Sample responses to prompts; where beginnings are searched for, from those."""
+        groups = [self._group(item, number, context) for number, item in enumerate(items, first)]
+        search = self.search
+        if search is None:
+            return self._sample(groups, context)
+
+        def sample(
+            given: Mapping[int, int], number: int
+        ) -> tuple[list[Rollout], dict[str, Values]]:
+            """Sample groups, from so many parts of the teacher's response."""
+            most = self.sampling.max_new_tokens - 1
+            again = [groups[g].again(n / search.slices, number, most) for g, n in given.items()]
+            return self._sample(again if number else groups, context)
+
+        guided = [bool(group.teacher) for group in groups]
+        return searched(search, self.rewards[self.judged_by], sample, guided)
+
     def _group(self, item: Encoded, number: int, context: StepContext) -> Group:
         """Return what the step asks for a prompt, whose number within the step this is."""
         count = self.num_generations
@@ -132,13 +154,12 @@ class Rollouts:
         return Group(item, number, seeds, given, self.expert, shown, tuple(next_seeds))
 
     def _sample(
-        self, items: Sequence[Encoded], context: StepContext, first: int
+        self, groups: Sequence[Group], context: StepContext
     ) -> tuple[list[Rollout], dict[str, Values]]:
-        """Sample responses to prompts, whose numbers within the step begin with `first`.
+        """Sample the responses of groups.
 
         Also returns, of each reward, the values that were computed while others were sampled.
         """
-        groups = [self._group(item, number, context) for number, item in enumerate(items, first)]
         rewards = {name: self.rewards[name] for name in self._computed(context)}
         mine = self.ranks.share(range(len(groups)))
         whole: dict[int, list[Completion]] = {}

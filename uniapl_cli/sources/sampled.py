@@ -14,11 +14,12 @@ from uniapl_cli.formulas import Formula
 from uniapl_cli.objectives import corrections
 from uniapl_cli.objectives.corrections import corrects
 from uniapl_cli.options import Count, Options, key
-from uniapl_cli.registry import Choice
+from uniapl_cli.registry import KIND, Choice
 from uniapl_cli.sources import known as known
 from uniapl_cli.sources.beginnings import Beginnings, PrefixOptions, make_beginnings
 from uniapl_cli.sources.group import Expert
 from uniapl_cli.sources.rollouts import Rollouts
+from uniapl_cli.sources.search import Search
 from uniapl_cli.sources.source import Parts, SourceOptions, sources
 from uniapl_cli.tensors import TokenBatch
 from uniapl_cli.types import Example
@@ -109,6 +110,7 @@ class SampledOptions(SourceOptions):
             num_generations=self.num_generations,
             expert=self.expert,
             beginnings=self._beginnings(name, parts.seed),
+            search=self._search(),
             rewards=parts.rewards,
             seed=parts.seed,
             policy=parts.policy,
@@ -119,6 +121,16 @@ class SampledOptions(SourceOptions):
             micro_batch_tokens=self.micro_batch_tokens or parts.micro_batch_tokens,
             ranks=parts.ranks,
         )
+
+    @property
+    def judges(self) -> bool:
+        """Whether the reward that decides what is right also decides what is sampled."""
+        return self.prefix is not None and self.prefix.searches
+
+    def _search(self) -> Search | None:
+        if self.prefix is None or not self.judges:
+            return None
+        return Search(**self.prefix.law.model_dump(exclude={KIND}))
 
     def _beginnings(self, name: str, seed: int) -> Beginnings | None:
         if self.prefix is None:
