@@ -218,7 +218,7 @@ def test_prompts_are_replaced_whole_whatever_their_rows(drawing, rows, chat):
     assert asked == [2]
     assert [r.example.id for r in drawn.rollouts] == ["b"] * 4 + ["d"] * 6
     assert drawn.metrics["resampled"] == 2
-    assert drawn.metrics["groups/without_expert"] == pytest.approx(2 / 3)
+    assert drawn.metrics["groups/without_response"] == pytest.approx(2 / 3)
 
 
 def test_a_prompt_without_a_response_has_no_row_of_the_teacher_s(drawing, chat):
@@ -226,7 +226,7 @@ def test_a_prompt_without_a_response_has_no_row_of_the_teacher_s(drawing, chat):
     drawn, _ = drawing(items=items, expert="joins", prefix={"rows": "all", "law": 0.5})
     assert [r.example.id for r in drawn.rollouts] == ["a"] * 4 + ["b"] * 3
     assert [bool(r.given) for r in drawn.rollouts] == [True] * 4 + [False] * 3
-    assert drawn.metrics["groups/without_expert"] == 0.5
+    assert drawn.metrics["groups/without_response"] == 0.5
 
 
 def test_rows_of_which_none_has_a_response_are_refused():

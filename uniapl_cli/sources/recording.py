@@ -54,13 +54,14 @@ def guided_metrics(
     """Return what is measured where rows, or their beginnings, are the teacher's.
 
     groups/all_wrong, groups/all_right: the share of prompts whose rollouts are all wrong, or right.
-    groups/without_expert: of those without a row of the teacher's. expert/REWARD: what the
+    groups/without_response: of those that have no response to give. expert/REWARD: what the
     teacher's rows earn, on average. given/share: the teacher's share of the tokens of rollouts that
     it has begun.
     """
     groups, teachers = groups_of(rollouts), torch.tensor([r.expert for r in rollouts])
     count = len(groups.unique())
-    metrics = {"groups/without_expert": 1 - len(groups[teachers].unique()) / count}
+    bare = torch.tensor([r.example.response is None for r in rollouts])
+    metrics = {"groups/without_response": len(groups[bare].unique()) / count}
     if judged_by in rewards:
         right = rewards[judged_by].rewards >= RIGHT
         wrongs, rights = (groups[~teachers & one].unique() for one in (~right, right))
