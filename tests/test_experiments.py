@@ -77,8 +77,9 @@ def test_a_file_of_several_methods_goes_under_each():
 
 def test_each_packaged_method_reads_as_its_equation():
     for name, path in packaged().items():
-        assert path.read_text("utf-8").startswith("about:\n  equation: g = ")
-        assert load_config(None, [], name).about.equation.isascii()
+        assert path.read_text("utf-8").startswith("about:\n  equation: ")
+        equation = load_config(None, [], name).about.equation
+        assert equation.startswith("g = ") and equation.isascii() and "\n" not in equation
 
 
 # The lines `NAME METHOD FILE FORMER` of the scripts that make rows, by scale.
