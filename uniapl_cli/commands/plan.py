@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from uniapl_cli.commands.learning import active
 from uniapl_cli.commands.method import learning_rate
 from uniapl_cli.commands.method import plan as plan_of
 from uniapl_cli.commands.paper import setup_of
+from uniapl_cli.commands.referring import others
 from uniapl_cli.commands.validation import check_validation, times
 from uniapl_cli.commands.world import assumed, described, world_of
 from uniapl_cli.config.schema import Config
@@ -26,6 +27,7 @@ from uniapl_cli.planning.setup import Setup, Usage
 from uniapl_cli.planning.step import all_passes, largest
 from uniapl_cli.planning.traffic import traffic
 from uniapl_cli.precision import DTYPES
+from uniapl_cli.training.terms import Plan
 
 # Share of a GPU's memory for CUDA itself and for what its allocator cannot use.
 SPARED = 0.06
@@ -77,7 +79,7 @@ def plan(
             *_assumed(setup, device, bool(spent)),
             *assumed(usage, found, network, LINK_SHARE),
             *_copied(config, usage, device),
-            *_uncounted(active(config, method)),
+            *_uncounted(config, method),
         ],
     }
 
@@ -221,6 +223,11 @@ def _copied(config: Config, usage: Usage, device: str) -> list[str]:
     return [f"the copy of a checkpoint, {size:.3g} GiB, has its place in {where}"]
 
 
-def _uncounted(learners: Iterable[str]) -> list[str]:
-    """Return the lines of the further learners, which nothing here counts."""
-    return [f"learners.{name} comes on top: its weights, optimiser and passes" for name in learners]
+def _uncounted(config: Config, method: Plan) -> list[str]:
+    """Return the lines of further learners and of named references, which nothing here counts."""
+    learners = [f"learners.{name}" for name in active(config, method)]
+    lines = [f"{name} comes on top: its weights, optimiser and passes" for name in learners]
+    for name, options in others(config, method).items():
+        parts = "its passes" if options.context is not None else "its weights and passes"
+        lines.append(f"references.{name} comes on top: {parts}")
+    return lines
