@@ -54,17 +54,21 @@ class EntropyGauge:
 
 @dataclass(frozen=True)
 class Teacher:
-    """Whole distributions of a reference: hidden states (N, H) and the head that reads them."""
+    """Whole distributions of a reference: hidden states (N, H) and the head that reads them.
+
+    tf32: whether products are computed in it, on the way back too.
+    """
 
     hidden: Tensor
     weight: Tensor
     bias: Tensor | None = None
     finish: Callable[[Tensor], Tensor] | None = None
     temperature: float = 1.0
+    tf32: bool = False
 
     def logp(self, here: slice) -> Tensor:
         """Return log-probabilities (R, V) of the tokens at some places."""
-        logits = Logits(self.finish, self.temperature, uses_tf32(self.weight.device))
+        logits = Logits(self.finish, self.temperature, self.tf32)
         return logits(self.hidden[here], self.weight, self.bias)[0].log_softmax(1)
 
 

@@ -20,7 +20,8 @@ from uniapl_cli.loading import (
     policy_class,
     processor_files,
 )
-from uniapl_cli.precision import DTYPES, Dtype, Precision, arithmetic
+from uniapl_cli.precision import DTYPES, Dtype, Precision, arithmetic, forward_pass
+from uniapl_cli.products import uses_tf32
 from uniapl_cli.ranks import ALONE, Ranks
 from uniapl_cli.readings import Reading
 from uniapl_cli.tensors import TokenBatch
@@ -94,7 +95,9 @@ class Policy:
         (hidden,) = self.net(batch.tokens, batch.loss_mask, batch.temperature, hidden=True)
         head = self.net.head
         bias = None if head.bias is None else self._whole(head.bias)
-        return Teacher(hidden, self._whole(head.weight), bias, head.finish, batch.temperature)
+        with forward_pass(self.precision, self.device):
+            computed = batch.temperature, uses_tf32(self.device)
+        return Teacher(hidden, self._whole(head.weight), bias, head.finish, *computed)
 
     def _whole(self, weight: Tensor) -> Tensor:
         return self.ranks.full(weight.detach()).to(self.device)
