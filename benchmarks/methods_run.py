@@ -31,11 +31,12 @@ from scripted import NEEDS, write_data
 
 SETTINGS = (
     "optim.lr=0.0015",
-    "sources.demonstrations.rows_per_step=16",
-    "sources.rollouts.prompts_per_step=8",
-    "sources.rollouts.num_generations=8",
-    "sources.choices.rows_per_step=16",
-    "sources.labels.rows_per_step=16",
+    "sources.demonstrations.rows_per_step=4",
+    "sources.rollouts.prompts_per_step=2",
+    "sources.rollouts.num_generations=4",
+    "sources.choices.rows_per_step=4",
+    "sources.labels.rows_per_step=4",
+    "sampling.max_new_tokens=32",
     "run.log_every=1",
 )
 

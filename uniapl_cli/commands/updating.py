@@ -26,7 +26,8 @@ def make_optimizer(config: Config, model: Any) -> Optimizer:
     with config.blaming("optim.kind"):
         own = [update.moments for update in updates_of(config) if update.moments]
         make = optimizers.bind(config.optim)
-        return with_own_moments(make(model), {name: make(model) for name in own})
+        shared: Optimizer = make(model)
+        return with_own_moments(shared, {n: make(model) for n in own}) if own else shared
 
 
 def state_bytes(config: Config) -> int | None:
