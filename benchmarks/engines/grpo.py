@@ -18,6 +18,7 @@ from uniapl_cli.tiny.assets import resolve
 from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.drawing import next_batches
 from uniapl_cli.training.updater import Updater
+from uniapl_cli.training.updates import Update
 
 
 class Grpo:
@@ -33,7 +34,7 @@ class Grpo:
         self.streams = make_streams(config, self.method, chat, context)
         shared = make_shared(config, self.method, chat, self.policy, None, "cpu")
         self.sources = make_sources(config, self.method, shared)
-        self.updater = Updater(self.policy, make_optimizer(config, self.policy.model), 1.0)
+        self.updater = Updater(self.policy, make_optimizer(config, self.policy.model), [Update()])
         self.tokens = {name: micro_batch_tokens(config, name, "cpu") for name in self.sources}
         generator = self.sources["rollouts"].generator
         if job["forced"]:

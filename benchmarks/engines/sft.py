@@ -17,6 +17,7 @@ from uniapl_cli.training.optim import optimizers
 from uniapl_cli.training.policy import load_policy
 from uniapl_cli.training.terms import Term
 from uniapl_cli.training.updater import Updater
+from uniapl_cli.training.updates import Update
 
 
 class Sft:
@@ -29,7 +30,7 @@ class Sft:
             checkpoint_activations(self.policy.model, precision)
         self.batch = read_batch(job, self.policy.tokenizer)
         optimizer = optimizers.bind(optimizers.options("adamw"))(self.policy.model)
-        self.updater = Updater(self.policy, optimizer, 1.0)
+        self.updater = Updater(self.policy, optimizer, [Update()])
         self.terms = [Term("sft", "rows", lambda values: 1.0, objectives["nll"].definition)]
         self.tokens = {"rows": job.get("tokens") or default_tokens("cpu")}
         self.step()

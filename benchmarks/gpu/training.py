@@ -31,6 +31,7 @@ from uniapl_cli.training.drawing import next_batches
 from uniapl_cli.training.logps import token_logps
 from uniapl_cli.training.policy import Policy
 from uniapl_cli.training.updater import Updater
+from uniapl_cli.training.updates import Update
 
 LR = 1e-6
 
@@ -51,7 +52,9 @@ class SftStep:
         self.config = experiment(bench, "sft")
         method = plan(self.config)
         self.policy = Policy(random_qwen(bench), tokenizer(), bench.precision)
-        self.updater = Updater(self.policy, make_optimizer(self.config, self.policy.model), 1.0)
+        self.updater = Updater(
+            self.policy, make_optimizer(self.config, self.policy.model), [Update()]
+        )
         self.terms, self.weights = method.terms, method.weights(0)
 
     def take(self, rows: int, width: int) -> None:
@@ -193,7 +196,7 @@ def grpo(bench: Bench) -> None:
     reference = Policy(frozen, policy.tokenizer, bench.precision)
     shared = make_shared(config, method, chat, policy, reference, bench.device)
     sources = make_sources(config, method, shared)
-    updater = Updater(policy, make_optimizer(config, policy.model), 1.0)
+    updater = Updater(policy, make_optimizer(config, policy.model), [Update()])
     sizes = {name: micro_batch_tokens(config, name, policy.device.type) for name in sources}
     bench.peak_gib()
     for step in range(bench.pick(3, 2)):
