@@ -211,7 +211,7 @@ def grpo(bench: Bench) -> None:
         rows = {name: part.batch for name, part in drawn.items()}
         batches = prepare(policy, method.terms, rows, sizes, reference)
         mark()
-        means, norm = updater.update(step + 1, method.terms, method.weights(step), batches, LR)
+        means, norms = updater.update(step + 1, method.terms, method.weights(step), batches, LR)
         mark()
         sampling, forward, update = (b - a for a, b in itertools.pairwise(marks))
         tokens = int(rows["rollouts"].loss_mask.sum())
@@ -225,7 +225,7 @@ def grpo(bench: Bench) -> None:
             reference=forward,
             update=update,
             tokens_per_second=tokens / seconds,
-            grad_norm=norm,
+            grad_norm=max(norms.values()),
             sampler_gap=means["preference/sampler_gap"].value,
             clip_ratio=means["preference/clip_ratio"].value,
             peak_gib=peak,
