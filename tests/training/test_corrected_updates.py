@@ -11,6 +11,7 @@ from uniapl_cli.objectives import corrections, objectives
 from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.terms import Term
 from uniapl_cli.training.updater import Updater
+from uniapl_cli.training.updates import Update
 
 LENGTHS = [1, 30, 2, 17, 1, 5]
 SURROGATE = objectives.bind(objectives.options("surrogate", reward="verifier"))
@@ -51,7 +52,7 @@ def updated(new_policy, new_optimizer, corrected):
         batch = corrected(kind)
         sizes = {"s": room(batch, rows)}
         batches = prepare(policy, terms, {"s": batch}, sizes, updates=updates)
-        updater = Updater(policy, new_optimizer(policy.model), 1.0, updates)
+        updater = Updater(policy, new_optimizer(policy.model), [Update()], updates)
         means, _ = updater.update(1, terms, {term.name: 1.0 for term in terms}, batches, 1e-2)
         weights = torch.cat([p.detach().flatten() for p in policy.model.parameters()])
         return weights, {n: m.value for n, m in means.items()}, len(passes)

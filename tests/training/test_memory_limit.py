@@ -25,6 +25,7 @@ from uniapl_cli.training.optim import optimizers
 from uniapl_cli.training.policy import load_policy
 from uniapl_cli.training.terms import Term
 from uniapl_cli.training.updater import Updater
+from uniapl_cli.training.updates import Update
 
 torch.set_num_threads(1)
 said = []
@@ -38,7 +39,8 @@ def trained(mib):
     policy = load_policy(resolve("tiny:teacher"), "cpu")
     nll = objectives["nll"].definition
     term = Term("sft", "rows", lambda value: 1.0, nll)
-    updater = Updater(policy, optimizers.bind(optimizers.options("adamw"))(policy.model), 1.0)
+    optimizer = optimizers.bind(optimizers.options("adamw"))(policy.model)
+    updater = Updater(policy, optimizer, [Update()])
     draws = torch.Generator().manual_seed(0)
     for step in range(3):
         ids = torch.randint(0, 1024, (128, 128), generator=draws)

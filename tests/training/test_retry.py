@@ -12,6 +12,7 @@ from uniapl_cli.training.accumulate import prepare
 from uniapl_cli.training.retry import KEY, padded_tokens
 from uniapl_cli.training.terms import Term
 from uniapl_cli.training.updater import Updater
+from uniapl_cli.training.updates import Update
 
 LENGTHS = [30, 28, 29, 27, 30, 25, 26, 30]
 # What torch, oneDNN and Python say of it.
@@ -71,10 +72,10 @@ def updated(trainable, optimizer, batch, reference, **options):
     torch.manual_seed(5)
     weights = {"pg": 1.0, "kl": 0.5}
     micros = prepare(trainable, terms(), {"rows": batch}, {"rows": 500}, reference)
-    updater = Updater(trainable, optimizer, 1.0, **options)
+    updater = Updater(trainable, optimizer, [Update()], **options)
     updater.gradient_metrics(0, terms(), weights, micros)
-    means, norm = updater.update(1, terms(), weights, micros, 1e-2)
-    return trainable.model.state_dict(), {n: m.value for n, m in means.items()}, norm
+    means, norms = updater.update(1, terms(), weights, micros, 1e-2)
+    return trainable.model.state_dict(), {n: m.value for n, m in means.items()}, norms[""]
 
 
 @pytest.fixture
