@@ -96,6 +96,7 @@ OTHER: Mapping[str, Any] = {
     "data.max_response_tokens": 20,
     "discriminator.path": "copy",
     "betas": [0.5, 0.75],
+    "sources.demonstration_rollouts.prefix.rows": 1,
     "sources.rollouts.prefix.law.share": 0.25,
     "sources.rollouts.prefix.law.low": 0.25,
     "sources.rollouts.prefix.law.high": 0.5,
