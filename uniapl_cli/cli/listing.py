@@ -43,6 +43,7 @@ def listing(
         head, rows = columns(kinds)
 
         def human(_: Any) -> Any:
-            return table("What a config may name", head, rows, figures=False)
+            title = "Packaged methods" if kind == "methods" else "What a config may name"
+            return table(title, head, rows, figures=False)
 
         print_result(kinds, json, human)
