@@ -26,6 +26,8 @@ TRUTHS = {
     "not no": True,
     "a < b": True,
     "a <= 0.25 and b != 2": False,
+    "a <= 0.25 and b >= 2": True,
+    "a < 0.25 or b > 2": False,
     "a == 0.25 or no": True,
     "yes and not (a > b or no)": True,
     "1 - a >= b": False,
