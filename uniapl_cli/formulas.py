@@ -32,6 +32,7 @@ def _either(ours: Callable[[float], float], name: str) -> Callable[[Any], Any]:
     """Return a function of a number or a tensor; what no float can hold is infinite."""
 
     def apply(value: Any) -> Any:
+        """Return the function's value."""
         if hasattr(value, name):
             return getattr(value, name)()
         try:
@@ -125,11 +126,8 @@ class Formula:
         """The syntax tree. Raises ValueError."""
         try:
             tree = ast.parse(self.text.strip(), mode="eval").body
-        except (SyntaxError, RecursionError, MemoryError):
-            raise ValueError(f"it is {EXAMPLES[self.kind]}") from None
-        try:
             _check(tree, self.kind)
-        except RecursionError:
+        except (SyntaxError, RecursionError, MemoryError):
             raise ValueError(f"it is {EXAMPLES[self.kind]}") from None
         return tree
 

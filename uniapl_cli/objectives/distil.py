@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import torch
@@ -9,7 +10,7 @@ from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 from torch.nn.functional import pad
 
-from uniapl_cli.objectives.corrections import LARGEST, correcting
+from uniapl_cli.objectives.corrections import correcting
 from uniapl_cli.objectives.objective import objectives
 from uniapl_cli.tensors import TokenBatch, TokenLoss
 
@@ -55,22 +56,19 @@ def distil(
     """
     by = correcting(logps, batch)
     mask = batch.loss_mask
-    log_ratio = (logps - by.start).clamp(-LARGEST, LARGEST)
+    log_ratio = by.log_ratio(logps)
     base = by.start if against == "sampler" else logps.detach()
     gaps = ((batch.reference(reference) - base) * mask).detach()
     earned = to_go(gaps, mask, discount, normalise)
     earned = earned if own else after(earned) * mask
     gain = log_ratio.exp() * weighed(earned, mask, progress)
-    metrics = {"k1": -gaps, "sampler_gap": by.gap}
+    metrics = {"k1": -gaps}
     if largest_drop is not None:
         kept = (logps.exp() - by.start.exp() >= -largest_drop).detach()
         gain = gain * kept
         metrics["kept"] = kept.float()
-    if by.weights is not None:
-        gain = by.weights * gain
-        metrics["capped_ratio"] = (by.weights != by.ratio).float()
-    maxima, weights = {"sampler_gap_max": by.gap}, {"effective_sample_size": by.ratio}
-    return TokenLoss(drift * log_ratio.square() - gain, metrics, maxima, weights)
+    loss = by.loss(gain, metrics)
+    return replace(loss, per_token=loss.per_token + drift * log_ratio.square())
 
 
 def after(values: Tensor) -> Tensor:

@@ -66,6 +66,7 @@ class Checkpoints:
 
     def _save_whole(self, place: Path, state: State, contents: Any, ends: bool) -> None:
         def write(tensors: Any, go_on: Callable[[], None]) -> None:
+            """Write the tensors into a folder that is then renamed."""
             own, learners = tensors
             with replacing_folder(place) as scratch:
                 others = taught.write(scratch, learners, go_on)
@@ -83,6 +84,7 @@ class Checkpoints:
         group = self._beside
 
         def write(tensors: Any, go_on: Callable[[], None]) -> None:
+            """Write the tensors into a folder that is then renamed."""
             own, learners = tensors
             copies = {n: Part(own[n], p.offsets, p.size) for n, p in parts.items()}
             with sharded.filling_folder(place, group) as scratch:
