@@ -9,6 +9,7 @@ from pathlib import Path
 from uniapl_cli.config.include import read
 from uniapl_cli.config.schema import Config
 from uniapl_cli.errors import ConfigError, nearest, unknown
+from uniapl_cli.facts import facts
 from uniapl_cli.formulas import Formula
 from uniapl_cli.monitoring.gradients import measured_terms
 from uniapl_cli.monitoring.noise import noisy_terms
@@ -33,6 +34,7 @@ def check_schedules(config: Config, method: Path | None, methods: Mapping[str, P
         formulas = [*source.formulas.values(), *source.conditions.values()]
         used |= {one for formula in formulas for one in formula.names}
     used |= {n for o in config.schedules.values() for f in formulas_of(o).values() for n in f.names}
+    used -= set(facts)
     unused = [name for name in config.schedules if name not in used]
     if not unused:
         return
